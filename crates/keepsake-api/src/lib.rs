@@ -1,0 +1,1 @@
+//! Candid wire types, error codes and keepsake.did

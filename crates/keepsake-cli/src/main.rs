@@ -1,0 +1,2 @@
+//! The `keepsake` program.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Rust SDK: two upload lanes, resume, retry, progress; generic over its transport

@@ -1,0 +1,1 @@
+//! The exam that every host of the service must pass

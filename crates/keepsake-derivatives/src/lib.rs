@@ -1,0 +1,1 @@
+//! Image bytes in, derivative bytes out: display, thumbnail, placeholder

@@ -1,0 +1,2 @@
+//! Developer commands. Owns how the project is built, run and tested.
+fn main() {}
