@@ -1,1 +1,9 @@
-//! The endpoint table, once for every host: decode, core, encode; HTTP asset plans
+//! The endpoint table, once for every host: decode, core, encode; HTTP asset plans.
+//!
+//! Owns the mapping between Candid and the core; owns no rule and no I/O.
+
+pub mod host;
+pub mod http;
+
+pub use host::{Event, Install, Kind, OpenError, Reject, Reply, Service, Tick};
+pub use keepsake_core::{Call, Principal};

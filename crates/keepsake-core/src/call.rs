@@ -1,0 +1,17 @@
+//! What a host tells the core about one message. Owns the values that vary; owns no rule.
+
+use ic_principal::Principal;
+
+/// The context of one message: who calls, when, and what the host knows about readers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// The verified caller.
+    pub caller: Principal,
+    /// Host time, nanoseconds since 1970-01-01 UTC.
+    pub now_ns: u64,
+    /// The commit that this message will be part of. Extents freed now carry it. Never decreases.
+    pub epoch: u64,
+    /// Extents freed at or before this epoch may be overwritten: their freeing is durable and no reader
+    /// can still see them. `u64::MAX` where messages are transactions over the heap too (the IC).
+    pub reusable_through: u64,
+}

@@ -1,0 +1,45 @@
+//! HTTP plans for `/asset/…`: who may see what, which bytes, which headers. Owns no socket and reads no blob.
+
+/// The parts of an HTTP request that decide its answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AssetRequest {
+    /// Upper-case method, `GET` or `HEAD`; others get 405.
+    pub method: String,
+    /// Path and query as sent: `/asset/mem_1/thumbnail?token=…`.
+    pub url: String,
+    /// `Range` header.
+    pub range: Option<String>,
+    /// `If-None-Match` header.
+    pub if_none_match: Option<String>,
+    /// `If-Range` header.
+    pub if_range: Option<String>,
+}
+
+/// A contiguous run of bytes in the blob heap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeapRange {
+    /// Offset in the heap memory, bytes.
+    pub offset: u64,
+    /// Length, bytes.
+    pub len: u64,
+}
+
+/// The bytes of an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AssetBody {
+    /// In the answer itself.
+    Bytes(Vec<u8>),
+    /// Runs of the blob heap, in order: the host streams them.
+    Heap(Vec<HeapRange>),
+}
+
+/// The answer to an asset request. For HEAD the headers are those of GET and the body is empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AssetResponse {
+    /// HTTP status.
+    pub status: u16,
+    /// Header names in lower case and their values. `content-length` is always among them.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body.
+    pub body: AssetBody,
+}
