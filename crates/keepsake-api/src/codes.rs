@@ -1,0 +1,103 @@
+//! The table of error codes, in the one place that lists them all. Owns names and meanings; a test in
+//! the service holds every refusal of the core to it.
+
+/// Which variant of [`crate::Error`] carries a code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Variant {
+    /// `InvalidArgument`.
+    InvalidArgument,
+    /// `Conflict`.
+    Conflict,
+    /// `NotImplemented`.
+    NotImplemented,
+    /// `Internal`.
+    Internal,
+}
+
+/// One stable code.
+#[derive(Clone, Copy, Debug)]
+pub struct Code {
+    /// The text before the colon.
+    pub name: &'static str,
+    /// The variant that carries it.
+    pub variant: Variant,
+    /// What it means and what to do.
+    pub meaning: &'static str,
+}
+
+const fn invalid(name: &'static str, meaning: &'static str) -> Code {
+    Code { name, variant: Variant::InvalidArgument, meaning }
+}
+
+const fn conflict(name: &'static str, meaning: &'static str) -> Code {
+    Code { name, variant: Variant::Conflict, meaning }
+}
+
+/// All codes. A code keeps its name and meaning for ever; new ones may be added.
+pub const CODES: &[Code] = &[
+    // Uploads
+    invalid("expected_chunks_out_of_range", "expected_chunks must be 1..=limit; the data names the limit"),
+    invalid("total_len_out_of_range", "total_len cannot be cut into expected_chunks chunks"),
+    invalid("sha256_length", "a SHA-256 has 32 bytes"),
+    invalid("chunk_too_large", "cut the file into smaller chunks; the data names the limit"),
+    invalid("chunk_empty", "a chunk has at least one byte"),
+    invalid("chunk_index_out_of_range", "the index is not below expected_chunks"),
+    invalid("chunk_length_differs", "all chunks but the last have the same length; the last is not longer"),
+    invalid("chunks_missing", "send the missing chunks, then finish again"),
+    invalid("total_len_differs", "the length received is not the one given; the session stays pending"),
+    invalid("sha256_differs", "the bytes received do not have the SHA-256 given; the session stays pending"),
+    conflict("chunk_differs", "other bytes were received for this index before"),
+    conflict("session_finished", "the session is finished and takes no other bytes"),
+    conflict("hash_pending", "the hash still advances over chunks that came out of order: finish again"),
+    conflict("idem_reused", "the idempotency key was used with other arguments"),
+    invalid("idem_length", "an idempotency key has 1 to 256 bytes"),
+    invalid("sessions_count", "a publish takes one to four sessions"),
+    invalid("session_repeated", "each session of a publish is named once"),
+    conflict("session_in_other_capsule", "the session was begun in another capsule"),
+    // Blobs
+    invalid("blob_too_large", "read it with blob_read_chunk; the data names the limit"),
+    invalid("chunk_index_beyond_end", "the index is not below chunk_count"),
+    invalid("range_beyond_end", "the offset is beyond the end"),
+    invalid("range_too_large", "ask for fewer bytes; the data names the limit"),
+    invalid("locator_malformed", "a locator is blob_ and a decimal number"),
+    conflict("blob_referenced", "a memory refers to the blob: remove the asset or the memory first"),
+    conflict("blob_in_other_capsule", "a memory can only refer to blobs of its own capsule"),
+    // Capsules
+    conflict("last_owner", "a capsule keeps at least one owner"),
+    invalid("role_not_for_anonymous", "the anonymous principal can only be Guest"),
+    invalid("id_malformed", "the id does not have the form that this service gives out"),
+    // Memories and assets
+    invalid("text_too_long", "the data names the field and its limit in bytes"),
+    invalid("too_many_items", "the data names the list and its limit"),
+    invalid("assets_count", "a memory has one to four assets"),
+    conflict("asset_kind_taken", "the memory has an asset of this kind already"),
+    invalid("asset_type_differs", "the metadata's variant does not fit"),
+    invalid("inline_too_large", "upload it as a blob; the data names the limit"),
+    invalid("inline_empty", "an inline asset has at least one byte"),
+    invalid("bytes_source", "give exactly one source of bytes: inline, blob, or location with storage_key"),
+    invalid("asset_index_out_of_range", "the index is not below the number of assets"),
+    invalid("cursor_malformed", "pass next_cursor back as it was given"),
+    invalid("limit_out_of_range", "a page has at least one row"),
+    // HTTP tokens
+    invalid("variant_unknown", "variants are original, display, thumbnail, placeholder, preview, derivative, metadata"),
+    invalid("ttl_out_of_range", "the data names the limits in seconds"),
+];
+
+/// Looks a code up.
+pub fn find(name: &str) -> Option<&'static Code> {
+    CODES.iter().find(|code| code.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_is_snake_case_and_listed_once() {
+        for code in CODES {
+            assert!(code.name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_'), "{}", code.name);
+            assert_eq!(CODES.iter().filter(|other| other.name == code.name).count(), 1, "{}", code.name);
+            assert!(!code.meaning.is_empty());
+        }
+    }
+}
