@@ -79,7 +79,10 @@ pub const CODES: &[Code] = &[
     invalid("cursor_malformed", "pass next_cursor back as it was given"),
     invalid("limit_out_of_range", "a page has at least one row"),
     // HTTP tokens
-    invalid("variant_unknown", "variants are original, display, thumbnail, placeholder, preview, derivative, metadata"),
+    invalid(
+        "variant_unknown",
+        "variants are original, display, thumbnail, placeholder, preview, derivative, metadata",
+    ),
     invalid("ttl_out_of_range", "the data names the limits in seconds"),
 ];
 
@@ -95,7 +98,11 @@ mod tests {
     #[test]
     fn every_code_is_snake_case_and_listed_once() {
         for code in CODES {
-            assert!(code.name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_'), "{}", code.name);
+            assert!(
+                code.name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_'),
+                "{}",
+                code.name
+            );
             assert_eq!(CODES.iter().filter(|other| other.name == code.name).count(), 1, "{}", code.name);
             assert!(!code.meaning.is_empty());
         }

@@ -159,7 +159,9 @@ impl AssetMetadata {
     pub fn base(&self) -> &AssetMetadataBase {
         match self {
             Self::Image(image) => &image.base,
-            Self::Note(plain) | Self::Document(plain) | Self::Audio(plain) | Self::Video(plain) => &plain.base,
+            Self::Note(plain) | Self::Document(plain) | Self::Audio(plain) | Self::Video(plain) => {
+                &plain.base
+            }
         }
     }
 }
