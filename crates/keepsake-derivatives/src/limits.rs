@@ -1,0 +1,61 @@
+//! Owns the limits of decoding, each with its reason, and the checks against them.
+//! Does not own the caps of the derivatives; those belong to [`crate::Kind`].
+
+use crate::error::DeriveError;
+use crate::geometry::Size;
+
+/// What one image may cost to decode. Checked before anything of that size is allocated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Most pixels in an image, width × height. 100 million by default: twice today's largest phone
+    /// sensors, while the time for a bomb of that size stays at a few seconds.
+    pub pixels_max: u64,
+    /// Longest side in pixels. 65,535 by default: the most that JPEG and GIF can say.
+    pub dimension_px_max: u32,
+    /// Most bytes that a decoder may hold, as worked out from the headers. 80 MiB by default: with the
+    /// display (about 24 MiB with its encoders) a client stays below 150 MiB. It allows a progressive
+    /// JPEG of 26 megapixels (4:2:0), a lossy WebP of 17, an interlaced PNG of 20 or more. A baseline
+    /// JPEG never meets it, and neither does a PNG that is not interlaced.
+    pub decode_bytes_max: u64,
+    /// Most bytes of one colour profile or EXIF block. 4 MiB by default: the largest printer profiles
+    /// in use have 3 MiB. A larger block is ignored.
+    pub metadata_bytes_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            pixels_max: 100_000_000,
+            dimension_px_max: 65_535,
+            decode_bytes_max: 80 * 1024 * 1024,
+            metadata_bytes_max: 4 * 1024 * 1024,
+        }
+    }
+}
+
+impl Limits {
+    /// Checks the size that a header declares.
+    pub(crate) fn check_size(&self, format: &'static str, size: Size) -> Result<(), DeriveError> {
+        let Size { width, height } = size;
+        if width == 0 || height == 0 {
+            return Err(DeriveError::damaged(format, format!("it declares {width} x {height} pixels")));
+        }
+        if width.max(height) > self.dimension_px_max {
+            let dimension_px_max = self.dimension_px_max;
+            return Err(DeriveError::SideTooLong { width, height, dimension_px_max });
+        }
+        if size.pixels() > self.pixels_max {
+            return Err(DeriveError::TooManyPixels { width, height, pixels_max: self.pixels_max });
+        }
+        Ok(())
+    }
+
+    /// Checks the memory that a decoder is going to hold.
+    pub(crate) fn check_bytes(&self, bytes: u64) -> Result<(), DeriveError> {
+        if bytes > self.decode_bytes_max {
+            return Err(DeriveError::TooMuchMemory { bytes, bytes_max: self.decode_bytes_max });
+        }
+        Ok(())
+    }
+}
