@@ -1,0 +1,63 @@
+//! What an operator or a test decides about the engine. Owns the defaults and their reasons.
+
+use crate::engine::clock::Clock;
+use keepsake_service::Principal;
+use std::time::Duration;
+
+/// Options of [`crate::engine::Engine::open`].
+#[derive(Clone, Debug)]
+pub struct EngineOptions {
+    /// The canister id that the service answers as.
+    pub canister_id: Principal,
+    /// Principals that may see every session.
+    pub controllers: Vec<Principal>,
+    /// Upper bound of the blob heap, bytes.
+    pub heap_bytes_max: u64,
+    /// Host time.
+    pub clock: Clock,
+    /// Pause between two rounds of housekeeping.
+    pub tick_interval: Duration,
+    /// Messages that may wait; more are refused.
+    pub queue_messages_max: usize,
+    /// Argument bytes that may wait; more are refused.
+    pub queue_bytes_max: usize,
+    /// Messages in one commit.
+    pub batch_messages_max: usize,
+    /// Bytes of changed record pages in one commit.
+    pub batch_bytes_max: usize,
+    /// The writer's own page cache, bytes.
+    pub page_cache_bytes: usize,
+    /// redb's cache, bytes; half of it buffers writes.
+    pub records_cache_bytes: usize,
+    /// Disk space that the heap leaves free, so that records can be committed (and things deleted) when
+    /// the heap is full.
+    pub reserve_bytes: u64,
+    /// Queries that run at once.
+    pub queries_running_max: usize,
+    /// Queries that run or wait; more are refused.
+    pub queries_max: usize,
+}
+
+impl EngineOptions {
+    /// Defaults for a node that answers as `canister_id`. They keep the engine's own memory below
+    /// 80 MiB: 32 MiB queue, 16 MiB per cache, 8 MiB per batch and two batches.
+    pub fn new(canister_id: Principal) -> Self {
+        Self {
+            canister_id,
+            controllers: Vec::new(),
+            // As much as the largest canister may hold, so that what fits here can move there.
+            heap_bytes_max: 500 << 30,
+            clock: Clock::system(),
+            tick_interval: Duration::from_secs(5),
+            queue_messages_max: 4096,
+            queue_bytes_max: 32 << 20,
+            batch_messages_max: 256,
+            batch_bytes_max: 8 << 20,
+            page_cache_bytes: 16 << 20,
+            records_cache_bytes: 16 << 20,
+            reserve_bytes: 32 << 20,
+            queries_running_max: std::thread::available_parallelism().map_or(4, |cores| cores.get() * 2).max(4),
+            queries_max: 1024,
+        }
+    }
+}

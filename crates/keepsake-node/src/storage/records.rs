@@ -1,0 +1,185 @@
+//! The records file: a redb database that takes one transaction per commit.
+//!
+//! Owns its tables, its format check and the recovery after an I/O error; does not own which pages a
+//! message changed (see [`crate::storage::pages`]).
+//!
+//! ```text
+//! table              key                       value
+//! meta               text                      u64: "layout" = 1, "page_bytes", "epoch",
+//!                                              "records_pages", "heap_pages" (64 KiB each)
+//! pages              page number               4080 bytes; an absent page is all zero
+//! requests           request id                recorded request
+//! requests_by_time   (keep until, request id)  –
+//! ```
+
+use crate::storage::fault::StorageError;
+use crate::storage::page::{PAGE_BYTES, PageMap};
+use crate::storage::requests::{self, REQUESTS, RecordedRequest, RequestId};
+use crate::storage::snapshot::Snapshot;
+use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
+use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock};
+
+pub(crate) const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
+pub(crate) const PAGES: TableDefinition<'_, u64, &[u8; PAGE_BYTES]> = TableDefinition::new("pages");
+const LAYOUT: u64 = 1;
+
+/// What the last durable commit says beside its pages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Committed {
+    /// Number of the commit; 0 before the first.
+    pub epoch: u64,
+    /// Size of the records memory, in 64 KiB pages.
+    pub records_pages: u64,
+    /// Size of the heap memory, in 64 KiB pages.
+    pub heap_pages: u64,
+}
+
+/// One batch, ready to be made durable.
+#[derive(Clone, Debug)]
+pub struct Commit {
+    /// Epoch and sizes after it.
+    pub state: Committed,
+    /// Changed pages.
+    pub pages: Arc<PageMap>,
+    /// Messages that end with it.
+    pub requests: Vec<(RequestId, RecordedRequest)>,
+    /// Host time, to forget old requests by.
+    pub now_ns: u64,
+}
+
+type Opener = dyn Fn() -> Result<Database, DatabaseError> + Send + Sync;
+
+/// The open records file.
+pub struct Records {
+    /// `None` only while it is being re-opened, or when that failed.
+    database: RwLock<Option<Database>>,
+    opener: Box<Opener>,
+}
+
+impl Records {
+    /// Opens the file at `path`, making it when there is none. redb's cache keeps at most `cache_bytes`.
+    ///
+    /// # Errors
+    /// [`StorageError`] when the file is no such database, or on I/O errors.
+    pub fn open(path: &Path, cache_bytes: usize) -> Result<Self, StorageError> {
+        let path = path.to_path_buf();
+        Self::open_with(move || Database::builder().set_cache_size(cache_bytes).create(&path))
+    }
+
+    /// As [`Self::open`], over whatever `opener` opens. It is called again after an I/O error.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_with(
+        opener: impl Fn() -> Result<Database, DatabaseError> + Send + Sync + 'static,
+    ) -> Result<Self, StorageError> {
+        let database = opener()?;
+        prepare(&database)?;
+        Ok(Self { database: RwLock::new(Some(database)), opener: Box::new(opener) })
+    }
+
+    /// The newest durable state, to read while commits go on.
+    ///
+    /// # Errors
+    /// [`StorageError`] on I/O errors.
+    pub fn snapshot(&self) -> Result<Snapshot, StorageError> {
+        let transaction = self.with(|database| Ok(database.begin_read()?))?;
+        Snapshot::new(&transaction)
+    }
+
+    /// How message `id` ended, if it is recorded.
+    ///
+    /// # Errors
+    /// [`StorageError`] on I/O errors.
+    pub fn request(&self, id: &RequestId) -> Result<Option<RecordedRequest>, StorageError> {
+        let transaction = self.with(|database| Ok(database.begin_read()?))?;
+        let found = transaction.open_table(REQUESTS)?.get(id)?;
+        found.map(|bytes| RecordedRequest::decode(bytes.value())).transpose()
+    }
+
+    /// Makes `commit` durable. After an error nothing of it stays, unless [`Self::reopen`] says otherwise.
+    ///
+    /// # Errors
+    /// [`StorageError`]; then the database refuses everything until [`Self::reopen`].
+    pub fn commit(&self, commit: &Commit) -> Result<(), StorageError> {
+        self.with(|database| {
+            let transaction = database.begin_write()?;
+            write(&transaction, commit)?;
+            transaction.commit()?;
+            Ok(())
+        })
+    }
+
+    /// Closes and opens the file again: after an I/O error redb cannot tell what reached the disk, and
+    /// finds out only by opening. Snapshots opened before fail from now on.
+    ///
+    /// # Errors
+    /// [`StorageError`] when it does not open; the next call tries again.
+    pub fn reopen(&self) -> Result<Committed, StorageError> {
+        {
+            let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
+            *database = None;
+            *database = Some((self.opener)()?);
+        }
+        Ok(self.snapshot()?.state())
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&Database) -> Result<T, StorageError>) -> Result<T, StorageError> {
+        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
+        match database.as_ref() {
+            Some(database) => act(database),
+            None => Err(StorageError::Failed("the records file is closed after an error".into())),
+        }
+    }
+}
+
+impl std::fmt::Debug for Records {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Records").finish_non_exhaustive()
+    }
+}
+
+/// Makes the tables of a new file; checks the format of an old one.
+fn prepare(database: &Database) -> Result<(), StorageError> {
+    let transaction = database.begin_write()?;
+    let is_new = {
+        let mut meta = transaction.open_table(META)?;
+        let layout = meta.get("layout")?.map(|found| found.value());
+        let page_bytes = meta.get("page_bytes")?.map(|found| found.value());
+        match (layout, page_bytes) {
+            (None, None) => {
+                meta.insert("layout", LAYOUT)?;
+                meta.insert("page_bytes", PAGE_BYTES as u64)?;
+                true
+            }
+            (Some(LAYOUT), Some(page_bytes)) if page_bytes == PAGE_BYTES as u64 => false,
+            _ => return Err(StorageError::Damaged("records.redb has a layout of a later version".into())),
+        }
+    };
+    if is_new {
+        transaction.open_table(PAGES)?;
+        requests::create(&transaction)?;
+        transaction.commit()?;
+    } else {
+        transaction.abort()?;
+    }
+    Ok(())
+}
+
+fn write(transaction: &WriteTransaction, commit: &Commit) -> Result<(), StorageError> {
+    {
+        let mut meta = transaction.open_table(META)?;
+        meta.insert("epoch", commit.state.epoch)?;
+        meta.insert("records_pages", commit.state.records_pages)?;
+        meta.insert("heap_pages", commit.state.heap_pages)?;
+        let mut pages = transaction.open_table(PAGES)?;
+        let mut numbers: Vec<u64> = commit.pages.keys().copied().collect();
+        // In key order the tree's inner pages are touched once each.
+        numbers.sort_unstable();
+        for number in numbers {
+            pages.insert(number, &**commit.pages.get(&number).expect("listed above"))?;
+        }
+    }
+    requests::record(transaction, &commit.requests, commit.now_ns)
+}

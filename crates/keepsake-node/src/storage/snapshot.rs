@@ -1,0 +1,99 @@
+//! Reading a durable state while commits go on. Owns the read-only records memory; writes nothing.
+
+use crate::storage::fault::StorageError;
+use crate::storage::page::{PAGE_BYTES, Page, PageMap, check_bounds, pieces};
+use crate::storage::records::{Committed, META, PAGES};
+use ic_stable_structures::Memory;
+use redb::{ReadOnlyTable, ReadTransaction};
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// The pages of one commit. While it lives, redb keeps them.
+pub struct Snapshot {
+    state: Committed,
+    pages: ReadOnlyTable<u64, &'static [u8; PAGE_BYTES]>,
+}
+
+impl Snapshot {
+    pub(crate) fn new(transaction: &ReadTransaction) -> Result<Self, StorageError> {
+        let meta = transaction.open_table(META)?;
+        let number = |key| -> Result<u64, StorageError> { Ok(meta.get(key)?.map_or(0, |found| found.value())) };
+        let state = Committed {
+            epoch: number("epoch")?,
+            records_pages: number("records_pages")?,
+            heap_pages: number("heap_pages")?,
+        };
+        Ok(Self { state, pages: transaction.open_table(PAGES)? })
+    }
+
+    /// Epoch and memory sizes of this commit.
+    pub fn state(&self) -> Committed {
+        self.state
+    }
+
+    /// Page `number`, if it was ever written.
+    ///
+    /// # Errors
+    /// [`StorageError`] on I/O errors, and after the records file was re-opened.
+    pub fn page(&self, number: u64) -> Result<Option<Arc<Page>>, StorageError> {
+        Ok(self.pages.get(number)?.map(|found| Arc::new(*found.value())))
+    }
+}
+
+/// Pages that one reader keeps at hand; a query touches few pages many times.
+const LOCAL_PAGES_MAX: usize = 256;
+
+/// The records memory of one snapshot. Clones share their pages. Writing panics.
+#[derive(Clone)]
+pub struct SnapshotMemory {
+    snapshot: Rc<Snapshot>,
+    local: Rc<RefCell<PageMap>>,
+}
+
+impl SnapshotMemory {
+    /// The memory that `snapshot` holds.
+    pub fn new(snapshot: Snapshot) -> Self {
+        Self { snapshot: Rc::new(snapshot), local: Rc::default() }
+    }
+
+    fn page(&self, number: u64) -> Option<Arc<Page>> {
+        if let Some(page) = self.local.borrow().get(&number) {
+            return Some(Arc::clone(page));
+        }
+        let page = self.snapshot.page(number).unwrap_or_else(|error| error.unwind())?;
+        let mut local = self.local.borrow_mut();
+        if local.len() >= LOCAL_PAGES_MAX {
+            local.clear();
+        }
+        local.insert(number, Arc::clone(&page));
+        Some(page)
+    }
+}
+
+impl Memory for SnapshotMemory {
+    fn size(&self) -> u64 {
+        self.snapshot.state.records_pages
+    }
+
+    fn grow(&self, _pages: u64) -> i64 {
+        panic!("a snapshot is read-only: grow")
+    }
+
+    fn read(&self, offset: u64, dst: &mut [u8]) {
+        check_bounds(self.size(), offset, dst.len());
+        let mut rest = dst;
+        for piece in pieces(offset, rest.len()) {
+            let (head, tail) = rest.split_at_mut(piece.len);
+            match self.page(piece.page) {
+                Some(page) => head.copy_from_slice(&page[piece.start..piece.start + piece.len]),
+                None => head.fill(0),
+            }
+            rest = tail;
+        }
+    }
+
+    fn write(&self, _offset: u64, _src: &[u8]) {
+        panic!("a snapshot is read-only: write")
+    }
+}
