@@ -1,0 +1,131 @@
+//! The HTTP server: routes, request bodies within bounds, assets, health, headers for browsers.
+//!
+//! Owns no rule of the service and no cryptography: [`crate::ic`] answers the IC's endpoints, the
+//! [`Engine`] plans and reads assets.
+
+mod access_log;
+mod asset;
+mod body;
+pub(crate) mod connection;
+mod pages;
+mod stall;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get, post};
+use candid::Principal;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::{AllowHeaders, Any, CorsLayer};
+use tower_http::set_header::SetResponseHeaderLayer;
+
+use crate::engine::Engine;
+use crate::ic::read_state::Effective;
+use crate::ic::{IcInterface, RequestError, call, query, read_state};
+use body::BodyBudget;
+
+/// What every handler sees.
+#[derive(Clone)]
+struct App {
+    ic: IcInterface,
+    engine: Engine,
+    bodies: Arc<BodyBudget>,
+}
+
+/// The whole HTTP surface of a node.
+pub(crate) fn router(ic: IcInterface, engine: Engine) -> Router {
+    let app = App { ic, engine, bodies: Arc::new(BodyBudget::default()) };
+    Router::new()
+        .route("/api/v2/status", get(|State(app): State<App>| async move { app.ic.status() }))
+        .route("/api/v2/canister/{id}/call", post(call_v2))
+        .route("/api/v3/canister/{id}/call", post(call_v3))
+        .route("/api/v4/canister/{id}/call", post(call_v3))
+        .route("/api/v2/canister/{id}/query", post(query_call))
+        .route("/api/v3/canister/{id}/query", post(query_call))
+        .route("/api/v2/canister/{id}/read_state", post(read_canister_state))
+        .route("/api/v3/canister/{id}/read_state", post(read_canister_state))
+        .route("/api/v2/subnet/{id}/read_state", post(read_subnet_state))
+        .route("/api/v3/subnet/{id}/read_state", post(read_subnet_state))
+        .route("/asset/{*path}", any(|State(app): State<App>, request| asset::answer(app.engine, request)))
+        .route("/health", get(|State(app): State<App>| async move { pages::health(&app.ic) }))
+        .route("/", get(|State(app): State<App>| async move { pages::index(&app.ic) }))
+        .fallback(pages::not_found)
+        .with_state(app)
+        .layer(SetResponseHeaderLayer::overriding(
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        ))
+        .layer(cors())
+        .layer(CatchPanicLayer::new())
+        .layer(axum::middleware::from_fn(access_log::log))
+}
+
+/// Any page may talk to the node: requests are signed and assets carry tokens, so nothing rests on cookies.
+fn cors() -> CorsLayer {
+    let exposed = [
+        header::ACCEPT_RANGES,
+        header::CONTENT_LENGTH,
+        header::CONTENT_RANGE,
+        header::ETAG,
+        header::RETRY_AFTER,
+        HeaderName::from_static("x-content-type-options"),
+    ];
+    CorsLayer::new()
+        .allow_origin(Any)
+        .allow_methods([Method::GET, Method::HEAD, Method::POST])
+        .allow_headers(AllowHeaders::mirror_request())
+        .expose_headers(exposed)
+        .max_age(std::time::Duration::from_secs(3600))
+}
+
+async fn call_v2(State(app): State<App>, Path(id): Path<String>, request: Request) -> Response {
+    let answered = async {
+        let id = principal(&id)?;
+        let (body, _budget) = app.bodies.read(request).await?;
+        call::asynchronous(&app.ic, id, body).await
+    };
+    answered.await.into_response()
+}
+
+async fn call_v3(State(app): State<App>, Path(id): Path<String>, request: Request) -> Response {
+    let answered = async {
+        let id = principal(&id)?;
+        let (body, _budget) = app.bodies.read(request).await?;
+        call::synchronous(&app.ic, id, body).await
+    };
+    answered.await.into_response()
+}
+
+async fn query_call(State(app): State<App>, Path(id): Path<String>, request: Request) -> Response {
+    let answered = async {
+        let id = principal(&id)?;
+        let (body, _budget) = app.bodies.read(request).await?;
+        query::answer(&app.ic, id, body).await
+    };
+    answered.await.into_response()
+}
+
+async fn read_canister_state(State(app): State<App>, Path(id): Path<String>, request: Request) -> Response {
+    let answered = async {
+        let effective = Effective::Canister(principal(&id)?);
+        let (body, _budget) = app.bodies.read(request).await?;
+        read_state::answer(&app.ic, effective, body).await
+    };
+    answered.await.into_response()
+}
+
+async fn read_subnet_state(State(app): State<App>, Path(id): Path<String>, request: Request) -> Response {
+    let answered = async {
+        let effective = Effective::Subnet(principal(&id)?);
+        let (body, _budget) = app.bodies.read(request).await?;
+        read_state::answer(&app.ic, effective, body).await
+    };
+    answered.await.into_response()
+}
+
+fn principal(text: &str) -> Result<Principal, RequestError> {
+    Principal::from_text(text).map_err(|error| RequestError::BadPrincipal(error.to_string()))
+}

@@ -1,0 +1,75 @@
+//! One log line per request: method, path, status, bytes and time. Never the query string: it holds tokens.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::middleware::Next;
+use axum::response::Response;
+use bytes::Bytes;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+
+/// Runs the request and logs it when its answer has been sent or given up.
+pub(super) async fn log(request: Request, next: Next) -> Response {
+    let begun = Instant::now();
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let response = next.run(request).await;
+    let status = response.status();
+    let line = Line { method: method.to_string(), path, status, begun, bytes: 0, ended: false };
+    response.map(|inner| {
+        let ended = inner.is_end_stream();
+        Body::new(Logged { inner, line: Line { ended, ..line } })
+    })
+}
+
+struct Line {
+    method: String,
+    path: String,
+    status: StatusCode,
+    begun: Instant,
+    bytes: u64,
+    ended: bool,
+}
+
+struct Logged {
+    inner: Body,
+    line: Line,
+}
+
+impl HttpBody for Logged {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        let frame = ready!(Pin::new(&mut self.inner).poll_frame(cx));
+        match &frame {
+            Some(Ok(frame)) => self.line.bytes += frame.data_ref().map_or(0, |data| data.len() as u64),
+            Some(Err(error)) => tracing::warn!(path = %self.line.path, %error, "answer broke off"),
+            None => {}
+        }
+        self.line.ended |= frame.is_none() || self.inner.is_end_stream();
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+impl Drop for Logged {
+    fn drop(&mut self) {
+        let Line { method, path, status, begun, bytes, ended } = &self.line;
+        let ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        tracing::info!(target: "keepsake::http", %method, %path, status = status.as_u16(), bytes, ms, complete = ended, "request");
+    }
+}

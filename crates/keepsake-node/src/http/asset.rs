@@ -1,0 +1,55 @@
+//! `GET|HEAD /asset/…`: from the HTTP request to the engine's plan, and its stream to the client.
+//!
+//! Owns no decision about who may see what, ranges or caching: the service plans all of that.
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use keepsake_service::http::AssetRequest;
+
+use crate::engine::{AssetStream, Engine};
+use crate::ic::RequestError;
+
+/// What a browser may do with an asset that it opens as a page: show it, run nothing of it. Uploaded HTML or SVG
+/// must not act in the name of this origin.
+const SANDBOX: &str =
+    "default-src 'none'; img-src 'self' data:; media-src 'self'; style-src 'unsafe-inline'; sandbox";
+
+/// Answers one request under `/asset/`.
+pub(super) async fn answer(engine: Engine, request: Request) -> Response {
+    let is_head = request.method() == axum::http::Method::HEAD;
+    match engine.asset(asset_request(&request)).await {
+        Ok(stream) => response(stream, is_head).unwrap_or_else(|| RequestError::Worker.into_response()),
+        Err(error) => RequestError::Engine(error).into_response(),
+    }
+}
+
+fn asset_request(request: &Request) -> AssetRequest {
+    let headers = request.headers();
+    let url = request.uri().path_and_query().map_or("/", |path_and_query| path_and_query.as_str());
+    AssetRequest {
+        method: request.method().as_str().to_owned(),
+        url: url.to_owned(),
+        range: text(headers, &header::RANGE),
+        if_none_match: text(headers, &header::IF_NONE_MATCH),
+        if_range: text(headers, &header::IF_RANGE),
+    }
+}
+
+/// The header's value; repeated lines are one list, as RFC 9110, section 5.3 has it.
+fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    let lines: Vec<&str> = headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect();
+    (!lines.is_empty()).then(|| lines.join(", "))
+}
+
+fn response(stream: AssetStream, is_head: bool) -> Option<Response> {
+    let mut response = Response::new(if is_head { Body::empty() } else { Body::from_stream(stream.body) });
+    *response.status_mut() = StatusCode::from_u16(stream.status).ok()?;
+    let headers = response.headers_mut();
+    for (name, value) in stream.headers {
+        headers.append(HeaderName::from_static(name), HeaderValue::from_str(&value).ok()?);
+    }
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(SANDBOX));
+    Some(response)
+}

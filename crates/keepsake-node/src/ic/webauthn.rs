@@ -1,0 +1,142 @@
+//! WebAuthn signatures: a passkey signs its authenticator data and a JSON text whose challenge is the message.
+//!
+//! Owns ES256 (P-256) keys in COSE. Other COSE algorithms are refused by name.
+//!
+//! Source: [Web Authentication](https://internetcomputer.org/docs/references/ic-interface-spec#webauthn).
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_cbor::Value;
+use sha2::{Digest, Sha256};
+
+use super::error::SignatureError;
+use super::shape;
+
+#[derive(Deserialize)]
+struct Assertion {
+    #[serde(with = "serde_bytes")]
+    authenticator_data: Vec<u8>,
+    client_data_json: ClientDataJson,
+    #[serde(with = "serde_bytes")]
+    signature: Vec<u8>,
+}
+
+/// Text by the specification; older clients send bytes.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum ClientDataJson {
+    Text(String),
+    Bytes(#[serde(with = "serde_bytes")] Vec<u8>),
+}
+
+#[derive(Deserialize)]
+struct ClientData {
+    challenge: String,
+}
+
+/// Checks a WebAuthn assertion over `message` by the COSE key in `cose`.
+///
+/// # Errors
+/// [`SignatureError`] when anything does not fit.
+pub(crate) fn verify(cose: &[u8], message: &[u8], signature: &[u8]) -> Result<(), SignatureError> {
+    let key = es256_key(cose)?;
+    let wrong = |_| SignatureError::WebAuthn("the signature is not a CBOR map of an assertion");
+    shape::check(signature).map_err(|_| SignatureError::WebAuthn("the signature is not CBOR"))?;
+    let assertion: Assertion = serde_cbor::from_slice(signature).map_err(wrong)?;
+    let client_data_json = match assertion.client_data_json {
+        ClientDataJson::Text(text) => text.into_bytes(),
+        ClientDataJson::Bytes(bytes) => bytes,
+    };
+    let client_data: ClientData = serde_json::from_slice(&client_data_json)
+        .map_err(|_| SignatureError::WebAuthn("client_data_json is not the JSON of a challenge"))?;
+    if client_data.challenge.trim_end_matches('=') != base64_url(message) {
+        return Err(SignatureError::WebAuthn("the challenge is not this message"));
+    }
+    let signed = [assertion.authenticator_data.as_slice(), &Sha256::digest(&client_data_json)].concat();
+    let ok = key.verify_signature_with_der_encoded_sig(&signed, &assertion.signature);
+    ok.then_some(()).ok_or(SignatureError::Mismatch("WebAuthn ES256"))
+}
+
+/// The P-256 key of a COSE map with `kty: EC2 (2), alg: ES256 (-7), crv: P-256 (1)`.
+fn es256_key(cose: &[u8]) -> Result<ic_secp256r1::PublicKey, SignatureError> {
+    shape::check(cose).map_err(|_| SignatureError::BadKey("the COSE key is not CBOR".into()))?;
+    let map: BTreeMap<i64, Value> =
+        serde_cbor::from_slice(cose).map_err(|error| SignatureError::BadKey(error.to_string()))?;
+    let is = |label: i64, expected: i128| map.get(&label) == Some(&Value::Integer(expected));
+    if !(is(1, 2) && is(3, -7) && is(-1, 1)) {
+        return Err(SignatureError::BadKey("only COSE keys for ES256 on P-256 are supported".into()));
+    }
+    let (Some(Value::Bytes(x)), Some(Value::Bytes(y))) = (map.get(&-2), map.get(&-3)) else {
+        return Err(SignatureError::BadKey("the COSE key has no point".into()));
+    };
+    ic_secp256r1::PublicKey::deserialize_from_xy(x, y)
+        .map_err(|error| SignatureError::BadKey(format!("{error:?}")))
+}
+
+/// Base64 for URLs without padding, [RFC 4648, section 5](https://www.rfc-editor.org/rfc/rfc4648#section-5).
+fn base64_url(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for group in bytes.chunks(3) {
+        let word =
+            group.iter().fold(0_u32, |word, byte| (word << 8) | u32::from(*byte)) << (8 * (3 - group.len()));
+        for at in 0..=group.len() {
+            let six_bits = (word >> (18 - 6 * at)) & 63;
+            text.push(char::from(ALPHABET[six_bits as usize]));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cose(key: &ic_secp256r1::PublicKey, algorithm: i128) -> Vec<u8> {
+        let point = key.serialize_sec1(false);
+        let map = BTreeMap::from([
+            (1_i64, Value::Integer(2)),
+            (3, Value::Integer(algorithm)),
+            (-1, Value::Integer(1)),
+            (-2, Value::Bytes(point[1..33].to_vec())),
+            (-3, Value::Bytes(point[33..].to_vec())),
+        ]);
+        serde_cbor::to_vec(&map).unwrap()
+    }
+
+    fn assertion(key: &ic_secp256r1::PrivateKey, challenge: &[u8]) -> Vec<u8> {
+        let json =
+            format!(r#"{{"type":"webauthn.get","challenge":"{}","origin":"x"}}"#, base64_url(challenge));
+        let signed = [b"authenticator".as_slice(), &Sha256::digest(json.as_bytes())].concat();
+        let map = BTreeMap::from([
+            ("authenticator_data", Value::Bytes(b"authenticator".to_vec())),
+            ("client_data_json", Value::Text(json)),
+            ("signature", Value::Bytes(key.sign_message_with_der_encoded_sig(&signed))),
+        ]);
+        serde_cbor::to_vec(&map).unwrap()
+    }
+
+    #[test]
+    fn a_passkey_signature_verifies_for_its_message_only() {
+        let key = ic_secp256r1::PrivateKey::deserialize_sec1(&[7; 32]).unwrap();
+        let cose_key = cose(&key.public_key(), -7);
+        assert_eq!(verify(&cose_key, b"\x0Aic-request", &assertion(&key, b"\x0Aic-request")), Ok(()));
+        let other = SignatureError::WebAuthn("the challenge is not this message");
+        assert_eq!(verify(&cose_key, b"\x0Aic-request", &assertion(&key, b"other")), Err(other));
+        let stranger = ic_secp256r1::PrivateKey::deserialize_sec1(&[8; 32]).unwrap();
+        let mismatch = Err(SignatureError::Mismatch("WebAuthn ES256"));
+        assert_eq!(verify(&cose_key, b"m", &assertion(&stranger, b"m")), mismatch);
+        assert!(verify(&cose(&key.public_key(), -257), b"m", &assertion(&key, b"m")).is_err());
+        assert!(verify(&cose_key, b"m", b"").is_err());
+        assert!(verify(b"", b"m", &assertion(&key, b"m")).is_err());
+    }
+
+    #[test]
+    fn base64_for_urls_is_as_the_rfc_has_it() {
+        for (bytes, text) in [("", ""), ("f", "Zg"), ("fo", "Zm8"), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")] {
+            assert_eq!(base64_url(bytes.as_bytes()), text);
+        }
+        assert_eq!(base64_url(&[0xfb, 0xff]), "-_8");
+    }
+}

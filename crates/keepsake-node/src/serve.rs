@@ -1,0 +1,191 @@
+//! A node from start to end: data directory, keys, engine, HTTP, graceful stop.
+//!
+//! Owns the options of an operator and the order of starting and stopping. Owns no protocol and no rule.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use candid::Principal;
+use tokio::net::TcpListener;
+
+use crate::data_dir::{DataDir, DataDirError};
+use crate::engine::{Engine, EngineError, EngineOptions};
+use crate::http;
+use crate::ic::keys::{KeyError, NodeKey, RootKey};
+use crate::ic::{CertifiedFacts, CertifyError, IcInterface};
+
+/// The canister id of a node that is given none: the first one a local IC network hands out.
+pub const DEFAULT_CANISTER_ID: &str = "uxrrr-q7777-77774-qaaaq-cai";
+
+/// Where a node listens when it is told nothing.
+pub const DEFAULT_LISTEN: &str = "127.0.0.1:4943";
+
+const CANISTER_ID_FILE: &str = "canister_id";
+
+/// What an operator decides about a node.
+#[derive(Clone, Debug)]
+pub struct ServeOptions {
+    /// Data directory, made on the first start.
+    pub data: PathBuf,
+    /// Address to listen on; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The canister id to answer as; fixed at the first start.
+    pub canister_id: Principal,
+    /// Principals that may see every session.
+    pub controllers: Vec<Principal>,
+    /// Upper bound of the blob heap, bytes; `None` for the engine's default.
+    pub heap_bytes_max: Option<u64>,
+}
+
+impl ServeOptions {
+    /// The defaults, over the data directory `data`.
+    pub fn new(data: impl Into<PathBuf>) -> Self {
+        Self {
+            data: data.into(),
+            listen: DEFAULT_LISTEN.parse().expect("the default address parses"),
+            canister_id: Principal::from_text(DEFAULT_CANISTER_ID).expect("the default canister id parses"),
+            controllers: Vec::new(),
+            heap_bytes_max: None,
+        }
+    }
+}
+
+/// Why a node does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The data directory.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// The keys in it.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The store in it.
+    #[error("cannot open the store: {0}")]
+    Engine(#[from] EngineError),
+    /// The signing thread.
+    #[error(transparent)]
+    Certify(#[from] CertifyError),
+    /// The directory belongs to another canister id.
+    #[error(
+        "the data directory {} was made for canister {stored}, not {asked}: leave the canister id out, or choose \
+         another directory", dir.display()
+    )]
+    OtherCanisterId {
+        /// The data directory.
+        dir: PathBuf,
+        /// In the directory.
+        stored: String,
+        /// In the options.
+        asked: Principal,
+    },
+    /// The canister id's file cannot be read or written.
+    #[error("cannot read or write {}: {source}", path.display())]
+    CanisterId {
+        /// The file.
+        path: PathBuf,
+        /// From the file system.
+        source: io::Error,
+    },
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// Asked for.
+        address: SocketAddr,
+        /// From the network.
+        source: io::Error,
+    },
+}
+
+/// A node that is ready: everything is open and the address is bound.
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    local_addr: SocketAddr,
+    root_key_der: Vec<u8>,
+    ic: IcInterface,
+    engine: Engine,
+}
+
+impl Server {
+    /// Opens the data directory, makes what is missing, and binds the address.
+    ///
+    /// # Errors
+    /// [`ServeError`], whose text tells the operator what to do.
+    pub async fn bind(options: ServeOptions) -> Result<Self, ServeError> {
+        let listen_error = |source| ServeError::Listen { address: options.listen, source };
+        let dir = DataDir::open(&options.data)?;
+        fix_canister_id(&dir, options.canister_id)?;
+        let (root_key, node_key) = (RootKey::load_or_make(&dir)?, NodeKey::load_or_make(&dir)?);
+        let listener = TcpListener::bind(options.listen).await.map_err(listen_error)?;
+        let local_addr = listener.local_addr().map_err(listen_error)?;
+        let mut engine_options = EngineOptions::new(options.canister_id);
+        engine_options.controllers.clone_from(&options.controllers);
+        if let Some(heap_bytes_max) = options.heap_bytes_max {
+            engine_options.heap_bytes_max = heap_bytes_max;
+        }
+        let clock = engine_options.clock.clone();
+        let engine = Engine::open(dir, engine_options)?;
+        let facts = CertifiedFacts {
+            canister_id: options.canister_id,
+            controllers: options.controllers,
+            metadata: vec![("candid:service".into(), keepsake_api::DID.as_bytes().to_vec())],
+        };
+        let root_key_der = root_key.public_der().to_vec();
+        let ic = IcInterface::new(engine.clone(), root_key, node_key, &facts, clock)?;
+        Ok(Self { listener, local_addr, root_key_der, ic, engine })
+    }
+
+    /// The bound address.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// The canister id that it answers as.
+    pub fn canister_id(&self) -> Principal {
+        self.ic.canister_id()
+    }
+
+    /// The public root key in DER, as `/api/v2/status` tells it.
+    pub fn root_key_der(&self) -> &[u8] {
+        &self.root_key_der
+    }
+
+    /// Serves until `shutdown` completes, finishes the requests under way, and returns when all is on disk.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        let Self { listener, local_addr, ic, engine, .. } = self;
+        if !local_addr.ip().is_loopback() {
+            tracing::warn!(
+                %local_addr,
+                "listening beyond this machine without TLS: put a proxy with TLS in front, or use --listen 127.0.0.1:…"
+            );
+        }
+        tracing::info!(%local_addr, canister_id = %ic.canister_id(), "serving");
+        http::connection::serve(listener, http::router(ic, engine.clone()), shutdown).await;
+        engine.shutdown().await;
+        tracing::info!("stopped");
+    }
+}
+
+/// [`Server::bind`] and [`Server::run`] in one.
+///
+/// # Errors
+/// As [`Server::bind`].
+pub async fn serve(options: ServeOptions, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
+    Server::bind(options).await?.run(shutdown).await;
+    Ok(())
+}
+
+/// Tokens and certificates name the canister id, so a directory keeps the one it began with.
+fn fix_canister_id(dir: &DataDir, asked: Principal) -> Result<(), ServeError> {
+    let path = dir.path().join(CANISTER_ID_FILE);
+    let stored = dir
+        .secret(CANISTER_ID_FILE, || format!("{asked}\n").into_bytes())
+        .map_err(|source| ServeError::CanisterId { path: path.clone(), source })?;
+    let stored = String::from_utf8_lossy(&stored).trim().to_owned();
+    if stored == asked.to_text() {
+        Ok(())
+    } else {
+        Err(ServeError::OtherCanisterId { dir: dir.path().to_path_buf(), stored, asked })
+    }
+}
