@@ -11,10 +11,9 @@
 //! ```
 //!
 //! # Choices
-//! - **JPEG input** uses `jpeg-decoder`, which has few releases now (the `image` crate moved to
-//!   `zune-jpeg`, the faster and livelier one). It is used because it alone decodes at 1/2, 1/4 and
-//!   1/8, so that a 48-megapixel photo never exists at full size in memory. Segments that it would
-//!   store without a limit are taken out of its input first (see `decode::jpeg::segments`).
+//! - **JPEG input** has its own decoder, which decodes at 1/2, 1/4 or 1/8 and keeps only the coefficients
+//!   for that: a 48-megapixel photo never exists at full size in memory, not even a progressive one.
+//!   No published decoder does this (see `decode::jpeg`).
 //! - **PNG input** streams row by row into the scaler, whatever its height. Interlaced PNG, GIF and
 //!   WebP need their whole frame, so [`Limits::decode_bytes_max`] bounds them.
 //! - **Scaling** is done in linear light with premultiplied alpha, so thin bright lines keep their

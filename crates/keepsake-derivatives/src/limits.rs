@@ -14,9 +14,9 @@ pub struct Limits {
     /// Longest side in pixels. 65,535 by default: the most that JPEG and GIF can say.
     pub dimension_px_max: u32,
     /// Most bytes that a decoder may hold, as worked out from the headers. 80 MiB by default: with the
-    /// display (about 24 MiB with its encoders) a client stays below 150 MiB. It allows a progressive
-    /// JPEG of 26 megapixels (4:2:0), a lossy WebP of 17, an interlaced PNG of 20 or more. A baseline
-    /// JPEG never meets it, and neither does a PNG that is not interlaced.
+    /// display (about 24 MiB with its encoders) a client stays below 150 MiB. It allows a lossy
+    /// WebP of 16 megapixels and an interlaced PNG of 20. A JPEG within `pixels_max` does not meet it, and
+    /// neither does a PNG that is not interlaced.
     pub decode_bytes_max: u64,
     /// Most bytes of one colour profile or EXIF block. 4 MiB by default: the largest printer profiles
     /// in use have 3 MiB. A larger block is ignored.

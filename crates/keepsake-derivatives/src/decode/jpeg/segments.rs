@@ -1,349 +1,265 @@
-//! Owns the walk over a JPEG's segments: what the header says, and a reader that hides the segments
-//! which the entropy decoder does not need. Does not decode pixels.
-//! See [ITU-T T.81, annex B](https://www.w3.org/Graphics/JPEG/itu-t81.pdf).
-//!
-//! `jpeg-decoder` keeps every EXIF, XMP, ICC and Photoshop segment in memory, and a file may hold any
-//! number of them; [`SegmentFilter`] drops them. It also stops a file that repeats its scans to burn
-//! time.
+//! Owns the segments of a JPEG between its scans: frame and scan headers, tables, EXIF, colour profile.
+//! Does not decode pixels, and keeps no segment but a profile, which is bounded.
+//! See [T.81, annex B](https://www.w3.org/Graphics/JPEG/itu-t81.pdf).
 
 use std::collections::BTreeMap;
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead};
 
 use super::FORMAT;
+use super::bits::HuffmanTable;
 use crate::error::DeriveError;
 use crate::geometry::Size;
-use crate::limits::Limits;
 use crate::orientation::Orientation;
 
-const SOI: u8 = 0xD8;
-const EOI: u8 = 0xD9;
-const SOS: u8 = 0xDA;
+pub(super) const SOI: u8 = 0xD8;
+pub(super) const EOI: u8 = 0xD9;
+pub(super) const SOS: u8 = 0xDA;
+const DHT: u8 = 0xC4;
+const DQT: u8 = 0xDB;
+const DRI: u8 = 0xDD;
 const APP0: u8 = 0xE0;
 const APP1: u8 = 0xE1;
 const APP2: u8 = 0xE2;
 const APP14: u8 = 0xEE;
-const APP15: u8 = 0xEF;
-const COM: u8 = 0xFE;
 
+const JFIF_TAG: &[u8] = b"JFIF\0";
 const EXIF_TAG: &[u8] = b"Exif\0\0";
 const ICC_TAG: &[u8] = b"ICC_PROFILE\0";
 const ADOBE_TAG: &[u8] = b"Adobe";
+/// Where Adobe's segment tells the colour transform.
+const ADOBE_TRANSFORM_AT: usize = 11;
 
-/// Encoders write about ten scans, the finest progressive scripts below a hundred. Each scan costs a
-/// pass over all blocks.
-const SCANS_MAX: u32 = 128;
-
-/// How the coefficients are sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Process {
-    Sequential,
-    Progressive,
-}
-
-/// What stands before the first scan.
-pub(super) struct Header {
-    pub(super) process: Process,
-    pub(super) size: Size,
-    pub(super) orientation: Orientation,
-    pub(super) icc_profile: Option<Vec<u8>>,
-    pub(super) has_adobe_segment: bool,
-    /// Horizontal and vertical sampling factor of each component.
-    sampling: Vec<(u8, u8)>,
-}
-
-/// How many blocks a component has.
-pub(super) struct ComponentBlocks {
-    pub(super) total: u64,
-    pub(super) per_mcu_row: u64,
-}
-
-impl Header {
-    pub(super) fn component_blocks(&self) -> Vec<ComponentBlocks> {
-        let h_max = self.sampling.iter().map(|s| u32::from(s.0)).max().unwrap_or(1);
-        let v_max = self.sampling.iter().map(|s| u32::from(s.1)).max().unwrap_or(1);
-        let mcus_across = u64::from(self.size.width.div_ceil(8 * h_max));
-        let mcus_down = u64::from(self.size.height.div_ceil(8 * v_max));
-        self.sampling
-            .iter()
-            .map(|&(h, v)| {
-                let per_mcu_row = mcus_across * u64::from(h) * u64::from(v);
-                ComponentBlocks { total: per_mcu_row * mcus_down, per_mcu_row }
-            })
-            .collect()
-    }
-}
-
-/// Reads up to the first scan and checks what later sizes are computed from.
-pub(super) fn read_header(reader: &mut impl BufRead, limits: &Limits) -> Result<Header, DeriveError> {
-    let mut found = Found::default();
-    loop {
-        let marker = next_marker(reader).map_err(|e| DeriveError::from_read(FORMAT, e))?;
-        if marker == SOS || marker == EOI {
-            return found.into_header();
-        }
-        if has_no_length(marker) {
-            continue;
-        }
-        let payload = read_payload(reader).map_err(|e| DeriveError::from_read(FORMAT, e))?;
-        found.take(marker, &payload, limits)?;
-    }
+/// One component of the frame.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Component {
+    pub(super) id: u8,
+    /// Sampling factors, each 1 to 4.
+    pub(super) horizontal: u8,
+    pub(super) vertical: u8,
+    pub(super) quantisation: usize,
 }
 
 /// What a start-of-frame segment says.
-struct FrameHeader {
-    process: Process,
-    size: Size,
-    sampling: Vec<(u8, u8)>,
+#[derive(Clone, Debug)]
+pub(super) struct FrameHeader {
+    pub(super) is_progressive: bool,
+    pub(super) size: Size,
+    pub(super) components: Vec<Component>,
 }
 
+/// What a start-of-scan segment says.
+pub(super) struct ScanHeader {
+    /// Component id, number of its DC table, number of its AC table.
+    pub(super) components: Vec<(u8, usize, usize)>,
+    pub(super) band: (u8, u8),
+    pub(super) high_bit: u8,
+    pub(super) low_bit: u8,
+}
+
+/// All that the segments so far have said.
 #[derive(Default)]
-struct Found {
-    frame: Option<FrameHeader>,
-    orientation: Option<Orientation>,
-    icc_parts: BTreeMap<u8, Vec<u8>>,
-    icc_count: u8,
-    icc_is_broken: bool,
-    has_adobe_segment: bool,
+pub(super) struct Segments {
+    pub(super) frame: Option<FrameHeader>,
+    pub(super) dc_tables: [Option<HuffmanTable>; 4],
+    pub(super) ac_tables: [Option<HuffmanTable>; 4],
+    /// In the order of the file's coefficients.
+    pub(super) quantisation: [Option<[u16; 64]>; 4],
+    pub(super) restart_interval: u16,
+    pub(super) orientation: Option<Orientation>,
+    pub(super) is_jfif: bool,
+    /// Adobe's colour transform, when its segment is there.
+    pub(super) adobe_transform: Option<u8>,
+    profile: ProfileParts,
 }
 
-impl Found {
-    fn take(&mut self, marker: u8, payload: &[u8], limits: &Limits) -> Result<(), DeriveError> {
+impl Segments {
+    /// Takes in one segment that is not a scan's.
+    pub(super) fn take(
+        &mut self,
+        marker: u8,
+        payload: &[u8],
+        profile_bytes_max: usize,
+    ) -> Result<(), DeriveError> {
         match marker {
-            0xC0..=0xC3 | 0xC5..=0xC7 | 0xC9..=0xCB | 0xCD..=0xCF => {
-                let earlier = self.frame.replace(parse_frame(marker, payload)?);
-                return earlier.map_or(Ok(()), |_| Err(DeriveError::damaged(FORMAT, "two frame headers")));
+            DHT => self.take_huffman_tables(payload)?,
+            DQT => self.take_quantisation(payload)?,
+            DRI => {
+                let &[high, low, ..] = payload else { return Err(broken("a restart interval is cut")) };
+                self.restart_interval = u16::from_be_bytes([high, low]);
             }
+            0xC0..=0xCF => {
+                let earlier = self.frame.replace(parse_frame(marker, payload)?);
+                return earlier.map_or(Ok(()), |_| Err(broken("two frame headers")));
+            }
+            APP0 => self.is_jfif |= payload.starts_with(JFIF_TAG),
             APP1 if payload.starts_with(EXIF_TAG) && self.orientation.is_none() => {
                 self.orientation = Some(Orientation::from_exif(payload));
             }
-            APP2 if payload.starts_with(ICC_TAG) => self.take_icc(&payload[ICC_TAG.len()..], limits),
-            APP14 if payload.starts_with(ADOBE_TAG) => self.has_adobe_segment = true,
+            APP2 if payload.starts_with(ICC_TAG) => {
+                self.profile.take(&payload[ICC_TAG.len()..], profile_bytes_max);
+            }
+            APP14 if payload.starts_with(ADOBE_TAG) => {
+                self.adobe_transform = payload.get(ADOBE_TRANSFORM_AT).copied();
+            }
             _ => {}
         }
         Ok(())
     }
 
-    /// One part of a profile: its number from 1, the count of parts, the bytes
-    /// ([ICC.1, B.4](https://www.color.org/icc_specs2.xalter)).
-    fn take_icc(&mut self, part: &[u8], limits: &Limits) {
-        let &[number, count, ref bytes @ ..] = part else {
-            self.icc_is_broken = true;
-            return;
-        };
-        self.icc_count = count;
-        let held: usize = self.icc_parts.values().map(Vec::len).sum();
-        let is_new = !self.icc_parts.contains_key(&number);
-        if !is_new || number == 0 || number > count || held + bytes.len() > limits.metadata_bytes_max {
-            self.icc_is_broken = true;
-            self.icc_parts.clear();
-        } else if !self.icc_is_broken {
-            self.icc_parts.insert(number, bytes.to_vec());
-        }
+    /// The profile, if all its parts were there.
+    pub(super) fn take_profile(&mut self) -> Option<Vec<u8>> {
+        std::mem::take(&mut self.profile).into_whole()
     }
 
-    fn into_header(self) -> Result<Header, DeriveError> {
-        let FrameHeader { process, size, sampling } =
-            self.frame.ok_or_else(|| DeriveError::damaged(FORMAT, "no frame header before the image"))?;
-        let is_whole = !self.icc_is_broken && self.icc_parts.len() == usize::from(self.icc_count);
-        let icc: Vec<u8> = self.icc_parts.into_values().flatten().collect();
-        Ok(Header {
-            process,
-            size,
-            sampling,
-            orientation: self.orientation.unwrap_or(Orientation::UPRIGHT),
-            icc_profile: (is_whole && !icc.is_empty()).then_some(icc),
-            has_adobe_segment: self.has_adobe_segment,
-        })
+    fn take_huffman_tables(&mut self, mut payload: &[u8]) -> Result<(), DeriveError> {
+        while let Some((&head, rest)) = payload.split_first() {
+            let (counts, rest) =
+                rest.split_first_chunk::<16>().ok_or_else(|| broken("a Huffman table is cut"))?;
+            let total: usize = counts.iter().map(|&c| usize::from(c)).sum();
+            let symbols = rest.get(..total).ok_or_else(|| broken("a Huffman table is cut"))?;
+            let table =
+                HuffmanTable::new(*counts, symbols).ok_or_else(|| broken("an impossible Huffman table"))?;
+            let tables = match head >> 4 {
+                0 => &mut self.dc_tables,
+                1 => &mut self.ac_tables,
+                _ => return Err(broken("an unknown class of Huffman table")),
+            };
+            *tables.get_mut(usize::from(head & 15)).ok_or_else(|| broken("more than four tables"))? =
+                Some(table);
+            payload = &rest[total..];
+        }
+        Ok(())
+    }
+
+    fn take_quantisation(&mut self, mut payload: &[u8]) -> Result<(), DeriveError> {
+        while let Some((&head, rest)) = payload.split_first() {
+            let step_bytes = if head >> 4 == 0 { 1 } else { 2 };
+            let raw = rest.get(..64 * step_bytes).ok_or_else(|| broken("a quantisation table is cut"))?;
+            let mut steps = [0; 64];
+            for (step, bytes) in steps.iter_mut().zip(raw.chunks_exact(step_bytes)) {
+                *step = bytes.iter().fold(0, |value, &byte| value << 8 | u16::from(byte));
+            }
+            let table = self.quantisation.get_mut(usize::from(head & 15));
+            *table.ok_or_else(|| broken("more than four tables"))? = Some(steps);
+            payload = &rest[raw.len()..];
+        }
+        Ok(())
     }
 }
 
 fn parse_frame(marker: u8, payload: &[u8]) -> Result<FrameHeader, DeriveError> {
-    let process = match marker {
-        0xC0 | 0xC1 => Process::Sequential,
-        0xC2 => Process::Progressive,
-        _ => return Err(unsupported(format!("coding process {marker:#04X}"))),
-    };
-    let &[precision, h1, h0, w1, w0, count, ref components @ ..] = payload else {
-        return Err(DeriveError::damaged(FORMAT, "the frame header is too short"));
+    if !(0xC0..=0xC2).contains(&marker) {
+        return Err(unsupported(format!("coding process {marker:#04X}")));
+    }
+    let &[precision, h1, h0, w1, w0, count, ref raw @ ..] = payload else {
+        return Err(broken("the frame header is cut"));
     };
     if precision != 8 {
         return Err(unsupported(format!("{precision} bits per sample")));
     }
-    if !matches!(count, 1 | 3 | 4) || components.len() != usize::from(count) * 3 {
-        return Err(DeriveError::damaged(FORMAT, format!("{count} components")));
+    if !matches!(count, 1 | 3 | 4) || raw.len() < usize::from(count) * 3 {
+        return Err(DeriveError::damaged(FORMAT, format!("a picture of {count} components")));
     }
-    let sampling: Vec<_> = components.chunks_exact(3).map(|c| (c[1] >> 4, c[1] & 0x0F)).collect();
-    if sampling.iter().any(|&(h, v)| !(1..=4).contains(&h) || !(1..=4).contains(&v)) {
-        return Err(DeriveError::damaged(FORMAT, "a sampling factor is not 1 to 4"));
+    let components: Vec<_> = raw.chunks_exact(3).take(count.into()).map(component).collect();
+    let allowed = 1..=4;
+    if components.iter().any(|c| !allowed.contains(&c.horizontal) || !allowed.contains(&c.vertical)) {
+        return Err(broken("a sampling factor is not 1 to 4"));
     }
     let size =
         Size { width: u16::from_be_bytes([w1, w0]).into(), height: u16::from_be_bytes([h1, h0]).into() };
-    Ok(FrameHeader { process, size, sampling })
+    Ok(FrameHeader { is_progressive: marker == 0xC2, size, components })
 }
 
-fn unsupported(feature: String) -> DeriveError {
-    DeriveError::Unsupported { format: FORMAT, feature }
+fn component(raw: &[u8]) -> Component {
+    Component { id: raw[0], horizontal: raw[1] >> 4, vertical: raw[1] & 15, quantisation: raw[2].into() }
 }
 
-fn has_no_length(marker: u8) -> bool {
-    matches!(marker, 0x01 | 0xD0..=0xD7 | SOI | EOI)
-}
-
-/// Skips to the next marker, over fill bytes and whatever stands between segments, as decoders do.
-fn next_marker(reader: &mut impl BufRead) -> io::Result<u8> {
-    loop {
-        while read_byte(reader)? != 0xFF {}
-        let mut byte = read_byte(reader)?;
-        while byte == 0xFF {
-            byte = read_byte(reader)?;
-        }
-        if byte != 0 {
-            return Ok(byte);
-        }
+/// Reads a scan header; whether it fits the frame is the caller's to check.
+pub(super) fn parse_scan(payload: &[u8]) -> Result<ScanHeader, DeriveError> {
+    let (&count, rest) = payload.split_first().ok_or_else(|| broken("a scan header is cut"))?;
+    if !(1..=4).contains(&count) || rest.len() != usize::from(count) * 2 + 3 {
+        return Err(broken("a scan header of the wrong length"));
     }
-}
-
-fn read_byte(reader: &mut impl BufRead) -> io::Result<u8> {
-    let mut byte = [0];
-    reader.read_exact(&mut byte)?;
-    Ok(byte[0])
-}
-
-fn read_length(reader: &mut impl BufRead) -> io::Result<u16> {
-    let mut length = [0; 2];
-    reader.read_exact(&mut length)?;
-    u16::from_be_bytes(length).checked_sub(2).ok_or_else(|| {
-        io::Error::new(io::ErrorKind::InvalidData, "a segment is shorter than its length field")
+    let (raw, parameters) = rest.split_at(usize::from(count) * 2);
+    let components = raw.chunks_exact(2).map(|c| (c[0], usize::from(c[1] >> 4), usize::from(c[1] & 15)));
+    Ok(ScanHeader {
+        components: components.collect(),
+        band: (parameters[0], parameters[1]),
+        high_bit: parameters[2] >> 4,
+        low_bit: parameters[2] & 15,
     })
 }
 
-fn read_payload(reader: &mut impl BufRead) -> io::Result<Vec<u8>> {
-    let mut payload = vec![0; usize::from(read_length(reader)?)];
-    reader.read_exact(&mut payload)?;
+/// A colour profile, which comes in parts ([ICC.1, B.4](https://www.color.org/specification/ICC.1-2022-05.pdf)).
+#[derive(Default)]
+struct ProfileParts {
+    parts: BTreeMap<u8, Vec<u8>>,
+    count: u8,
+    is_broken: bool,
+}
+
+impl ProfileParts {
+    /// One part: its number from 1, the count of all parts, the bytes.
+    fn take(&mut self, part: &[u8], bytes_max: usize) {
+        let &[number, count, ref bytes @ ..] = part else {
+            self.is_broken = true;
+            return;
+        };
+        self.count = count;
+        let held: usize = self.parts.values().map(Vec::len).sum();
+        let is_new = !self.parts.contains_key(&number);
+        if !is_new || number == 0 || number > count || held + bytes.len() > bytes_max {
+            self.is_broken = true;
+            self.parts.clear();
+        } else if !self.is_broken {
+            self.parts.insert(number, bytes.to_vec());
+        }
+    }
+
+    fn into_whole(self) -> Option<Vec<u8>> {
+        let is_whole = !self.is_broken && self.count > 0 && self.parts.len() == usize::from(self.count);
+        is_whole.then(|| self.parts.into_values().flatten().collect())
+    }
+}
+
+/// Skips to the next marker, over fill bytes and whatever stands between segments, as all decoders do.
+pub(super) fn next_marker(reader: &mut impl BufRead) -> Result<u8, DeriveError> {
+    let mut previous = 0;
+    loop {
+        let mut byte = [0];
+        reader.read_exact(&mut byte).map_err(from_read)?;
+        if previous == 0xFF && !matches!(byte[0], 0 | 0xFF) {
+            return Ok(byte[0]);
+        }
+        previous = byte[0];
+    }
+}
+
+/// Whether the marker stands alone.
+pub(super) fn has_no_length(marker: u8) -> bool {
+    matches!(marker, 0x01 | 0xD0..=0xD7 | SOI | EOI)
+}
+
+/// The bytes of a segment, at most 65,533.
+pub(super) fn read_payload(reader: &mut impl BufRead) -> Result<Vec<u8>, DeriveError> {
+    let mut length = [0; 2];
+    reader.read_exact(&mut length).map_err(from_read)?;
+    let bytes = u16::from_be_bytes(length)
+        .checked_sub(2)
+        .ok_or_else(|| broken("a segment is shorter than its length field"))?;
+    let mut payload = vec![0; usize::from(bytes)];
+    reader.read_exact(&mut payload).map_err(from_read)?;
     Ok(payload)
 }
 
-/// Reads a JPEG without the application segments (but JFIF's and Adobe's, which tell the colour model)
-/// and comments.
-pub(super) struct SegmentFilter<R> {
-    inner: R,
-    state: State,
-    /// Marker bytes to give out before anything else, from `pending_at` on.
-    pending: Vec<u8>,
-    pending_at: usize,
-    scans: u32,
+fn from_read(error: io::Error) -> DeriveError {
+    DeriveError::from_read(FORMAT, error)
 }
 
-enum State {
-    /// Between segments.
-    Marker,
-    /// In a segment that is passed on, with this many bytes to go; a scan's header leads to its data.
-    Segment { left: usize, starts_scan: bool },
-    /// In entropy-coded data, which ends at the next marker.
-    Entropy,
-    /// After the end of the image.
-    End,
+pub(super) fn broken(detail: &'static str) -> DeriveError {
+    DeriveError::damaged(FORMAT, detail)
 }
 
-impl<R: BufRead> SegmentFilter<R> {
-    pub(super) fn new(inner: R) -> Self {
-        Self { inner, state: State::Marker, pending: Vec::new(), pending_at: 0, scans: 0 }
-    }
-
-    fn give(&mut self, bytes: &[u8]) {
-        self.pending.clear();
-        self.pending.extend_from_slice(bytes);
-        self.pending_at = 0;
-    }
-
-    fn pass_marker(&mut self, marker: u8) -> io::Result<()> {
-        if has_no_length(marker) {
-            self.give(&[0xFF, marker]);
-            self.state = if marker == EOI { State::End } else { State::Marker };
-            return Ok(());
-        }
-        let length = read_length(&mut self.inner)?;
-        if is_hidden(marker) {
-            let skipped = io::copy(&mut self.inner.by_ref().take(length.into()), &mut io::sink())?;
-            self.state = State::Marker;
-            return if skipped == u64::from(length) {
-                Ok(())
-            } else {
-                Err(io::ErrorKind::UnexpectedEof.into())
-            };
-        }
-        let [high, low] = (length + 2).to_be_bytes();
-        self.give(&[0xFF, marker, high, low]);
-        self.state = State::Segment { left: length.into(), starts_scan: marker == SOS };
-        if marker == SOS {
-            self.scans += 1;
-            self.check_scans()?;
-        }
-        Ok(())
-    }
-
-    fn check_scans(&self) -> io::Result<()> {
-        if self.scans > SCANS_MAX {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "more scans than any encoder writes"));
-        }
-        Ok(())
-    }
-
-    /// Passes entropy-coded bytes; a stuffed zero or a restart marker belongs to them.
-    fn read_entropy(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let available = self.inner.fill_buf()?;
-        let plain = available.iter().take(out.len()).position(|&b| b == 0xFF);
-        let count = plain.unwrap_or(available.len().min(out.len()));
-        if count > 0 || available.is_empty() {
-            out[..count].copy_from_slice(&available[..count]);
-            self.inner.consume(count);
-            return Ok(count);
-        }
-        self.inner.consume(1);
-        let mut byte = 0xFF;
-        while byte == 0xFF {
-            byte = read_byte(&mut self.inner)?;
-        }
-        match byte {
-            0x00 | 0xD0..=0xD7 => self.give(&[0xFF, byte]),
-            marker => self.pass_marker(marker)?,
-        }
-        self.read(out)
-    }
-}
-
-fn is_hidden(marker: u8) -> bool {
-    marker == COM || ((APP0..=APP15).contains(&marker) && marker != APP0 && marker != APP14)
-}
-
-impl<R: BufRead> Read for SegmentFilter<R> {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        if out.is_empty() {
-            return Ok(0);
-        }
-        loop {
-            if self.pending_at < self.pending.len() {
-                let count = (&self.pending[self.pending_at..]).read(out)?;
-                self.pending_at += count;
-                return Ok(count);
-            }
-            match self.state {
-                State::Marker => {
-                    let marker = next_marker(&mut self.inner)?;
-                    self.pass_marker(marker)?;
-                }
-                State::Segment { left: 0, starts_scan } => {
-                    self.state = if starts_scan { State::Entropy } else { State::Marker };
-                }
-                State::Segment { left, starts_scan } => {
-                    let wanted = left.min(out.len());
-                    let count = self.inner.read(&mut out[..wanted])?;
-                    self.state = State::Segment { left: left - count, starts_scan };
-                    return Ok(count);
-                }
-                State::Entropy => return self.read_entropy(out),
-                State::End => return Ok(0),
-            }
-        }
-    }
+pub(super) fn unsupported(feature: String) -> DeriveError {
+    DeriveError::Unsupported { format: FORMAT, feature }
 }
