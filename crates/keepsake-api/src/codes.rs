@@ -83,6 +83,7 @@ pub const CODES: &[Code] = &[
         "variant_unknown",
         "variants are original, display, thumbnail, placeholder, preview, derivative, metadata",
     ),
+    invalid("token_scope_empty", "name variants or asset_ids, or leave asset_ids null to cover all assets"),
     invalid("ttl_out_of_range", "the data names the limits in seconds"),
 ];
 

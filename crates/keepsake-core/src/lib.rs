@@ -1,8 +1,29 @@
 //! Pure rules and stable layouts of Keepsake: blob heap, upload sessions, capsules, memories.
 //!
-//! Owns what a message does to the two memories; owns no I/O, clock, randomness, async or Candid.
+//! Owns what a message does to the two memories (records, blob heap), and nothing else: no I/O, clock,
+//! randomness, async or Candid. What varies comes in as a value ([`Call`]), what happened goes out as one.
+//!
+//! Start at [`Store`]: it opens the layouts and carries every operation.
 
+pub mod access;
+pub mod blob;
 pub mod call;
+pub mod capsule;
+pub mod heap;
+pub mod housekeeping;
+pub mod idem;
+pub mod ids;
+pub mod layout;
+pub mod limits;
+pub mod memory;
+pub mod publish;
+mod record;
+pub mod refusal;
+pub mod store;
+pub mod token;
+pub mod upload;
 
 pub use call::Call;
 pub use ic_principal::Principal;
+pub use refusal::{Refusal, RefusalKind};
+pub use store::{Config, OpenError, Store};

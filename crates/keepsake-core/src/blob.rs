@@ -1,0 +1,242 @@
+//! Blobs: finished, immutable bytes with a length and a SHA-256. Owns their records, reads and deletion; the
+//! bytes are the heap's.
+//!
+//! ```text
+//! key: blob u64      value: BlobRecord (its extents are the finished session's: nothing is moved)
+//! ```
+
+use crate::access::{Denied, Role, require_somebody};
+use crate::call::Call;
+use crate::capsule::ItemKind;
+use crate::heap::Extent;
+use crate::housekeeping::DueKind;
+use crate::ids::{BlobId, CapsuleId};
+use crate::layout::Field;
+use crate::limits::{BLOB_TTL_NS, CHUNK_BYTES_MAX, RESPONSE_BYTES_MAX};
+use crate::record::{Record, principal};
+use crate::refusal::{Refusal, RefusalKind};
+use crate::store::Store;
+use ic_principal::Principal;
+use ic_stable_structures::Memory;
+use minicbor::bytes::ByteArray;
+use minicbor::{Decode, Encode};
+
+/// A blob's record.
+#[derive(Encode, Decode, Clone, Debug, PartialEq, Eq)]
+pub struct BlobRecord {
+    /// The capsule it belongs to.
+    #[n(0)]
+    pub capsule: u64,
+    /// Who uploaded it.
+    #[cbor(n(1), with = "principal")]
+    pub creator: Principal,
+    /// Bytes.
+    #[n(2)]
+    pub len: u64,
+    /// SHA-256 of them.
+    #[n(3)]
+    pub sha256: ByteArray<32>,
+    /// MIME type given at begin.
+    #[n(4)]
+    pub mime_type: Option<String>,
+    /// Finish time, ns.
+    #[n(5)]
+    pub created_ns: u64,
+    /// Collected after this time unless a memory refers to it, ns.
+    #[n(6)]
+    pub expires_ns: Option<u64>,
+    /// Assets that refer to it.
+    #[n(7)]
+    pub references: u32,
+    /// Where its bytes are, in order.
+    #[n(8)]
+    pub extents: Vec<Extent>,
+    /// The memory that it was published with.
+    #[n(9)]
+    pub memory: Option<u64>,
+}
+
+impl BlobRecord {
+    /// Number of chunks that [`Store::blob_chunk`] cuts it into.
+    pub fn chunk_count(&self) -> u32 {
+        u32::try_from(self.len.div_ceil(CHUNK_BYTES_MAX.into())).expect("2^32 chunks are beyond every heap")
+    }
+}
+
+/// Why an operation on blobs is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BlobError {
+    /// No such blob for this caller, or too small a role.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// More than one answer holds.
+    #[error("blob_too_large: {0} > {RESPONSE_BYTES_MAX}; read it with blob_read_chunk")]
+    TooLarge(u64),
+    /// No such chunk.
+    #[error("chunk_index_beyond_end: {index}, chunk_count is {count}")]
+    ChunkIndex {
+        /// As given.
+        index: u32,
+        /// Chunks of the blob.
+        count: u32,
+    },
+    /// The range starts beyond the end.
+    #[error("range_beyond_end: offset {offset} > size {size}")]
+    RangeBeyondEnd {
+        /// As given.
+        offset: u64,
+        /// Bytes of the blob.
+        size: u64,
+    },
+    /// More than one answer holds.
+    #[error("range_too_large: {0} > {RESPONSE_BYTES_MAX}")]
+    RangeTooLarge(u32),
+    /// A memory refers to it.
+    #[error("blob_referenced: {0} assets refer to it; remove them first")]
+    Referenced(u32),
+}
+
+impl Refusal for BlobError {
+    fn kind(&self) -> RefusalKind {
+        match self {
+            Self::Denied(denied) => denied.kind(),
+            Self::Referenced(_) => RefusalKind::Conflict,
+            _ => RefusalKind::InvalidArgument,
+        }
+    }
+}
+
+impl<R: Memory, H: Memory> Store<R, H> {
+    /// A blob that the caller may read.
+    ///
+    /// # Errors
+    /// [`Denied::NotFound`].
+    pub fn blob_meta(&self, caller: &Principal, id: BlobId) -> Result<BlobRecord, Denied> {
+        let blob = self.blob(id).ok_or(Denied::NotFound)?;
+        self.require(CapsuleId(blob.capsule), caller, Role::Guest)?;
+        Ok(blob)
+    }
+
+    /// All of a small blob.
+    ///
+    /// # Errors
+    /// [`BlobError`].
+    pub fn blob_read(&self, caller: &Principal, id: BlobId) -> Result<Vec<u8>, BlobError> {
+        let blob = self.blob_meta(caller, id)?;
+        if blob.len > RESPONSE_BYTES_MAX.into() {
+            return Err(BlobError::TooLarge(blob.len));
+        }
+        Ok(self.bytes_of(&blob, 0, blob.len))
+    }
+
+    /// Chunk `index` of [`BlobRecord::chunk_count`]; concatenated they are the blob.
+    ///
+    /// # Errors
+    /// [`BlobError`].
+    pub fn blob_chunk(&self, caller: &Principal, id: BlobId, index: u32) -> Result<Vec<u8>, BlobError> {
+        let blob = self.blob_meta(caller, id)?;
+        let count = blob.chunk_count();
+        if index >= count {
+            return Err(BlobError::ChunkIndex { index, count });
+        }
+        Ok(self.bytes_of(&blob, u64::from(index) * u64::from(CHUNK_BYTES_MAX), CHUNK_BYTES_MAX.into()))
+    }
+
+    /// `len` bytes from `offset`, fewer at the end.
+    ///
+    /// # Errors
+    /// [`BlobError`].
+    pub fn blob_range(
+        &self,
+        caller: &Principal,
+        id: BlobId,
+        offset: u64,
+        len: u32,
+    ) -> Result<Vec<u8>, BlobError> {
+        let blob = self.blob_meta(caller, id)?;
+        if offset > blob.len {
+            return Err(BlobError::RangeBeyondEnd { offset, size: blob.len });
+        }
+        if len > RESPONSE_BYTES_MAX {
+            return Err(BlobError::RangeTooLarge(len));
+        }
+        Ok(self.bytes_of(&blob, offset, len.into()))
+    }
+
+    /// Deletes a blob that no memory refers to. Its uploader, or an admin.
+    ///
+    /// # Errors
+    /// [`BlobError`].
+    pub fn blob_delete(&mut self, call: &Call, id: BlobId) -> Result<(), BlobError> {
+        require_somebody(&call.caller)?;
+        let blob = self.blob_meta(&call.caller, id)?;
+        let need = if blob.creator == call.caller { Role::Member } else { Role::Admin };
+        self.require(CapsuleId(blob.capsule), &call.caller, need)?;
+        if blob.references > 0 {
+            return Err(BlobError::Referenced(blob.references));
+        }
+        self.drop_blob(call, id, &blob);
+        Ok(())
+    }
+
+    /// The heap runs of `offset..offset + len` of a blob, for hosts that read the heap themselves.
+    pub fn blob_runs(&self, blob: &BlobRecord, offset: u64, len: u64) -> Vec<Extent> {
+        crate::heap::extent::slice(&blob.extents, offset, len)
+    }
+
+    pub(crate) fn blob(&self, id: BlobId) -> Option<BlobRecord> {
+        self.blobs.get(&id.0).map(|record| record.0)
+    }
+
+    fn bytes_of(&self, blob: &BlobRecord, offset: u64, len: u64) -> Vec<u8> {
+        let len = usize::try_from(len.min(blob.len - offset)).expect("an answer fits memory");
+        let mut bytes = vec![0; len];
+        self.heap.read(&blob.extents, offset, &mut bytes);
+        bytes
+    }
+
+    pub(crate) fn add_blob(&mut self, blob: BlobRecord) -> BlobId {
+        let id = BlobId(self.header.next(Field::NextBlob));
+        self.add_item(CapsuleId(blob.capsule), ItemKind::Blob, id.0);
+        if let Some(at_ns) = blob.expires_ns {
+            self.add_due(at_ns, DueKind::Blob, id.0);
+        }
+        self.blobs.insert(id.0, Record(blob));
+        self.header.add(Field::BlobsStored, 1);
+        id
+    }
+
+    /// One more asset refers to the blob: it does not expire.
+    pub(crate) fn refer(&mut self, id: BlobId, published_with: Option<u64>) {
+        let mut blob = self.blob(id).expect("an asset's blob was checked");
+        blob.references += 1;
+        blob.expires_ns = None;
+        blob.memory = blob.memory.or(published_with);
+        self.blobs.insert(id.0, Record(blob));
+    }
+
+    /// One asset less refers to the blob: the last one takes it along, or leaves it to expire.
+    pub(crate) fn unrefer(&mut self, call: &Call, id: BlobId, delete: bool) {
+        let mut blob = self.blob(id).expect("a referenced blob is there");
+        blob.references -= 1;
+        if blob.references > 0 {
+            self.blobs.insert(id.0, Record(blob));
+        } else if delete {
+            self.drop_blob(call, id, &blob);
+        } else {
+            let at_ns = call.now_ns.saturating_add(BLOB_TTL_NS);
+            blob.expires_ns = Some(at_ns);
+            self.blobs.insert(id.0, Record(blob));
+            self.add_due(at_ns, DueKind::Blob, id.0);
+        }
+    }
+
+    pub(crate) fn drop_blob(&mut self, call: &Call, id: BlobId, blob: &BlobRecord) {
+        let capsule = CapsuleId(blob.capsule);
+        self.heap.free(call, &blob.extents);
+        self.blobs.remove(&id.0);
+        self.remove_item(capsule, ItemKind::Blob, id.0);
+        self.header.sub(Field::BlobsStored, 1);
+        self.update_capsule(capsule, |c| c.bytes_used -= blob.len);
+    }
+}

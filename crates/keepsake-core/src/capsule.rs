@@ -1,0 +1,339 @@
+//! Capsules: containers of memories with members and counters. Owns their records, their quota and their items
+//! index; roles are in [`crate::access`].
+//!
+//! ```text
+//! items of a capsule   key: capsule u64 | kind u8 (0 memory, 1 blob, 2 session) | id u64
+//! ```
+
+use crate::access::{Denied, Role, require_somebody};
+use crate::call::Call;
+use crate::idem::{Scope, key_of};
+use crate::ids::CapsuleId;
+use crate::layout::Field;
+use crate::limits::{CAPSULES_PER_CALLER_MAX, MEMBERS_PER_CAPSULE_MAX, PERSON_BYTES_MAX};
+use crate::record::{Record, canonical, principal, u64_be};
+use crate::refusal::{Refusal, RefusalKind};
+use crate::store::Store;
+use ic_principal::Principal;
+use ic_stable_structures::Memory;
+use minicbor::{Decode, Encode};
+
+/// Whom a capsule is about.
+#[derive(Encode, Decode, Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// Somebody with a key.
+    #[n(0)]
+    Principal(#[cbor(n(0), with = "principal")] Principal),
+    /// Somebody known by a name.
+    #[n(1)]
+    Opaque(#[n(0)] String),
+}
+
+/// A capsule's record.
+#[derive(Encode, Decode, Clone, Debug, PartialEq, Eq)]
+pub struct CapsuleRecord {
+    /// Whom it is about.
+    #[n(0)]
+    pub subject: Subject,
+    /// Who made it.
+    #[cbor(n(1), with = "principal")]
+    pub creator: Principal,
+    /// Creation time, ns.
+    #[n(2)]
+    pub created_ns: u64,
+    /// Last change, ns.
+    #[n(3)]
+    pub updated_ns: u64,
+    /// Bytes of blobs and inline assets.
+    #[n(4)]
+    pub bytes_used: u64,
+    /// Bytes reserved by pending sessions.
+    #[n(5)]
+    pub bytes_in_flight: u64,
+    /// Bytes of inline assets, part of `bytes_used`.
+    #[n(6)]
+    pub inline_bytes: u64,
+    /// Memories.
+    #[n(7)]
+    pub memory_count: u64,
+    /// Members that are owners.
+    #[n(8)]
+    pub owner_count: u32,
+    /// Members, owners too.
+    #[n(9)]
+    pub member_count: u32,
+}
+
+/// What an item of a capsule is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ItemKind {
+    Memory = 0,
+    Blob = 1,
+    Session = 2,
+}
+
+/// A capsule as a caller sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CapsuleView {
+    /// Its id.
+    pub id: CapsuleId,
+    /// Its record.
+    pub record: CapsuleRecord,
+    /// The caller's role in it.
+    pub role: Role,
+}
+
+/// Why an operation on capsules is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CapsuleError {
+    /// No role, or too small a one.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// The caller made too many capsules.
+    #[error("capsules_per_caller: at most {CAPSULES_PER_CALLER_MAX}")]
+    TooManyCapsules,
+    /// The capsule has too many members.
+    #[error("members_per_capsule: at most {MEMBERS_PER_CAPSULE_MAX}")]
+    TooManyMembers,
+    /// The name of an opaque person is empty or too long.
+    #[error("text_too_long: subject has {0} bytes, allowed 1..={PERSON_BYTES_MAX}")]
+    SubjectLength(usize),
+    /// It would be left without an owner.
+    #[error("last_owner: grant Owner to somebody else first")]
+    LastOwner,
+    /// The anonymous principal can only read.
+    #[error("role_not_for_anonymous: grant Guest to make a capsule public")]
+    RoleNotForAnonymous,
+}
+
+impl Refusal for CapsuleError {
+    fn kind(&self) -> RefusalKind {
+        match self {
+            Self::Denied(denied) => denied.kind(),
+            Self::TooManyCapsules | Self::TooManyMembers => RefusalKind::ResourceExhausted,
+            Self::SubjectLength(_) | Self::RoleNotForAnonymous => RefusalKind::InvalidArgument,
+            Self::LastOwner => RefusalKind::Conflict,
+        }
+    }
+}
+
+impl<R: Memory, H: Memory> Store<R, H> {
+    /// Makes the caller's capsule about `subject` (none: about the caller), or returns the one that is there.
+    ///
+    /// # Errors
+    /// [`CapsuleError`].
+    pub fn capsule_create(
+        &mut self,
+        call: &Call,
+        subject: Option<Subject>,
+    ) -> Result<CapsuleView, CapsuleError> {
+        require_somebody(&call.caller)?;
+        let subject = subject.unwrap_or(Subject::Principal(call.caller));
+        check_subject(&subject)?;
+        let key = subject_key(&call.caller, &subject);
+        if let Some(known) = self.owned_about(call, &key) {
+            return Ok(known);
+        }
+        if self.caller_record(&call.caller).capsules_created >= CAPSULES_PER_CALLER_MAX {
+            return Err(CapsuleError::TooManyCapsules);
+        }
+        let id = CapsuleId(self.header.next(Field::NextCapsule));
+        let record = CapsuleRecord {
+            subject,
+            creator: call.caller,
+            created_ns: call.now_ns,
+            updated_ns: call.now_ns,
+            bytes_used: 0,
+            bytes_in_flight: 0,
+            inline_bytes: 0,
+            memory_count: 0,
+            owner_count: 1,
+            member_count: 1,
+        };
+        self.capsules.insert(id.0, Record(record.clone()));
+        self.set_member(id, &call.caller, Role::Owner);
+        self.remember(key, [0; 32], id.0, Vec::new());
+        self.update_caller(&call.caller, |c| c.capsules_created += 1);
+        Ok(CapsuleView { id, record, role: Role::Owner })
+    }
+
+    /// A capsule that the caller may read; none: the caller's own.
+    ///
+    /// # Errors
+    /// [`Denied::NotFound`].
+    pub fn capsule(&self, caller: &Principal, id: Option<CapsuleId>) -> Result<CapsuleView, Denied> {
+        let own = || {
+            let key = subject_key(caller, &Subject::Principal(*caller));
+            self.idem.get(&key).map(|known| CapsuleId(known.0.made))
+        };
+        let id = id.or_else(own).ok_or(Denied::NotFound)?;
+        let role = self.require(id, caller, Role::Guest)?;
+        Ok(CapsuleView { id, record: self.capsule_record(id), role })
+    }
+
+    /// Every capsule that the caller has a role in, by id, at most [`CAPSULES_PER_CALLER_MAX`].
+    pub fn capsule_list(&self, caller: &Principal) -> Vec<CapsuleView> {
+        if *caller == Principal::anonymous() {
+            return Vec::new();
+        }
+        let ids = self.capsule_ids_of(caller, CAPSULES_PER_CALLER_MAX as usize);
+        ids.into_iter().filter_map(|id| self.capsule(caller, Some(id)).ok()).collect()
+    }
+
+    /// The members of a capsule that the caller may read.
+    ///
+    /// # Errors
+    /// [`Denied::NotFound`].
+    pub fn capsule_members(
+        &self,
+        caller: &Principal,
+        id: CapsuleId,
+    ) -> Result<Vec<(Principal, Role)>, Denied> {
+        self.require(id, caller, Role::Guest)?;
+        Ok(self.members_of(id))
+    }
+
+    /// Gives `who` a role, in place of any it has. Owners only.
+    ///
+    /// # Errors
+    /// [`CapsuleError`].
+    pub fn capsule_grant(
+        &mut self,
+        call: &Call,
+        id: CapsuleId,
+        who: &Principal,
+        role: Role,
+    ) -> Result<(), CapsuleError> {
+        self.require_owner(call, id)?;
+        if *who == Principal::anonymous() && role != Role::Guest {
+            return Err(CapsuleError::RoleNotForAnonymous);
+        }
+        let mut record = self.capsule_record(id);
+        let had = self.granted_role(id, who);
+        if had == Some(Role::Owner) && role != Role::Owner && record.owner_count == 1 {
+            return Err(CapsuleError::LastOwner);
+        }
+        if had.is_none() && record.member_count >= MEMBERS_PER_CAPSULE_MAX {
+            return Err(CapsuleError::TooManyMembers);
+        }
+        record.member_count += u32::from(had.is_none());
+        record.owner_count += u32::from(role == Role::Owner);
+        record.owner_count -= u32::from(had == Some(Role::Owner));
+        record.updated_ns = call.now_ns;
+        self.capsules.insert(id.0, Record(record));
+        self.set_member(id, who, role);
+        Ok(())
+    }
+
+    /// Takes `who`'s role away; nothing happens where there is none. Owners only.
+    ///
+    /// # Errors
+    /// [`CapsuleError`].
+    pub fn capsule_revoke(
+        &mut self,
+        call: &Call,
+        id: CapsuleId,
+        who: &Principal,
+    ) -> Result<(), CapsuleError> {
+        self.require_owner(call, id)?;
+        let mut record = self.capsule_record(id);
+        let Some(had) = self.granted_role(id, who) else { return Ok(()) };
+        if had == Role::Owner && record.owner_count == 1 {
+            return Err(CapsuleError::LastOwner);
+        }
+        record.member_count -= 1;
+        record.owner_count -= u32::from(had == Role::Owner);
+        record.updated_ns = call.now_ns;
+        self.capsules.insert(id.0, Record(record));
+        self.remove_member(id, who);
+        Ok(())
+    }
+
+    /// Deletes a capsule: it and all in it are gone for everybody at once; the space comes back now for a small
+    /// capsule, slice by slice for a large one. O(members) + one slice.
+    ///
+    /// # Errors
+    /// [`CapsuleError`].
+    pub fn capsule_delete(&mut self, call: &Call, id: CapsuleId) -> Result<(), CapsuleError> {
+        self.require_owner(call, id)?;
+        let record = self.capsule_record(id);
+        for (who, _) in self.members_of(id) {
+            self.remove_member(id, &who);
+        }
+        let key = subject_key(&record.creator, &record.subject);
+        if self.idem.get(&key).is_some_and(|known| known.0.made == id.0) {
+            self.idem.remove(&key);
+        }
+        self.update_caller(&record.creator, |c| c.capsules_created -= 1);
+        self.purge_capsule(call, id);
+        Ok(())
+    }
+
+    fn require_owner(&self, call: &Call, id: CapsuleId) -> Result<(), Denied> {
+        require_somebody(&call.caller)?;
+        self.require(id, &call.caller, Role::Owner).map(drop)
+    }
+
+    fn owned_about(&self, call: &Call, key: &[u8; 32]) -> Option<CapsuleView> {
+        let id = CapsuleId(self.idem.get(key)?.0.made);
+        let view = self.capsule(&call.caller, Some(id)).ok()?;
+        (view.role == Role::Owner).then_some(view)
+    }
+
+    pub(crate) fn capsule_record(&self, id: CapsuleId) -> CapsuleRecord {
+        self.capsules.get(&id.0).expect("a capsule with members, sessions, blobs or memories has a record").0
+    }
+
+    pub(crate) fn update_capsule(&mut self, id: CapsuleId, change: impl FnOnce(&mut CapsuleRecord)) {
+        let mut record = self.capsule_record(id);
+        change(&mut record);
+        self.capsules.insert(id.0, Record(record));
+    }
+
+    /// There is room for `more` bytes within the capsule's quota.
+    pub(crate) fn quota_allows(&self, record: &CapsuleRecord, more: u64) -> bool {
+        let taken = record.bytes_used.saturating_add(record.bytes_in_flight);
+        taken.saturating_add(more) <= self.config().capsule_bytes_max
+    }
+
+    pub(crate) fn add_item(&mut self, capsule: CapsuleId, kind: ItemKind, id: u64) {
+        self.items.insert(item_key(capsule, kind, id), ());
+    }
+
+    pub(crate) fn remove_item(&mut self, capsule: CapsuleId, kind: ItemKind, id: u64) {
+        self.items.remove(&item_key(capsule, kind, id));
+    }
+
+    /// The first item of a capsule: memories first, then blobs, then sessions.
+    pub(crate) fn first_item(&self, capsule: CapsuleId) -> Option<(ItemKind, u64)> {
+        let from = item_key(capsule, ItemKind::Memory, 0);
+        let key = self.items.keys_range(from..).next().filter(|key| key[..8] == from[..8])?;
+        let kind = match key[8] {
+            0 => ItemKind::Memory,
+            1 => ItemKind::Blob,
+            _ => ItemKind::Session,
+        };
+        Some((kind, u64_be(&key[9..])))
+    }
+}
+
+pub(crate) fn item_key(capsule: CapsuleId, kind: ItemKind, id: u64) -> [u8; 17] {
+    let mut key = [0; 17];
+    key[..8].copy_from_slice(&capsule.0.to_be_bytes());
+    key[8] = kind as u8;
+    key[9..].copy_from_slice(&id.to_be_bytes());
+    key
+}
+
+fn subject_key(caller: &Principal, subject: &Subject) -> [u8; 32] {
+    key_of(Scope::Subject, caller, CapsuleId(0), &canonical(subject))
+}
+
+fn check_subject(subject: &Subject) -> Result<(), CapsuleError> {
+    match subject {
+        Subject::Opaque(name) if name.is_empty() || name.len() > PERSON_BYTES_MAX => {
+            Err(CapsuleError::SubjectLength(name.len()))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,154 @@
+//! Which stable map lives in which virtual memory, and the header. Owns the numbers; they never change meaning.
+//!
+//! The records memory is cut by `ic-stable-structures`' `MemoryManager` into virtual memories of 2 MiB buckets:
+//! ```text
+//!  id  what                       key                          value
+//!   0  header (below)
+//!   1  config                     (a cell)                     Config
+//!   2  heap: free by address      address u64                  length u64
+//!   3  heap: free by length       length, address              -
+//!   4  heap: limbo                epoch, address               length u64
+//!   5  sessions                   session u64                  SessionRecord
+//!   6  sessions: received bits    session, page                512 bytes
+//!   7  due                        time ns, kind u8, id u64     -
+//!   8  blobs                      blob u64                     BlobRecord
+//!   9  capsules                   capsule u64                  CapsuleRecord
+//!  10  members                    capsule, principal           role u8
+//!  11  capsules of a principal    principal, capsule           -
+//!  12  memories                   memory u64                   MemoryRecord
+//!  13  inline assets              memory, asset                bytes
+//!  14  items of a capsule         capsule, kind u8, id         -
+//!  15  idempotency keys           SHA-256                      IdemRecord
+//!  16  callers                    principal                    CallerRecord
+//!  17  sessions of a caller       principal, session           -
+//! ```
+//! Header, little-endian, at offset 0 of virtual memory 0:
+//! ```text
+//!    0  magic "KEEPSAKE"     8  layout version u32   12  zero u32
+//!   16  next capsule u64    24  next memory u64      32  next blob u64      40  next session u64
+//!   48  heap end u64        56  pending sessions     64  finished sessions  72  bytes in flight
+//!   80  HTTP token secret, 32 bytes                 112  memories stored    120  blobs stored
+//! ```
+
+use ic_stable_structures::memory_manager::{MemoryId, MemoryManager, VirtualMemory};
+use ic_stable_structures::{Memory, StableBTreeMap};
+
+/// The layout that this program writes. It reads every version up to this one.
+pub const LAYOUT_VERSION: u32 = 1;
+/// First bytes of the header.
+pub const MAGIC: &[u8; 8] = b"KEEPSAKE";
+/// Virtual memories grow by 2 MiB: small stores stay small, and 32,768 buckets still make 64 GiB of records.
+pub(crate) const BUCKET_PAGES: u16 = 32;
+
+/// One virtual memory of the records.
+pub type Vm<R> = VirtualMemory<R>;
+/// A stable map in the records.
+pub(crate) type Map<K, V, R> = StableBTreeMap<K, V, Vm<R>>;
+
+/// The parts of the records memory.
+#[derive(Clone, Copy)]
+pub(crate) enum Part {
+    Header = 0,
+    Config = 1,
+    FreeByAddress = 2,
+    FreeByLength = 3,
+    Limbo = 4,
+    Sessions = 5,
+    SessionBits = 6,
+    Due = 7,
+    Blobs = 8,
+    Capsules = 9,
+    Members = 10,
+    CapsulesOf = 11,
+    Memories = 12,
+    Inline = 13,
+    Items = 14,
+    Idem = 15,
+    Callers = 16,
+    SessionsOf = 17,
+}
+
+pub(crate) fn part<R: Memory>(manager: &MemoryManager<R>, part: Part) -> Vm<R> {
+    manager.get(MemoryId::new(part as u8))
+}
+
+/// A `u64` of the header.
+#[derive(Clone, Copy)]
+pub(crate) enum Field {
+    NextCapsule = 16,
+    NextMemory = 24,
+    NextBlob = 32,
+    NextSession = 40,
+    HeapEnd = 48,
+    PendingSessions = 56,
+    FinishedSessions = 64,
+    BytesInFlight = 72,
+    MemoriesStored = 112,
+    BlobsStored = 120,
+}
+
+const VERSION_OFFSET: u64 = 8;
+const SECRET_OFFSET: u64 = 80;
+
+/// The header: counters that are read and written in place.
+pub(crate) struct Header<R: Memory>(Vm<R>);
+
+impl<R: Memory> Header<R> {
+    pub(crate) fn open(memory: Vm<R>) -> Self {
+        Self(memory)
+    }
+
+    /// Writes a fresh header. The caller made sure that there is room for it.
+    pub(crate) fn format(&self, token_secret: &[u8; 32]) {
+        assert!(self.0.size() > 0 || self.0.grow(1) == 0, "a new store has room for its header");
+        self.0.write(0, MAGIC);
+        self.0.write(VERSION_OFFSET, &LAYOUT_VERSION.to_le_bytes());
+        self.0.write(SECRET_OFFSET, token_secret);
+        for first in [Field::NextCapsule, Field::NextMemory, Field::NextBlob, Field::NextSession] {
+            self.set(first, 1);
+        }
+    }
+
+    /// The layout version, or none where there is no header.
+    pub(crate) fn version(&self) -> Option<u32> {
+        if self.0.size() == 0 {
+            return None;
+        }
+        let mut magic = [0; 8];
+        self.0.read(0, &mut magic);
+        let mut version = [0; 4];
+        self.0.read(VERSION_OFFSET, &mut version);
+        (&magic == MAGIC).then(|| u32::from_le_bytes(version))
+    }
+
+    pub(crate) fn read(&self, field: Field) -> u64 {
+        let mut bytes = [0; 8];
+        self.0.read(field as u64, &mut bytes);
+        u64::from_le_bytes(bytes)
+    }
+
+    pub(crate) fn set(&self, field: Field, value: u64) {
+        self.0.write(field as u64, &value.to_le_bytes());
+    }
+
+    pub(crate) fn add(&self, field: Field, amount: u64) {
+        self.set(field, self.read(field).checked_add(amount).expect("a counter stays below 2^64"));
+    }
+
+    pub(crate) fn sub(&self, field: Field, amount: u64) {
+        self.set(field, self.read(field).checked_sub(amount).expect("a counter never goes below zero"));
+    }
+
+    /// Hands out the next number of a sequence.
+    pub(crate) fn next(&self, field: Field) -> u64 {
+        let next = self.read(field);
+        self.set(field, next + 1);
+        next
+    }
+
+    pub(crate) fn token_secret(&self) -> [u8; 32] {
+        let mut secret = [0; 32];
+        self.0.read(SECRET_OFFSET, &mut secret);
+        secret
+    }
+}

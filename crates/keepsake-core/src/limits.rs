@@ -1,0 +1,89 @@
+//! Every limit, each with its reason. Owns the numbers; the rules that apply them live with their data.
+
+/// Largest chunk, bytes: with its envelope it fits the IC's 2 MiB ingress message, and two fit one 4 MiB block.
+pub const CHUNK_BYTES_MAX: u32 = 1_800_000;
+/// Chunks of one session that did not say its length: its bitset stays within four pages.
+pub const CHUNKS_MAX: u32 = 16_384;
+/// Chunks of one session that gave its length: 1.8 TB in largest chunks, a bitset of 128 KiB.
+pub const CHUNKS_MAX_WITH_TOTAL_LEN: u32 = 1 << 20;
+/// Where the length is known, more than [`CHUNKS_MAX`] chunks must be at least this long on average, bytes:
+/// a small file does not need a large bitset.
+pub const CHUNK_BYTES_MIN_BEYOND: u64 = 65_536;
+
+/// Largest inline asset, bytes: four of them fit one answer, and a record page stays small.
+pub const INLINE_BYTES_MAX: u32 = 32_768;
+/// All inline assets of one capsule, bytes: about 100,000 placeholders of the largest size.
+pub const INLINE_BUDGET_PER_CAPSULE_BYTES: u32 = 1 << 30;
+
+/// Pending sessions of one caller: a day of interrupted uploads, yet one caller cannot fill the index.
+pub const SESSIONS_PER_CALLER_MAX: u32 = 1_000;
+/// Bytes reserved by the pending sessions of one caller, by default.
+pub const BYTES_IN_FLIGHT_PER_CALLER_MAX: u64 = 256 << 30;
+/// Bytes of one capsule, by default: the whole of what one canister can hold.
+pub const CAPSULE_BYTES_MAX: u64 = 500 << 30;
+/// Bytes of the blob heap on the IC, where stable memory ends at 500 GiB and records need room too.
+pub const HEAP_BYTES_MAX: u64 = 480 << 30;
+
+/// A pending session not touched for this long is evicted, ns: one day, so that a phone can sleep over it.
+pub const SESSION_TTL_NS: u64 = 24 * 3_600 * 1_000_000_000;
+/// A finished or aborted session answers repeated messages for this long, ns.
+pub const ENDED_TTL_NS: u64 = 24 * 3_600 * 1_000_000_000;
+/// An unreferenced blob is collected after this long, ns.
+pub const BLOB_TTL_NS: u64 = 24 * 3_600 * 1_000_000_000;
+
+/// Bytes of chunks that came early which one put may hash beyond its own: four chunks, so that the work of
+/// one message stays below a billion instructions.
+pub const HASH_CATCH_UP_PUT_BYTES: u64 = 4 * CHUNK_BYTES_MAX as u64;
+/// Bytes that one finish or publish may hash: half of the IC's 40 billion instructions.
+pub const HASH_CATCH_UP_FINISH_BYTES: u64 = 256 << 20;
+
+/// Extents of one allocation: a fragmented heap may cut a blob, but records stay small and frees cheap.
+pub const EXTENTS_PER_ALLOCATION_MAX: usize = 8;
+/// Freed extents moved from limbo to the free list by one allocation: more than one message usually frees.
+pub const LIMBO_RELEASES_PER_ALLOCATION: usize = 64;
+
+/// Bytes of one answer: 2 MiB less its envelope.
+pub const RESPONSE_BYTES_MAX: u32 = 2_000_000;
+/// Missing ranges shown by a status.
+pub const MISSING_RANGES_MAX: usize = 1_000;
+/// Rows of `sessions_list`, and of `_probe_sessions` times ten.
+pub const SESSIONS_LISTED_MAX: usize = 1_000;
+/// Ids shown by `_probe_sessions`.
+pub const SESSIONS_PROBED_MAX: usize = 10_000;
+/// Rows of one page of memories: with longest texts, a page stays below one answer.
+pub const PAGE_ITEMS_MAX: u32 = 100;
+/// Rows of a page where the caller does not say.
+pub const PAGE_ITEMS_DEFAULT: u32 = 50;
+
+/// Capsules that one caller may have a role in and still list in one answer.
+pub const CAPSULES_PER_CALLER_MAX: u32 = 1_000;
+/// Members of one capsule.
+pub const MEMBERS_PER_CAPSULE_MAX: u32 = 1_000;
+/// Assets of one memory: original, display, thumbnail, placeholder.
+pub const ASSETS_PER_MEMORY_MAX: usize = 4;
+/// Sessions of one publish.
+pub const SESSIONS_PER_PUBLISH_MAX: usize = 4;
+/// Memories named in one bulk message.
+pub const BULK_ITEMS_MAX: usize = 1_000;
+/// Memories that `memories_delete_all` deletes in one message: about 5 billion instructions.
+pub const DELETE_ALL_SLICE: u32 = 10_000;
+/// Rows that one slice of housekeeping works off.
+pub const TICK_SLICE: u32 = 200;
+
+/// Idempotency key, bytes.
+pub const IDEM_BYTES_MAX: usize = 256;
+/// Short texts (title, name, MIME type, cursor, keys), bytes.
+pub const TEXT_SHORT_BYTES_MAX: usize = 1_024;
+/// Long texts (description, notes, EXIF, addresses), bytes.
+pub const TEXT_LONG_BYTES_MAX: usize = 16_384;
+/// Tags, or people, of one memory.
+pub const TAGS_MAX: usize = 64;
+/// One tag or person, bytes.
+pub const TAG_BYTES_MAX: usize = 128;
+/// Name of an opaque person, bytes.
+pub const PERSON_BYTES_MAX: usize = 256;
+
+/// Longest life of an HTTP token, seconds: one day.
+pub const TOKEN_TTL_SECS_MAX: u32 = 86_400;
+/// Asset ids in one HTTP token.
+pub const TOKEN_ASSET_IDS_MAX: usize = 16;

@@ -1,0 +1,272 @@
+//! Memories: the record of one photo, note, document, audio or video, with up to four assets. Owns creation and
+//! change; types are in `memory/record.rs`, checks in `memory/check.rs`, reads in `memory/read.rs`, deletion in
+//! `memory/delete.rs`.
+//!
+//! ```text
+//! memories   key: memory u64                 value: MemoryRecord (metadata and assets, without inline bytes)
+//! inline     key: memory u64 | asset u64     value: the bytes
+//! ```
+//! Inline bytes lie apart, so that a page of a list reads metadata only.
+
+mod check;
+mod delete;
+mod read;
+mod record;
+
+pub use check::{MemoryError, TextField};
+pub use delete::BulkDeleted;
+pub use read::{AssetBytes, AssetChoice, MemoryPage};
+pub use record::{
+    AssetKind, AssetMeta, AssetRecord, AssetSource, Hosting, MediaType, MemoryMeta, MemoryRecord,
+};
+
+pub(crate) use check::{check_assets, check_memory_meta};
+
+use crate::access::{Denied, Role, require_somebody};
+use crate::call::Call;
+use crate::capsule::ItemKind;
+use crate::idem::{Scope, fingerprint, idem_key};
+use crate::ids::{AssetId, BlobId, CapsuleId, MemoryId};
+use crate::layout::Field;
+use crate::limits::INLINE_BUDGET_PER_CAPSULE_BYTES;
+use crate::record::{Record, key16};
+use crate::store::Store;
+use ic_stable_structures::Memory;
+use minicbor::{Decode, Encode};
+use sha2::{Digest, Sha256};
+
+/// An asset to be made.
+#[derive(Encode, Decode, Clone, Debug, PartialEq)]
+pub struct NewAsset {
+    /// What it is.
+    #[n(0)]
+    pub meta: AssetMeta,
+    /// Where its bytes come from.
+    #[n(1)]
+    pub source: NewSource,
+}
+
+/// Where a new asset's bytes come from.
+#[derive(Encode, Decode, Clone, Debug, PartialEq, Eq)]
+pub enum NewSource {
+    /// They come along.
+    #[n(0)]
+    Inline(#[cbor(n(0), with = "minicbor::bytes")] Vec<u8>),
+    /// A finished blob of the same capsule.
+    #[n(1)]
+    Blob(#[n(0)] u64),
+    /// They are elsewhere.
+    #[n(2)]
+    External {
+        /// Where.
+        #[n(0)]
+        hosting: Hosting,
+        /// Key there.
+        #[n(1)]
+        storage_key: String,
+        /// Address there.
+        #[n(2)]
+        url: Option<String>,
+        /// Length as the client says, bytes.
+        #[n(3)]
+        len: Option<u64>,
+        /// SHA-256 as the client says.
+        #[cbor(n(4), with = "minicbor::bytes")]
+        sha256: Option<Vec<u8>>,
+    },
+}
+
+impl<R: Memory, H: Memory> Store<R, H> {
+    /// Makes a memory. Repeated with the same key and arguments: the first answer.
+    ///
+    /// # Errors
+    /// [`MemoryError`].
+    pub fn memory_create(
+        &mut self,
+        call: &Call,
+        capsule: CapsuleId,
+        meta: MemoryMeta,
+        assets: Vec<NewAsset>,
+        idem: &str,
+    ) -> Result<MemoryId, MemoryError> {
+        require_somebody(&call.caller)?;
+        self.require(capsule, &call.caller, Role::Member)?;
+        let key = idem_key(Scope::Memory, &call.caller, capsule, idem)?;
+        let print = fingerprint(&(&meta, &assets));
+        if let Some(known) = self.recall(&key, &print)? {
+            return Ok(MemoryId(known.made));
+        }
+        check_memory_meta(&meta)?;
+        check_assets(&[], &assets)?;
+        self.check_sources(call, capsule, &assets)?;
+        let id = self.add_memory(call, capsule, meta, assets, key);
+        self.remember(key, print, id.0, Vec::new());
+        Ok(id)
+    }
+
+    /// Adds an asset to a memory. Repeated with the same key and arguments: the first answer.
+    ///
+    /// # Errors
+    /// [`MemoryError`].
+    pub fn memory_add_asset(
+        &mut self,
+        call: &Call,
+        id: MemoryId,
+        asset: NewAsset,
+        idem: &str,
+    ) -> Result<AssetId, MemoryError> {
+        let mut record = self.changeable(call, id)?;
+        let capsule = CapsuleId(record.capsule);
+        let key = idem_key(Scope::Asset, &call.caller, capsule, idem)?;
+        let print = fingerprint(&(id.0, &asset));
+        if let Some(known) = self.recall(&key, &print)? {
+            return Ok(AssetId(known.made));
+        }
+        check_assets(&record.assets, std::slice::from_ref(&asset))?;
+        self.check_sources(call, capsule, std::slice::from_ref(&asset))?;
+        let made = self.attach(id, &mut record, asset, Some(key));
+        record.updated_ns = call.now_ns;
+        self.memories.insert(id.0, Record(record));
+        self.update_capsule(capsule, |c| c.updated_ns = call.now_ns);
+        self.remember(key, print, made.0, Vec::new());
+        Ok(made)
+    }
+
+    /// Replaces a memory's metadata by what `change` makes of it.
+    ///
+    /// # Errors
+    /// [`MemoryError`].
+    pub fn memory_update(
+        &mut self,
+        call: &Call,
+        id: MemoryId,
+        change: impl FnOnce(&mut MemoryMeta),
+    ) -> Result<MemoryRecord, MemoryError> {
+        let mut record = self.changeable(call, id)?;
+        change(&mut record.meta);
+        check_memory_meta(&record.meta)?;
+        record.meta.updated_at_ns = call.now_ns;
+        record.updated_ns = call.now_ns;
+        self.memories.insert(id.0, Record(record.clone()));
+        self.update_capsule(CapsuleId(record.capsule), |c| c.updated_ns = call.now_ns);
+        Ok(record)
+    }
+
+    /// A memory that the caller may change: an admin any, a member its own.
+    pub(crate) fn changeable(&self, call: &Call, id: MemoryId) -> Result<MemoryRecord, Denied> {
+        require_somebody(&call.caller)?;
+        let record = self.memory(id).ok_or(Denied::NotFound)?;
+        let need = if record.creator == call.caller { Role::Member } else { Role::Admin };
+        self.require(CapsuleId(record.capsule), &call.caller, need)?;
+        Ok(record)
+    }
+
+    /// Blobs are there and of this capsule; inline bytes are within budget and quota.
+    pub(crate) fn check_sources(
+        &self,
+        call: &Call,
+        capsule: CapsuleId,
+        assets: &[NewAsset],
+    ) -> Result<(), MemoryError> {
+        let mut inline = 0;
+        for asset in assets {
+            match &asset.source {
+                NewSource::Inline(bytes) => inline += bytes.len() as u64,
+                NewSource::Blob(blob) => {
+                    let record = self.blob_meta(&call.caller, BlobId(*blob))?;
+                    if record.capsule != capsule.0 {
+                        return Err(MemoryError::BlobInOtherCapsule(BlobId(*blob)));
+                    }
+                }
+                NewSource::External { .. } => {}
+            }
+        }
+        let record = self.capsule_record(capsule);
+        let within_budget = record.inline_bytes + inline <= INLINE_BUDGET_PER_CAPSULE_BYTES.into();
+        if within_budget && self.quota_allows(&record, inline) { Ok(()) } else { Err(MemoryError::Exhausted) }
+    }
+
+    /// Writes a checked memory: record, index, references, counters.
+    pub(crate) fn add_memory(
+        &mut self,
+        call: &Call,
+        capsule: CapsuleId,
+        mut meta: MemoryMeta,
+        assets: Vec<NewAsset>,
+        idem: [u8; 32],
+    ) -> MemoryId {
+        let id = MemoryId(self.header.next(Field::NextMemory));
+        for time in [&mut meta.created_at_ns, &mut meta.updated_at_ns, &mut meta.uploaded_at_ns] {
+            *time = if *time == 0 { call.now_ns } else { *time };
+        }
+        let mut record = MemoryRecord {
+            capsule: capsule.0,
+            creator: call.caller,
+            created_ns: call.now_ns,
+            updated_ns: call.now_ns,
+            meta,
+            assets: Vec::new(),
+            next_asset: 1,
+            idem: idem.into(),
+        };
+        for asset in assets {
+            self.attach(id, &mut record, asset, None);
+        }
+        self.memories.insert(id.0, Record(record));
+        self.add_item(capsule, ItemKind::Memory, id.0);
+        self.header.add(Field::MemoriesStored, 1);
+        self.update_capsule(capsule, |c| {
+            c.memory_count += 1;
+            c.updated_ns = call.now_ns;
+        });
+        id
+    }
+
+    /// Adds one checked asset to a record that the caller stores.
+    fn attach(
+        &mut self,
+        id: MemoryId,
+        record: &mut MemoryRecord,
+        asset: NewAsset,
+        idem: Option<[u8; 32]>,
+    ) -> AssetId {
+        let made = AssetId(record.next_asset);
+        record.next_asset += 1;
+        let source = self.settle_source(id, made, CapsuleId(record.capsule), asset.source);
+        let idem = idem.map(Into::into);
+        record.assets.push(AssetRecord { id: made.0, meta: asset.meta, source, idem });
+        made
+    }
+
+    fn settle_source(
+        &mut self,
+        id: MemoryId,
+        asset: AssetId,
+        capsule: CapsuleId,
+        source: NewSource,
+    ) -> AssetSource {
+        match source {
+            NewSource::Inline(bytes) => {
+                let (len, sha256) = (bytes.len() as u64, Sha256::digest(&bytes));
+                self.inline.insert(key16(id.0, asset.0), bytes);
+                self.update_capsule(capsule, |c| {
+                    c.bytes_used += len;
+                    c.inline_bytes += len;
+                });
+                AssetSource::Inline { len, sha256: <[u8; 32]>::from(sha256).into() }
+            }
+            NewSource::Blob(blob) => {
+                self.refer(BlobId(blob), Some(id.0));
+                let record = self.blob(BlobId(blob)).expect("it was referred to just now");
+                AssetSource::Blob { blob, len: record.len, sha256: record.sha256 }
+            }
+            NewSource::External { hosting, storage_key, url, len, sha256 } => {
+                AssetSource::External { hosting, storage_key, url, len, sha256 }
+            }
+        }
+    }
+
+    pub(crate) fn memory(&self, id: MemoryId) -> Option<MemoryRecord> {
+        self.memories.get(&id.0).map(|record| record.0)
+    }
+}

@@ -1,0 +1,157 @@
+//! Deletion of memories and assets. Owns giving back what they took: references, inline bytes, keys, counters.
+
+use super::check::{MemoryError, check_bulk};
+use super::record::{AssetRecord, AssetSource, MemoryRecord};
+use crate::access::{Denied, Role, require_somebody};
+use crate::call::Call;
+use crate::capsule::{ItemKind, item_key};
+use crate::ids::{AssetId, BlobId, CapsuleId, MemoryId};
+use crate::layout::Field;
+use crate::limits::{ASSETS_PER_MEMORY_MAX, DELETE_ALL_SLICE};
+use crate::record::{Record, key16, u64_be};
+use crate::store::Store;
+use ic_stable_structures::Memory;
+
+/// What a bulk delete did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BulkDeleted {
+    /// Deleted.
+    pub deleted: u32,
+    /// Not found, or not the caller's to delete.
+    pub failed: u32,
+    /// More are left; the same message again deletes the next part.
+    pub more: bool,
+}
+
+impl<R: Memory, H: Memory> Store<R, H> {
+    /// Deletes a memory; its blobs go with it where `delete_assets` and nothing else refers to them, else they
+    /// expire.
+    ///
+    /// # Errors
+    /// [`MemoryError`].
+    pub fn memory_delete(
+        &mut self,
+        call: &Call,
+        id: MemoryId,
+        delete_assets: bool,
+    ) -> Result<(), MemoryError> {
+        let record = self.changeable(call, id)?;
+        self.drop_memory(call, id, &record, delete_assets);
+        Ok(())
+    }
+
+    /// Deletes those of `ids` that are in the capsule and that the caller may delete.
+    ///
+    /// # Errors
+    /// [`MemoryError`].
+    pub fn memory_delete_bulk(
+        &mut self,
+        call: &Call,
+        capsule: CapsuleId,
+        ids: &[String],
+        delete_assets: bool,
+    ) -> Result<BulkDeleted, MemoryError> {
+        require_somebody(&call.caller)?;
+        self.require(capsule, &call.caller, Role::Member)?;
+        check_bulk("memory_ids", ids.len())?;
+        let mut done = BulkDeleted::default();
+        for text in ids {
+            let found = MemoryId::parse(text).and_then(|id| Some((id, self.changeable(call, id).ok()?)));
+            match found.filter(|(_, record)| record.capsule == capsule.0) {
+                Some((id, record)) => {
+                    self.drop_memory(call, id, &record, delete_assets);
+                    done.deleted += 1;
+                }
+                None => done.failed += 1,
+            }
+        }
+        Ok(done)
+    }
+
+    /// Deletes all memories of a capsule, at most [`DELETE_ALL_SLICE`] in one message. Admins.
+    ///
+    /// # Errors
+    /// [`MemoryError`].
+    pub fn memory_delete_all(
+        &mut self,
+        call: &Call,
+        capsule: CapsuleId,
+        delete_assets: bool,
+    ) -> Result<BulkDeleted, MemoryError> {
+        require_somebody(&call.caller)?;
+        self.require(capsule, &call.caller, Role::Admin)?;
+        let mut done = BulkDeleted::default();
+        while let Some(id) = self.oldest_memory(capsule) {
+            if done.deleted == DELETE_ALL_SLICE {
+                return Ok(BulkDeleted { more: true, ..done });
+            }
+            let record = self.memory(id).expect("an indexed memory has a record");
+            self.drop_memory(call, id, &record, delete_assets);
+            done.deleted += 1;
+        }
+        Ok(done)
+    }
+
+    /// Removes one asset; the last one stays until the memory goes.
+    ///
+    /// # Errors
+    /// [`MemoryError`].
+    pub fn asset_remove(&mut self, call: &Call, id: MemoryId, asset: AssetId) -> Result<(), MemoryError> {
+        let mut record = self.changeable(call, id)?;
+        let at = record.assets.iter().position(|a| a.id == asset.0).ok_or(Denied::NotFound)?;
+        if record.assets.len() == 1 {
+            return Err(MemoryError::AssetsCount(0));
+        }
+        debug_assert!(record.assets.len() <= ASSETS_PER_MEMORY_MAX);
+        let gone = record.assets.remove(at);
+        let capsule = CapsuleId(record.capsule);
+        record.updated_ns = call.now_ns;
+        self.memories.insert(id.0, Record(record));
+        self.detach(call, id, capsule, &gone, true);
+        self.update_capsule(capsule, |c| c.updated_ns = call.now_ns);
+        Ok(())
+    }
+
+    pub(crate) fn drop_memory(
+        &mut self,
+        call: &Call,
+        id: MemoryId,
+        record: &MemoryRecord,
+        delete_assets: bool,
+    ) {
+        let capsule = CapsuleId(record.capsule);
+        for asset in &record.assets {
+            self.detach(call, id, capsule, asset, delete_assets);
+        }
+        self.idem.remove(&record.idem);
+        self.memories.remove(&id.0);
+        self.remove_item(capsule, ItemKind::Memory, id.0);
+        self.header.sub(Field::MemoriesStored, 1);
+        self.update_capsule(capsule, |c| {
+            c.memory_count -= 1;
+            c.updated_ns = call.now_ns;
+        });
+    }
+
+    fn detach(&mut self, call: &Call, id: MemoryId, capsule: CapsuleId, asset: &AssetRecord, delete: bool) {
+        if let Some(key) = &asset.idem {
+            self.idem.remove(key);
+        }
+        match asset.source {
+            AssetSource::Inline { len, .. } => {
+                self.inline.remove(&key16(id.0, asset.id));
+                self.update_capsule(capsule, |c| {
+                    c.bytes_used -= len;
+                    c.inline_bytes -= len;
+                });
+            }
+            AssetSource::Blob { blob, .. } => self.unrefer(call, BlobId(blob), delete),
+            AssetSource::External { .. } => {}
+        }
+    }
+
+    fn oldest_memory(&self, capsule: CapsuleId) -> Option<MemoryId> {
+        let range = item_key(capsule, ItemKind::Memory, 0)..item_key(capsule, ItemKind::Memory, u64::MAX);
+        self.items.keys_range(range).next().map(|key| MemoryId(u64_be(&key[9..])))
+    }
+}

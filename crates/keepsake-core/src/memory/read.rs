@@ -1,0 +1,142 @@
+//! Reads of memories: one, a page, an asset. Owns no change.
+
+use super::check::{MemoryError, check_bulk};
+use super::record::{AssetKind, AssetRecord, AssetSource, MemoryRecord};
+use crate::access::{Denied, Role};
+use crate::capsule::{ItemKind, item_key};
+use crate::ids::{AssetId, CapsuleId, MemoryId};
+use crate::limits::{PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX};
+use crate::record::{key16, u64_be};
+use crate::store::Store;
+use ic_principal::Principal;
+use ic_stable_structures::Memory;
+
+/// One page of a list, newest first.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MemoryPage {
+    /// The rows.
+    pub items: Vec<(MemoryId, MemoryRecord)>,
+    /// The last row's id, where there are more after it.
+    pub next: Option<MemoryId>,
+}
+
+/// Which asset of a memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AssetChoice {
+    /// By number within the memory.
+    Id(AssetId),
+    /// The one of this kind.
+    Kind(AssetKind),
+    /// By its place in the list.
+    Index(u32),
+}
+
+/// An asset, with its bytes where they are inline.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AssetBytes {
+    /// Its record.
+    pub record: AssetRecord,
+    /// Its bytes where they are inline.
+    pub inline: Option<Vec<u8>>,
+}
+
+impl<R: Memory, H: Memory> Store<R, H> {
+    /// A memory that the caller may read.
+    ///
+    /// # Errors
+    /// [`Denied::NotFound`].
+    pub fn memory_read(&self, caller: &Principal, id: MemoryId) -> Result<MemoryRecord, Denied> {
+        let record = self.memory(id).ok_or(Denied::NotFound)?;
+        self.require(CapsuleId(record.capsule), caller, Role::Guest)?;
+        Ok(record)
+    }
+
+    /// Bytes of an inline asset.
+    pub fn inline_bytes(&self, id: MemoryId, asset: AssetId) -> Option<Vec<u8>> {
+        self.inline.get(&key16(id.0, asset.0))
+    }
+
+    /// One asset of a memory that the caller may read.
+    ///
+    /// # Errors
+    /// [`MemoryError`].
+    pub fn asset_read(
+        &self,
+        caller: &Principal,
+        id: MemoryId,
+        choice: AssetChoice,
+    ) -> Result<AssetBytes, MemoryError> {
+        let memory = self.memory_read(caller, id)?;
+        self.asset_of(id, &memory, choice)
+    }
+
+    /// One asset of a memory whose reader was checked already.
+    ///
+    /// # Errors
+    /// [`MemoryError`].
+    pub fn asset_of(
+        &self,
+        id: MemoryId,
+        memory: &MemoryRecord,
+        choice: AssetChoice,
+    ) -> Result<AssetBytes, MemoryError> {
+        let found = match choice {
+            AssetChoice::Id(asset) => memory.assets.iter().find(|a| a.id == asset.0),
+            AssetChoice::Kind(kind) => memory.assets.iter().find(|a| a.meta.kind == kind),
+            AssetChoice::Index(index) => {
+                let count = memory.assets.len();
+                Some(memory.assets.get(index as usize).ok_or(MemoryError::AssetIndex { index, count })?)
+            }
+        };
+        let record = found.ok_or(Denied::NotFound)?.clone();
+        let inline = match record.source {
+            AssetSource::Inline { .. } => self.inline_bytes(id, AssetId(record.id)),
+            _ => None,
+        };
+        Ok(AssetBytes { record, inline })
+    }
+
+    /// One page of a capsule's memories, newest first: those made before the one that `after` names. New ones made
+    /// meanwhile do not move the rest. O(limit · log memories).
+    ///
+    /// # Errors
+    /// [`MemoryError`].
+    pub fn memory_page(
+        &self,
+        caller: &Principal,
+        capsule: CapsuleId,
+        after: Option<&str>,
+        limit: Option<u32>,
+    ) -> Result<MemoryPage, MemoryError> {
+        self.require(capsule, caller, Role::Guest)?;
+        let limit = match limit {
+            Some(0) => return Err(MemoryError::Limit),
+            Some(limit) => limit.min(PAGE_ITEMS_MAX) as usize,
+            None => PAGE_ITEMS_DEFAULT as usize,
+        };
+        let end = match after {
+            Some(cursor) => MemoryId::parse(cursor).ok_or(MemoryError::Cursor)?.0,
+            None => u64::MAX,
+        };
+        let range = item_key(capsule, ItemKind::Memory, 0)..item_key(capsule, ItemKind::Memory, end);
+        let mut ids = self.items.keys_range(range).rev().map(|key| MemoryId(u64_be(&key[9..])));
+        let row = |id: MemoryId| (id, self.memory(id).expect("an indexed memory has a record"));
+        let items: Vec<_> = ids.by_ref().take(limit).map(row).collect();
+        let more = ids.next().is_some();
+        Ok(MemoryPage { next: items.last().filter(|_| more).map(|(id, _)| *id), items })
+    }
+
+    /// For each id, the memory if the caller may read it.
+    ///
+    /// # Errors
+    /// [`MemoryError::Items`] for too many ids.
+    pub fn memory_presence(
+        &self,
+        caller: &Principal,
+        ids: &[String],
+    ) -> Result<Vec<Option<MemoryRecord>>, MemoryError> {
+        check_bulk("memory_ids", ids.len())?;
+        let found = |id: &String| MemoryId::parse(id).and_then(|id| self.memory_read(caller, id).ok());
+        Ok(ids.iter().map(found).collect())
+    }
+}

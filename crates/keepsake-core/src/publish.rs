@@ -1,0 +1,205 @@
+//! The atomic road: one message finishes up to four sessions and makes the memory with all its assets. Owns the
+//! order: everything is compared before anything is changed, so all of it appears together or none does.
+
+use crate::access::{Role, require_somebody};
+use crate::call::Call;
+use crate::idem::{Scope, fingerprint, idem_key};
+use crate::ids::{BlobId, CapsuleId, MemoryId, SessionId};
+use crate::limits::{HASH_CATCH_UP_FINISH_BYTES, SESSIONS_PER_PUBLISH_MAX};
+use crate::memory::{
+    AssetKind, AssetMeta, AssetSource, MemoryError, MemoryMeta, NewAsset, NewSource, check_assets,
+    check_memory_meta,
+};
+use crate::refusal::{Refusal, RefusalKind};
+use crate::store::Store;
+use crate::upload::{Claim, Complete, UploadError};
+use ic_stable_structures::Memory;
+use minicbor::bytes::{ByteArray, ByteVec};
+use minicbor::{Decode, Encode};
+
+/// One session to finish, and the asset that it becomes.
+#[derive(Encode, Clone, Debug, PartialEq)]
+pub struct PublishSession {
+    /// The session.
+    #[n(0)]
+    pub session: u64,
+    /// SHA-256 of the whole file.
+    #[n(1)]
+    pub sha256: ByteVec,
+    /// Length of the whole file, bytes.
+    #[n(2)]
+    pub total_len: u64,
+    /// What the asset is.
+    #[n(3)]
+    pub meta: AssetMeta,
+}
+
+/// One asset of a published memory.
+#[derive(Encode, Decode, Clone, Debug, PartialEq, Eq)]
+pub struct PublishedAsset {
+    /// Number within the memory.
+    #[n(0)]
+    pub id: u64,
+    /// Its kind.
+    #[n(1)]
+    pub kind: AssetKind,
+    /// Its blob; none where the bytes are inline.
+    #[n(2)]
+    pub blob: Option<u64>,
+    /// Bytes.
+    #[n(3)]
+    pub len: u64,
+    /// SHA-256 of them.
+    #[n(4)]
+    pub sha256: ByteArray<32>,
+}
+
+/// What a publish made.
+#[derive(Encode, Decode, Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// The memory.
+    #[n(0)]
+    pub memory: u64,
+    /// Its assets: those of the sessions first, in the order given.
+    #[n(1)]
+    pub assets: Vec<PublishedAsset>,
+    /// Publish time, ns.
+    #[n(2)]
+    pub published_ns: u64,
+}
+
+/// Why a publish is refused. Nothing was changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PublishError {
+    /// One of the sessions.
+    #[error(transparent)]
+    Upload(#[from] UploadError),
+    /// The memory.
+    #[error(transparent)]
+    Memory(#[from] MemoryError),
+    /// No session, or too many.
+    #[error("sessions_count: {0}, a publish takes 1..={SESSIONS_PER_PUBLISH_MAX}")]
+    SessionsCount(usize),
+    /// A session is named twice.
+    #[error("session_repeated: {0}")]
+    SessionRepeated(u64),
+    /// A session was begun in another capsule.
+    #[error("session_in_other_capsule: {0}")]
+    SessionInOtherCapsule(u64),
+}
+
+impl Refusal for PublishError {
+    fn kind(&self) -> RefusalKind {
+        match self {
+            Self::Upload(error) => error.kind(),
+            Self::Memory(error) => error.kind(),
+            Self::SessionsCount(_) | Self::SessionRepeated(_) => RefusalKind::InvalidArgument,
+            Self::SessionInOtherCapsule(_) => RefusalKind::Conflict,
+        }
+    }
+}
+
+impl<R: Memory, H: Memory> Store<R, H> {
+    /// Finishes the sessions and makes the memory. Repeated with the same key and arguments: the first answer.
+    /// O(assets), and up to [`HASH_CATCH_UP_FINISH_BYTES`] of chunks that came out of order.
+    ///
+    /// # Errors
+    /// [`PublishError`]; the sessions stay pending.
+    pub fn publish(
+        &mut self,
+        call: &Call,
+        capsule: CapsuleId,
+        meta: MemoryMeta,
+        sessions: &[PublishSession],
+        inline: Vec<NewAsset>,
+        idem: &str,
+    ) -> Result<Published, PublishError> {
+        require_somebody(&call.caller).map_err(UploadError::from)?;
+        self.require(capsule, &call.caller, Role::Member).map_err(UploadError::from)?;
+        let key = idem_key(Scope::Publish, &call.caller, capsule, idem).map_err(UploadError::from)?;
+        let print = fingerprint(&(&meta, sessions, &inline));
+        if let Some(known) = self.recall(&key, &print).map_err(UploadError::from)? {
+            return Ok(minicbor::decode(&known.detail).expect("the first answer was stored whole"));
+        }
+        check_sessions(sessions)?;
+        check_memory_meta(&meta)?;
+        check_assets(&[], &planned(sessions, &inline))?;
+        self.check_sources(call, capsule, &inline)?;
+        let complete = self.complete_all(call, capsule, sessions)?;
+
+        let mut assets: Vec<NewAsset> = Vec::with_capacity(sessions.len() + inline.len());
+        for (session, complete) in sessions.iter().zip(complete) {
+            let blob = match complete {
+                Complete::Already(blob) => blob,
+                Complete::Ready(id, record) => self.seal(call, id, *record),
+            };
+            assets.push(NewAsset { meta: session.meta.clone(), source: NewSource::Blob(blob.0) });
+        }
+        assets.extend(inline);
+        let memory = self.add_memory(call, capsule, meta, assets, key);
+        let published = self.describe(call, memory);
+        let detail = minicbor::to_vec(&published).expect("encoding into a vector cannot fail");
+        self.remember(key, print, memory.0, detail);
+        Ok(published)
+    }
+
+    /// Compares every session, within one budget of hashing.
+    fn complete_all(
+        &mut self,
+        call: &Call,
+        capsule: CapsuleId,
+        sessions: &[PublishSession],
+    ) -> Result<Vec<Complete>, PublishError> {
+        let mut budget = HASH_CATCH_UP_FINISH_BYTES;
+        let mut complete = Vec::with_capacity(sessions.len());
+        for session in sessions {
+            let record = self.own_session(call, SessionId(session.session)).map_err(UploadError::from)?;
+            if record.capsule != capsule.0 {
+                return Err(PublishError::SessionInOtherCapsule(session.session));
+            }
+            let claim = Claim { sha256: &session.sha256, total_len: session.total_len };
+            complete.push(self.check_complete(call, SessionId(session.session), &claim, &mut budget)?);
+        }
+        Ok(complete)
+    }
+
+    fn describe(&self, call: &Call, id: MemoryId) -> Published {
+        let record = self.memory(id).expect("the memory was made just now");
+        let asset = |asset: &crate::memory::AssetRecord| {
+            let (blob, len, sha256) = match asset.source {
+                AssetSource::Blob { blob, len, sha256 } => (Some(blob), len, sha256),
+                AssetSource::Inline { len, sha256 } => (None, len, sha256),
+                AssetSource::External { .. } => unreachable!("a publish takes sessions and inline bytes"),
+            };
+            PublishedAsset { id: asset.id, kind: asset.meta.kind, blob, len, sha256 }
+        };
+        Published {
+            memory: id.0,
+            assets: record.assets.iter().map(asset).collect(),
+            published_ns: call.now_ns,
+        }
+    }
+
+    /// The memory that a blob was published with.
+    pub fn published_with(&self, blob: BlobId) -> Option<MemoryId> {
+        self.blob(blob).and_then(|record| record.memory).map(MemoryId)
+    }
+}
+
+fn check_sessions(sessions: &[PublishSession]) -> Result<(), PublishError> {
+    if sessions.is_empty() || sessions.len() > SESSIONS_PER_PUBLISH_MAX {
+        return Err(PublishError::SessionsCount(sessions.len()));
+    }
+    for (at, session) in sessions.iter().enumerate() {
+        if sessions[..at].iter().any(|other| other.session == session.session) {
+            return Err(PublishError::SessionRepeated(session.session));
+        }
+    }
+    Ok(())
+}
+
+/// The assets as they will be, for the checks that look at all of them.
+fn planned(sessions: &[PublishSession], inline: &[NewAsset]) -> Vec<NewAsset> {
+    let blob = |s: &PublishSession| NewAsset { meta: s.meta.clone(), source: NewSource::Blob(0) };
+    sessions.iter().map(blob).chain(inline.iter().cloned()).collect()
+}

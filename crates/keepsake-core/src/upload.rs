@@ -1,0 +1,352 @@
+//! Upload sessions: metadata only, never bytes. Owns begin, status and abort; chunks are in `upload/put.rs`,
+//! completion in `upload/finish.rs`.
+//!
+//! A session knows counts, a bitset of received indices, where its bytes go, and a rolling SHA-256 over the
+//! contiguous prefix. All chunks but the last have one length, so two places are enough, each taken when its
+//! first byte arrives:
+//! ```text
+//! body: (expected - 1) × chunk length                     tail: the last chunk
+//! ├─ chunk 0 ─┼─ chunk 1 ─┼─ … ─┼─ chunk n-2 ─┤           ├ chunk n-1 ┤
+//! ```
+//! A session ends by finish, by abort, or by the TTL tick, and by nothing else.
+
+mod bits;
+mod finish;
+mod list;
+mod put;
+mod rolling;
+mod session;
+
+pub(crate) use bits::Bits;
+pub use finish::Claim;
+pub(crate) use finish::Complete;
+pub use list::{SessionView, SessionsStats, UploadStatus};
+pub use rolling::Rolling;
+pub use session::{SessionRecord, SessionState};
+
+use crate::access::{Denied, Role, require_somebody};
+use crate::call::Call;
+use crate::capsule::ItemKind;
+use crate::housekeeping::DueKind;
+use crate::idem::{IdemError, Scope, idem_key};
+use crate::ids::{BlobId, CapsuleId, SessionId};
+use crate::layout::Field;
+use crate::limits::{
+    CHUNK_BYTES_MAX, CHUNK_BYTES_MIN_BEYOND, CHUNKS_MAX, CHUNKS_MAX_WITH_TOTAL_LEN, ENDED_TTL_NS,
+    SESSION_TTL_NS, TEXT_SHORT_BYTES_MAX,
+};
+use crate::record::{Record, principal_key};
+use crate::refusal::{Refusal, RefusalKind};
+use crate::store::Store;
+use ic_principal::Principal;
+use ic_stable_structures::Memory;
+
+/// What the client knows about a file before it sends it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BeginOptions {
+    /// Length of the whole file, bytes.
+    pub total_len: Option<u64>,
+    /// SHA-256 of the whole file.
+    pub sha256: Option<Vec<u8>>,
+    /// MIME type of the file.
+    pub mime_type: Option<String>,
+}
+
+/// Why an operation on sessions is refused. Nothing was changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UploadError {
+    /// No such session for this caller, or too small a role.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// The idempotency key.
+    #[error(transparent)]
+    Idem(#[from] IdemError),
+    /// Too few or too many chunks.
+    #[error("expected_chunks_out_of_range: {given}, allowed 1..={most}")]
+    ExpectedChunks {
+        /// As given.
+        given: u32,
+        /// The limit that applies.
+        most: u32,
+    },
+    /// The length cannot be cut into that many chunks.
+    #[error(
+        "total_len_out_of_range: {total_len} bytes do not make {expected_chunks} chunks of 1..={CHUNK_BYTES_MAX}"
+    )]
+    TotalLen {
+        /// As given.
+        total_len: u64,
+        /// As given.
+        expected_chunks: u32,
+    },
+    /// Not 32 bytes.
+    #[error("sha256_length: {0} bytes, a SHA-256 has 32")]
+    Sha256Length(usize),
+    /// The MIME type is too long.
+    #[error("text_too_long: mime_type has {0} bytes, allowed {TEXT_SHORT_BYTES_MAX}")]
+    MimeTypeLength(usize),
+    /// The caller has too many pending sessions or too many bytes in flight, the capsule is full, or the heap is.
+    #[error("resource_exhausted")]
+    Exhausted,
+    /// More bytes than a chunk may have.
+    #[error("chunk_too_large: {0} > {CHUNK_BYTES_MAX}")]
+    ChunkTooLarge(usize),
+    /// No bytes.
+    #[error("chunk_empty: a chunk has at least one byte")]
+    ChunkEmpty,
+    /// No such chunk.
+    #[error("chunk_index_out_of_range: {index}, expected_chunks is {expected}")]
+    ChunkIndex {
+        /// As given.
+        index: u32,
+        /// Chunks announced at begin.
+        expected: u32,
+    },
+    /// The chunk's length does not fit the others, or the total.
+    #[error("chunk_length_differs: chunk {index} has {given} bytes, {fits}")]
+    ChunkLength {
+        /// As given.
+        index: u32,
+        /// Bytes given.
+        given: u64,
+        /// What would fit.
+        fits: String,
+    },
+    /// Other bytes came for this index before.
+    #[error("chunk_differs: other bytes were received for index {0}")]
+    ChunkDiffers(u32),
+    /// The session is a blob now.
+    #[error("session_finished: it is {0} now")]
+    Finished(BlobId),
+    /// Not everything is here.
+    #[error("chunks_missing: {received} of {expected} received")]
+    ChunksMissing {
+        /// Chunks received.
+        received: u32,
+        /// Chunks announced.
+        expected: u32,
+    },
+    /// Not that many bytes.
+    #[error("total_len_differs: {received} bytes received, {given} given")]
+    TotalLenDiffers {
+        /// Bytes received.
+        received: u64,
+        /// Bytes given.
+        given: u64,
+    },
+    /// Not those bytes.
+    #[error("sha256_differs: the bytes received have another SHA-256")]
+    Sha256Differs,
+    /// The hash still advances: the same message again does the next part.
+    #[error("hash_pending: {hashed} of {expected} chunks hashed; send the same message again")]
+    HashPending {
+        /// Chunks hashed.
+        hashed: u32,
+        /// Chunks in all.
+        expected: u32,
+    },
+}
+
+impl Refusal for UploadError {
+    fn kind(&self) -> RefusalKind {
+        match self {
+            Self::Denied(denied) => denied.kind(),
+            Self::Idem(idem) => idem.kind(),
+            Self::Exhausted => RefusalKind::ResourceExhausted,
+            Self::ChunkDiffers(_) | Self::Finished(_) | Self::HashPending { .. } => RefusalKind::Conflict,
+            _ => RefusalKind::InvalidArgument,
+        }
+    }
+}
+
+impl<R: Memory, H: Memory> Store<R, H> {
+    /// Opens a session, or returns the pending one that the same caller opened with the same key and arguments.
+    /// Takes no heap. O(1).
+    ///
+    /// # Errors
+    /// [`UploadError`].
+    pub fn upload_begin(
+        &mut self,
+        call: &Call,
+        capsule: CapsuleId,
+        expected: u32,
+        idem: &str,
+        options: BeginOptions,
+    ) -> Result<SessionId, UploadError> {
+        require_somebody(&call.caller)?;
+        self.require(capsule, &call.caller, Role::Member)?;
+        let key = idem_key(Scope::Begin, &call.caller, capsule, idem)?;
+        let session = new_session(call, capsule, expected, idem, options)?;
+        if let Some(known) = self.idem.get(&key) {
+            return self.begin_again(call, SessionId(known.0.made), &session);
+        }
+        self.check_room(call, capsule, session.total_len.unwrap_or(0))?;
+        let id = SessionId(self.header.next(Field::NextSession));
+        self.remember(key, [0; 32], id.0, Vec::new());
+        self.sessions.insert(id.0, Record(session));
+        self.sessions_of.insert(session_of_key(&call.caller, id), ());
+        self.add_item(capsule, ItemKind::Session, id.0);
+        self.add_due(call.now_ns.saturating_add(SESSION_TTL_NS), DueKind::Session, id.0);
+        self.update_caller(&call.caller, |c| c.pending_sessions += 1);
+        self.header.add(Field::PendingSessions, 1);
+        Ok(id)
+    }
+
+    fn begin_again(
+        &mut self,
+        call: &Call,
+        id: SessionId,
+        again: &SessionRecord,
+    ) -> Result<SessionId, UploadError> {
+        let mut session = self.session(id).expect("a begin's key lives as long as its pending session");
+        if !session.announces_same(again) {
+            return Err(IdemError::Reused.into());
+        }
+        session.touch(call.now_ns);
+        self.sessions.insert(id.0, Record(session));
+        Ok(id)
+    }
+
+    /// Quotas, looked at early where the length is known; they are taken when bytes get their place.
+    fn check_room(&self, call: &Call, capsule: CapsuleId, total_len: u64) -> Result<(), UploadError> {
+        let caller = self.caller_record(&call.caller);
+        let in_flight = caller.bytes_in_flight.saturating_add(total_len);
+        let allowed = caller.pending_sessions < self.config().sessions_per_caller_max
+            && in_flight <= self.config().bytes_in_flight_per_caller_max
+            && total_len <= self.config().heap_bytes_max
+            && self.quota_allows(&self.capsule_record(capsule), total_len);
+        if allowed { Ok(()) } else { Err(UploadError::Exhausted) }
+    }
+
+    /// Ends a pending session and frees all that it took. Again: `Ok`. O(pages of its bitset).
+    ///
+    /// # Errors
+    /// [`UploadError::Finished`] where it is a blob already, else [`UploadError::Denied`].
+    pub fn upload_abort(&mut self, call: &Call, id: SessionId) -> Result<(), UploadError> {
+        let mut session = self.own_session(call, id)?;
+        match session.state {
+            SessionState::Aborted => return Ok(()),
+            SessionState::Finished(blob) => return Err(UploadError::Finished(BlobId(blob))),
+            SessionState::Pending => {}
+        }
+        self.release_session(call, id, &session);
+        session.forget_bytes();
+        session.state = SessionState::Aborted;
+        session.last_seen_ns = call.now_ns;
+        self.sessions.insert(id.0, Record(session));
+        self.add_due(call.now_ns.saturating_add(ENDED_TTL_NS), DueKind::Session, id.0);
+        Ok(())
+    }
+
+    /// Gives back what a pending session took: extents, bits, quota, its key. Its record stays with the caller.
+    pub(crate) fn release_session(&mut self, call: &Call, id: SessionId, session: &SessionRecord) {
+        self.heap.free(call, &session.body);
+        self.heap.free(call, &session.tail);
+        self.leave_pending(id, session);
+    }
+
+    /// A pending session ends: its bits, key and counters go, its bytes stay where they are.
+    pub(crate) fn leave_pending(&mut self, id: SessionId, session: &SessionRecord) {
+        self.bits.clear(id, session.expected);
+        let capsule = CapsuleId(session.capsule);
+        let key = idem_key(Scope::Begin, &session.caller, capsule, &session.idem);
+        self.idem.remove(&key.expect("a stored key was checked at begin"));
+        let reserved = session.reserved();
+        self.update_caller(&session.caller, |c| {
+            c.pending_sessions -= 1;
+            c.bytes_in_flight -= reserved;
+        });
+        self.update_capsule(capsule, |c| c.bytes_in_flight -= reserved);
+        self.header.sub(Field::PendingSessions, 1);
+        self.header.sub(Field::BytesInFlight, reserved);
+    }
+
+    /// Removes an ended session's record.
+    pub(crate) fn forget_session(&mut self, id: SessionId, session: &SessionRecord) {
+        if matches!(session.state, SessionState::Finished(_)) {
+            self.update_caller(&session.caller, |c| c.finished_sessions -= 1);
+            self.header.sub(Field::FinishedSessions, 1);
+        }
+        self.sessions.remove(&id.0);
+        self.sessions_of.remove(&session_of_key(&session.caller, id));
+        self.remove_item(CapsuleId(session.capsule), ItemKind::Session, id.0);
+    }
+
+    pub(crate) fn session(&self, id: SessionId) -> Option<SessionRecord> {
+        self.sessions.get(&id.0).map(|record| record.0)
+    }
+
+    /// The caller's own session, in a capsule where it may still upload.
+    pub(crate) fn own_session(&self, call: &Call, id: SessionId) -> Result<SessionRecord, Denied> {
+        require_somebody(&call.caller)?;
+        let session = self.session(id).filter(|s| s.caller == call.caller).ok_or(Denied::NotFound)?;
+        self.require(CapsuleId(session.capsule), &call.caller, Role::Member)?;
+        Ok(session)
+    }
+}
+
+fn new_session(
+    call: &Call,
+    capsule: CapsuleId,
+    expected: u32,
+    idem: &str,
+    options: BeginOptions,
+) -> Result<SessionRecord, UploadError> {
+    check_expected(expected, options.total_len)?;
+    if let Some(mime_type) = options.mime_type.as_ref().filter(|text| text.len() > TEXT_SHORT_BYTES_MAX) {
+        return Err(UploadError::MimeTypeLength(mime_type.len()));
+    }
+    let sha256 = options.sha256.map(|bytes| checked_sha256(&bytes)).transpose()?;
+    Ok(SessionRecord {
+        capsule: capsule.0,
+        caller: call.caller,
+        idem: idem.to_owned(),
+        expected,
+        total_len: options.total_len,
+        sha256: sha256.map(Into::into),
+        mime_type: options.mime_type,
+        created_ns: call.now_ns,
+        last_seen_ns: call.now_ns,
+        state: SessionState::Pending,
+        chunk_len: 0,
+        tail_len: 0,
+        received: 0,
+        bytes_received: 0,
+        body: Vec::new(),
+        tail: Vec::new(),
+        hashed: 0,
+        rolling: Rolling::new(),
+    })
+}
+
+fn check_expected(expected: u32, total_len: Option<u64>) -> Result<(), UploadError> {
+    let most = match total_len {
+        None => CHUNKS_MAX,
+        Some(len) => u32::try_from(len / CHUNK_BYTES_MIN_BEYOND)
+            .unwrap_or(u32::MAX)
+            .clamp(CHUNKS_MAX, CHUNKS_MAX_WITH_TOTAL_LEN),
+    };
+    if expected == 0 || expected > most {
+        return Err(UploadError::ExpectedChunks { given: expected, most });
+    }
+    match total_len {
+        Some(total_len)
+            if total_len < u64::from(expected)
+                || total_len > u64::from(expected) * u64::from(CHUNK_BYTES_MAX) =>
+        {
+            Err(UploadError::TotalLen { total_len, expected_chunks: expected })
+        }
+        _ => Ok(()),
+    }
+}
+
+pub(crate) fn checked_sha256(bytes: &[u8]) -> Result<[u8; 32], UploadError> {
+    bytes.try_into().map_err(|_| UploadError::Sha256Length(bytes.len()))
+}
+
+pub(crate) fn session_of_key(caller: &Principal, id: SessionId) -> [u8; 38] {
+    let mut key = [0; 38];
+    key[..30].copy_from_slice(&principal_key(caller));
+    key[30..].copy_from_slice(&id.0.to_be_bytes());
+    key
+}

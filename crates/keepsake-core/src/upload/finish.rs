@@ -1,0 +1,133 @@
+//! Completion: a session that has everything becomes a blob. Owns the comparison and the change, apart, so that a
+//! publish can compare several sessions before it changes anything.
+
+use super::session::{SessionRecord, SessionState};
+use super::{Store, UploadError, checked_sha256};
+use crate::blob::BlobRecord;
+use crate::call::Call;
+use crate::ids::{BlobId, CapsuleId, SessionId};
+use crate::layout::Field;
+use crate::limits::{BLOB_TTL_NS, HASH_CATCH_UP_FINISH_BYTES};
+use crate::record::Record;
+use ic_stable_structures::Memory;
+
+/// What finish and publish compare with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim<'a> {
+    /// SHA-256 of the whole file.
+    pub sha256: &'a [u8],
+    /// Length of the whole file, bytes.
+    pub total_len: u64,
+}
+
+/// A session that may become a blob, or is one already.
+#[derive(Clone, Debug)]
+pub(crate) enum Complete {
+    Ready(SessionId, Box<SessionRecord>),
+    Already(BlobId),
+}
+
+impl<R: Memory, H: Memory> Store<R, H> {
+    /// Turns a complete session into a blob; never reads the file back in one go, never moves it. Repeated: the same
+    /// blob. O(1), and up to [`HASH_CATCH_UP_FINISH_BYTES`] of chunks that came out of order.
+    ///
+    /// # Errors
+    /// [`UploadError`]; the session stays pending.
+    pub fn upload_finish(
+        &mut self,
+        call: &Call,
+        id: SessionId,
+        sha256: &[u8],
+        total_len: u64,
+    ) -> Result<(BlobId, BlobRecord), UploadError> {
+        let mut budget = HASH_CATCH_UP_FINISH_BYTES;
+        let blob = match self.check_complete(call, id, &Claim { sha256, total_len }, &mut budget)? {
+            Complete::Already(blob) => blob,
+            Complete::Ready(id, session) => self.seal(call, id, *session),
+        };
+        let record = self.blob(blob).ok_or(crate::access::Denied::NotFound)?;
+        Ok((blob, record))
+    }
+
+    /// Compares a session with what the caller says of it. The hash may advance meanwhile; nothing else changes.
+    pub(crate) fn check_complete(
+        &mut self,
+        call: &Call,
+        id: SessionId,
+        claim: &Claim<'_>,
+        budget: &mut u64,
+    ) -> Result<Complete, UploadError> {
+        let mut session = self.own_session(call, id)?;
+        let sha256 = checked_sha256(claim.sha256)?;
+        match session.state {
+            SessionState::Aborted => return Err(crate::access::Denied::NotFound.into()),
+            SessionState::Finished(blob) => return self.check_again(BlobId(blob), &sha256, claim.total_len),
+            SessionState::Pending => {}
+        }
+        check_counts(&session, claim.total_len)?;
+        if session.hashed < session.expected {
+            self.advance_hash(id, &mut session, None, budget);
+            self.sessions.insert(id.0, Record(session.clone()));
+            if session.hashed < session.expected {
+                return Err(UploadError::HashPending { hashed: session.hashed, expected: session.expected });
+            }
+        }
+        let announced = session.sha256.is_none_or(|announced| *announced == sha256);
+        if !announced || session.rolling.digest() != sha256 {
+            return Err(UploadError::Sha256Differs);
+        }
+        Ok(Complete::Ready(id, Box::new(session)))
+    }
+
+    fn check_again(&self, blob: BlobId, sha256: &[u8; 32], total_len: u64) -> Result<Complete, UploadError> {
+        let record = self.blob(blob).ok_or(crate::access::Denied::NotFound)?;
+        if record.len != total_len {
+            return Err(UploadError::TotalLenDiffers { received: record.len, given: total_len });
+        }
+        if *record.sha256 != *sha256 {
+            return Err(UploadError::Sha256Differs);
+        }
+        Ok(Complete::Already(blob))
+    }
+
+    /// The change itself: blob, indexes and counters in one go. The session was checked.
+    pub(crate) fn seal(&mut self, call: &Call, id: SessionId, mut session: SessionRecord) -> BlobId {
+        self.leave_pending(id, &session);
+        let blob = BlobRecord {
+            capsule: session.capsule,
+            creator: session.caller,
+            len: session.bytes_received,
+            sha256: session.rolling.digest().into(),
+            mime_type: session.mime_type.clone(),
+            created_ns: call.now_ns,
+            expires_ns: Some(call.now_ns.saturating_add(BLOB_TTL_NS)),
+            references: 0,
+            extents: session.extents(),
+            memory: None,
+        };
+        let blob_id = self.add_blob(blob);
+        session.body = Vec::new();
+        session.tail = Vec::new();
+        session.state = SessionState::Finished(blob_id.0);
+        session.last_seen_ns = call.now_ns;
+        self.update_caller(&session.caller, |c| c.finished_sessions += 1);
+        self.header.add(Field::FinishedSessions, 1);
+        let capsule = CapsuleId(session.capsule);
+        self.update_capsule(capsule, |c| {
+            c.bytes_used += session.bytes_received;
+            c.updated_ns = call.now_ns;
+        });
+        self.sessions.insert(id.0, Record(session));
+        blob_id
+    }
+}
+
+fn check_counts(session: &SessionRecord, total_len: u64) -> Result<(), UploadError> {
+    if session.received < session.expected {
+        return Err(UploadError::ChunksMissing { received: session.received, expected: session.expected });
+    }
+    if session.bytes_received != total_len {
+        return Err(UploadError::TotalLenDiffers { received: session.bytes_received, given: total_len });
+    }
+    Ok(())
+}

@@ -1,0 +1,189 @@
+//! The record of one session, and the arithmetic of its chunks. Owns no storage.
+
+use super::rolling::Rolling;
+use crate::heap::Extent;
+use crate::limits::{CHUNK_BYTES_MAX, ENDED_TTL_NS, SESSION_TTL_NS};
+use crate::record::principal;
+use ic_principal::Principal;
+use minicbor::bytes::ByteArray;
+use minicbor::{Decode, Encode};
+
+/// Where a session stands.
+#[derive(Encode, Decode, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionState {
+    /// Takes chunks.
+    #[n(0)]
+    Pending,
+    /// Became this blob.
+    #[n(1)]
+    Finished(#[n(0)] u64),
+    /// Was aborted; kept so that a repeated abort is answered.
+    #[n(2)]
+    Aborted,
+}
+
+/// A session's record: about 250 bytes, whatever the size of the file.
+#[derive(Encode, Decode, Clone, Debug, PartialEq, Eq)]
+pub struct SessionRecord {
+    /// The capsule it uploads into.
+    #[n(0)]
+    pub capsule: u64,
+    /// Who began it.
+    #[cbor(n(1), with = "principal")]
+    pub caller: Principal,
+    /// The key given at begin.
+    #[n(2)]
+    pub idem: String,
+    /// Chunks announced.
+    #[n(3)]
+    pub expected: u32,
+    /// Length announced, bytes.
+    #[n(4)]
+    pub total_len: Option<u64>,
+    /// SHA-256 announced.
+    #[n(5)]
+    pub sha256: Option<ByteArray<32>>,
+    /// MIME type announced.
+    #[n(6)]
+    pub mime_type: Option<String>,
+    /// Begin time, ns.
+    #[n(7)]
+    pub created_ns: u64,
+    /// Last successful message, ns.
+    #[n(8)]
+    pub last_seen_ns: u64,
+    /// Pending, finished or aborted.
+    #[n(9)]
+    pub state: SessionState,
+    /// Length of every chunk but the last, 0 until known, bytes.
+    #[n(10)]
+    pub chunk_len: u32,
+    /// Length of the last chunk, 0 until known, bytes.
+    #[n(11)]
+    pub tail_len: u32,
+    /// Chunks received.
+    #[n(12)]
+    pub received: u32,
+    /// Bytes received.
+    #[n(13)]
+    pub bytes_received: u64,
+    /// Place of all chunks but the last.
+    #[n(14)]
+    pub body: Vec<Extent>,
+    /// Place of the last chunk.
+    #[n(15)]
+    pub tail: Vec<Extent>,
+    /// Chunks of the contiguous prefix that the hash has taken.
+    #[n(16)]
+    pub hashed: u32,
+    /// SHA-256 of them.
+    #[n(17)]
+    pub rolling: Rolling,
+}
+
+impl SessionRecord {
+    /// Evicted, or forgotten, when this is in the past, ns.
+    pub fn deadline_ns(&self) -> u64 {
+        let ttl = if self.state == SessionState::Pending { SESSION_TTL_NS } else { ENDED_TTL_NS };
+        self.last_seen_ns.saturating_add(ttl)
+    }
+
+    pub(super) fn touch(&mut self, now_ns: u64) {
+        self.last_seen_ns = self.last_seen_ns.max(now_ns);
+    }
+
+    pub(super) fn is_tail(&self, index: u32) -> bool {
+        index + 1 == self.expected
+    }
+
+    /// Length of a received chunk, bytes.
+    pub(super) fn len_of(&self, index: u32) -> u32 {
+        if self.is_tail(index) { self.tail_len } else { self.chunk_len }
+    }
+
+    /// Where chunk `index` lies: its extents, and its offset in them.
+    pub(super) fn place_of(&self, index: u32) -> (&[Extent], u64) {
+        if self.is_tail(index) {
+            (&self.tail, 0)
+        } else {
+            (&self.body, u64::from(index) * u64::from(self.chunk_len))
+        }
+    }
+
+    /// Bytes that its extents hold or will hold.
+    pub(crate) fn reserved(&self) -> u64 {
+        self.body.iter().chain(&self.tail).map(|extent| extent.len).sum()
+    }
+
+    /// Body and tail, in the order of the file.
+    pub(super) fn extents(&self) -> Vec<Extent> {
+        self.body.iter().chain(&self.tail).copied().collect()
+    }
+
+    pub(super) fn forget_bytes(&mut self) {
+        self.body = Vec::new();
+        self.tail = Vec::new();
+        self.received = 0;
+        self.bytes_received = 0;
+    }
+
+    pub(super) fn announces_same(&self, other: &Self) -> bool {
+        (self.expected, self.total_len, self.sha256, &self.mime_type)
+            == (other.expected, other.total_len, other.sha256, &other.mime_type)
+    }
+
+    /// What a chunk of `len` bytes at `index` breaks, in words; none where it fits.
+    pub(super) fn length_misfit(&self, index: u32, len: u64) -> Option<String> {
+        let bodies = u64::from(self.expected - 1);
+        if self.is_tail(index) {
+            if self.chunk_len > 0 && len > u64::from(self.chunk_len) {
+                return Some(format!("the last is not longer than the others: {}", self.chunk_len));
+            }
+            let total = self.total_len?;
+            let fits = if self.chunk_len > 0 {
+                total == bodies * u64::from(self.chunk_len) + len
+            } else {
+                splits(total, len, bodies)
+            };
+            return (!fits).then(|| format!("which does not add up to total_len {total}"));
+        }
+        if self.chunk_len > 0 && len != u64::from(self.chunk_len) {
+            return Some(format!("the others have {}", self.chunk_len));
+        }
+        if len < u64::from(self.tail_len) {
+            return Some(format!("the last has {} and is not longer than the others", self.tail_len));
+        }
+        let total = self.total_len?;
+        let tail = total.checked_sub(bodies * len);
+        let fits = match self.tail_len {
+            0 => tail.is_some_and(|tail| (1..=len).contains(&tail)),
+            known => tail == Some(u64::from(known)),
+        };
+        (!fits).then(|| format!("which does not add up to total_len {total}"))
+    }
+}
+
+/// A last chunk of `tail` bytes and `bodies` equal longer ones can make `total`.
+fn splits(total: u64, tail: u64, bodies: u64) -> bool {
+    let Some(rest) = total.checked_sub(tail) else { return false };
+    if bodies == 0 {
+        return rest == 0;
+    }
+    let chunk = rest / bodies;
+    rest % bodies == 0 && chunk >= tail && chunk <= u64::from(CHUNK_BYTES_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::splits;
+
+    #[test]
+    fn a_tail_fits_a_total_when_the_rest_divides_into_longer_chunks() {
+        assert!(splits(25, 5, 2));
+        assert!(!splits(25, 6, 2), "19 is odd");
+        assert!(!splits(25, 15, 2), "5 is shorter than the tail");
+        assert!(splits(7, 7, 0));
+        assert!(!splits(7, 6, 0));
+        assert!(!splits(7, 8, 3));
+    }
+}
