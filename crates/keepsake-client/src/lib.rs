@@ -1,1 +1,64 @@
-//! Rust SDK: two upload lanes, resume, retry, progress; generic over its transport
+//! Rust SDK of Keepsake: a typed client for every method of the service, uploads by two parallel lanes
+//! with resume and retry, and checked downloads. Generic over its [`Transport`].
+//!
+//! Owns what a client does; owns no rule of the service and no image codec.
+//!
+//! ```no_run
+//! use keepsake_client::{AgentOptions, AgentTransport, Client, RootKey, Source, UploadOptions, upload_events};
+//! use keepsake_client::agent::AnonymousIdentity;
+//! use std::sync::Arc;
+//!
+//! # async fn run(identity: Arc<dyn keepsake_client::agent::Identity>) -> Result<(), Box<dyn std::error::Error>> {
+//! let client = Client::new(AgentTransport::new(AgentOptions {
+//!     node_url: "http://127.0.0.1:4943".to_owned(),
+//!     canister_id: "uxrrr-q7777-77774-qaaaq-cai".parse()?,
+//!     identity, // such as BasicIdentity::from_pem_file("me.pem")
+//!     root_key: RootKey::Auto,
+//! })?);
+//!
+//! // Upload: both lanes, then one publish. Run it again after a crash: it sends only what is missing.
+//! let (events, mut progress) = upload_events();
+//! let options = UploadOptions { events: Some(events), ..UploadOptions::default() };
+//! let upload = client.upload(Source::file("photo.jpg"), options);
+//! let print = async { while let Some(event) = progress.next().await { println!("{event:?}") } };
+//! let (uploaded, ()) = tokio::join!(upload, print);
+//! let uploaded = uploaded?;
+//!
+//! // Read it back.
+//! let memory = client.memories_read(&uploaded.memory_id).await?;
+//! for asset in &memory.blob_internal_assets {
+//!     println!("{} {} bytes", asset.asset_id, asset.blob_ref.len);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What is sent again, and when
+//! Only transient faults are tried again, see [`TransportError::transience`] and [`RetryPolicy`]. Every
+//! message of an upload is idempotent, so that a lost reply is harmless. Messages that are not (a new
+//! capsule, a delete) are sent again only when they surely did not run.
+
+pub mod agent;
+mod blobs;
+mod capsules;
+pub mod client;
+pub mod download;
+mod http;
+pub mod memories;
+pub mod retry;
+pub mod transport;
+pub mod upload;
+mod uploads;
+
+pub use agent::{AgentOptions, AgentTransport, RootKey};
+pub use client::{CallError, Client};
+pub use download::{BlobFacts, DownloadError};
+pub use keepsake_api as api;
+pub use memories::BytesSource;
+pub use retry::RetryPolicy;
+pub use tokio_util::sync::CancellationToken;
+pub use transport::{Transience, Transport, TransportError};
+pub use upload::{
+    ChunkCounts, EventSender, EventStream, Lane, Source, UploadError, UploadEvent, UploadOptions, Uploaded,
+    upload_events,
+};

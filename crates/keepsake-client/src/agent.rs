@@ -1,0 +1,281 @@
+//! The transport over the IC HTTPS interface, by `ic-agent` with its default checks on.
+//!
+//! Owns the agent, the choice of the root key, and how the agent's errors are understood. Certificates
+//! of updates and signatures of queries are verified by the agent; nothing here turns that off.
+
+use crate::transport::{Transport, TransportError};
+use candid::Principal;
+use ic_agent::agent::RejectResponse;
+use ic_agent::agent::agent_error::{HttpErrorPayload, TransportError as AgentTransportError};
+use ic_agent::{Agent, AgentError};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::OnceCell;
+use url::Url;
+
+pub use ic_agent::Identity;
+pub use ic_agent::identity::{AnonymousIdentity, BasicIdentity, Secp256k1Identity};
+
+/// Hosts of the Internet Computer itself. Their root key is built in and is never fetched.
+const MAINNET_DOMAINS: [&str; 5] = ["ic0.app", "icp0.io", "icp-api.io", "icp1.io", "internetcomputer.org"];
+
+/// No connection within this time counts as unreachable.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// No complete answer within this time counts as a timeout. Eight chunks share a slow line in it.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// The agent's own bound on requests at once; the lanes stay below it.
+const REQUESTS_AT_ONCE_MAX: usize = 64;
+
+/// Where the root key that all answers are checked against comes from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum RootKey {
+    /// The built-in key for hosts of the Internet Computer; fetched from any other node on first use.
+    /// Fetching trusts the connection to that node.
+    #[default]
+    Auto,
+    /// This key, DER encoded: for a node whose key is known beforehand.
+    Pinned(Vec<u8>),
+}
+
+/// What to connect to, as whom.
+#[derive(Clone)]
+pub struct AgentOptions {
+    /// Address of the node, such as `http://127.0.0.1:4943`.
+    pub node_url: String,
+    /// The service's canister id.
+    pub canister_id: Principal,
+    /// Who signs.
+    pub identity: Arc<dyn Identity>,
+    /// The key that answers are checked against.
+    pub root_key: RootKey,
+}
+
+/// Sends messages through `ic-agent`.
+pub struct AgentTransport {
+    agent: Agent,
+    canister_id: Principal,
+    principal: Principal,
+    fetch_root_key: bool,
+    root_key_fetched: OnceCell<()>,
+}
+
+impl AgentTransport {
+    /// Prepares the connection; sends nothing yet.
+    ///
+    /// # Errors
+    /// [`TransportError::Protocol`] where the address or the identity cannot be used.
+    pub fn new(options: AgentOptions) -> Result<Self, TransportError> {
+        let url = parse_node_url(&options.node_url)?;
+        let principal = options.identity.sender().map_err(TransportError::Protocol)?;
+        let agent = Agent::builder()
+            .with_url(url.as_str())
+            .with_http_client(http_client(&url)?)
+            .with_arc_identity(options.identity)
+            .with_max_concurrent_requests(REQUESTS_AT_ONCE_MAX)
+            .build()
+            .map_err(|error| TransportError::Protocol(error.to_string()))?;
+        let fetch_root_key = match options.root_key {
+            RootKey::Auto => !is_mainnet(&url),
+            RootKey::Pinned(key) => {
+                agent.set_root_key(key);
+                false
+            }
+        };
+        let root_key_fetched = OnceCell::new();
+        Ok(Self { agent, canister_id: options.canister_id, principal, fetch_root_key, root_key_fetched })
+    }
+
+    /// The canister id that messages go to.
+    pub fn canister_id(&self) -> Principal {
+        self.canister_id
+    }
+
+    async fn ready(&self) -> Result<(), TransportError> {
+        if !self.fetch_root_key {
+            return Ok(());
+        }
+        let fetch = || async { self.agent.fetch_root_key().await.map_err(understand) };
+        self.root_key_fetched.get_or_try_init(fetch).await.copied()
+    }
+}
+
+impl Transport for AgentTransport {
+    fn principal(&self) -> Principal {
+        self.principal
+    }
+
+    async fn update(&self, method: &'static str, arg: Vec<u8>) -> Result<Vec<u8>, TransportError> {
+        self.ready().await?;
+        self.agent.update(&self.canister_id, method).with_arg(arg).call_and_wait().await.map_err(understand)
+    }
+
+    async fn query(&self, method: &'static str, arg: Vec<u8>) -> Result<Vec<u8>, TransportError> {
+        self.ready().await?;
+        self.agent.query(&self.canister_id, method).with_arg(arg).call().await.map_err(understand)
+    }
+}
+
+fn parse_node_url(text: &str) -> Result<Url, TransportError> {
+    let url = Url::parse(text).map_err(|error| {
+        TransportError::Protocol(format!(
+            "the node address {text:?} is no URL ({error}): write http://HOST:PORT"
+        ))
+    })?;
+    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
+        let text = format!("the node address {text:?} is no web address: write http://HOST:PORT");
+        return Err(TransportError::Protocol(text));
+    }
+    Ok(url)
+}
+
+fn is_mainnet(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_end_matches('.').to_ascii_lowercase();
+    MAINNET_DOMAINS
+        .iter()
+        .any(|domain| host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')))
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+fn http_client(url: &Url) -> Result<reqwest::Client, TransportError> {
+    let mut builder = reqwest::Client::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(REQUEST_TIMEOUT)
+        .tcp_nodelay(true);
+    if is_loopback(url) {
+        // A proxy cannot reach this machine's own node.
+        builder = builder.no_proxy();
+    }
+    builder.build().map_err(|error| TransportError::Protocol(with_causes(&error)))
+}
+
+fn understand(error: AgentError) -> TransportError {
+    match error {
+        AgentError::TransportError(AgentTransportError::Reqwest(error)) => understand_network(&error),
+        AgentError::TransportError(AgentTransportError::Generic(reason)) => {
+            TransportError::Unreachable { reason, maybe_sent: true }
+        }
+        AgentError::TimeoutWaitingForResponse() => TransportError::Timeout("no certified answer".into()),
+        AgentError::RequestStatusDoneNoReply(id) => {
+            TransportError::Timeout(format!("request {id} was pruned"))
+        }
+        AgentError::HttpError(payload) => understand_status(&payload),
+        AgentError::CertifiedReject { reject, .. } | AgentError::UncertifiedReject { reject, .. } => {
+            understand_reject(&reject)
+        }
+        AgentError::CertificateOutdated(_) => TransportError::Expired(error.to_string()),
+        AgentError::CertificateVerificationFailed()
+        | AgentError::QuerySignatureVerificationFailed
+        | AgentError::CertificateNotAuthorized()
+        | AgentError::CertificateHasTooManyDelegations
+        | AgentError::MissingSignature
+        | AgentError::MalformedSignature
+        | AgentError::MalformedPublicKey
+        | AgentError::TooManySignatures { .. }
+        | AgentError::DerKeyLengthMismatch { .. }
+        | AgentError::DerPrefixMismatch { .. } => TransportError::NotAuthentic(error.to_string()),
+        other => TransportError::Protocol(format!("the node's answer cannot be used: {other}")),
+    }
+}
+
+fn understand_network(error: &reqwest::Error) -> TransportError {
+    let reason = with_causes(error);
+    if error.is_connect() {
+        TransportError::Unreachable { reason, maybe_sent: false }
+    } else if error.is_timeout() {
+        TransportError::Timeout(reason)
+    } else if error.is_builder() {
+        TransportError::Protocol(reason)
+    } else {
+        TransportError::Unreachable { reason, maybe_sent: true }
+    }
+}
+
+fn understand_status(payload: &HttpErrorPayload) -> TransportError {
+    let text = String::from_utf8_lossy(&payload.content);
+    let reason: String = text.trim().chars().take(300).collect();
+    match payload.status {
+        400 if reason.to_ascii_lowercase().contains("expir") => TransportError::Expired(reason),
+        408 => TransportError::Timeout(reason),
+        status @ (429 | 500..) => TransportError::Busy { status, reason },
+        status => TransportError::Http { status, reason },
+    }
+}
+
+fn understand_reject(reject: &RejectResponse) -> TransportError {
+    let message = match &reject.error_code {
+        Some(code) => format!("{code}: {}", reject.reject_message),
+        None => reject.reject_message.clone(),
+    };
+    TransportError::Rejected { code: reject.reject_code as u8, message }
+}
+
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> Url {
+        Url::parse(text).unwrap()
+    }
+
+    #[test]
+    fn the_root_key_of_the_internet_computer_is_never_fetched() {
+        for mainnet in
+            ["https://ic0.app", "https://icp-api.io/", "https://a.b.icp0.io", "https://ICP-API.io."]
+        {
+            assert!(is_mainnet(&url(mainnet)), "{mainnet}");
+        }
+        for other in ["http://127.0.0.1:4943", "https://notic0.app", "https://ic0.app.example.org"] {
+            assert!(!is_mainnet(&url(other)), "{other}");
+        }
+    }
+
+    #[test]
+    fn an_address_without_scheme_is_refused_with_advice() {
+        for wrong in ["127.0.0.1:4943", "localhost:4943", "ftp://host", ""] {
+            let error = parse_node_url(wrong).unwrap_err().to_string();
+            assert!(error.contains("write http://HOST:PORT"), "{wrong}: {error}");
+        }
+    }
+
+    #[test]
+    fn http_statuses_are_understood() {
+        let payload = |status, text: &str| HttpErrorPayload {
+            status,
+            content_type: None,
+            content: text.as_bytes().to_vec(),
+        };
+        assert!(matches!(understand_status(&payload(429, "slow")), TransportError::Busy { status: 429, .. }));
+        assert!(matches!(understand_status(&payload(503, "")), TransportError::Busy { .. }));
+        let expired = understand_status(&payload(400, "Ingress expiry too far in the past"));
+        assert!(matches!(expired, TransportError::Expired(_)), "{expired:?}");
+        assert!(matches!(understand_status(&payload(404, "")), TransportError::Http { status: 404, .. }));
+    }
+
+    #[tokio::test]
+    async fn a_closed_port_is_unreachable_and_surely_not_run() {
+        let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let transport = AgentTransport::new(AgentOptions {
+            node_url: format!("http://{closed}"),
+            canister_id: Principal::management_canister(),
+            identity: Arc::new(AnonymousIdentity),
+            root_key: RootKey::Auto,
+        })
+        .unwrap();
+        let error = transport.query("upload_config", Vec::new()).await.unwrap_err();
+        assert!(error.surely_not_run(), "{error:?}");
+    }
+}

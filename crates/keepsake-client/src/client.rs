@@ -1,0 +1,230 @@
+//! The typed client: encode arguments, send with retries, decode the answer.
+//!
+//! Owns the call loop and its error. The methods themselves are in one file per family:
+//! [`crate::capsules`], [`crate::uploads`], [`crate::blobs`], [`crate::memories`], [`crate::http`].
+
+use crate::retry::{Attempts, RetryPolicy, jitter};
+use crate::transport::{Transport, TransportError};
+use candid::utils::ArgumentEncoder;
+use candid::{CandidType, Principal};
+use keepsake_api::{Answer, UploadConfig};
+use serde::de::DeserializeOwned;
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::sync::{OnceCell, Semaphore};
+
+/// Why a call did not give its result.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// The service refused: nothing changed.
+    #[error("{method}: {error}")]
+    Refused {
+        /// The method called.
+        method: &'static str,
+        /// What the service said.
+        error: keepsake_api::Error,
+    },
+    /// No answer of the service, after all attempts.
+    #[error("{method}: {error}")]
+    Transport {
+        /// The method called.
+        method: &'static str,
+        /// What went wrong.
+        error: TransportError,
+    },
+    /// The answer does not have the type that this client knows.
+    #[error("{method}: the answer cannot be read ({reason}): use a client as new as the service")]
+    Decode {
+        /// The method called.
+        method: &'static str,
+        /// What Candid said.
+        reason: String,
+    },
+}
+
+impl CallError {
+    /// The refusal of the service, if that is what it is.
+    pub fn refusal(&self) -> Option<&keepsake_api::Error> {
+        match self {
+            Self::Refused { error, .. } => Some(error),
+            _ => None,
+        }
+    }
+
+    /// The refusal's stable code, if the service refused. See [`keepsake_api::codes::CODES`].
+    pub fn code(&self) -> Option<&str> {
+        self.refusal().map(keepsake_api::Error::code)
+    }
+
+    /// The service says that there is no such thing for this caller.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self.refusal(), Some(keepsake_api::Error::NotFound))
+    }
+}
+
+/// How often a message may run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Delivery {
+    /// Delivered twice it leaves the state of one: sent again on every transient error.
+    Repeatable,
+    /// Sent again only when it surely did not run.
+    Once,
+}
+
+/// Talks to one service through one transport. Cheap to clone; clones share what they learned.
+pub struct Client<T> {
+    transport: Arc<T>,
+    retry: RetryPolicy,
+    config: Arc<OnceCell<UploadConfig>>,
+    /// One image is decoded at a time: each may take 104 MiB.
+    pub(crate) decoding: Arc<Semaphore>,
+}
+
+impl<T> Clone for Client<T> {
+    fn clone(&self) -> Self {
+        Self {
+            transport: Arc::clone(&self.transport),
+            retry: self.retry.clone(),
+            config: Arc::clone(&self.config),
+            decoding: Arc::clone(&self.decoding),
+        }
+    }
+}
+
+impl<T: Transport> Client<T> {
+    /// A client with the default [`RetryPolicy`].
+    pub fn new(transport: T) -> Self {
+        Self {
+            transport: Arc::new(transport),
+            retry: RetryPolicy::default(),
+            config: Arc::new(OnceCell::new()),
+            decoding: Arc::new(Semaphore::new(1)),
+        }
+    }
+
+    /// The same client with another policy.
+    #[must_use]
+    pub fn with_retry(mut self, retry: RetryPolicy) -> Self {
+        self.retry = retry;
+        self
+    }
+
+    /// The policy of this client.
+    pub fn retry_policy(&self) -> &RetryPolicy {
+        &self.retry
+    }
+
+    /// The transport of this client.
+    pub fn transport(&self) -> &T {
+        &self.transport
+    }
+
+    /// The principal that the service sees as the caller.
+    pub fn principal(&self) -> Principal {
+        self.transport.principal()
+    }
+
+    /// The service's limits, asked for once per client and then remembered.
+    ///
+    /// # Errors
+    /// [`CallError`] when the first question fails; the next call asks again.
+    pub async fn limits(&self) -> Result<&UploadConfig, CallError> {
+        self.config.get_or_try_init(|| self.upload_config()).await
+    }
+
+    /// An update whose answer is `variant { Ok; Err }`.
+    pub(crate) async fn update<A: ArgumentEncoder, R: CandidType + DeserializeOwned>(
+        &self,
+        method: &'static str,
+        delivery: Delivery,
+        args: A,
+    ) -> Result<R, CallError> {
+        let arg = encode(args);
+        let reply = self.attempt(method, delivery, || self.transport.update(method, arg.clone())).await?;
+        decode_answer(method, &reply)
+    }
+
+    /// A query whose answer is `variant { Ok; Err }`.
+    pub(crate) async fn query<A: ArgumentEncoder, R: CandidType + DeserializeOwned>(
+        &self,
+        method: &'static str,
+        args: A,
+    ) -> Result<R, CallError> {
+        let arg = encode(args);
+        let reply =
+            self.attempt(method, Delivery::Repeatable, || self.transport.query(method, arg.clone())).await?;
+        decode_answer(method, &reply)
+    }
+
+    /// A query whose answer is bare.
+    pub(crate) async fn query_bare<A: ArgumentEncoder, R: CandidType + DeserializeOwned>(
+        &self,
+        method: &'static str,
+        args: A,
+    ) -> Result<R, CallError> {
+        let arg = encode(args);
+        let reply =
+            self.attempt(method, Delivery::Repeatable, || self.transport.query(method, arg.clone())).await?;
+        decode(method, &reply)
+    }
+
+    async fn attempt<F: Future<Output = Result<Vec<u8>, TransportError>>>(
+        &self,
+        method: &'static str,
+        delivery: Delivery,
+        mut send: impl FnMut() -> F,
+    ) -> Result<Vec<u8>, CallError> {
+        let mut attempts = Attempts::default();
+        loop {
+            let error = match send().await {
+                Ok(reply) => return Ok(reply),
+                Err(error) => error,
+            };
+            if delivery == Delivery::Once && !error.surely_not_run() {
+                return Err(CallError::Transport { method, error });
+            }
+            let Some(pause) = attempts.pause_after(&self.retry, error.transience(), Instant::now(), jitter())
+            else {
+                return Err(CallError::Transport { method, error });
+            };
+            tracing::debug!(method, %error, ?pause, "trying again");
+            tokio::time::sleep(pause).await;
+        }
+    }
+}
+
+/// Candid bytes of an argument list.
+pub(crate) fn encode<A: ArgumentEncoder>(args: A) -> Vec<u8> {
+    candid::encode_args(args).expect("wire types always encode")
+}
+
+/// Reads `variant { Ok; Err }`.
+pub(crate) fn decode_answer<R: CandidType + DeserializeOwned>(
+    method: &'static str,
+    reply: &[u8],
+) -> Result<R, CallError> {
+    decode::<Answer<R>>(method, reply)?.map_err(|error| CallError::Refused { method, error })
+}
+
+fn decode<R: CandidType + DeserializeOwned>(method: &'static str, reply: &[u8]) -> Result<R, CallError> {
+    candid::decode_one(reply).map_err(|error| CallError::Decode { method, reason: error.to_string() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_keeps_its_code() {
+        let sent: Answer<u64> = Err(keepsake_api::Error::Conflict("chunk_differs: 3".into()));
+        let error = decode_answer::<u64>("uploads_put_chunk", &encode((sent,))).unwrap_err();
+        assert_eq!(error.code(), Some("chunk_differs"));
+        assert!(!error.is_not_found());
+    }
+
+    #[test]
+    fn an_answer_of_another_type_is_a_decode_error() {
+        let error = decode_answer::<u64>("uploads_begin", &encode(("text",))).unwrap_err();
+        assert!(matches!(error, CallError::Decode { .. }), "{error}");
+    }
+}

@@ -1,0 +1,163 @@
+//! The port to a host: method name and Candid bytes in, Candid bytes out.
+//!
+//! Owns the trait, its error, and which errors are worth another attempt. Owns no retry loop (see
+//! [`crate::retry`]) and no Candid (see [`crate::client`]).
+
+use candid::Principal;
+use std::future::Future;
+
+/// Carries messages to one service on one host.
+///
+/// Bytes are Candid argument and result lists as in the
+/// [interface specification](https://internetcomputer.org/docs/references/ic-interface-spec#http-interface).
+/// Dropping a future abandons the message: the host may still run it.
+pub trait Transport: Send + Sync + 'static {
+    /// The principal that the host sees as the caller.
+    fn principal(&self) -> Principal;
+
+    /// Sends an update message and waits until it is answered.
+    ///
+    /// # Errors
+    /// [`TransportError`]; the message may have run unless the error says that it was not sent.
+    fn update(
+        &self,
+        method: &'static str,
+        arg: Vec<u8>,
+    ) -> impl Future<Output = Result<Vec<u8>, TransportError>> + Send;
+
+    /// Sends a query message.
+    ///
+    /// # Errors
+    /// [`TransportError`].
+    fn query(
+        &self,
+        method: &'static str,
+        arg: Vec<u8>,
+    ) -> impl Future<Output = Result<Vec<u8>, TransportError>> + Send;
+}
+
+/// Why a message got no answer of the service.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TransportError {
+    /// No connection, or it broke before the answer came.
+    #[error("cannot reach the node ({reason}): check that it runs and that the address is right")]
+    Unreachable {
+        /// What the network said.
+        reason: String,
+        /// The message may have arrived and run.
+        maybe_sent: bool,
+    },
+    /// No answer in time; the message may have run.
+    #[error("the node did not answer in time ({0}): try again")]
+    Timeout(String),
+    /// The host asks to slow down, or has a passing fault.
+    #[error("the node is busy (HTTP {status}: {reason}): try again later")]
+    Busy {
+        /// HTTP status.
+        status: u16,
+        /// What the host said.
+        reason: String,
+    },
+    /// The signed message was too old when it arrived; signing it again helps.
+    #[error("the message expired on its way ({0}): check this computer's clock, then try again")]
+    Expired(String),
+    /// The host refused the HTTP request.
+    #[error("the node refused the request (HTTP {status}: {reason}): is this address a Keepsake node?")]
+    Http {
+        /// HTTP status.
+        status: u16,
+        /// What the host said.
+        reason: String,
+    },
+    /// The host rejected the message before a rule of the service ran.
+    #[error("the node rejected the message (code {code}: {message})")]
+    Rejected {
+        /// [Reject code](https://internetcomputer.org/docs/references/ic-interface-spec#reject-codes), 1 to 6.
+        code: u8,
+        /// What the host said.
+        message: String,
+    },
+    /// The answer is not proven to come from the host that it claims to come from.
+    #[error("the node's answer is not authentic ({0}): do not trust this address")]
+    NotAuthentic(String),
+    /// The answer is not in the protocol's form, or a setting of the transport is wrong.
+    #[error("{0}")]
+    Protocol(String),
+}
+
+/// Whether another attempt can help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transience {
+    /// The same again will fail again.
+    Permanent,
+    /// A passing fault.
+    Passing,
+    /// Nobody is there; the host may be starting again.
+    Unreachable,
+}
+
+/// Reject code of a passing fault of the host.
+const REJECT_SYS_TRANSIENT: u8 = 2;
+/// Reject code of a message that may have run or not.
+const REJECT_SYS_UNKNOWN: u8 = 6;
+
+impl TransportError {
+    /// Whether another attempt can help.
+    pub fn transience(&self) -> Transience {
+        match self {
+            Self::Unreachable { .. } => Transience::Unreachable,
+            Self::Timeout(_)
+            | Self::Busy { .. }
+            | Self::Expired(_)
+            | Self::Rejected { code: REJECT_SYS_TRANSIENT | REJECT_SYS_UNKNOWN, .. } => Transience::Passing,
+            Self::Rejected { .. } | Self::Http { .. } | Self::NotAuthentic(_) | Self::Protocol(_) => {
+                Transience::Permanent
+            }
+        }
+    }
+
+    /// The message surely did not run: even one that must run at most once may be sent again.
+    pub fn surely_not_run(&self) -> bool {
+        match self {
+            Self::Unreachable { maybe_sent, .. } => !maybe_sent,
+            Self::Busy { status, .. } => *status == 429 || *status == 503,
+            Self::Expired(_) | Self::Http { .. } => true,
+            Self::Rejected { code, .. } => *code == REJECT_SYS_TRANSIENT,
+            Self::Timeout(_) | Self::NotAuthentic(_) | Self::Protocol(_) => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_passing_faults_are_worth_another_attempt() {
+        let refused = TransportError::Unreachable { reason: "refused".into(), maybe_sent: false };
+        assert_eq!(refused.transience(), Transience::Unreachable);
+        assert_eq!(
+            TransportError::Busy { status: 429, reason: String::new() }.transience(),
+            Transience::Passing
+        );
+        assert_eq!(
+            TransportError::Rejected { code: 2, message: String::new() }.transience(),
+            Transience::Passing
+        );
+        for permanent in [
+            TransportError::Rejected { code: 5, message: String::new() },
+            TransportError::Http { status: 400, reason: String::new() },
+            TransportError::NotAuthentic(String::new()),
+            TransportError::Protocol(String::new()),
+        ] {
+            assert_eq!(permanent.transience(), Transience::Permanent, "{permanent:?}");
+        }
+    }
+
+    #[test]
+    fn a_message_that_may_have_run_is_not_called_safe() {
+        assert!(!TransportError::Timeout(String::new()).surely_not_run());
+        assert!(!TransportError::Unreachable { reason: String::new(), maybe_sent: true }.surely_not_run());
+        assert!(TransportError::Unreachable { reason: String::new(), maybe_sent: false }.surely_not_run());
+    }
+}

@@ -1,0 +1,336 @@
+//! Uploading one file: two lanes at once, then one publish.
+//!
+//! ```text
+//!            ┌─ lane A  read → hash → chunks, several in flight ─────────┐
+//!  source ───┤                                                           ├─► uploads_publish ─► memory
+//!            └─ lane B  decode → display, thumbnail ─ chunks; placeholder┘
+//! ```
+//!
+//! Owns the order of things and the error. The parts are in `upload/…`: the source, the cut into
+//! chunks, the sending of one session, lane B, the publish, events and idempotency keys.
+//!
+//! **Resume.** Nothing is written on this side. The idempotency key of each session follows from the file
+//! (path, size, time) or from the caller's own key, so the same upload finds its pending sessions again,
+//! asks `uploads_status`, and sends only what is missing. The hash always covers the whole file.
+
+mod derive;
+pub mod events;
+pub(crate) mod hash;
+mod idem;
+mod lane;
+mod media;
+mod plan;
+mod publish;
+mod reader;
+pub mod source;
+
+pub use events::{EventSender, EventStream, Lane, UploadEvent, upload_events};
+pub use hash::hex;
+pub use source::Source;
+
+use crate::client::{CallError, Client};
+use crate::transport::Transport;
+use derive::{Derived, LaneB, SentDerivatives};
+use idem::UploadKey;
+use keepsake_api::{AssetType, PublishedAsset};
+use lane::{LaneJob, SessionDone};
+use source::OpenSource;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+/// How to upload one file. Start from [`UploadOptions::default`].
+#[derive(Clone, Debug)]
+pub struct UploadOptions {
+    /// The capsule that gets the memory; none: the caller's own, made when it is not there yet.
+    pub capsule_id: Option<String>,
+    /// Title of the memory; none: the file name.
+    pub title: Option<String>,
+    /// Tags of the memory.
+    pub tags: Vec<String>,
+    /// When the remembered thing happened, ns since 1970.
+    pub date_of_memory_ns: Option<u64>,
+    /// MIME type; none: told from the first bytes and the name.
+    pub mime_type: Option<String>,
+    /// What the upload is known by when it is resumed; none: the canonical path of a file, the bytes
+    /// of a source in memory.
+    pub upload_key: Option<String>,
+    /// Chunks of both lanes in flight at once. Each takes about 6 MB of memory.
+    pub chunks_in_flight_max: usize,
+    /// Largest chunk to send, bytes; none, or more than the service takes: what the service takes.
+    pub chunk_bytes_max: Option<u32>,
+    /// False: lane A alone.
+    pub derive: bool,
+    /// Where events go.
+    pub events: Option<EventSender>,
+    /// Stops the upload. What was sent stays there to be resumed.
+    pub cancel: CancellationToken,
+}
+
+impl Default for UploadOptions {
+    fn default() -> Self {
+        Self {
+            capsule_id: None,
+            title: None,
+            tags: Vec::new(),
+            date_of_memory_ns: None,
+            mime_type: None,
+            upload_key: None,
+            chunks_in_flight_max: 8,
+            chunk_bytes_max: None,
+            derive: true,
+            events: None,
+            cancel: CancellationToken::new(),
+        }
+    }
+}
+
+impl UploadOptions {
+    pub(crate) fn emit(&self, event: UploadEvent) {
+        if let Some(events) = &self.events {
+            events.send(event);
+        }
+    }
+}
+
+/// Chunks of one lane.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ChunkCounts {
+    /// Sent by this upload.
+    pub sent: u32,
+    /// There already, from an earlier upload that was interrupted.
+    pub skipped: u32,
+    /// Sent again after a passing fault.
+    pub retried: u32,
+}
+
+/// What an upload made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Uploaded {
+    /// The new memory.
+    pub memory_id: String,
+    /// The capsule that it is in.
+    pub capsule_id: String,
+    /// Its assets as the service stored them.
+    pub assets: Vec<PublishedAsset>,
+    /// MIME type of the original.
+    pub mime_type: String,
+    /// Length of the original, bytes.
+    pub total_len: u64,
+    /// SHA-256 of the original.
+    pub sha256: [u8; 32],
+    /// Chunks of the original.
+    pub original_chunks: ChunkCounts,
+    /// Chunks of display and thumbnail.
+    pub derived_chunks: ChunkCounts,
+    /// Why there are no derivatives, where there are none.
+    pub derivatives_skipped: Option<String>,
+}
+
+/// Why an upload did not make a memory. What was sent stays for a resume unless the text says otherwise.
+#[derive(Debug, thiserror::Error)]
+pub enum UploadError {
+    /// The file cannot be read.
+    #[error("cannot read {}: {reason}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        reason: std::io::Error,
+    },
+    /// There is nothing to upload.
+    #[error("{name:?} is empty: there is nothing to upload")]
+    Empty {
+        /// The file name.
+        name: String,
+    },
+    /// The file is larger than the service's chunks can count.
+    #[error("{name:?} is too large: {total_len} bytes would need more than {chunks_max} chunks")]
+    TooLarge {
+        /// The file name.
+        name: String,
+        /// Length, bytes.
+        total_len: u64,
+        /// The service's limit.
+        chunks_max: u32,
+    },
+    /// The file is not what it was when the upload began.
+    #[error("{name:?} changed during the upload: nothing was published; upload it again when it is at rest")]
+    Changed {
+        /// The file name.
+        name: String,
+    },
+    /// What the service holds from an earlier upload is not this file; those sessions are given up.
+    #[error(
+        "{name:?}: an earlier, interrupted upload sent other bytes ({reason}); it is discarded: upload again"
+    )]
+    Stale {
+        /// The file name.
+        name: String,
+        /// What the service said.
+        reason: String,
+    },
+    /// The caller stopped it.
+    #[error("the upload was stopped; run the same upload again to continue it")]
+    Cancelled,
+    /// The service refused, or cannot be reached.
+    #[error(transparent)]
+    Call(#[from] CallError),
+}
+
+impl<T: Transport> Client<T> {
+    /// Uploads one file by two lanes and publishes it as one memory.
+    ///
+    /// Holds about `chunks_in_flight_max` × 6 MB, and up to 104 MiB while lane B decodes; one
+    /// image is decoded at a time per client. Dropping the future stops the upload; see
+    /// [`UploadOptions::cancel`] too. What was sent is resumed by the same call later.
+    ///
+    /// # Errors
+    /// [`UploadError`]. Nothing is published then.
+    pub async fn upload(&self, source: Source, options: UploadOptions) -> Result<Uploaded, UploadError> {
+        let cancel = options.cancel.clone();
+        let run = Box::pin(self.upload_to_the_end(source, options));
+        cancel.run_until_cancelled_owned(run).await.unwrap_or(Err(UploadError::Cancelled))
+    }
+
+    async fn upload_to_the_end(
+        &self,
+        source: Source,
+        options: UploadOptions,
+    ) -> Result<Uploaded, UploadError> {
+        let (source, mime_type) = open(source, options.mime_type.clone()).await?;
+        options.emit(UploadEvent::Started {
+            name: source.name().to_owned(),
+            total_len: source.len(),
+            mime_type: mime_type.clone(),
+        });
+        let chunk_bytes = self.chunk_bytes(&options).await?;
+        let capsule_id = match &options.capsule_id {
+            Some(id) => id.clone(),
+            None => self.own_capsule_id().await?,
+        };
+        let identity = match &options.upload_key {
+            Some(key) => key.clone().into_bytes(),
+            None => hash_identity(&source).await,
+        };
+        let key = UploadKey::new(&identity, source.len(), source.modified_at_ns(), chunk_bytes);
+        let upload = Upload {
+            client: self.clone(),
+            window: Arc::new(Semaphore::new(options.chunks_in_flight_max.clamp(1, CHUNKS_IN_FLIGHT_LIMIT))),
+            options,
+            source,
+            mime_type,
+            capsule_id,
+            key,
+            chunk_bytes,
+        };
+        upload.run().await
+    }
+
+    async fn chunk_bytes(&self, options: &UploadOptions) -> Result<u32, CallError> {
+        let service_max = self.limits().await?.chunk_size;
+        Ok(options.chunk_bytes_max.map_or(service_max, |wanted| wanted.clamp(1, service_max)))
+    }
+}
+
+/// More in flight only queues in front of the transport, and costs memory.
+const CHUNKS_IN_FLIGHT_LIMIT: usize = 32;
+
+/// Enough of a file to tell its format.
+const SNIFF_BYTES: u64 = 64;
+
+async fn open(source: Source, mime_type: Option<String>) -> Result<(Arc<OpenSource>, String), UploadError> {
+    blocking(move || {
+        let source = source.open()?;
+        let mut prefix = vec![0; usize::try_from(source.len().min(SNIFF_BYTES)).expect("at most 64")];
+        source.read_at(0, &mut prefix)?;
+        let mime_type = mime_type.unwrap_or_else(|| media::mime_type(&prefix, source.name()));
+        Ok((Arc::new(source), mime_type))
+    })
+    .await
+}
+
+async fn hash_identity(source: &Arc<OpenSource>) -> Vec<u8> {
+    let source = Arc::clone(source);
+    blocking(move || source.identity()).await
+}
+
+/// Runs `work` where it may block, and passes a panic on.
+pub(crate) async fn blocking<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> R {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime is shutting down: nobody polls this any more.
+            Err(_) => std::future::pending().await,
+        },
+    }
+}
+
+/// One upload whose parameters are settled.
+struct Upload<T> {
+    client: Client<T>,
+    options: UploadOptions,
+    /// Bounds the chunks of both lanes in flight.
+    window: Arc<Semaphore>,
+    source: Arc<OpenSource>,
+    mime_type: String,
+    capsule_id: String,
+    key: UploadKey,
+    chunk_bytes: u32,
+}
+
+impl<T: Transport> Upload<T> {
+    async fn run(self) -> Result<Uploaded, UploadError> {
+        let original = self.job(AssetType::Original, Arc::clone(&self.source), &self.mime_type, None);
+        let (original, lane_b) = tokio::try_join!(original.run(), self.lane_b())?;
+        let source = Arc::clone(&self.source);
+        blocking(move || source.check_unchanged()).await?;
+        self.publish(original, lane_b).await
+    }
+
+    async fn lane_b(&self) -> Result<LaneB, UploadError> {
+        let derived = match self.derive().await? {
+            Ok(derived) => derived,
+            Err(reason) => {
+                self.options.emit(UploadEvent::DerivativesSkipped { reason: reason.clone() });
+                return Ok(LaneB::Skipped(reason));
+            }
+        };
+        let Derived { original, display, thumbnail, placeholder } = derived;
+        let (display_session, thumbnail_session) =
+            tokio::try_join!(self.send_derived(&display), self.send_derived(&thumbnail))?;
+        Ok(LaneB::Made(Box::new(SentDerivatives {
+            original,
+            display: (display_session, display),
+            thumbnail: (thumbnail_session, thumbnail),
+            placeholder,
+        })))
+    }
+
+    async fn send_derived(&self, asset: &derive::DerivedAsset) -> Result<SessionDone, UploadError> {
+        let source = Arc::new(OpenSource::of_bytes(self.source.name(), asset.bytes.clone()));
+        self.job(asset.kind, source, asset.mime_type, Some(&asset.sha256)).run().await
+    }
+
+    fn job(
+        &self,
+        kind: AssetType,
+        source: Arc<OpenSource>,
+        mime_type: &str,
+        content: Option<&hash::Sha>,
+    ) -> LaneJob<T> {
+        LaneJob {
+            client: self.client.clone(),
+            kind,
+            idem: self.key.session(kind, content),
+            capsule_id: self.capsule_id.clone(),
+            mime_type: mime_type.to_owned(),
+            source,
+            chunk_bytes: self.chunk_bytes,
+            window: Arc::clone(&self.window),
+            events: self.options.events.clone(),
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Idempotency keys of uploads: the same upload finds its own sessions again after a crash.
+//!
+//! Owns the derivation and nothing else. Keys hold digests only, never a path or a name. Each part is
+//! hashed with its length before it, so that no two lists of parts give the same key.
+
+use super::hash::{hex, sha256};
+use keepsake_api::AssetType;
+use sha2::{Digest, Sha256};
+
+/// Changes when the derivation changes, so that old sessions are not mixed with new ones.
+const VERSION: &str = "ks1";
+
+/// What an upload is known by. Built once, then asked for the key of each session.
+#[derive(Clone, Debug)]
+pub(crate) struct UploadKey([u8; 32]);
+
+impl UploadKey {
+    /// `identity` is the canonical path or the caller's own key. `chunk_bytes` is part of it because
+    /// another cut makes other chunks.
+    pub(crate) fn new(identity: &[u8], len: u64, modified_at_ns: u64, chunk_bytes: u32) -> Self {
+        let numbers = [len, modified_at_ns, u64::from(chunk_bytes)].map(u64::to_le_bytes);
+        Self(digest(&[identity, numbers.as_flattened()]))
+    }
+
+    /// The key of the session of an asset. For a derived asset `content` is its SHA-256: another
+    /// encoder makes other bytes, and those need another session.
+    pub(crate) fn session(&self, kind: AssetType, content: Option<&[u8; 32]>) -> String {
+        let kind = format!("{kind:?}").to_ascii_lowercase();
+        let content = content.map_or(&[][..], |hash| &hash[..]);
+        format!("{VERSION}-{kind}-{}", hex(&digest(&[&self.0, kind.as_bytes(), content])))
+    }
+
+    /// The key of the publish of these sessions: new sessions make a new memory.
+    pub(crate) fn publish(&self, request_digest: &[u8; 32], session_ids: &[u64]) -> String {
+        let ids: Vec<u8> = session_ids.iter().flat_map(|id| id.to_le_bytes()).collect();
+        format!("{VERSION}-publish-{}", hex(&digest(&[&self.0, request_digest, &ids])))
+    }
+}
+
+fn digest(parts: &[&[u8]]) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update((part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    }
+    hasher.finalize().into()
+}
+
+/// The digest of a publish request without its key, from its Candid bytes.
+pub(crate) fn request_digest(candid: &[u8]) -> [u8; 32] {
+    sha256(candid)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key() -> UploadKey {
+        UploadKey::new(b"/photos/a.jpg", 5_000_000, 1_700_000_000_000_000_000, 1_800_000)
+    }
+
+    #[test]
+    fn the_same_file_gives_the_same_keys() {
+        assert_eq!(key().session(AssetType::Original, None), key().session(AssetType::Original, None));
+        assert_eq!(key().publish(&[1; 32], &[1, 2]), key().publish(&[1; 32], &[1, 2]));
+    }
+
+    #[test]
+    fn every_part_changes_the_key() {
+        let session = |key: UploadKey| key.session(AssetType::Original, None);
+        let all = [
+            session(key()),
+            session(UploadKey::new(b"/photos/b.jpg", 5_000_000, 1_700_000_000_000_000_000, 1_800_000)),
+            session(UploadKey::new(b"/photos/a.jpg", 5_000_001, 1_700_000_000_000_000_000, 1_800_000)),
+            session(UploadKey::new(b"/photos/a.jpg", 5_000_000, 1_700_000_000_000_000_001, 1_800_000)),
+            session(UploadKey::new(b"/photos/a.jpg", 5_000_000, 1_700_000_000_000_000_000, 1_000_000)),
+            key().session(AssetType::Display, Some(&[1; 32])),
+            key().session(AssetType::Display, Some(&[2; 32])),
+            key().session(AssetType::Thumbnail, Some(&[1; 32])),
+            key().publish(&[0; 32], &[1, 2]),
+            key().publish(&[1; 32], &[1, 2]),
+            key().publish(&[0; 32], &[1, 3]),
+        ];
+        let distinct: std::collections::BTreeSet<_> = all.iter().collect();
+        assert_eq!(distinct.len(), all.len(), "{all:#?}");
+    }
+
+    #[test]
+    fn keys_fit_the_limit_and_show_no_path() {
+        for key in [key().session(AssetType::Placeholder, None), key().publish(&[0; 32], &[u64::MAX])] {
+            assert!(key.len() <= 256 && !key.contains("photos"), "{key}");
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! What is uploaded: a file on disk or bytes in memory, read chunk by chunk.
+//!
+//! Owns opening, positioned reads, and noticing that a file changed meanwhile. A file is never whole in memory.
+
+use super::UploadError;
+use bytes::Bytes;
+use std::fs::{File, Metadata};
+use std::io::{self, BufReader, Cursor};
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+/// What to upload.
+#[derive(Clone, Debug)]
+pub struct Source {
+    kind: Kind,
+    name: String,
+}
+
+#[derive(Clone, Debug)]
+enum Kind {
+    File(PathBuf),
+    Bytes(Bytes),
+}
+
+impl Source {
+    /// A file on disk. Its name becomes the name of the original.
+    pub fn file(path: impl Into<PathBuf>) -> Self {
+        let path = path.into();
+        let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        Self { kind: Kind::File(path), name }
+    }
+
+    /// Bytes in memory, under a file name.
+    pub fn bytes(name: impl Into<String>, bytes: impl Into<Bytes>) -> Self {
+        Self { kind: Kind::Bytes(bytes.into()), name: name.into() }
+    }
+
+    /// The file name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Opens it and notes what it is now. Blocks on the disk.
+    pub(crate) fn open(&self) -> Result<OpenSource, UploadError> {
+        let content = match &self.kind {
+            Kind::Bytes(bytes) => Content::Bytes(bytes.clone()),
+            Kind::File(path) => {
+                open_file(path).map_err(|reason| UploadError::File { path: path.clone(), reason })?
+            }
+        };
+        let source = OpenSource { content, name: self.name.clone() };
+        if source.len() == 0 {
+            return Err(UploadError::Empty { name: self.name.clone() });
+        }
+        Ok(source)
+    }
+}
+
+fn open_file(path: &Path) -> io::Result<Content> {
+    // Checked before opening: to open a pipe would wait for its other end.
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+    }
+    let file = File::open(path)?;
+    let stamp = Stamp::of(&file.metadata()?);
+    Ok(Content::File { file, path: path.to_owned(), canonical: path.canonicalize()?, stamp })
+}
+
+/// Size and modification time: what tells one state of a file from another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    pub(crate) len: u64,
+    /// ns since 1970; zero where the file system does not say.
+    pub(crate) modified_at_ns: u64,
+}
+
+impl Stamp {
+    fn of(metadata: &Metadata) -> Self {
+        let since_1970 = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        let modified_at_ns = since_1970.and_then(|time| u64::try_from(time.as_nanos()).ok()).unwrap_or(0);
+        Self { len: metadata.len(), modified_at_ns }
+    }
+}
+
+#[derive(Debug)]
+enum Content {
+    File { file: File, path: PathBuf, canonical: PathBuf, stamp: Stamp },
+    Bytes(Bytes),
+}
+
+/// An opened source. Reads by position, so that many may read at once.
+#[derive(Debug)]
+pub(crate) struct OpenSource {
+    content: Content,
+    name: String,
+}
+
+/// Reads and seeks, for the decoder.
+pub(crate) trait SeekRead: io::BufRead + io::Seek + Send {}
+impl<R: io::BufRead + io::Seek + Send> SeekRead for R {}
+
+impl OpenSource {
+    /// Bytes in memory that are known to be there.
+    pub(crate) fn of_bytes(name: &str, bytes: Bytes) -> Self {
+        Self { content: Content::Bytes(bytes), name: name.to_owned() }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Bytes.
+    pub(crate) fn len(&self) -> u64 {
+        match &self.content {
+            Content::File { stamp, .. } => stamp.len,
+            Content::Bytes(bytes) => bytes.len() as u64,
+        }
+    }
+
+    /// ns since 1970; zero where unknown.
+    pub(crate) fn modified_at_ns(&self) -> u64 {
+        match &self.content {
+            Content::File { stamp, .. } => stamp.modified_at_ns,
+            Content::Bytes(_) => 0,
+        }
+    }
+
+    /// What tells this source from others in idempotency keys: the canonical path, or the bytes themselves.
+    pub(crate) fn identity(&self) -> Vec<u8> {
+        match &self.content {
+            Content::File { canonical, .. } => canonical.as_os_str().as_encoded_bytes().to_vec(),
+            Content::Bytes(bytes) => super::hash::sha256(bytes).to_vec(),
+        }
+    }
+
+    /// Fills `buffer` from `offset`. Blocks on the disk.
+    pub(crate) fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), UploadError> {
+        match &self.content {
+            Content::Bytes(bytes) => {
+                let start = usize::try_from(offset).expect("an offset in memory fits usize");
+                buffer.copy_from_slice(&bytes[start..start + buffer.len()]);
+                Ok(())
+            }
+            Content::File { file, path, .. } => {
+                read_exact_at(file, buffer, offset).map_err(|reason| match reason.kind() {
+                    io::ErrorKind::UnexpectedEof => UploadError::Changed { name: self.name.clone() },
+                    _ => UploadError::File { path: path.clone(), reason },
+                })
+            }
+        }
+    }
+
+    /// A second, independent reader for the decoder. Blocks on the disk.
+    pub(crate) fn reader(&self) -> Result<Box<dyn SeekRead>, UploadError> {
+        match &self.content {
+            Content::Bytes(bytes) => Ok(Box::new(Cursor::new(bytes.clone()))),
+            Content::File { path, .. } => {
+                let file =
+                    File::open(path).map_err(|reason| UploadError::File { path: path.clone(), reason })?;
+                Ok(Box::new(BufReader::with_capacity(DECODE_BUFFER_BYTES, file)))
+            }
+        }
+    }
+
+    /// Fails where the file is no longer what it was at opening. Blocks on the disk.
+    pub(crate) fn check_unchanged(&self) -> Result<(), UploadError> {
+        let Content::File { path, stamp, .. } = &self.content else { return Ok(()) };
+        let now = std::fs::metadata(path).map(|metadata| Stamp::of(&metadata));
+        match now {
+            Ok(now) if now == *stamp => Ok(()),
+            Ok(_) => Err(UploadError::Changed { name: self.name.clone() }),
+            Err(reason) => Err(UploadError::File { path: path.clone(), reason }),
+        }
+    }
+}
+
+/// The decoder reads in pieces of this size, bytes.
+const DECODE_BUFFER_BYTES: usize = 64 * 1024;
+
+#[cfg(unix)]
+fn read_exact_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, buffer, offset)
+}
+
+#[cfg(windows)]
+fn read_exact_at(file: &File, mut buffer: &mut [u8], mut offset: u64) -> io::Result<()> {
+    use std::os::windows::fs::FileExt;
+    while !buffer.is_empty() {
+        let count = file.seek_read(buffer, offset)?;
+        if count == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        buffer = &mut buffer[count..];
+        offset += count as u64;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_source_is_refused_before_anything_is_sent() {
+        let error = Source::bytes("a.txt", Bytes::new()).open().unwrap_err();
+        assert!(matches!(error, UploadError::Empty { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_directory_is_no_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let error = Source::file(dir.path()).open().unwrap_err();
+        assert!(error.to_string().contains("not a regular file"), "{error}");
+    }
+
+    #[test]
+    fn a_file_that_grew_or_shrank_is_noticed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.bin");
+        std::fs::write(&path, [7; 100]).unwrap();
+        let source = Source::file(&path).open().unwrap();
+        source.check_unchanged().unwrap();
+        std::fs::write(&path, [7; 50]).unwrap();
+        assert!(matches!(source.check_unchanged(), Err(UploadError::Changed { .. })));
+        let mut buffer = [0; 100];
+        assert!(matches!(source.read_at(0, &mut buffer), Err(UploadError::Changed { .. })));
+    }
+
+    #[test]
+    fn reads_are_by_position() {
+        let source = Source::bytes("a", (0..=255).collect::<Vec<u8>>()).open().unwrap();
+        let mut buffer = [0; 3];
+        source.read_at(253, &mut buffer).unwrap();
+        assert_eq!(buffer, [253, 254, 255]);
+    }
+}
