@@ -240,7 +240,8 @@ fn start_threads(
             }
         }
     })?;
-    let opened = opened.recv().unwrap_or_else(|_| Err(EngineError::Stopped("the writer thread ended".into())));
+    let opened =
+        opened.recv().unwrap_or_else(|_| Err(EngineError::Stopped("the writer thread ended".into())));
     opened.map(|()| vec![writer, committer])
 }
 

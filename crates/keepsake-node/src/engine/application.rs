@@ -15,7 +15,11 @@ pub(crate) trait Application: Send + Sync + 'static {
     fn open(&self, records: WriterPages, heap: WriterHeap) -> Result<Box<dyn Writing>, OpenError>;
 
     /// To read one snapshot.
-    fn open_snapshot(&self, records: SnapshotMemory, heap: SnapshotHeap) -> Result<Box<dyn Reading>, OpenError>;
+    fn open_snapshot(
+        &self,
+        records: SnapshotMemory,
+        heap: SnapshotHeap,
+    ) -> Result<Box<dyn Reading>, OpenError>;
 }
 
 /// An open program on the writer's thread.
@@ -40,7 +44,11 @@ impl Application for Keepsake {
         Ok(Box::new(Service::open(records, heap, &self.install)?))
     }
 
-    fn open_snapshot(&self, records: SnapshotMemory, heap: SnapshotHeap) -> Result<Box<dyn Reading>, OpenError> {
+    fn open_snapshot(
+        &self,
+        records: SnapshotMemory,
+        heap: SnapshotHeap,
+    ) -> Result<Box<dyn Reading>, OpenError> {
         Ok(Box::new(Service::open_snapshot(records, heap)?))
     }
 }

@@ -44,7 +44,9 @@ pub struct AssetBytes {
 impl AssetBytes {
     pub(crate) fn new(body: AssetBody, heap: Arc<HeapFile>, guard: EpochGuard) -> Self {
         let (inline, ranges) = match body {
-            AssetBody::Bytes(bytes) => (Some(Bytes::from(bytes)).filter(|bytes| !bytes.is_empty()), VecDeque::new()),
+            AssetBody::Bytes(bytes) => {
+                (Some(Bytes::from(bytes)).filter(|bytes| !bytes.is_empty()), VecDeque::new())
+            }
             AssetBody::Heap(ranges) => (None, ranges.into()),
         };
         Self { inline, ranges, reading: None, heap, _guard: guard }

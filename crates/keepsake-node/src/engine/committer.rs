@@ -11,6 +11,10 @@ use crate::storage::records::{Commit, Records};
 use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Pause before the records file is tried again on a full disk.
+const REOPEN_PAUSE: Duration = Duration::from_millis(250);
 
 /// A batch on its way to disk.
 pub(crate) struct Job {
@@ -40,7 +44,9 @@ pub(crate) struct Shared {
 }
 
 /// Starts the thread; it ends when the sender of jobs is dropped.
-pub(crate) fn start(shared: Shared) -> std::io::Result<(Sender<Job>, Receiver<CommitResult>, JoinHandle<()>)> {
+pub(crate) fn start(
+    shared: Shared,
+) -> std::io::Result<(Sender<Job>, Receiver<CommitResult>, JoinHandle<()>)> {
     let (job_sender, jobs) = mpsc::channel::<Job>();
     let (result_sender, results) = mpsc::channel();
     let thread = std::thread::Builder::new().name("keepsake-commit".into()).spawn(move || {
@@ -86,9 +92,20 @@ fn prepare(shared: &Shared, job: &Job) -> Result<(), StorageError> {
 /// After a failed commit: only opening the file again tells which state it holds.
 fn recover(shared: &Shared, epoch: u64, error: StorageError) -> CommitResult {
     tracing::warn!(%error, epoch, "a commit failed; the records file is opened again");
-    match shared.records.reopen() {
-        Ok(found) if found.epoch < epoch => CommitResult::Lost(error),
-        Ok(_) => CommitResult::Unknown(format!("commit {epoch} may or may not be on disk: {error}")),
-        Err(second) => CommitResult::Unknown(format!("the records file does not open again: {second}")),
+    loop {
+        match shared.records.reopen() {
+            Ok(found) if found.epoch < epoch => return CommitResult::Lost(error),
+            Ok(_) => {
+                return CommitResult::Unknown(format!("commit {epoch} may or may not be on disk: {error}"));
+            }
+            // Opening may write. While there is no room nothing can be answered; when there is, all goes on.
+            Err(second) if second.is_full() && !shared.mailbox.is_closing() => {
+                tracing::warn!(error = %second, "the records file does not open yet");
+                std::thread::sleep(REOPEN_PAUSE);
+            }
+            Err(second) => {
+                return CommitResult::Unknown(format!("the records file does not open again: {second}"));
+            }
+        }
     }
 }

@@ -197,6 +197,11 @@ impl Mailbox {
         }
     }
 
+    /// Whether the engine is on its way down.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.lock().phase != Phase::Open
+    }
+
     /// Takes no more messages; the writer stops when the queue is empty.
     pub(crate) fn drain(&self) {
         let mut state = self.lock();

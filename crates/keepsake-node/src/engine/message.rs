@@ -59,7 +59,8 @@ impl Rejection {
         Self {
             code: 2,
             error_code: "storage_failed".into(),
-            message: "the node could not read or write its files and rolled this message back: try again".into(),
+            message: "the node could not read or write its files and rolled this message back: try again"
+                .into(),
         }
     }
 

@@ -56,7 +56,9 @@ impl EngineOptions {
             page_cache_bytes: 16 << 20,
             records_cache_bytes: 16 << 20,
             reserve_bytes: 32 << 20,
-            queries_running_max: std::thread::available_parallelism().map_or(4, |cores| cores.get() * 2).max(4),
+            queries_running_max: std::thread::available_parallelism()
+                .map_or(4, |cores| cores.get() * 2)
+                .max(4),
             queries_max: 1024,
         }
     }

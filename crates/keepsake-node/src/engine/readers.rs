@@ -37,7 +37,12 @@ enum ReadFault {
 }
 
 impl Readers {
-    pub(crate) async fn query(&self, caller: Principal, method: String, arg: Vec<u8>) -> Result<Vec<u8>, Rejection> {
+    pub(crate) async fn query(
+        &self,
+        caller: Principal,
+        method: String,
+        arg: Vec<u8>,
+    ) -> Result<Vec<u8>, Rejection> {
         let answer = self.read(caller, move |program, call| program.query(call, &method, &arg)).await;
         match answer {
             Ok((Ok(reply), _)) => Ok(reply.bytes),
@@ -49,7 +54,8 @@ impl Readers {
     }
 
     pub(crate) async fn asset(&self, request: AssetRequest) -> Result<AssetStream, EngineError> {
-        let answer = self.read(Principal::anonymous(), move |program, call| program.asset(call, &request)).await;
+        let answer =
+            self.read(Principal::anonymous(), move |program, call| program.asset(call, &request)).await;
         match answer {
             Ok((response, guard)) => Ok(self.stream(response, guard)),
             Err(ReadFault::Overloaded) => Err(EngineError::Overloaded),

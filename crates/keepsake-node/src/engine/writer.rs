@@ -112,12 +112,16 @@ impl Writer {
         if self.in_flight.take().is_none() {
             return Ok(());
         }
+        let ready = Ready { room: false, committing: true, tick_at: self.tick_at };
+        let done = self.shared.mailbox.next(ready);
+        debug_assert!(matches!(done, Next::CommitDone), "nothing else can happen without room");
         match self.results.recv() {
-            Ok(CommitResult::Durable) => Ok(self.pages.committed(self.shared.records.snapshot()?)),
-            Ok(CommitResult::Lost(error)) => Err(error.into()),
-            Ok(CommitResult::Unknown(why)) => Err(EngineError::Stopped(why.into())),
-            Err(_) => Err(EngineError::Stopped("the commit thread ended".into())),
+            Ok(CommitResult::Durable) => self.pages.committed(self.shared.records.snapshot()?),
+            Ok(CommitResult::Lost(error)) => return Err(error.into()),
+            Ok(CommitResult::Unknown(why)) => return Err(EngineError::Stopped(why.into())),
+            Err(_) => return Err(EngineError::Stopped("the commit thread ended".into())),
         }
+        Ok(())
     }
 
     /// Executes until told to stop; says why when it stops because of a fault.
@@ -242,7 +246,9 @@ impl Writer {
                 self.tick_at = Instant::now() + self.limits.tick_interval;
                 self.forget();
                 match fault {
-                    Fault::Panic(text) => tracing::error!(panic = %text, "housekeeping panicked and was rolled back"),
+                    Fault::Panic(text) => {
+                        tracing::error!(panic = %text, "housekeeping panicked and was rolled back")
+                    }
                     Fault::Storage(error) => {
                         tracing::warn!(%error, "housekeeping was rolled back");
                         self.damaged = Some(error).filter(|error| !error.is_full());

@@ -31,13 +31,8 @@ impl HeapFile {
     /// # Errors
     /// I/O errors.
     pub fn open(path: &Path, reserve_bytes: u64) -> io::Result<Self> {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(path)?;
+        let file =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
         let len = file.metadata()?.len();
         Ok(Self { file, len: Mutex::new(len), reserve_bytes })
     }

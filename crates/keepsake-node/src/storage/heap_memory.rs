@@ -78,7 +78,8 @@ impl Memory for WriterHeap {
     fn grow(&self, pages: u64) -> i64 {
         let previous = self.size();
         let Some(size) = previous.checked_add(pages) else { return -1 };
-        let Some(bytes) = size.checked_mul(WASM_PAGE_BYTES).filter(|bytes| i64::try_from(*bytes).is_ok()) else {
+        let Some(bytes) = size.checked_mul(WASM_PAGE_BYTES).filter(|bytes| i64::try_from(*bytes).is_ok())
+        else {
             return -1;
         };
         match self.state.file.reserve(bytes) {

@@ -18,7 +18,8 @@ pub struct Snapshot {
 impl Snapshot {
     pub(crate) fn new(transaction: &ReadTransaction) -> Result<Self, StorageError> {
         let meta = transaction.open_table(META)?;
-        let number = |key| -> Result<u64, StorageError> { Ok(meta.get(key)?.map_or(0, |found| found.value())) };
+        let number =
+            |key| -> Result<u64, StorageError> { Ok(meta.get(key)?.map_or(0, |found| found.value())) };
         let state = Committed {
             epoch: number("epoch")?,
             records_pages: number("records_pages")?,

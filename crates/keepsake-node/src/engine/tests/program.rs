@@ -1,0 +1,163 @@
+//! A program for the engine's tests: a map in the records memory, raw bytes in the heap memory, and methods
+//! that panic or wait. Owns no assertion.
+
+use crate::engine::application::{Application, Reading, Writing};
+use crate::engine::message::resource_exhausted;
+use crate::storage::heap_memory::{SnapshotHeap, WriterHeap};
+use crate::storage::page::WASM_PAGE_BYTES;
+use crate::storage::pages::WriterPages;
+use crate::storage::snapshot::SnapshotMemory;
+use ic_stable_structures::{Memory, StableBTreeMap};
+use keepsake_service::http::{AssetBody, AssetRequest, AssetResponse, HeapRange};
+use keepsake_service::{Call, OpenError, Reject, Reply, Tick};
+use std::sync::{Condvar, Mutex};
+
+/// Key under which the program counts its `count` messages; kept in its own memory too.
+const COUNT_KEY: u64 = u64::MAX;
+/// Key that housekeeping writes.
+pub(super) const TICK_KEY: u64 = u64::MAX - 1;
+
+pub(super) struct PanickingProgram;
+
+struct Open<R: Memory, H: Memory> {
+    map: StableBTreeMap<u64, Vec<u8>, R>,
+    heap: H,
+    count: u64,
+}
+
+/// What `wait` messages and `get_twice` queries wait for.
+pub(super) struct Gate {
+    open: Mutex<(bool, usize)>,
+    changed: Condvar,
+}
+
+pub(super) static GATE: Gate = Gate { open: Mutex::new((false, 0)), changed: Condvar::new() };
+
+impl Gate {
+    fn pass(&self) {
+        let mut state = self.open.lock().unwrap();
+        state.1 += 1;
+        self.changed.notify_all();
+        while !state.0 {
+            state = self.changed.wait(state).unwrap();
+        }
+    }
+
+    /// Blocks until one is waiting.
+    pub(super) fn wait_for_one(&self) {
+        let mut state = self.open.lock().unwrap();
+        while state.1 == 0 {
+            state = self.changed.wait(state).unwrap();
+        }
+    }
+
+    pub(super) fn open(&self) {
+        self.open.lock().unwrap().0 = true;
+        self.changed.notify_all();
+    }
+}
+
+impl Application for PanickingProgram {
+    fn open(&self, records: WriterPages, heap: WriterHeap) -> Result<Box<dyn Writing>, OpenError> {
+        Ok(Box::new(Open::new(records, heap)))
+    }
+
+    fn open_snapshot(
+        &self,
+        records: SnapshotMemory,
+        heap: SnapshotHeap,
+    ) -> Result<Box<dyn Reading>, OpenError> {
+        Ok(Box::new(Open::new(records, heap)))
+    }
+}
+
+impl<R: Memory, H: Memory> Open<R, H> {
+    fn new(records: R, heap: H) -> Self {
+        let map = StableBTreeMap::init(records);
+        let count = map.get(&COUNT_KEY).map_or(0, |bytes: Vec<u8>| number(&bytes).0);
+        Self { map, heap, count }
+    }
+
+    fn heap_write(&self, arg: &[u8]) -> Vec<u8> {
+        let (offset, bytes) = number(arg);
+        let pages = (offset + bytes.len() as u64).div_ceil(WASM_PAGE_BYTES);
+        let more = pages.saturating_sub(self.heap.size());
+        if more > 0 && self.heap.grow(more) < 0 {
+            return resource_exhausted();
+        }
+        self.heap.write(offset, bytes);
+        b"ok".to_vec()
+    }
+}
+
+fn number(bytes: &[u8]) -> (u64, &[u8]) {
+    let (number, rest) = bytes.split_first_chunk::<8>().expect("tests send a number");
+    (u64::from_le_bytes(*number), rest)
+}
+
+fn reply(bytes: Vec<u8>) -> Result<Reply, Reject> {
+    Ok(Reply { bytes, events: Vec::new() })
+}
+
+fn unknown() -> Reject {
+    Reject { code: 3, error_code: "IC0536", message: "no such method".into() }
+}
+
+impl<R: Memory, H: Memory> Writing for Open<R, H> {
+    fn update(&mut self, call: &Call, method: &str, arg: &[u8]) -> Result<Reply, Reject> {
+        match method {
+            "set" => {
+                let (key, value) = number(arg);
+                reply(self.map.insert(key, value.to_vec()).unwrap_or_default())
+            }
+            "set_then_panic" => {
+                let (key, value) = number(arg);
+                self.map.insert(key, value.to_vec());
+                self.count += 1;
+                panic!("asked to")
+            }
+            "count" => {
+                self.count += 1;
+                self.map.insert(COUNT_KEY, self.count.to_le_bytes().to_vec());
+                reply(self.count.to_le_bytes().to_vec())
+            }
+            "heap_write" => reply(self.heap_write(arg)),
+            "call" => reply([call.epoch.to_le_bytes(), call.reusable_through.to_le_bytes()].concat()),
+            "wait" => {
+                GATE.pass();
+                reply(Vec::new())
+            }
+            _ => Err(unknown()),
+        }
+    }
+
+    fn tick(&mut self, _call: &Call) -> Tick {
+        self.map.insert(TICK_KEY, b"ticked".to_vec());
+        Tick::default()
+    }
+}
+
+impl<R: Memory, H: Memory> Reading for Open<R, H> {
+    fn query(&self, _call: &Call, method: &str, arg: &[u8]) -> Result<Reply, Reject> {
+        let get = || self.map.get(&number(arg).0).unwrap_or_default();
+        match method {
+            "get" => reply(get()),
+            "get_after_gate" => {
+                GATE.pass();
+                reply(get())
+            }
+            "panic" => panic!("asked to"),
+            _ => Err(unknown()),
+        }
+    }
+
+    /// `OFFSET-LEN[,…]` streams these heap ranges.
+    fn asset(&self, _call: &Call, request: &AssetRequest) -> AssetResponse {
+        let range = |text: &str| {
+            let (offset, len) = text.split_once('-').expect("tests send ranges");
+            HeapRange { offset: offset.parse().unwrap(), len: len.parse().unwrap() }
+        };
+        let body = AssetBody::Heap(request.url.split(',').map(range).collect());
+        AssetResponse { status: 200, headers: Vec::new(), body }
+    }
+}
