@@ -3,6 +3,10 @@
 //!
 //! `image-webp` allocates by the sizes inside the bitstreams before it compares them with the canvas,
 //! so the container is walked here first.
+//!
+//! Known gap: the number of Huffman tables in a lossless bitstream shows only while it is decoded, and
+//! `image-webp` sets no limit to it. A file made for this can make it hold a few hundred bytes for each
+//! byte of the file, beyond `Limits::decode_bytes_max`.
 
 mod container;
 
