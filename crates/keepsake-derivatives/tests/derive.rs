@@ -97,6 +97,17 @@ fn our_jpeg_decoder_agrees_with_another_one() {
     }
 }
 
+/// 75 × 53 pixels by libjpeg-turbo: ten scans, of which five add bits to coefficients of earlier ones.
+const REFINED: &[u8] = include_bytes!("fixtures/progressive_refined.jpg");
+
+#[test]
+fn a_progressive_jpeg_that_refines_its_coefficients_agrees_with_another_decoder() {
+    let judged = jpeg_decoder::Decoder::new(REFINED).decode().unwrap();
+    let expected = decode(&made(&Png::default().encode(&judged, 75, 53)).display.bytes).2;
+    let off = difference(&decode(&made(REFINED).display.bytes).2, &expected);
+    assert!(off < 0.5, "{off}");
+}
+
 #[test]
 fn a_large_jpeg_reduced_while_decoding_looks_like_the_whole() {
     for (width, height) in [(4000, 2400), (7000, 4400), (16_000, 1000)] {
