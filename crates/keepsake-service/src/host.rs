@@ -1,13 +1,16 @@
 //! What a host holds: the service over its two memories. Owns opening, dispatch and the tick.
 
-use crate::http::{AssetRequest, AssetResponse};
+use crate::endpoints;
+use crate::http::{AssetRequest, AssetResponse, plan};
 use ic_stable_structures::Memory;
-use keepsake_core::{Call, Principal};
+pub use keepsake_core::OpenError;
+pub use keepsake_core::housekeeping::Tick;
+use keepsake_core::{Call, Config, Principal, Store};
 
 /// What a host decides when it makes or opens a store.
 #[derive(Clone, Debug)]
 pub struct Install {
-    /// The text of this service's canister id, bound into HTTP tokens.
+    /// This service's canister id, bound into HTTP tokens.
     pub canister_id: Principal,
     /// Principals that may see every session.
     pub controllers: Vec<Principal>,
@@ -17,20 +20,15 @@ pub struct Install {
     pub heap_bytes_max: u64,
 }
 
-/// Why a store does not open.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The records memory holds something else.
-    #[error("the records are not a Keepsake store: {0}")]
-    NotAStore(String),
-    /// Written by a later version.
-    #[error("the store has layout version {found}, this program reads up to {supported}: use a newer program")]
-    NewerLayout {
-        /// Version found.
-        found: u32,
-        /// Newest version understood.
-        supported: u32,
-    },
+impl Install {
+    fn config(&self) -> Config {
+        Config {
+            controllers: self.controllers.clone(),
+            canister_id: self.canister_id,
+            heap_bytes_max: self.heap_bytes_max,
+            ..Config::default()
+        }
+    }
 }
 
 /// Kind of an endpoint.
@@ -73,21 +71,36 @@ pub struct Reject {
     pub message: String,
 }
 
-/// What one slice of housekeeping did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tick {
-    /// Sessions evicted because their TTL ran out.
-    pub sessions_evicted: u32,
-    /// Unreferenced blobs collected.
-    pub blobs_collected: u32,
-    /// More is due now: tick again.
-    pub more: bool,
+impl Reject {
+    pub(crate) fn no_method(kind: Kind, method: &str) -> Self {
+        let (kind, other) = match kind {
+            Kind::Update => ("update", "query"),
+            Kind::Query => ("query", "update"),
+        };
+        let hint = if endpoints::kind(method).is_some() {
+            format!("it is a {other} method: call it as one")
+        } else {
+            "see keepsake.did for the methods that there are".to_owned()
+        };
+        let method: String = method.chars().take(64).collect();
+        Self {
+            code: 3,
+            error_code: "IC0536",
+            message: format!("there is no {kind} method '{method}'; {hint}"),
+        }
+    }
+
+    pub(crate) fn arguments(method: &str, why: &candid::Error) -> Self {
+        let why: String = why.to_string().chars().take(400).collect();
+        let message =
+            format!("the arguments of '{method}' do not decode: {why}; see keepsake.did for their types");
+        Self { code: 5, error_code: "IC0503", message }
+    }
 }
 
 /// The service over its two memories.
 pub struct Service<R: Memory, H: Memory> {
-    _records: R,
-    _heap: H,
+    pub(crate) store: Store<R, H>,
 }
 
 impl<R: Memory, H: Memory> Service<R, H> {
@@ -95,46 +108,52 @@ impl<R: Memory, H: Memory> Service<R, H> {
     ///
     /// # Errors
     /// [`OpenError`] when the memory holds something else or a newer layout.
-    pub fn open(_records: R, _heap: H, _install: &Install) -> Result<Self, OpenError> {
-        todo!()
+    pub fn open(records: R, heap: H, install: &Install) -> Result<Self, OpenError> {
+        let store = Store::open(records, heap, &install.config(), &install.token_secret)?;
+        Ok(Self { store })
     }
 
     /// Opens an existing store to read; never writes to either memory. Cheap: O(1).
     ///
     /// # Errors
     /// As [`Self::open`].
-    pub fn open_snapshot(_records: R, _heap: H) -> Result<Self, OpenError> {
-        todo!()
+    pub fn open_snapshot(records: R, heap: H) -> Result<Self, OpenError> {
+        Ok(Self { store: Store::open_snapshot(records, heap)? })
     }
 
     /// Runs an update message.
     ///
     /// # Errors
     /// [`Reject`] when there is no such update method or the arguments do not decode.
-    pub fn update(&mut self, _call: &Call, _method: &str, _arg: &[u8]) -> Result<Reply, Reject> {
-        todo!()
+    pub fn update(&mut self, call: &Call, method: &str, arg: &[u8]) -> Result<Reply, Reject> {
+        endpoints::update(&mut self.store, call, method, arg)
     }
 
     /// Runs a query message.
     ///
     /// # Errors
     /// [`Reject`] when there is no such query method or the arguments do not decode.
-    pub fn query(&self, _call: &Call, _method: &str, _arg: &[u8]) -> Result<Reply, Reject> {
-        todo!()
+    pub fn query(&self, call: &Call, method: &str, arg: &[u8]) -> Result<Reply, Reject> {
+        endpoints::query(&self.store, call, method, arg)
     }
 
     /// One bounded slice of housekeeping: expired sessions, unreferenced blobs, deleted capsules.
-    pub fn tick(&mut self, _call: &Call) -> Tick {
-        todo!()
+    pub fn tick(&mut self, call: &Call) -> Tick {
+        self.store.tick(call)
     }
 
     /// Plans the answer to `GET|HEAD /asset/…`. The caller of `call` is not used: tokens decide.
-    pub fn asset(&self, _call: &Call, _request: &AssetRequest) -> AssetResponse {
-        todo!()
+    pub fn asset(&self, call: &Call, request: &AssetRequest) -> AssetResponse {
+        plan::answer(&self.store, call, request, None)
     }
 
     /// The kind of `method`, if there is such a method.
-    pub fn kind(_method: &str) -> Option<Kind> {
-        todo!()
+    pub fn kind(method: &str) -> Option<Kind> {
+        endpoints::kind(method)
+    }
+
+    /// The store itself, for checks and for operators' figures.
+    pub fn store(&self) -> &Store<R, H> {
+        &self.store
     }
 }

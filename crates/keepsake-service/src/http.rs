@@ -1,4 +1,9 @@
-//! HTTP plans for `/asset/…`: who may see what, which bytes, which headers. Owns no socket and reads no blob.
+//! HTTP plans for `/asset/…`: who may see what, which bytes, which headers. Owns no socket and reads no blob; the
+//! plan itself is in `http/plan.rs`, ranges in `http/range.rs`, the text form of tokens in `http/token.rs`.
+
+pub(crate) mod plan;
+mod range;
+pub(crate) mod token;
 
 /// The parts of an HTTP request that decide its answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,9 +1,12 @@
 //! The endpoint table, once for every host: decode, core, encode; HTTP asset plans.
 //!
-//! Owns the mapping between Candid and the core; owns no rule and no I/O.
+//! Owns the mapping between Candid and the core; owns no rule and no I/O. A host holds a [`Service`] and passes
+//! messages in; [`endpoints`] is the list of what there is.
 
+pub mod endpoints;
 pub mod host;
 pub mod http;
+mod wire;
 
 pub use host::{Event, Install, Kind, OpenError, Reject, Reply, Service, Tick};
 pub use keepsake_core::{Call, Principal};

@@ -1,7 +1,7 @@
 //! A SHA-256 that can be put down and taken up again. Owns its stored form; the hash itself is crate `sha2`.
 //!
 //! ```text
-//!  0  state, 8 × u32 LE    32  blocks hashed, u64 LE    40  partial block, 64 bytes, its last byte says how full
+//!  0  state, 8 × u32 LE    32  blocks hashed, u64 LE    40  bytes in the partial block u8    41  them, 63 bytes
 //! ```
 //! Source: FIPS 180-4; the form is that of `sha2` 0.11, held by a test vector below.
 
@@ -68,7 +68,7 @@ mod tests {
         rolling.update([&[7_u8; 65][..]]);
         let bytes: [u8; STATE_BYTES] = *rolling.0;
         assert_eq!(bytes[32..40], 1_u64.to_le_bytes());
-        assert_eq!((bytes[40], bytes[41], bytes[103]), (7, 0, 1));
+        assert_eq!((bytes[40], bytes[41], bytes[42]), (1, 7, 0));
         let fresh: [u8; STATE_BYTES] = *Rolling::new().0;
         assert_eq!(fresh[..4], 0x6a09_e667_u32.to_le_bytes());
     }

@@ -1,0 +1,212 @@
+//! The list of endpoints: name, kind, argument types, result type, handler. Owns decoding and encoding of
+//! messages; the handlers in `endpoints/…` own the mapping of one method each.
+
+mod blobs;
+mod capsules;
+mod gateway;
+mod memories;
+mod uploads;
+
+use crate::host::{Event, Kind, Reject, Reply};
+use candid::types::internal::TypeContainer;
+use candid::types::{FuncMode, Function, TypeInner};
+use candid::utils::{ArgumentDecoder, ArgumentEncoder};
+use candid::{CandidType, DecoderConfig, Principal};
+use ic_stable_structures::Memory;
+use keepsake_api as api;
+use keepsake_api::Answer;
+use keepsake_core::{Call, Store};
+use serde_bytes::ByteBuf;
+
+/// What an update handler works on.
+pub(crate) struct Update<'a, R: Memory, H: Memory> {
+    pub(crate) store: &'a mut Store<R, H>,
+    pub(crate) call: &'a Call,
+    pub(crate) events: Vec<Event>,
+}
+
+/// What a query handler works on.
+pub(crate) struct Query<'a, R: Memory, H: Memory> {
+    pub(crate) store: &'a Store<R, H>,
+    pub(crate) call: &'a Call,
+}
+
+/// Bounds on decoding, in candid's cost units (about bytes): a largest chunk fits eight times over.
+const DECODING_QUOTA: usize = 16_000_000;
+/// Bounds on data that is skipped because no argument takes it.
+const SKIPPING_QUOTA: usize = 100_000;
+
+macro_rules! endpoints {
+    ($( $kind:ident $name:literal $module:ident :: $handler:ident ( $($arg:ty),* ) -> $result:ty ; )*) => {
+        /// The kind of `method`, if there is such a method.
+        pub fn kind(method: &str) -> Option<Kind> {
+            match method {
+                $( $name => Some(endpoints!(@kind $kind)), )*
+                _ => None,
+            }
+        }
+
+        /// The names of all methods, in the order of the table.
+        pub const METHODS: &[&str] = &[$($name),*];
+
+        pub(crate) fn update<R: Memory, H: Memory>(
+            store: &mut Store<R, H>,
+            call: &Call,
+            method: &str,
+            arg: &[u8],
+        ) -> Result<Reply, Reject> {
+            let mut context = Update { store, call, events: Vec::new() };
+            let bytes = match method {
+                $( $name if endpoints!(@is_update $kind) => endpoints!(@update $kind context, $name, arg, $module::$handler, ($($arg,)*)), )*
+                _ => return Err(Reject::no_method(Kind::Update, method)),
+            };
+            Ok(Reply { bytes, events: context.events })
+        }
+
+        pub(crate) fn query<R: Memory, H: Memory>(
+            store: &Store<R, H>,
+            call: &Call,
+            method: &str,
+            arg: &[u8],
+        ) -> Result<Reply, Reject> {
+            let context = Query { store, call };
+            let bytes = match method {
+                $( $name if !endpoints!(@is_update $kind) => endpoints!(@query $kind context, $name, arg, $module::$handler, ($($arg,)*)), )*
+                _ => return Err(Reject::no_method(Kind::Query, method)),
+            };
+            Ok(Reply { bytes, events: Vec::new() })
+        }
+
+        /// The service's interface as Candid text, from the types of this table.
+        pub fn did() -> String {
+            let mut types = TypeContainer::new();
+            let mut methods = Vec::new();
+            $(
+                let function = Function {
+                    modes: endpoints!(@modes $kind),
+                    args: vec![$(types.add::<$arg>()),*],
+                    rets: vec![types.add::<$result>()],
+                };
+                methods.push(($name.to_owned(), TypeInner::Func(function).into()));
+            )*
+            methods.sort_unstable_by(|a: &(String, candid::types::Type), b| a.0.cmp(&b.0));
+            let service = TypeInner::Service(methods).into();
+            candid::pretty::candid::compile(&types.env, &Some(service))
+        }
+    };
+    (@kind update) => { Kind::Update };
+    (@kind query) => { Kind::Query };
+    (@is_update update) => { true };
+    (@is_update query) => { false };
+    (@modes update) => { vec![] };
+    (@modes query) => { vec![FuncMode::Query] };
+    (@update update $context:ident, $name:literal, $arg:ident, $handler:path, $args:ty) => {
+        encode($handler(&mut $context, decode::<$args>($name, $arg)?))
+    };
+    (@update query $context:ident, $name:literal, $arg:ident, $handler:path, $args:ty) => { unreachable!() };
+    (@query query $context:ident, $name:literal, $arg:ident, $handler:path, $args:ty) => {
+        encode($handler(&$context, decode::<$args>($name, $arg)?))
+    };
+    (@query update $context:ident, $name:literal, $arg:ident, $handler:path, $args:ty) => { unreachable!() };
+}
+
+endpoints! {
+    update "capsules_create" capsules::create(Option<api::PersonRef>) -> Answer<api::Capsule>;
+    query "capsules_list" capsules::list() -> Vec<api::CapsuleHeader>;
+    query "capsules_read_basic" capsules::read_basic(Option<String>) -> Answer<api::CapsuleInfo>;
+    query "capsules_read_full" capsules::read_full(Option<String>) -> Answer<api::Capsule>;
+    update "capsules_delete" capsules::delete(String) -> Answer<()>;
+    update "capsules_grant" capsules::grant(String, Principal, api::Role) -> Answer<()>;
+    update "capsules_revoke" capsules::revoke(String, Principal) -> Answer<()>;
+
+    query "upload_config" uploads::config() -> api::UploadConfig;
+    update "uploads_begin" uploads::begin(String, u32, String, Option<api::BeginOptions>) -> Answer<u64>;
+    update "uploads_put_chunk" uploads::put_chunk(u64, u32, ByteBuf) -> Answer<()>;
+    query "uploads_status" uploads::status(u64) -> Answer<api::UploadStatus>;
+    update "uploads_finish" uploads::finish(u64, ByteBuf, u64) -> Answer<api::UploadFinishResult>;
+    update "uploads_abort" uploads::abort(u64) -> Answer<()>;
+    update "uploads_publish" uploads::publish(api::PublishRequest) -> Answer<api::PublishResult>;
+    query "sessions_list" uploads::list() -> Answer<Vec<api::SessionInfo>>;
+    query "sessions_stats" uploads::stats() -> Answer<api::SessionStats>;
+    update "sessions_cleanup_expired" uploads::cleanup_expired() -> Answer<u32>;
+    query "_probe_sessions" uploads::probe() -> Vec<u64>;
+
+    query "blob_get_meta" blobs::meta(String) -> Answer<api::BlobMeta>;
+    query "blob_read" blobs::read(String) -> Answer<ByteBuf>;
+    query "blob_read_chunk" blobs::read_chunk(String, u32) -> Answer<ByteBuf>;
+    query "blob_read_range" blobs::read_range(String, u64, u32) -> Answer<ByteBuf>;
+    update "blob_delete" blobs::delete(String) -> Answer<String>;
+
+    update "memories_create" memories::create(
+        String, Option<ByteBuf>, Option<api::BlobRef>, Option<api::BlobHosting>, Option<String>, Option<String>,
+        Option<u64>, Option<ByteBuf>, api::AssetMetadata, String
+    ) -> Answer<String>;
+    update "memories_create_with_internal_blobs" memories::create_with_blobs(
+        String, api::MemoryMetadata, Vec<api::InternalBlobAssetInput>, String
+    ) -> Answer<String>;
+    update "memories_create_with_internal_blobs_and_inline_assets" memories::create_with_blobs_and_inline(
+        String, api::MemoryMetadata, Vec<api::InternalBlobAssetInput>, Vec<api::InlineAssetInput>, String
+    ) -> Answer<String>;
+    update "memories_add_asset" memories::add_asset(String, api::InternalBlobAssetInput, String) -> Answer<String>;
+    update "memories_add_inline_asset" memories::add_inline_asset(String, api::InlineAssetInput, String) -> Answer<String>;
+    query "memories_read" memories::read(String) -> Answer<api::Memory>;
+    query "memories_read_asset" memories::read_asset(String, u32) -> Answer<api::MemoryAssetData>;
+    query "asset_get_by_id" memories::asset_by_id(String, String) -> Answer<api::MemoryAssetData>;
+    query "memories_list" memories::list(String, Option<String>, Option<u32>) -> Answer<api::Page>;
+    query "memories_list_by_capsule" memories::list(String, Option<String>, Option<u32>) -> Answer<api::Page>;
+    query "memories_list_assets" memories::list_assets(String) -> Answer<api::MemoryAssetsList>;
+    query "memories_ping" memories::ping(Vec<String>) -> Answer<Vec<api::MemoryPresenceResult>>;
+    update "memories_update" memories::update(String, api::MemoryUpdateData) -> Answer<api::Memory>;
+    update "memories_delete" memories::delete(String, bool) -> Answer<()>;
+    update "memories_delete_bulk" memories::delete_bulk(String, Vec<String>, bool) -> Answer<api::BulkDeleteResult>;
+    update "memories_delete_all" memories::delete_all(String, bool) -> Answer<api::BulkDeleteResult>;
+    update "asset_remove_by_id" memories::asset_remove(String, String) -> Answer<api::AssetRemovalResult>;
+
+    query "http_request" gateway::http_request(api::HttpRequest) -> api::HttpResponse;
+    query "mint_http_token" gateway::mint(String, Vec<String>, Option<Vec<String>>, u32) -> Answer<String>;
+    query "mint_http_tokens_bulk" gateway::mint_bulk(Vec<api::TokenRequest>, u32) -> Answer<Vec<api::MintedToken>>;
+}
+
+fn decode<'a, A: ArgumentDecoder<'a>>(method: &str, arg: &'a [u8]) -> Result<A, Reject> {
+    let mut config = DecoderConfig::new();
+    config.set_decoding_quota(DECODING_QUOTA).set_skipping_quota(SKIPPING_QUOTA);
+    candid::utils::decode_args_with_config(arg, &config).map_err(|why| Reject::arguments(method, &why))
+}
+
+fn encode<T: CandidType>(value: T) -> Vec<u8> {
+    encode_all((value,))
+}
+
+fn encode_all<T: ArgumentEncoder>(values: T) -> Vec<u8> {
+    candid::encode_args(values).expect("wire types encode")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `UPDATE_DID=1 cargo test -p keepsake-service` writes the file anew.
+    #[test]
+    fn the_exported_interface_is_the_checked_in_one() {
+        let exported = format!(
+            "// The Keepsake service, version 1. Written from the endpoint table; see interface docs in README.md.\n{}\n",
+            did().trim_end()
+        );
+        if std::env::var_os("UPDATE_DID").is_some() {
+            let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../keepsake-api/keepsake.did");
+            std::fs::write(path, &exported).unwrap();
+            return;
+        }
+        assert_eq!(
+            exported,
+            api::DID,
+            "run UPDATE_DID=1 cargo test -p keepsake-service and review the difference"
+        );
+    }
+
+    #[test]
+    fn every_method_of_the_table_has_one_kind() {
+        assert!(METHODS.iter().all(|name| kind(name).is_some()));
+        assert_eq!(kind("uploads_put"), None);
+    }
+}

@@ -1,0 +1,91 @@
+//! Handlers of the HTTP gateway protocol and of tokens. Owns their mapping only; plans are made in [`crate::http`].
+
+use super::Query;
+use crate::http::{AssetBody, AssetRequest, plan, token};
+use crate::wire::{ids, refuse};
+use ic_stable_structures::Memory;
+use keepsake_api::{Answer, Error, HttpRequest, HttpResponse, MintedToken, TokenRequest};
+use keepsake_core::limits;
+use keepsake_core::memory::AssetKind;
+use keepsake_core::token::TokenScope;
+use serde_bytes::ByteBuf;
+
+pub(super) fn http_request<R: Memory, H: Memory>(
+    query: &Query<'_, R, H>,
+    (request,): (HttpRequest,),
+) -> HttpResponse {
+    let header = |name: &str| {
+        let found = request.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.clone())
+    };
+    let asked = AssetRequest {
+        range: header("range"),
+        if_none_match: header("if-none-match"),
+        if_range: header("if-range"),
+        method: request.method.clone(),
+        url: request.url.clone(),
+    };
+    let answer = plan::answer(query.store, query.call, &asked, Some(limits::RESPONSE_BYTES_MAX.into()));
+    let body = match answer.body {
+        AssetBody::Bytes(bytes) => bytes,
+        AssetBody::Heap(runs) => plan::read(query.store, &runs),
+    };
+    HttpResponse {
+        status_code: answer.status,
+        headers: answer.headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+        body: ByteBuf::from(body),
+        upgrade: None,
+    }
+}
+
+pub(super) fn mint<R: Memory, H: Memory>(
+    query: &Query<'_, R, H>,
+    (memory, variants, asset_ids, ttl_secs): (String, Vec<String>, Option<Vec<String>>, u32),
+) -> Answer<String> {
+    mint_one(query, &memory, &variants, asset_ids.as_deref(), ttl_secs)
+}
+
+pub(super) fn mint_bulk<R: Memory, H: Memory>(
+    query: &Query<'_, R, H>,
+    (requests, ttl_secs): (Vec<TokenRequest>, u32),
+) -> Answer<Vec<MintedToken>> {
+    if requests.len() > limits::BULK_ITEMS_MAX {
+        let (count, most) = (requests.len(), limits::BULK_ITEMS_MAX);
+        return Err(Error::InvalidArgument(format!("too_many_items: requests has {count}, allowed {most}")));
+    }
+    let one = |request: TokenRequest| {
+        let ids = request.asset_ids.as_deref();
+        match mint_one(query, &request.memory_id, &request.variants, ids, ttl_secs) {
+            Ok(token) => Ok(MintedToken { memory_id: request.memory_id, token: Some(token) }),
+            Err(Error::NotFound) => Ok(MintedToken { memory_id: request.memory_id, token: None }),
+            Err(error) => Err(error),
+        }
+    };
+    requests.into_iter().map(one).collect()
+}
+
+fn mint_one<R: Memory, H: Memory>(
+    query: &Query<'_, R, H>,
+    memory: &str,
+    variants: &[String],
+    asset_ids: Option<&[String]>,
+    ttl_secs: u32,
+) -> Answer<String> {
+    if variants.is_empty() && asset_ids.is_some_and(<[String]>::is_empty) {
+        return Err(refuse(keepsake_core::token::TokenError::ScopeEmpty));
+    }
+    let scope = TokenScope {
+        kinds: variants.iter().map(|name| kind(name)).collect::<Answer<_>>()?,
+        assets: asset_ids.unwrap_or_default().iter().map(|id| ids::asset(id)).collect::<Answer<_>>()?,
+    };
+    let minted = query.store.token_mint(query.call, ids::memory(memory)?, &scope, ttl_secs);
+    minted.map(|bytes| token::text(&bytes)).map_err(refuse)
+}
+
+fn kind(name: &str) -> Answer<AssetKind> {
+    let unknown = || {
+        let name: String = name.chars().take(64).collect();
+        Error::InvalidArgument(format!("variant_unknown: '{name}'"))
+    };
+    AssetKind::parse(name).ok_or_else(unknown)
+}

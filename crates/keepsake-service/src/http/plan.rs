@@ -1,0 +1,235 @@
+//! The answer to `GET|HEAD /asset/{memory}/{asset id or kind}`: rights, conditions, range, headers, bytes.
+//!
+//! A private asset needs `?token=`. Without a token, or with one that is wrong or expired, the answer is 401
+//! whether the thing exists or not; with a live token for something else, 403.
+//! Source: RFC 9110 (sections 13 and 14), RFC 9111.
+
+use super::range::{Asked, parse};
+use super::{AssetBody, AssetRequest, AssetResponse, HeapRange, token};
+use data_encoding::HEXLOWER;
+use ic_stable_structures::Memory;
+use keepsake_core::ids::{AssetId, BlobId, CapsuleId, MemoryId};
+use keepsake_core::memory::{AssetBytes, AssetChoice, AssetKind, AssetMeta, AssetSource};
+use keepsake_core::token::TokenGrant;
+use keepsake_core::{Call, Store};
+
+type Headers = Vec<(&'static str, String)>;
+
+/// Plans the answer. `body_bytes_max`: a host that answers in one message gets no more than this; a longer body
+/// becomes a 206 with its first part.
+pub(crate) fn answer<R: Memory, H: Memory>(
+    store: &Store<R, H>,
+    call: &Call,
+    request: &AssetRequest,
+    body_bytes_max: Option<u64>,
+) -> AssetResponse {
+    if !matches!(request.method.as_str(), "GET" | "HEAD") {
+        let mut refused = plain(405, "only GET and HEAD\n");
+        refused.headers.push(("allow", "GET, HEAD".into()));
+        return refused;
+    }
+    let answer = match find(store, call, request) {
+        Err(refused) => refused,
+        Ok(found) => serve(store, request, &found, body_bytes_max),
+    };
+    if request.method == "HEAD" {
+        AssetResponse { body: AssetBody::Bytes(Vec::new()), ..answer }
+    } else {
+        answer
+    }
+}
+
+/// The bytes of planned runs, for a host that answers in one message.
+pub(crate) fn read<R: Memory, H: Memory>(store: &Store<R, H>, runs: &[HeapRange]) -> Vec<u8> {
+    let extents: Vec<_> =
+        runs.iter().map(|run| keepsake_core::heap::Extent { offset: run.offset, len: run.len }).collect();
+    let len = usize::try_from(runs.iter().map(|run| run.len).sum::<u64>()).expect("an answer fits memory");
+    let mut bytes = vec![0; len];
+    store.heap().read(&extents, 0, &mut bytes);
+    bytes
+}
+
+struct Found {
+    asset: AssetBytes,
+    public: bool,
+}
+
+fn find<R: Memory, H: Memory>(
+    store: &Store<R, H>,
+    call: &Call,
+    request: &AssetRequest,
+) -> Result<Found, AssetResponse> {
+    let (path, query) = request.url.split_once('?').unwrap_or((&request.url, ""));
+    let (memory, asset) = parse_path(path)
+        .ok_or_else(|| plain(404, "no such page; assets are at /asset/{memory}/{asset}\n"))?;
+    let stored = MemoryId::parse(memory).and_then(|id| Some((id, store.memory_read_unchecked(id)?)));
+    let public = stored.as_ref().is_some_and(|(_, record)| store.is_public(CapsuleId(record.capsule)));
+    let grant = if public { None } else { Some(grant(store, call, query)?) };
+    let Some((id, record)) = stored.filter(|(id, _)| grant.as_ref().is_none_or(|g| g.memory == *id)) else {
+        return Err(not_covered());
+    };
+    let asset = choice(asset).and_then(|choice| store.asset_of(id, &record, choice).ok());
+    match asset {
+        Some(asset) if grant.as_ref().is_none_or(|g| g.scope.covers(&asset.record)) => {
+            Ok(Found { asset, public })
+        }
+        Some(_) => Err(not_covered()),
+        None => Err(plain(404, "the memory has no such asset\n")),
+    }
+}
+
+fn grant<R: Memory, H: Memory>(
+    store: &Store<R, H>,
+    call: &Call,
+    query: &str,
+) -> Result<TokenGrant, AssetResponse> {
+    let given = query.split('&').find_map(|pair| pair.strip_prefix("token="));
+    let bytes = given.and_then(token::bytes);
+    bytes.and_then(|bytes| store.token_open(call, &bytes)).ok_or_else(|| {
+        plain(
+            401,
+            "a private asset needs ?token= from mint_http_token; this one is missing, wrong or expired\n",
+        )
+    })
+}
+
+fn not_covered() -> AssetResponse {
+    plain(403, "the token is for another asset\n")
+}
+
+fn parse_path(path: &str) -> Option<(&str, &str)> {
+    let (memory, asset) = path.strip_prefix("/asset/")?.split_once('/')?;
+    (!memory.is_empty() && !asset.is_empty() && !asset.contains('/')).then_some((memory, asset))
+}
+
+fn choice(asset: &str) -> Option<AssetChoice> {
+    let by_kind = AssetKind::parse(asset).map(AssetChoice::Kind);
+    by_kind.or_else(|| AssetId::parse(asset).map(AssetChoice::Id))
+}
+
+fn serve<R: Memory, H: Memory>(
+    store: &Store<R, H>,
+    request: &AssetRequest,
+    found: &Found,
+    body_bytes_max: Option<u64>,
+) -> AssetResponse {
+    let record = &found.asset.record;
+    let (len, sha256) = match &record.source {
+        AssetSource::External { url, .. } => return elsewhere(url.as_deref()),
+        AssetSource::Inline { len, sha256 } | AssetSource::Blob { len, sha256, .. } => (*len, sha256),
+    };
+    let etag = format!("\"{}\"", HEXLOWER.encode(&sha256[..]));
+    let mut headers = asset_headers(&record.meta, &etag, found.public);
+    if request.if_none_match.as_deref().is_some_and(|tags| matches(tags, &etag)) {
+        headers.push(("content-length", "0".into()));
+        return AssetResponse { status: 304, headers, body: AssetBody::Bytes(Vec::new()) };
+    }
+    let asked = asked_range(request, &etag, len);
+    let (status, start, end) = match (asked, body_bytes_max) {
+        (Asked::Beyond, _) => {
+            let mut refused = plain(416, "the range starts beyond the end\n");
+            refused.headers.push(("content-range", format!("bytes */{len}")));
+            return refused;
+        }
+        (Asked::Part { start, end }, most) => (206, start, most.map_or(end, |most| end.min(start + most))),
+        (Asked::Whole, Some(most)) if len > most && request.method == "GET" => (206, 0, most),
+        (Asked::Whole, _) => (200, 0, len),
+    };
+    headers.push(("content-length", (end - start).to_string()));
+    if status == 206 {
+        headers.push(("content-range", format!("bytes {start}-{}/{len}", end - 1)));
+    }
+    AssetResponse { status, headers, body: body(store, &found.asset, start, end) }
+}
+
+fn body<R: Memory, H: Memory>(store: &Store<R, H>, asset: &AssetBytes, start: u64, end: u64) -> AssetBody {
+    let (AssetSource::Blob { blob, .. }, None) = (&asset.record.source, &asset.inline) else {
+        let bytes = asset.inline.as_deref().expect("an inline asset has its bytes");
+        let at = |offset: u64| usize::try_from(offset).expect("inline bytes fit memory");
+        return AssetBody::Bytes(bytes[at(start)..at(end)].to_vec());
+    };
+    let record = store.blob_unchecked(BlobId(*blob)).expect("a referenced blob is there");
+    let runs = store.blob_runs(&record, start, end - start);
+    AssetBody::Heap(runs.into_iter().map(|run| HeapRange { offset: run.offset, len: run.len }).collect())
+}
+
+/// A range counts for GET only, and only while `If-Range` names these bytes.
+fn asked_range(request: &AssetRequest, etag: &str, len: u64) -> Asked {
+    let fresh = request.if_range.as_deref().is_none_or(|tag| tag.trim() == etag);
+    match request.range.as_deref() {
+        Some(range) if fresh && request.method == "GET" => parse(range, len),
+        _ => Asked::Whole,
+    }
+}
+
+fn matches(tags: &str, etag: &str) -> bool {
+    let strip = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+    tags.trim() == "*" || tags.split(',').any(|tag| strip(tag) == etag)
+}
+
+fn asset_headers(meta: &AssetMeta, etag: &str, public: bool) -> Headers {
+    let cache = if public { "public, max-age=31536000, immutable" } else { "private, no-store" };
+    let mime_type = sound_mime_type(&meta.mime_type);
+    let disposition = format!("{}; filename*=UTF-8''{}", disposition(mime_type), percent(&meta.name));
+    vec![
+        ("content-type", mime_type.to_owned()),
+        ("etag", etag.to_owned()),
+        ("accept-ranges", "bytes".into()),
+        ("cache-control", cache.into()),
+        ("content-disposition", disposition),
+        ("x-content-type-options", "nosniff".into()),
+        ("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'; sandbox".into()),
+    ]
+}
+
+/// What a browser shows by itself without running anything; the rest is offered as a download.
+fn disposition(mime_type: &str) -> &'static str {
+    let shown = mime_type != "image/svg+xml"
+        && (["image/", "audio/", "video/"].iter().any(|family| mime_type.starts_with(family))
+            || matches!(mime_type, "text/plain" | "application/pdf"));
+    if shown { "inline" } else { "attachment" }
+}
+
+/// The stored type where it is one, so that no client can smuggle a header line in.
+fn sound_mime_type(stored: &str) -> &str {
+    let token = |text: &str| {
+        !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&^_.+-".contains(&b))
+    };
+    let sound = stored.split_once('/').is_some_and(|(family, name)| token(family) && token(name));
+    if sound { stored } else { "application/octet-stream" }
+}
+
+/// Percent-encoding of RFC 8187.
+fn percent(name: &str) -> String {
+    use std::fmt::Write;
+    name.bytes().fold(String::new(), |mut text, byte| {
+        if byte.is_ascii_alphanumeric() || b".-_~".contains(&byte) {
+            text.push(byte.into());
+        } else {
+            write!(text, "%{byte:02X}").expect("writing to a string cannot fail");
+        }
+        text
+    })
+}
+
+fn elsewhere(url: Option<&str>) -> AssetResponse {
+    let printable = |url: &&str| url.starts_with("https://") && url.bytes().all(|b| b.is_ascii_graphic());
+    match url.filter(printable) {
+        Some(url) => {
+            let mut answer = plain(302, "the bytes are kept elsewhere\n");
+            answer.headers.push(("location", url.to_owned()));
+            answer
+        }
+        None => plain(404, "the bytes are kept elsewhere, and their address is not known\n"),
+    }
+}
+
+fn plain(status: u16, text: &str) -> AssetResponse {
+    let headers = vec![
+        ("content-type", "text/plain; charset=utf-8".into()),
+        ("content-length", text.len().to_string()),
+        ("cache-control", "no-store".into()),
+        ("x-content-type-options", "nosniff".into()),
+    ];
+    AssetResponse { status, headers, body: AssetBody::Bytes(text.into()) }
+}
