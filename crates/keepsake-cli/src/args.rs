@@ -1,0 +1,377 @@
+//! The command line: every argument, its help and its default. Owns no behaviour.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use keepsake_client::api::{Principal, Role};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+const EXAMPLES: &str = "\
+Examples:
+  keepsake serve --data ./data            start a node of your own
+  keepsake upload holiday/*.jpg           upload photos; again after a crash: sends only what is missing
+  keepsake ls                             list what is there
+  keepsake get mem_1 --asset display      save the screen-sized picture
+  keepsake capsule grant capsule_1 PRINCIPAL guest
+
+Exit codes:
+  0 ok                    4 not allowed               7 the node cannot be reached
+  1 failed, or mixed      5 conflict, exists already  130 interrupted
+  2 wrong arguments       6 quota or storage used up
+  3 not found
+
+Machine-readable output: with --json each command prints one JSON object or array to standard output,
+`upload` and `rm` one object per line and file. Fields are added, never renamed. Times are ns since 1970 and
+lengths are bytes. Messages and progress go to standard error.";
+
+/// Photos and other memories: upload, browse, and serve them.
+#[derive(Debug, Parser)]
+#[command(name = "keepsake", version, after_help = EXAMPLES, propagate_version = true)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Where to, as whom, and how to print.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Everywhere")]
+pub(crate) struct Global {
+    /// Address of the node.
+    #[arg(
+        long,
+        global = true,
+        env = "KEEPSAKE_NODE",
+        value_name = "URL",
+        default_value = "http://127.0.0.1:4943"
+    )]
+    pub(crate) node: String,
+    /// Canister id of the service.
+    #[arg(
+        long,
+        global = true,
+        env = "KEEPSAKE_CANISTER",
+        value_name = "ID",
+        default_value = keepsake_node::serve::DEFAULT_CANISTER_ID,
+    )]
+    pub(crate) canister: Principal,
+    /// The capsule to work in [default: your own, made on first use].
+    #[arg(long = "capsule", global = true, env = "KEEPSAKE_CAPSULE", value_name = "ID")]
+    pub(crate) capsule_id: Option<String>,
+    /// The key to sign with, see `keepsake identity` [default: the one in use].
+    #[arg(long, global = true, env = "KEEPSAKE_IDENTITY", value_name = "NAME")]
+    pub(crate) identity: Option<String>,
+    /// Print JSON.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Print results and errors only.
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Say more; twice: log requests too.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+/// How much goes to standard error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Verbosity {
+    Quiet,
+    Normal,
+    Verbose,
+    Debug,
+}
+
+impl Global {
+    pub(crate) fn verbosity(&self) -> Verbosity {
+        match (self.quiet, self.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (false, 0) => Verbosity::Normal,
+            (false, 1) => Verbosity::Verbose,
+            (false, _) => Verbosity::Debug,
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a node on this machine.
+    Serve(Serve),
+    /// Upload files; each becomes a memory.
+    Upload(Upload),
+    /// List the memories of a capsule, newest first.
+    Ls(Ls),
+    /// Show one memory with its assets.
+    Show(Show),
+    /// Save an asset of a memory as a file.
+    Get(Get),
+    /// Delete memories with their assets.
+    Rm(Rm),
+    /// Uploads in progress.
+    Sessions {
+        #[command(subcommand)]
+        action: Option<SessionsAction>,
+    },
+    /// Capsules and who may see them.
+    Capsule {
+        #[command(subcommand)]
+        action: Option<CapsuleAction>,
+    },
+    /// The keys that you sign with.
+    Identity {
+        #[command(subcommand)]
+        action: Option<IdentityAction>,
+    },
+    /// Print a completion script for your shell.
+    #[command(
+        after_help = "Example:\n  keepsake completions bash > ~/.local/share/bash-completion/completions/keepsake"
+    )]
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  keepsake serve --data ~/keepsake --listen 127.0.0.1:4943\n\nStop it with Ctrl-C: requests under way are finished first."
+)]
+pub(crate) struct Serve {
+    /// Directory that holds everything; made on the first start.
+    #[arg(long, env = "KEEPSAKE_DATA", value_name = "DIR")]
+    pub(crate) data: PathBuf,
+    /// Address to listen on; port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS", default_value = keepsake_node::serve::DEFAULT_LISTEN)]
+    pub(crate) listen: SocketAddr,
+    /// A principal that may see every session; may be given several times.
+    #[arg(long, value_name = "PRINCIPAL")]
+    pub(crate) controller: Vec<Principal>,
+    /// Most bytes of all memories together [default: what the disk holds].
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) heap_bytes_max: Option<u64>,
+    /// Log one JSON object per line.
+    #[arg(long)]
+    pub(crate) log_json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  keepsake upload photo.jpg\n  keepsake upload -r ~/Pictures/2024 --tag holiday\n\nAn upload that was interrupted goes on where it stopped: run the same command again."
+)]
+pub(crate) struct Upload {
+    /// Files, and with -r folders.
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Go into folders.
+    #[arg(short, long)]
+    pub(crate) recursive: bool,
+    /// A tag for the memories; may be given several times.
+    #[arg(short, long, value_name = "TAG")]
+    pub(crate) tag: Vec<String>,
+    /// Title of the memory [default: the file name].
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) title: Option<String>,
+    /// Send the original only, without display, thumbnail and placeholder.
+    #[arg(long)]
+    pub(crate) no_derivatives: bool,
+    /// Files at once.
+    #[arg(short, long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=16))]
+    pub(crate) jobs: u16,
+    /// Chunks in flight at once, of all files together.
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=32))]
+    pub(crate) in_flight: u16,
+    /// While the node cannot be reached, keep trying for this long, seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub(crate) retry_for: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Ls {
+    /// Rows of one page.
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) limit: u32,
+    /// Go on after an earlier page: its `next_cursor`.
+    #[arg(long, value_name = "CURSOR")]
+    pub(crate) cursor: Option<String>,
+    /// All pages.
+    #[arg(short, long)]
+    pub(crate) all: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Show {
+    /// The memory, such as `mem_1`.
+    #[arg(value_name = "MEMORY")]
+    pub(crate) memory_id: String,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  keepsake get mem_1\n  keepsake get mem_1 --asset thumbnail -o small.jpg\n  keepsake get mem_1 -o - | less"
+)]
+pub(crate) struct Get {
+    /// The memory, such as `mem_1`.
+    #[arg(value_name = "MEMORY")]
+    pub(crate) memory_id: String,
+    /// original, display, thumbnail, placeholder, or the id of an asset.
+    #[arg(short, long, value_name = "ASSET", default_value = "original")]
+    pub(crate) asset: String,
+    /// File or folder to write to, `-` for standard output [default: the asset's own name, here].
+    #[arg(short, long, value_name = "PATH")]
+    pub(crate) output: Option<PathBuf>,
+    /// Overwrite a file that is there.
+    #[arg(short, long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Rm {
+    /// Memories, such as `mem_1`.
+    #[arg(required = true, value_name = "MEMORY")]
+    pub(crate) memory_ids: Vec<String>,
+    /// Do not ask.
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SessionsAction {
+    /// List your uploads in progress.
+    Ls,
+    /// Give uploads up and free what they hold.
+    Abort {
+        /// Session numbers.
+        #[arg(required = true, value_name = "SESSION")]
+        session_ids: Vec<u64>,
+    },
+    /// Evict sessions whose time ran out.
+    Cleanup,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CapsuleAction {
+    /// List the capsules that you have a role in.
+    Ls,
+    /// Show a capsule with its members.
+    Show {
+        /// The capsule [default: your own].
+        capsule_id: Option<String>,
+    },
+    /// Make your own capsule, or one about somebody.
+    Create {
+        /// A name or a principal: whom the capsule is about [default: you].
+        #[arg(long, value_name = "PERSON")]
+        about: Option<String>,
+    },
+    /// Delete a capsule with all its memories.
+    Delete {
+        /// The capsule.
+        capsule_id: String,
+        /// Do not ask.
+        #[arg(short, long)]
+        yes: bool,
+    },
+    /// Give somebody a role.
+    #[command(after_help = "Example:\n  keepsake capsule grant capsule_1 public guest    everybody may look")]
+    Grant {
+        /// The capsule.
+        capsule_id: String,
+        /// Who: a principal, or `public` for everybody.
+        #[arg(value_parser = parse_person, value_name = "PRINCIPAL")]
+        who: Principal,
+        /// What they may do.
+        role: RoleName,
+    },
+    /// Take somebody's role away.
+    Revoke {
+        /// The capsule.
+        capsule_id: String,
+        /// Who: a principal, or `public` for everybody.
+        #[arg(value_parser = parse_person, value_name = "PRINCIPAL")]
+        who: Principal,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RoleName {
+    /// Also grants roles and deletes the capsule.
+    Owner,
+    /// Also changes and deletes any memory.
+    Admin,
+    /// Also uploads.
+    Member,
+    /// Looks.
+    Guest,
+}
+
+impl From<RoleName> for Role {
+    fn from(name: RoleName) -> Self {
+        match name {
+            RoleName::Owner => Self::Owner,
+            RoleName::Admin => Self::Admin,
+            RoleName::Member => Self::Member,
+            RoleName::Guest => Self::Guest,
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum IdentityAction {
+    /// Show the key in use: its name and principal.
+    Show,
+    /// List all keys.
+    List,
+    /// Make a new Ed25519 key.
+    New {
+        /// Its name.
+        name: String,
+    },
+    /// Take over a key from a PEM file: Ed25519 (PKCS#8) or secp256k1.
+    Import {
+        /// Its name here.
+        name: String,
+        /// The file.
+        pem: PathBuf,
+    },
+    /// Print a key as PEM. Whoever has it can act as you.
+    Export {
+        /// Its name [default: the one in use].
+        name: Option<String>,
+    },
+    /// Sign with this key from now on.
+    Use {
+        /// Its name.
+        name: String,
+    },
+}
+
+fn parse_person(text: &str) -> Result<Principal, String> {
+    if text == "public" {
+        return Ok(Principal::anonymous());
+    }
+    Principal::from_text(text)
+        .map_err(|error| format!("{error}: write a principal, or `public` for everybody"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn public_means_the_anonymous_principal() {
+        assert_eq!(parse_person("public"), Ok(Principal::anonymous()));
+        assert!(parse_person("nobody").is_err());
+    }
+
+    #[test]
+    fn help_names_every_exit_code() {
+        for exit in crate::failure::Exit::ALL {
+            assert!(EXAMPLES.contains(&format!("{} ", exit as u8)), "{exit:?}");
+        }
+    }
+}

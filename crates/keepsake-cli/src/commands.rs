@@ -1,0 +1,50 @@
+//! The commands. Owns the choice of one; each is in a file of its own.
+
+mod capsule;
+mod confirm;
+mod get;
+mod identity;
+mod ls;
+mod rm;
+mod serve;
+mod sessions;
+mod show;
+mod upload;
+
+use crate::args::{Arguments, Command};
+use crate::context::{Context, start_log};
+use crate::output::Output;
+use anyhow::Result;
+use clap::CommandFactory;
+
+/// Runs the command that was asked for.
+pub(crate) async fn run(arguments: Arguments) -> Result<()> {
+    let Arguments { global, command } = arguments;
+    if let Command::Serve(args) = &command {
+        start_log(global.verbosity(), args.log_json, true);
+    } else {
+        start_log(global.verbosity(), false, false);
+    }
+    let context = || Context::new(&global);
+    match command {
+        Command::Serve(args) => serve::run(args, global.canister, Output::new(&global)).await,
+        Command::Upload(args) => upload::run(context()?, args).await,
+        Command::Ls(args) => ls::run(&context()?, args).await,
+        Command::Show(args) => show::run(&context()?, &args).await,
+        Command::Get(args) => get::run(&context()?, &args).await,
+        Command::Rm(args) => rm::run(&context()?, &args).await,
+        Command::Sessions { action } => sessions::run(&context()?, action).await,
+        Command::Capsule { action } => capsule::run(&context()?, action).await,
+        Command::Identity { action } => {
+            identity::run(Output::new(&global), global.identity.as_deref(), action)
+        }
+        Command::Completions { shell } => completions(shell),
+    }
+}
+
+fn completions(shell: clap_complete::Shell) -> Result<()> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "keepsake", &mut script);
+    std::io::Write::write_all(&mut std::io::stdout().lock(), &script)?;
+    Ok(())
+}

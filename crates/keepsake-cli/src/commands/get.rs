@@ -1,0 +1,146 @@
+//! `keepsake get`: an asset becomes a file. Owns the choice of the asset and of the file's name.
+
+use crate::args::{Get, Verbosity};
+use crate::context::Context;
+use crate::failure::{Exit, Failure};
+use crate::file_name;
+use crate::output::{self, bytes, plain};
+use crate::shapes::{SavedShape, kind};
+use anyhow::{Context as _, Result, bail};
+use indicatif::{ProgressBar, ProgressStyle};
+use keepsake_client::BlobFacts;
+use keepsake_client::api::{AssetMetadata, AssetType, Memory};
+use keepsake_client::download::write_file;
+use keepsake_client::upload::hex;
+use sha2::{Digest, Sha256};
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+/// Saves the asset.
+pub(crate) async fn run(context: &Context, args: &Get) -> Result<()> {
+    let memory = context.client.memories_read(&args.memory_id).await;
+    let memory = memory.with_context(|| plain(&args.memory_id))?;
+    let asset = choose(&memory, &args.asset)?;
+    let name = default_name(&memory, &asset);
+    let target = match args.output.as_deref() {
+        Some(path) if path == Path::new("-") => None,
+        Some(path) if path.is_dir() => Some(path.join(name)),
+        Some(path) => Some(path.to_owned()),
+        None => Some(PathBuf::from(name)),
+    };
+    match target {
+        None => to_stdout(context, &asset).await,
+        Some(path) => to_file(context, &memory, &asset, &path, args.force).await,
+    }
+}
+
+/// An asset and where its bytes are.
+struct Chosen<'a> {
+    asset_id: &'a str,
+    metadata: &'a AssetMetadata,
+    bytes: Bytes<'a>,
+}
+
+enum Bytes<'a> {
+    Inline(&'a [u8]),
+    Blob(BlobFacts),
+}
+
+fn choose<'a>(memory: &'a Memory, wanted: &str) -> Result<Chosen<'a>> {
+    let is_wanted =
+        |id: &str, metadata: &AssetMetadata| id == wanted || kind(metadata.base().asset_type) == wanted;
+    if let Some(asset) =
+        memory.blob_internal_assets.iter().find(|asset| is_wanted(&asset.asset_id, &asset.metadata))
+    {
+        let hash = asset.blob_ref.hash.as_ref().and_then(|hash| <[u8; 32]>::try_from(hash.as_slice()).ok());
+        let sha256 = hash.context("the service did not say the SHA-256 of this asset")?;
+        let facts = BlobFacts { locator: asset.blob_ref.locator.clone(), len: asset.blob_ref.len, sha256 };
+        return Ok(Chosen {
+            asset_id: &asset.asset_id,
+            metadata: &asset.metadata,
+            bytes: Bytes::Blob(facts),
+        });
+    }
+    if let Some(asset) = memory.inline_assets.iter().find(|asset| is_wanted(&asset.asset_id, &asset.metadata))
+    {
+        let bytes = Bytes::Inline(&asset.bytes);
+        return Ok(Chosen { asset_id: &asset.asset_id, metadata: &asset.metadata, bytes });
+    }
+    if let Some(asset) =
+        memory.blob_external_assets.iter().find(|asset| is_wanted(&asset.asset_id, &asset.metadata))
+    {
+        let place = asset.url.as_deref().unwrap_or(&asset.storage_key);
+        bail!("this asset is kept elsewhere: get it from {}", plain(place));
+    }
+    let message = format!(
+        "{} has no asset {wanted:?}: `keepsake show {}` lists those that it has",
+        memory.id, memory.id
+    );
+    Err(Failure::new(Exit::NotFound, message).into())
+}
+
+fn default_name(memory: &Memory, asset: &Chosen<'_>) -> String {
+    let base = asset.metadata.base();
+    let name = file_name::safe(&base.name, &memory.id);
+    match base.asset_type {
+        AssetType::Original => name,
+        other => file_name::derived(&name, &kind(other), &base.mime_type),
+    }
+}
+
+async fn to_stdout(context: &Context, asset: &Chosen<'_>) -> Result<()> {
+    match &asset.bytes {
+        Bytes::Inline(bytes) => {
+            let mut stdout = std::io::stdout().lock();
+            stdout.write_all(bytes)?;
+            Ok(stdout.flush()?)
+        }
+        Bytes::Blob(blob) => Ok(context.client.download(blob, &mut tokio::io::stdout(), |_| {}).await?),
+    }
+}
+
+async fn to_file(
+    context: &Context,
+    memory: &Memory,
+    asset: &Chosen<'_>,
+    path: &Path,
+    force: bool,
+) -> Result<()> {
+    let (len, sha256) = match &asset.bytes {
+        Bytes::Inline(bytes) => {
+            write_file(path, bytes, force).await?;
+            (bytes.len() as u64, Sha256::digest(bytes).into())
+        }
+        Bytes::Blob(blob) => {
+            let bar = bar(context, blob.len);
+            let saved =
+                context.client.download_to_file(blob, path, force, |done| bar.set_position(done)).await;
+            bar.finish_and_clear();
+            saved?;
+            (blob.len, blob.sha256)
+        }
+    };
+    let output = context.output;
+    if !output.json {
+        return output::line(format_args!("{}  {}", plain(&path.display().to_string()), bytes(len)));
+    }
+    let base = asset.metadata.base();
+    output::json(&SavedShape {
+        memory_id: memory.id.clone(),
+        asset_id: asset.asset_id.to_owned(),
+        kind: kind(base.asset_type),
+        path: path.display().to_string(),
+        mime_type: base.mime_type.clone(),
+        bytes: len,
+        sha256: hex(&sha256),
+    })
+}
+
+fn bar(context: &Context, len: u64) -> ProgressBar {
+    if context.output.verbosity == Verbosity::Quiet || !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let template = "{bar:32} {bytes:>10}/{total_bytes:10} {bytes_per_sec:>12} {eta:>4} left";
+    let style = ProgressStyle::with_template(template).expect("the template is well-formed");
+    ProgressBar::new(len).with_style(style)
+}

@@ -1,0 +1,49 @@
+//! `keepsake serve`: a node on this machine. Owns the options' way to the node and the signals that stop it.
+
+use crate::args::Serve;
+use crate::output::{self, Output};
+use anyhow::Result;
+use keepsake_client::api::Principal;
+use keepsake_node::serve::{ServeOptions, Server};
+use serde_json::json;
+
+/// Runs until a signal stops it.
+pub(crate) async fn run(args: Serve, canister_id: Principal, output: Output) -> Result<()> {
+    let options = ServeOptions {
+        listen: args.listen,
+        canister_id,
+        controllers: args.controller,
+        heap_bytes_max: args.heap_bytes_max,
+        ..ServeOptions::new(args.data)
+    };
+    // Listening for signals before anything else: a stop during the start is not lost.
+    let stop = stop_signal()?;
+    let server = Server::bind(options).await?;
+    let (url, canister_id) = (format!("http://{}", server.local_addr()), server.canister_id());
+    if output.json {
+        output::json_line(&json!({ "url": url, "canister_id": canister_id.to_text() }))?;
+    } else {
+        output::line(format_args!("Serving canister {canister_id} at {url}"))?;
+    }
+    server.run(stop).await;
+    Ok(())
+}
+
+#[cfg(unix)]
+fn stop_signal() -> Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+#[cfg(not(unix))]
+fn stop_signal() -> Result<impl Future<Output = ()>> {
+    Ok(async {
+        let _ = tokio::signal::ctrl_c().await;
+    })
+}

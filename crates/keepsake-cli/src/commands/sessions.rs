@@ -1,0 +1,66 @@
+//! `keepsake sessions`: uploads in progress. Owns the table.
+
+use crate::args::SessionsAction;
+use crate::context::Context;
+use crate::output::{self, bytes, plain, time};
+use crate::shapes::SessionShape;
+use anyhow::{Context as _, Result};
+use serde_json::json;
+
+/// Lists, aborts or cleans up.
+pub(crate) async fn run(context: &Context, action: Option<SessionsAction>) -> Result<()> {
+    match action.unwrap_or(SessionsAction::Ls) {
+        SessionsAction::Ls => list(context).await,
+        SessionsAction::Abort { session_ids } => abort(context, &session_ids).await,
+        SessionsAction::Cleanup => cleanup(context).await,
+    }
+}
+
+async fn list(context: &Context) -> Result<()> {
+    let sessions = context.client.sessions_list().await?;
+    let sessions: Vec<_> = sessions.into_iter().map(SessionShape::from).collect();
+    let output = context.output;
+    if output.json {
+        return output::json(&sessions);
+    }
+    if sessions.is_empty() {
+        output.note(format_args!("there is no upload in progress"));
+        return Ok(());
+    }
+    let rows: Vec<_> = sessions.iter().map(row).collect();
+    output::table(&["SESSION", "STATE", "CHUNKS", "BYTES", "TYPE", "CAPSULE", "LAST SEEN", "EXPIRES"], &rows)
+}
+
+fn row(session: &SessionShape) -> Vec<String> {
+    vec![
+        session.session_id.to_string(),
+        session.state.to_owned(),
+        format!("{}/{}", session.received_chunks, session.expected_chunks),
+        bytes(session.bytes_received),
+        session.mime_type.as_deref().map_or_else(|| "-".to_owned(), plain),
+        session.capsule_id.clone(),
+        time(session.last_seen),
+        time(session.expires_at),
+    ]
+}
+
+async fn abort(context: &Context, session_ids: &[u64]) -> Result<()> {
+    for id in session_ids {
+        context.client.uploads_abort(*id).await.with_context(|| format!("session {id}"))?;
+        if !context.output.json {
+            output::line(format_args!("aborted session {id}"))?;
+        }
+    }
+    if context.output.json {
+        output::json(&json!({ "aborted": session_ids }))?;
+    }
+    Ok(())
+}
+
+async fn cleanup(context: &Context) -> Result<()> {
+    let evicted = context.client.sessions_cleanup_expired().await?;
+    if context.output.json {
+        return output::json(&json!({ "evicted": evicted }));
+    }
+    output::line(format_args!("evicted {evicted} expired sessions"))
+}

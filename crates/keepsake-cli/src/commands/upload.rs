@@ -1,0 +1,275 @@
+//! `keepsake upload`: several files, several at once. Owns their choice, and what is said about each.
+
+use crate::args::Upload;
+use crate::context::Context;
+use crate::failure::{Exit, Failure, combined, exit_of};
+use crate::output::{self, bytes, plain};
+use crate::progress::Progress;
+use crate::shapes::{FailedLine, UploadLine};
+use anyhow::{Result, anyhow};
+use keepsake_client::{
+    AgentTransport, CallError, CancellationToken, Client, RetryPolicy, Source, Transience, UploadError,
+    UploadOptions, Uploaded, upload_events,
+};
+use std::collections::{HashSet, VecDeque};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use tokio::task::JoinSet;
+
+/// Uploads all files; goes on after one that fails.
+pub(crate) async fn run(context: Context, args: Upload) -> Result<()> {
+    let progress = Progress::new(context.output.verbosity);
+    let mut exits = Vec::new();
+    let (files, problems) = choose_files(&args);
+    for (file, error) in problems {
+        report_failure(&context, &progress, &file, &error, &mut exits)?;
+    }
+    if files.is_empty() && exits.is_empty() {
+        return Err(Failure::new(Exit::Failed, "there is no file to upload").into());
+    }
+    let cancel = CancellationToken::new();
+    cancel_on_interrupt(cancel.clone());
+    if !files.is_empty() {
+        let client = patient_client(&context, &args).await;
+        let capsule_id = tokio::select! {
+            capsule_id = capsule(&context, &client) => capsule_id?,
+            () = cancel.cancelled() => return Err(interrupted()),
+        };
+        let uploads = Uploads {
+            context: &context,
+            progress: &progress,
+            args: &args,
+            client,
+            capsule_id,
+            cancel: cancel.clone(),
+        };
+        uploads.run(files, &mut exits).await?;
+    }
+    if cancel.is_cancelled() {
+        return Err(interrupted());
+    }
+    combined(&exits).map_or(Ok(()), |exit| Err(Failure::already_reported(exit).into()))
+}
+
+fn interrupted() -> anyhow::Error {
+    let message = "stopped; what was sent is kept: run the same command again to go on from there";
+    Failure::new(Exit::Interrupted, message).into()
+}
+
+fn cancel_on_interrupt(cancel: CancellationToken) {
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            cancel.cancel();
+        }
+    });
+}
+
+/// A client that outlasts a restart of the node.
+async fn patient_client(context: &Context, args: &Upload) -> Client<AgentTransport> {
+    let unreachable_max = Duration::from_secs(args.retry_for);
+    let client = context.client.clone().with_retry(RetryPolicy { unreachable_max, ..RetryPolicy::default() });
+    let first = context.client.clone().with_retry(RetryPolicy::never());
+    if let Err(CallError::Transport { error, .. }) = first.limits().await
+        && error.transience() == Transience::Unreachable
+        && args.retry_for > 0
+    {
+        context.output.note(format_args!(
+            "the node does not answer yet; trying for {} s (--retry-for)",
+            args.retry_for
+        ));
+    }
+    client
+}
+
+async fn capsule(context: &Context, client: &Client<AgentTransport>) -> Result<String> {
+    // Waits with the patient client; the other one would give up soon.
+    client.limits().await?;
+    context.capsule_to_write().await
+}
+
+struct Uploads<'a> {
+    context: &'a Context,
+    progress: &'a Progress,
+    args: &'a Upload,
+    client: Client<AgentTransport>,
+    capsule_id: String,
+    cancel: CancellationToken,
+}
+
+/// One finished file.
+struct Outcome {
+    file: PathBuf,
+    result: Result<Uploaded, UploadError>,
+    took: Duration,
+}
+
+impl Uploads<'_> {
+    async fn run(&self, files: Vec<PathBuf>, exits: &mut Vec<Exit>) -> Result<()> {
+        let jobs = usize::from(self.args.jobs).min(files.len());
+        let in_flight = (usize::from(self.args.in_flight) / jobs).max(1);
+        let mut waiting = VecDeque::from(files);
+        let mut running = JoinSet::new();
+        loop {
+            while running.len() < jobs && !self.cancel.is_cancelled() {
+                let Some(file) = waiting.pop_front() else { break };
+                running.spawn(self.start(file, in_flight));
+            }
+            match running.join_next().await {
+                Some(Ok(outcome)) => self.report(outcome, exits)?,
+                Some(Err(error)) => {
+                    return Err(anyhow!(error).context("an upload failed in an unforeseen way"));
+                }
+                None => return Ok(()),
+            }
+        }
+    }
+
+    fn start(&self, file: PathBuf, in_flight: usize) -> impl Future<Output = Outcome> + use<> {
+        let (events, stream) = upload_events();
+        let options = UploadOptions {
+            capsule_id: Some(self.capsule_id.clone()),
+            title: self.args.title.clone(),
+            tags: self.args.tag.clone(),
+            chunks_in_flight_max: in_flight,
+            derive: !self.args.no_derivatives,
+            events: Some(events),
+            cancel: self.cancel.clone(),
+            ..UploadOptions::default()
+        };
+        let (client, progress) = (self.client.clone(), self.progress.clone());
+        async move {
+            let begun = Instant::now();
+            let source = Source::file(&file);
+            let follow = progress.follow(source.name().to_owned(), stream);
+            let (result, ()) = tokio::join!(client.upload(source, options), follow);
+            Outcome { file, result, took: begun.elapsed() }
+        }
+    }
+
+    fn report(&self, outcome: Outcome, exits: &mut Vec<Exit>) -> Result<()> {
+        let file = outcome.file.display().to_string();
+        match outcome.result {
+            Ok(uploaded) => self.progress.print(|| self.print(file, uploaded, outcome.took.as_secs_f64())),
+            // One message for all of them at the end.
+            Err(UploadError::Cancelled) => Ok(()),
+            Err(error) => report_failure(self.context, self.progress, &outcome.file, &error.into(), exits),
+        }
+    }
+
+    fn print(&self, file: String, uploaded: Uploaded, seconds: f64) -> Result<()> {
+        let output = self.context.output;
+        if output.json {
+            return output::json_line(&UploadLine::new(file, uploaded, seconds));
+        }
+        let assets = uploaded.assets.len();
+        let plural = if assets == 1 { "" } else { "s" };
+        output::line(format_args!(
+            "{}  {}  {}  {assets} asset{plural}",
+            uploaded.memory_id,
+            bytes(uploaded.total_len),
+            plain(&file)
+        ))
+    }
+}
+
+fn report_failure(
+    context: &Context,
+    progress: &Progress,
+    file: &Path,
+    error: &anyhow::Error,
+    exits: &mut Vec<Exit>,
+) -> Result<()> {
+    let exit = exit_of(error);
+    exits.push(exit);
+    progress.say(&format!("keepsake: {}: {error:#}", plain(&file.display().to_string())));
+    if !context.output.json {
+        return Ok(());
+    }
+    let line = FailedLine {
+        file: Some(file.display().to_string()),
+        memory_id: None,
+        ok: false,
+        error: format!("{error:#}"),
+        exit_code: exit as u8,
+    };
+    progress.print(|| output::json_line(&line))
+}
+
+/// The files to upload, each once, and what cannot be uploaded.
+fn choose_files(args: &Upload) -> (Vec<PathBuf>, Vec<(PathBuf, anyhow::Error)>) {
+    let (mut files, mut problems, mut seen) = (Vec::new(), Vec::new(), HashSet::new());
+    for path in &args.files {
+        let found = if path.is_dir() { inside(path, args.recursive) } else { vec![Ok(path.clone())] };
+        for file in found {
+            match file {
+                // The same file twice would be two uploads into the same sessions.
+                Ok(file) if seen.insert(file.canonicalize().unwrap_or_else(|_| file.clone())) => {
+                    files.push(file);
+                }
+                Ok(_) => {}
+                Err(problem) => problems.push(problem),
+            }
+        }
+    }
+    (files, problems)
+}
+
+fn inside(dir: &Path, recursive: bool) -> Vec<Result<PathBuf, (PathBuf, anyhow::Error)>> {
+    if !recursive {
+        let error = Failure::new(Exit::Usage, "this is a folder: give -r to upload what is in it");
+        return vec![Err((dir.to_owned(), error.into()))];
+    }
+    let walk = walkdir::WalkDir::new(dir).sort_by_file_name().into_iter();
+    // Hidden files are the system's: previews, indexes, settings.
+    let visible = walk
+        .filter_entry(|entry| entry.depth() == 0 || !entry.file_name().to_string_lossy().starts_with('.'));
+    visible
+        .filter_map(|entry| match entry {
+            Ok(entry) if entry.file_type().is_file() => Some(Ok(entry.into_path())),
+            Ok(_) => None,
+            Err(error) => {
+                let path = error.path().unwrap_or(dir).to_owned();
+                Some(Err((path, error.into())))
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::{Arguments, Command};
+    use clap::Parser;
+
+    fn upload(args: &[&str]) -> Upload {
+        let arguments = Arguments::parse_from(["keepsake", "upload"].iter().chain(args));
+        let Command::Upload(upload) = arguments.command else { unreachable!("asked for upload") };
+        upload
+    }
+
+    #[test]
+    fn folders_need_r_and_hidden_files_stay() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("photos");
+        std::fs::create_dir_all(root.join("sub")).unwrap();
+        for name in ["b.jpg", "sub/a.jpg", ".hidden"] {
+            std::fs::write(root.join(name), "x").unwrap();
+        }
+        let path = root.to_str().unwrap();
+        let (files, problems) = choose_files(&upload(&[path]));
+        assert_eq!((files.len(), problems.len()), (0, 1));
+        let (files, problems) = choose_files(&upload(&["-r", path]));
+        assert_eq!(files, [root.join("b.jpg"), root.join("sub/a.jpg")]);
+        assert!(problems.is_empty());
+    }
+
+    #[test]
+    fn a_file_given_twice_is_uploaded_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("a");
+        std::fs::write(&file, "x").unwrap();
+        let detour = dir.path().join(".").join("a");
+        let (files, _) = choose_files(&upload(&[file.to_str().unwrap(), detour.to_str().unwrap()]));
+        assert_eq!(files.len(), 1);
+    }
+}

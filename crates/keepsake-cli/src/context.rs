@@ -1,0 +1,79 @@
+//! What every command needs: a client for the given node, key and capsule. Owns its making.
+
+use crate::args::{Global, Verbosity};
+use crate::failure::{Exit, Failure};
+use crate::identity::KeyStore;
+use crate::output::Output;
+use anyhow::Result;
+use keepsake_client::{AgentOptions, AgentTransport, Client, RetryPolicy, RootKey};
+use std::time::Duration;
+
+/// A command that only asks does not wait long for a node that is not there.
+const UNREACHABLE_MAX: Duration = Duration::from_secs(2);
+
+/// A client and how to print.
+pub(crate) struct Context {
+    pub(crate) client: Client<AgentTransport>,
+    pub(crate) output: Output,
+    capsule_id: Option<String>,
+}
+
+impl Context {
+    pub(crate) fn new(global: &Global) -> Result<Self> {
+        let output = Output::new(global);
+        let (key, made) = KeyStore::of_user()?.load(global.identity.as_deref())?;
+        if made {
+            output.note(format_args!("made a key for you: {}", key.path.display()));
+        }
+        let transport = AgentTransport::new(AgentOptions {
+            node_url: global.node.clone(),
+            canister_id: global.canister,
+            identity: key.identity,
+            root_key: RootKey::Auto,
+        })
+        .map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
+        let retry = RetryPolicy { unreachable_max: UNREACHABLE_MAX, ..RetryPolicy::default() };
+        Ok(Self {
+            client: Client::new(transport).with_retry(retry),
+            output,
+            capsule_id: global.capsule_id.clone(),
+        })
+    }
+
+    /// The capsule that was given, or the caller's own if there is one.
+    pub(crate) async fn capsule_to_read(&self) -> Result<Option<String>> {
+        if let Some(id) = &self.capsule_id {
+            return Ok(Some(id.clone()));
+        }
+        match self.client.capsules_read_basic(None).await {
+            Ok(info) => Ok(Some(info.capsule_id)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The capsule that was given, or the caller's own, made when it is not there yet.
+    pub(crate) async fn capsule_to_write(&self) -> Result<String> {
+        match &self.capsule_id {
+            Some(id) => Ok(id.clone()),
+            None => Ok(self.client.own_capsule_id().await?),
+        }
+    }
+}
+
+/// Logging to standard error, as far as the user wants it.
+pub(crate) fn start_log(verbosity: Verbosity, log_json: bool, serving: bool) {
+    let level = match verbosity {
+        Verbosity::Quiet => "error",
+        Verbosity::Normal if serving => "info",
+        Verbosity::Normal => "warn",
+        Verbosity::Verbose => "info",
+        Verbosity::Debug => "debug",
+    };
+    let filter = tracing_subscriber::EnvFilter::try_from_env("KEEPSAKE_LOG").unwrap_or_else(|_| {
+        tracing_subscriber::EnvFilter::new(format!("warn,keepsake_node={level},keepsake_client={level}"))
+    });
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Somebody may have set one up already: then theirs is used.
+    let _ = if log_json { builder.json().try_init() } else { builder.try_init() };
+}

@@ -1,0 +1,222 @@
+//! From an error to a message and an exit code. Owns the table of exit codes.
+
+use crate::args::Verbosity;
+use keepsake_client::api::Error as Refusal;
+use keepsake_client::{CallError, DownloadError, TransportError, UploadError};
+use std::io;
+use std::process::ExitCode;
+
+/// Exit codes, as `keepsake --help` lists them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Exit {
+    Failed = 1,
+    Usage = 2,
+    NotFound = 3,
+    Unauthorized = 4,
+    Conflict = 5,
+    Exhausted = 6,
+    Unreachable = 7,
+    Interrupted = 130,
+}
+
+impl Exit {
+    #[cfg(test)]
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Failed,
+        Self::Usage,
+        Self::NotFound,
+        Self::Unauthorized,
+        Self::Conflict,
+        Self::Exhausted,
+        Self::Unreachable,
+        Self::Interrupted,
+    ];
+}
+
+/// A failure of this program itself, with its exit code.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) exit: Exit,
+    message: String,
+}
+
+impl Failure {
+    pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self { exit, message: message.into() }
+    }
+
+    /// Failures that were reported one by one already.
+    pub(crate) fn already_reported(exit: Exit) -> Self {
+        Self::new(exit, String::new())
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// Prints the error and gives the exit code.
+pub(crate) fn report(error: &anyhow::Error, verbosity: Verbosity) -> ExitCode {
+    if is_broken_pipe(error) {
+        // Whoever read our output has seen enough.
+        return ExitCode::SUCCESS;
+    }
+    let message = format!("{error:#}");
+    if !message.is_empty() {
+        eprintln!("keepsake: {message}");
+        if let Some(advice) = advice(error).filter(|_| verbosity > Verbosity::Quiet) {
+            eprintln!("{advice}");
+        }
+    }
+    ExitCode::from(exit_of(error) as u8)
+}
+
+/// The exit code of an error.
+pub(crate) fn exit_of(error: &anyhow::Error) -> Exit {
+    error.chain().find_map(exit_of_cause).unwrap_or(Exit::Failed)
+}
+
+/// One exit code for several failures: theirs, if they agree.
+pub(crate) fn combined(exits: &[Exit]) -> Option<Exit> {
+    let first = *exits.first()?;
+    Some(if exits.iter().all(|exit| *exit == first) { first } else { Exit::Failed })
+}
+
+fn exit_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
+    if let Some(failure) = cause.downcast_ref::<Failure>() {
+        return Some(failure.exit);
+    }
+    if let Some(error) = cause.downcast_ref::<CallError>() {
+        return Some(exit_of_call(error));
+    }
+    if let Some(error) = cause.downcast_ref::<UploadError>() {
+        return Some(exit_of_upload(error));
+    }
+    if let Some(error) = cause.downcast_ref::<DownloadError>() {
+        return Some(exit_of_download(error));
+    }
+    cause.downcast_ref::<TransportError>().map(exit_of_transport)
+}
+
+fn exit_of_call(error: &CallError) -> Exit {
+    match error {
+        CallError::Refused { error, .. } => match error {
+            Refusal::NotFound => Exit::NotFound,
+            Refusal::Unauthorized => Exit::Unauthorized,
+            Refusal::ResourceExhausted => Exit::Exhausted,
+            Refusal::Conflict(_) => Exit::Conflict,
+            Refusal::InvalidArgument(_) | Refusal::NotImplemented(_) | Refusal::Internal(_) => Exit::Failed,
+        },
+        CallError::Transport { error, .. } => exit_of_transport(error),
+        CallError::Decode { .. } => Exit::Failed,
+    }
+}
+
+fn exit_of_transport(error: &TransportError) -> Exit {
+    match error {
+        TransportError::Unreachable { .. } | TransportError::Timeout(_) | TransportError::Busy { .. } => {
+            Exit::Unreachable
+        }
+        _ => Exit::Failed,
+    }
+}
+
+fn exit_of_upload(error: &UploadError) -> Exit {
+    match error {
+        UploadError::Call(error) => exit_of_call(error),
+        UploadError::Cancelled => Exit::Interrupted,
+        UploadError::File { reason, .. } => exit_of_io(reason),
+        UploadError::Changed { .. } | UploadError::Stale { .. } => Exit::Conflict,
+        UploadError::Empty { .. } | UploadError::TooLarge { .. } => Exit::Failed,
+    }
+}
+
+fn exit_of_download(error: &DownloadError) -> Exit {
+    match error {
+        DownloadError::Call(error) => exit_of_call(error),
+        DownloadError::Exists { .. } => Exit::Conflict,
+        DownloadError::File { reason, .. } | DownloadError::Write(reason) => exit_of_io(reason),
+        DownloadError::Differs { .. } | DownloadError::Short { .. } => Exit::Failed,
+    }
+}
+
+fn exit_of_io(error: &io::Error) -> Exit {
+    match error.kind() {
+        io::ErrorKind::NotFound => Exit::NotFound,
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Exit::Exhausted,
+        _ => Exit::Failed,
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let direct = cause.downcast_ref::<io::Error>();
+        let written = match cause.downcast_ref::<DownloadError>() {
+            Some(DownloadError::Write(error)) => Some(error),
+            _ => None,
+        };
+        direct.or(written).is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    })
+}
+
+/// What to do, where the message itself does not say it.
+fn advice(error: &anyhow::Error) -> Option<&'static str> {
+    match exit_of(error) {
+        Exit::Unreachable => {
+            Some("Start a node with `keepsake serve --data DIR`, or give its address with --node URL.")
+        }
+        Exit::Unauthorized => Some(
+            "`keepsake identity show` says who you are; an owner can give you a role: `keepsake capsule grant`.",
+        ),
+        Exit::Exhausted => Some(
+            "Delete memories (`keepsake rm`) or give up unfinished uploads (`keepsake sessions`), then try again.",
+        ),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(error: Refusal) -> anyhow::Error {
+        anyhow::Error::from(CallError::Refused { method: "m", error })
+    }
+
+    #[test]
+    fn refusals_have_their_exit_codes() {
+        assert_eq!(exit_of(&refused(Refusal::NotFound)), Exit::NotFound);
+        assert_eq!(exit_of(&refused(Refusal::Unauthorized)), Exit::Unauthorized);
+        assert_eq!(exit_of(&refused(Refusal::Conflict("last_owner".into()))), Exit::Conflict);
+        assert_eq!(exit_of(&refused(Refusal::ResourceExhausted)), Exit::Exhausted);
+        assert_eq!(exit_of(&refused(Refusal::InvalidArgument("x".into()))), Exit::Failed);
+    }
+
+    #[test]
+    fn an_error_keeps_its_exit_code_under_more_context() {
+        let error = refused(Refusal::NotFound).context("mem_1");
+        assert_eq!(exit_of(&error), Exit::NotFound);
+        let inner = CallError::Refused { method: "m", error: Refusal::NotFound };
+        assert_eq!(exit_of(&anyhow::Error::from(UploadError::from(inner))), Exit::NotFound);
+    }
+
+    #[test]
+    fn an_absent_node_and_a_stop_have_their_own_codes() {
+        let error = TransportError::Unreachable { reason: "refused".into(), maybe_sent: false };
+        let error = anyhow::Error::from(CallError::Transport { method: "m", error });
+        assert_eq!(exit_of(&error), Exit::Unreachable);
+        assert_eq!(exit_of(&UploadError::Cancelled.into()), Exit::Interrupted);
+    }
+
+    #[test]
+    fn several_failures_agree_or_give_the_general_code() {
+        assert_eq!(combined(&[]), None);
+        assert_eq!(combined(&[Exit::NotFound, Exit::NotFound]), Some(Exit::NotFound));
+        assert_eq!(combined(&[Exit::NotFound, Exit::Conflict]), Some(Exit::Failed));
+    }
+}

@@ -1,0 +1,242 @@
+//! Progress of uploads on standard error: bars at a terminal, lines elsewhere, nothing when quiet.
+//!
+//! Owns how events look. Decides nothing.
+
+use crate::args::Verbosity;
+use crate::output::{bytes, plain};
+use crate::shapes::kind;
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use keepsake_client::{EventStream, Lane, UploadEvent};
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+/// Between two lines about the same file where there are no bars.
+const LINE_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Where progress goes.
+#[derive(Clone, Debug)]
+pub(crate) enum Progress {
+    Bars(MultiProgress),
+    Lines { verbose: bool },
+    Silent,
+}
+
+impl Progress {
+    pub(crate) fn new(verbosity: Verbosity) -> Self {
+        match verbosity {
+            Verbosity::Quiet => Self::Silent,
+            Verbosity::Normal if std::io::stderr().is_terminal() => Self::Bars(MultiProgress::new()),
+            verbosity => Self::Lines { verbose: verbosity > Verbosity::Normal },
+        }
+    }
+
+    /// A line that does not break the bars.
+    pub(crate) fn say(&self, line: &str) {
+        match self {
+            Self::Bars(bars) => bars.suspend(|| eprintln!("{line}")),
+            Self::Lines { .. } | Self::Silent => eprintln!("{line}"),
+        }
+    }
+
+    /// Prints `line` to standard output without breaking the bars.
+    pub(crate) fn print(&self, print: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
+        match self {
+            Self::Bars(bars) => bars.suspend(print),
+            Self::Lines { .. } | Self::Silent => print(),
+        }
+    }
+
+    /// Shows the events of one file until there are no more.
+    pub(crate) async fn follow(self, name: String, mut events: EventStream) {
+        match self {
+            Self::Bars(bars) => {
+                let mut file = FileBars::new(bars, &name);
+                while let Some(event) = events.next().await {
+                    file.show(&event);
+                }
+                file.finish();
+            }
+            Self::Lines { verbose } => {
+                let mut file = FileLines::new(&name, verbose);
+                while let Some(event) = events.next().await {
+                    file.show(&event);
+                }
+            }
+            Self::Silent => while events.next().await.is_some() {},
+        }
+    }
+}
+
+/// Two bars for one file: one per lane.
+struct FileBars {
+    bars: MultiProgress,
+    original: ProgressBar,
+    derived: Option<ProgressBar>,
+    name: String,
+}
+
+impl FileBars {
+    fn new(bars: MultiProgress, name: &str) -> Self {
+        let name = plain(name);
+        let original = bars.add(new_bar(&name, "original"));
+        Self { bars, original, derived: None, name }
+    }
+
+    fn show(&mut self, event: &UploadEvent) {
+        match event {
+            UploadEvent::Started { total_len, .. } => self.original.set_length(*total_len),
+            UploadEvent::SessionOpened { asset, bytes_total, bytes_present, .. } => {
+                let bar = self.bar(Lane::of(*asset));
+                if Lane::of(*asset) == Lane::Derived {
+                    bar.inc_length(*bytes_total);
+                }
+                bar.inc(*bytes_present);
+                // What was there already is not this upload's speed.
+                bar.reset_eta();
+            }
+            UploadEvent::ChunkSent { asset, bytes, .. } => {
+                let bar = self.bar(Lane::of(*asset));
+                bar.inc(u64::from(*bytes));
+                bar.set_message("");
+            }
+            UploadEvent::ChunkRetried { asset, reason, .. } => {
+                self.bar(Lane::of(*asset)).set_message(format!("trying again: {}", plain(reason)));
+            }
+            UploadEvent::DerivativeMade { .. } => drop(self.bar(Lane::Derived)),
+            UploadEvent::SessionRestarted { asset, .. } => self.bar(Lane::of(*asset)).set_position(0),
+            UploadEvent::Publishing => self.original.set_message("publishing"),
+            UploadEvent::Published { .. } => self.original.set_message(""),
+            _ => {}
+        }
+    }
+
+    fn bar(&mut self, lane: Lane) -> ProgressBar {
+        match lane {
+            Lane::Original => self.original.clone(),
+            Lane::Derived => self
+                .derived
+                .get_or_insert_with(|| self.bars.insert_after(&self.original, new_bar(&self.name, "derived")))
+                .clone(),
+        }
+    }
+
+    fn finish(self) {
+        self.original.finish_and_clear();
+        if let Some(derived) = self.derived {
+            derived.finish_and_clear();
+        }
+    }
+}
+
+fn new_bar(name: &str, lane: &'static str) -> ProgressBar {
+    let name: String = name.chars().take(24).collect();
+    let style = ProgressStyle::with_template(
+        "{prefix:24} {lane:8} {bar:24} {bytes:>10}/{total_bytes:10} {bytes_per_sec:>12} {eta:>4} left {wide_msg}",
+    )
+    .expect("the template is well-formed")
+    .with_key("lane", move |_: &indicatif::ProgressState, out: &mut dyn std::fmt::Write| {
+        let _ = out.write_str(lane);
+    });
+    let bar = ProgressBar::new(0).with_style(style).with_prefix(name);
+    bar.enable_steady_tick(Duration::from_millis(250));
+    bar
+}
+
+/// Lines for one file.
+struct FileLines {
+    name: String,
+    verbose: bool,
+    started_at: Instant,
+    line_at: Instant,
+    total: u64,
+    present: u64,
+    done: u64,
+}
+
+impl FileLines {
+    fn new(name: &str, verbose: bool) -> Self {
+        let now = Instant::now();
+        Self { name: plain(name), verbose, started_at: now, line_at: now, total: 0, present: 0, done: 0 }
+    }
+
+    fn show(&mut self, event: &UploadEvent) {
+        match event {
+            UploadEvent::Started { total_len, mime_type, .. } => {
+                self.total = *total_len;
+                self.say(&format!("{} of {}", bytes(*total_len), plain(mime_type)));
+            }
+            UploadEvent::SessionOpened {
+                asset,
+                chunks_total,
+                chunks_present,
+                bytes_present,
+                session_id,
+                ..
+            } => {
+                self.opened(Lane::of(*asset), *chunks_present, *chunks_total, *bytes_present);
+                self.detail(&format!("{} goes into session {session_id}", kind(*asset)));
+            }
+            UploadEvent::ChunkSent { asset, bytes, .. } if Lane::of(*asset) == Lane::Original => {
+                self.done += u64::from(*bytes);
+                self.progress();
+            }
+            UploadEvent::ChunkRetried { asset, index, failures, pause, reason } => self.detail(&format!(
+                "{} chunk {index} failed {failures} times, again in {} ms: {}",
+                kind(*asset),
+                pause.as_millis(),
+                plain(reason)
+            )),
+            UploadEvent::SessionRestarted { asset, reason } => {
+                self.say(&format!("{} is sent anew: {}", kind(*asset), plain(reason)));
+            }
+            UploadEvent::DerivativeMade { asset, width, height, bytes: len } => {
+                self.detail(&format!("{}: {width} x {height}, {}", kind(*asset), bytes(*len)));
+            }
+            UploadEvent::DerivativesSkipped { reason } => {
+                self.say(&format!("the original only: {}", plain(reason)));
+            }
+            UploadEvent::Published { memory_id } => self.say(&format!("published as {memory_id}")),
+            _ => {}
+        }
+    }
+
+    fn opened(&mut self, lane: Lane, present: u32, total: u32, bytes_present: u64) {
+        if lane == Lane::Original {
+            (self.present, self.done) = (bytes_present, bytes_present);
+            if present > 0 {
+                self.say(&format!("going on: {present} of {total} chunks are there already"));
+            }
+        }
+    }
+
+    fn progress(&mut self) {
+        if self.line_at.elapsed() < LINE_INTERVAL {
+            return;
+        }
+        self.line_at = Instant::now();
+        let seconds = self.started_at.elapsed().as_secs_f64().max(0.001);
+        #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        // A rate for people: precision beyond 53 bits does not matter.
+        let (rate, left) = {
+            let rate = (self.done - self.present) as f64 / seconds;
+            (rate as u64, (self.total.saturating_sub(self.done) as f64 / rate.max(1.0)) as u64)
+        };
+        let percent = self.done * 100 / self.total.max(1);
+        self.say(&format!(
+            "{percent}%, {} of {}, {}/s, {left} s left",
+            bytes(self.done),
+            bytes(self.total),
+            bytes(rate)
+        ));
+    }
+
+    fn say(&self, text: &str) {
+        eprintln!("{}: {text}", self.name);
+    }
+
+    fn detail(&self, text: &str) {
+        if self.verbose {
+            self.say(text);
+        }
+    }
+}
