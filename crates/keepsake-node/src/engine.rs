@@ -17,6 +17,7 @@ pub mod options;
 
 mod application;
 mod committer;
+mod guard;
 mod mailbox;
 mod readers;
 mod writer;
@@ -31,16 +32,16 @@ pub use options::EngineOptions;
 
 use crate::data_dir::{self, DataDir};
 use crate::storage::epochs::Epochs;
-use crate::storage::fault::{StorageError, panic_text};
+use crate::storage::fault::StorageError;
 use crate::storage::heap_file::HeapFile;
 use crate::storage::records::Records;
 use application::{Application, Keepsake};
 use committer::Shared;
+use guard::{Fault, Halt, guarded};
 use keepsake_service::http::AssetRequest;
 use keepsake_service::{Install, Principal};
 use mailbox::{Mailbox, QueueLimits};
 use readers::Readers;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
@@ -127,8 +128,11 @@ impl Engine {
     pub async fn update(&self, message: UpdateMessage) -> Result<RequestStatus, EngineError> {
         let mut outcome = self.mailbox().submit(message)?;
         let finished = outcome.wait_for(Option::is_some).await.map_err(|_| EngineError::ShuttingDown)?;
-        let finished = finished.clone().expect("waited for an outcome");
-        Ok(finished?)
+        match &*finished {
+            Some(Ok(status)) => Ok(status.clone()),
+            Some(Err(unfinished)) => Err(unfinished.clone().into()),
+            None => unreachable!("waited for an outcome"),
+        }
     }
 
     /// Queues `message` without waiting; [`Self::request_status`] tells how it goes.
@@ -231,12 +235,17 @@ fn start_threads(
             Err(error) => drop(opened_sender.send(Err(error))),
             Ok(writer) => {
                 opened_sender.send(Ok(())).ok();
-                let ended = catch_unwind(AssertUnwindSafe(|| writer.run()))
-                    .unwrap_or_else(|payload| Err(panic_text(&*payload).to_owned()));
-                if let Err(why) = &ended {
+                let ended = guarded(|| writer.run()).unwrap_or_else(|fault| {
+                    Err(match fault {
+                        Fault::Storage(error) => Halt::Records(error),
+                        Fault::Panic(text) => Halt::Panic(text),
+                    })
+                });
+                let why = ended.err().map(|halt| halt.to_string());
+                if let Some(why) = &why {
                     tracing::error!(%why, "writing stopped: restart the node");
                 }
-                mailbox.stopped(ended.err().as_deref());
+                mailbox.stopped(why.as_deref());
             }
         }
     })?;

@@ -2,6 +2,7 @@
 //!
 //! Owns the order heap sync → records commit → replies, and what a failed commit leaves. Executes nothing.
 
+use crate::engine::guard::Halt;
 use crate::engine::mailbox::Mailbox;
 use crate::storage::epochs::Epochs;
 use crate::storage::fault::StorageError;
@@ -31,7 +32,7 @@ pub(crate) enum CommitResult {
     /// Nothing of it is on disk. The records are open at the commit before.
     Lost(StorageError),
     /// It cannot be known, or the records do not open again.
-    Unknown(String),
+    Unknown(Halt),
 }
 
 /// Files and meeting places that writer, committer and readers share.
@@ -95,17 +96,13 @@ fn recover(shared: &Shared, epoch: u64, error: StorageError) -> CommitResult {
     loop {
         match shared.records.reopen() {
             Ok(found) if found.epoch < epoch => return CommitResult::Lost(error),
-            Ok(_) => {
-                return CommitResult::Unknown(format!("commit {epoch} may or may not be on disk: {error}"));
-            }
+            Ok(_) => return CommitResult::Unknown(Halt::OutcomeUnknown { epoch, error }),
             // Opening may write. While there is no room nothing can be answered; when there is, all goes on.
             Err(second) if second.is_full() && !shared.mailbox.is_closing() => {
                 tracing::warn!(error = %second, "the records file does not open yet");
                 std::thread::sleep(REOPEN_PAUSE);
             }
-            Err(second) => {
-                return CommitResult::Unknown(format!("the records file does not open again: {second}"));
-            }
+            Err(second) => return CommitResult::Unknown(Halt::Records(second)),
         }
     }
 }

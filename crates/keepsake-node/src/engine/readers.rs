@@ -6,16 +6,21 @@ use crate::engine::application::{Application, Reading};
 use crate::engine::asset_stream::{AssetBytes, AssetStream};
 use crate::engine::clock::Clock;
 use crate::engine::committer::Shared;
+use crate::engine::guard::{Fault, guarded};
 use crate::engine::message::{EngineError, Rejection};
 use crate::storage::epochs::EpochGuard;
-use crate::storage::fault::{StorageError, panic_text};
+use crate::storage::fault::StorageError;
 use crate::storage::heap_memory::SnapshotHeap;
 use crate::storage::snapshot::SnapshotMemory;
 use keepsake_service::http::{AssetRequest, AssetResponse};
 use keepsake_service::{Call, Principal};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// How often a reader tries, and the pause between, when the records are being opened again.
+const ATTEMPTS: u32 = 4;
+const ATTEMPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Runs readers. Cheap to clone.
 #[derive(Clone)]
@@ -73,23 +78,39 @@ impl Readers {
     async fn read<T: Send + 'static>(
         &self,
         caller: Principal,
-        work: impl FnOnce(&dyn Reading, &Call) -> T + Send + 'static,
+        work: impl Fn(&dyn Reading, &Call) -> T + Send + 'static,
     ) -> Result<(T, EpochGuard), ReadFault> {
         let permits = self.admit().await?;
         let readers = self.clone();
         let task = tokio::task::spawn_blocking(move || {
             let _permits = permits;
-            catch_unwind(AssertUnwindSafe(|| readers.read_now(caller, work))).unwrap_or_else(|payload| {
-                Err(match StorageError::caught(payload) {
-                    Ok(error) => ReadFault::storage(error),
-                    Err(payload) => {
-                        tracing::error!(panic = %panic_text(&*payload), "a query panicked");
-                        ReadFault::Trapped
-                    }
-                })
-            })
+            readers.read_patiently(caller, &work)
         });
         task.await.unwrap_or(Err(ReadFault::Trapped))
+    }
+
+    /// Reads again when the records were closed meanwhile: a failed commit opens them anew.
+    fn read_patiently<T>(
+        &self,
+        caller: Principal,
+        work: &impl Fn(&dyn Reading, &Call) -> T,
+    ) -> Result<(T, EpochGuard), ReadFault> {
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let answer = guarded(|| self.read_now(caller, work)).unwrap_or_else(|fault| Err(fault.into()));
+            match answer {
+                Err(ReadFault::Storage(error)) if attempt < ATTEMPTS => {
+                    tracing::debug!(%error, "a query reads again");
+                    std::thread::sleep(ATTEMPT_PAUSE);
+                }
+                Err(ReadFault::Storage(error)) => {
+                    tracing::warn!(%error, "a query could not read");
+                    return Err(ReadFault::Storage(error));
+                }
+                answer => return answer,
+            }
+        }
     }
 
     async fn admit(&self) -> Result<(OwnedSemaphorePermit, OwnedSemaphorePermit), ReadFault> {
@@ -101,25 +122,30 @@ impl Readers {
     fn read_now<T>(
         &self,
         caller: Principal,
-        work: impl FnOnce(&dyn Reading, &Call) -> T,
+        work: &impl Fn(&dyn Reading, &Call) -> T,
     ) -> Result<(T, EpochGuard), ReadFault> {
         // Before the snapshot: see `Epochs`.
         let guard = self.shared.epochs.register();
-        let snapshot = self.shared.records.snapshot().map_err(ReadFault::storage)?;
+        let snapshot = self.shared.records.snapshot().map_err(ReadFault::Storage)?;
         let state = snapshot.state();
         let heap = SnapshotHeap::new(Arc::clone(&self.shared.heap), state.heap_pages);
         let program = self
             .application
             .open_snapshot(SnapshotMemory::new(snapshot), heap)
-            .map_err(|error| ReadFault::storage(StorageError::Damaged(error.to_string())))?;
+            .map_err(|error| ReadFault::Storage(StorageError::Damaged(error.to_string())))?;
         let call = Call { caller, now_ns: self.clock.now_ns(), epoch: state.epoch, reusable_through: 0 };
         Ok((work(&*program, &call), guard))
     }
 }
 
-impl ReadFault {
-    fn storage(error: StorageError) -> Self {
-        tracing::warn!(%error, "a query could not read");
-        Self::Storage(error)
+impl From<Fault> for ReadFault {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Storage(error) => Self::Storage(error),
+            Fault::Panic(text) => {
+                tracing::error!(panic = %text, "a query panicked");
+                Self::Trapped
+            }
+        }
     }
 }

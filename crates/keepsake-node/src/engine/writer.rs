@@ -1,28 +1,28 @@
 //! The one thread that executes messages.
 //!
-//! Owns the running program, the batch being assembled and the rollback of messages and batches. Does not
-//! sync or commit (see [`crate::engine::committer`]).
+//! Owns the running program and the batch being assembled. Does not sync or commit (see
+//! [`crate::engine::committer`]); going back after a fault is in [`recovery`].
 //!
 //! While batch k is on its way to disk, the writer executes batch k + 1 on top of it. As soon as the
 //! committer is free the batch goes out, so a batch is as large as the disk makes it: group commit without
 //! a timer. When batch k is lost, so is batch k + 1, and all their messages are answered alike.
 
+mod recovery;
+
 use crate::engine::application::{Application, Writing};
 use crate::engine::clock::Clock;
 use crate::engine::committer::{CommitResult, Job, Shared};
+use crate::engine::guard::{Fault, Halt, guarded};
 use crate::engine::mailbox::{Next, Ready};
-use crate::engine::message::{
-    EngineError, Rejection, RequestId, RequestStatus, Unfinished, UpdateMessage, resource_exhausted,
-};
+use crate::engine::message::{EngineError, RequestId, RequestStatus, Unfinished, UpdateMessage};
 use crate::engine::options::EngineOptions;
-use crate::storage::fault::{StorageError, panic_text};
+use crate::storage::fault::StorageError;
 use crate::storage::heap_memory::WriterHeap;
 use crate::storage::pages::WriterPages;
 use crate::storage::records::{Commit, Committed};
 use crate::storage::requests::RecordedRequest;
 use ic_stable_structures::Memory;
 use keepsake_service::{Call, Event, Principal};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::{Duration, Instant};
@@ -32,12 +32,6 @@ use std::time::{Duration, Instant};
 const STATUS_KEPT_NS: u64 = 300_000_000_000;
 /// Pause before the next slice when housekeeping has more to do, so that messages get their turn.
 const TICK_AGAIN: Duration = Duration::from_millis(20);
-
-/// How a piece of guarded work went wrong.
-enum Fault {
-    Storage(StorageError),
-    Panic(String),
-}
 
 /// The writer's state; lives on its own thread.
 pub(crate) struct Writer {
@@ -53,8 +47,12 @@ pub(crate) struct Writer {
     batch: Vec<(RequestId, RecordedRequest)>,
     batch_changed: bool,
     in_flight: Option<Vec<RequestId>>,
+    /// The last commit that the writer has taken in; the committer may be one ahead.
+    durable_epoch: u64,
     /// Reading failed: the records must be opened again before anything else runs.
     damaged: Option<StorageError>,
+    /// A message that met the damage while a commit was in flight; it runs again after the repair.
+    held: Option<UpdateMessage>,
     tick_at: Instant,
 }
 
@@ -75,6 +73,7 @@ impl Writer {
         results: Receiver<CommitResult>,
     ) -> Result<Self, EngineError> {
         let snapshot = shared.records.snapshot()?;
+        let durable_epoch = snapshot.state().epoch;
         let heap = WriterHeap::new(Arc::clone(&shared.heap), snapshot.state().heap_pages);
         let pages = WriterPages::new(snapshot, options.page_cache_bytes);
         let program = match guarded(|| application.open(pages.clone(), heap.clone())) {
@@ -99,7 +98,9 @@ impl Writer {
             batch: Vec::new(),
             batch_changed: false,
             in_flight: None,
+            durable_epoch,
             damaged: None,
+            held: None,
             tick_at: Instant::now() + options.tick_interval,
         };
         writer.commit_opening()?;
@@ -116,16 +117,22 @@ impl Writer {
         let done = self.shared.mailbox.next(ready);
         debug_assert!(matches!(done, Next::CommitDone), "nothing else can happen without room");
         match self.results.recv() {
-            Ok(CommitResult::Durable) => self.pages.committed(self.shared.records.snapshot()?),
+            Ok(CommitResult::Durable) => {
+                self.durable_epoch += 1;
+                self.pages.committed(self.shared.records.snapshot()?);
+            }
             Ok(CommitResult::Lost(error)) => return Err(error.into()),
-            Ok(CommitResult::Unknown(why)) => return Err(EngineError::Stopped(why.into())),
-            Err(_) => return Err(EngineError::Stopped("the commit thread ended".into())),
+            Ok(CommitResult::Unknown(halt)) => return Err(EngineError::Stopped(halt.to_string().into())),
+            Err(_) => return Err(EngineError::Stopped(Halt::CommitterEnded.to_string().into())),
         }
         Ok(())
     }
 
-    /// Executes until told to stop; says why when it stops because of a fault.
-    pub(crate) fn run(mut self) -> Result<(), String> {
+    /// Executes until told to stop.
+    ///
+    /// # Errors
+    /// [`Halt`] when it stops because of a fault.
+    pub(crate) fn run(mut self) -> Result<(), Halt> {
         loop {
             let ready =
                 Ready { room: self.has_room(), committing: self.in_flight.is_some(), tick_at: self.tick_at };
@@ -149,16 +156,15 @@ impl Writer {
     }
 
     fn call(&self, caller: Principal) -> Call {
-        let durable = self.shared.epochs.durable();
         Call {
             caller,
             now_ns: self.clock.now_ns(),
-            epoch: durable + 1 + u64::from(self.in_flight.is_some()),
+            epoch: self.durable_epoch + 1 + u64::from(self.in_flight.is_some()),
             reusable_through: self.shared.epochs.reusable_through(),
         }
     }
 
-    fn execute(&mut self, message: UpdateMessage) -> Result<(), String> {
+    fn execute(&mut self, message: UpdateMessage) -> Result<(), Halt> {
         let call = self.call(message.caller);
         if message.ingress_expiry_ns < call.now_ns {
             self.shared.mailbox.give_up(&message.request_id, Unfinished::Expired);
@@ -170,12 +176,11 @@ impl Writer {
                 self.shared.mailbox.finish(&[(message.request_id, recorded)]);
                 return Ok(());
             }
-            Err(error) => return self.answer_fault(&message, &call, Fault::Storage(error)),
+            Err(error) => return self.roll_back(message, &call, Fault::Storage(error)),
         }
-        let UpdateMessage { method, arg, .. } = &message;
-        match guarded(|| self.program.update(&call, method, arg)) {
+        match guarded(|| self.program.update(&call, &message.method, &message.arg)) {
             Ok(Ok(reply)) => {
-                log_events(&reply.events);
+                reply.events.iter().for_each(log_event);
                 self.keep();
                 self.record(&message, &call, RequestStatus::Replied(reply.bytes));
             }
@@ -184,34 +189,9 @@ impl Writer {
                 self.forget();
                 self.record(&message, &call, RequestStatus::Rejected(reject.into()));
             }
-            Err(fault) => return self.answer_fault(&message, &call, fault),
+            Err(fault) => return self.roll_back(message, &call, fault),
         }
         Ok(())
-    }
-
-    /// Rolls the message back and answers it.
-    fn answer_fault(&mut self, message: &UpdateMessage, call: &Call, fault: Fault) -> Result<(), String> {
-        let status = match fault {
-            Fault::Panic(text) => {
-                tracing::error!(method = %message.method, panic = %text, "a message panicked and was rolled back");
-                RequestStatus::Rejected(Rejection::trapped())
-            }
-            Fault::Storage(error) => {
-                tracing::warn!(method = %message.method, %error, "a message was rolled back");
-                let status = status_of(&error);
-                if !error.is_full() {
-                    self.damaged = Some(error);
-                }
-                status
-            }
-        };
-        self.forget();
-        if self.damaged.is_some() {
-            self.shared.mailbox.finish_unrecorded(&message.request_id, &status);
-            return Ok(());
-        }
-        self.record(message, call, status);
-        self.reopen_program()
     }
 
     fn record(&mut self, message: &UpdateMessage, call: &Call, status: RequestStatus) {
@@ -230,51 +210,21 @@ impl Writer {
         self.heap.drop_message();
     }
 
-    fn tick(&mut self) -> Result<(), String> {
+    fn tick(&mut self) -> Result<(), Halt> {
+        self.tick_at = Instant::now() + self.limits.tick_interval;
         let call = self.call(Principal::anonymous());
-        match guarded(|| self.program.tick(&call)) {
-            Ok(tick) => {
-                self.keep();
-                if tick.sessions_evicted + tick.blobs_collected > 0 {
-                    tracing::info!(tick.sessions_evicted, tick.blobs_collected, "housekeeping");
-                }
-                let pause = if tick.more { TICK_AGAIN } else { self.limits.tick_interval };
-                self.tick_at = Instant::now() + pause;
-                Ok(())
-            }
-            Err(fault) => {
-                self.tick_at = Instant::now() + self.limits.tick_interval;
-                self.forget();
-                match fault {
-                    Fault::Panic(text) => {
-                        tracing::error!(panic = %text, "housekeeping panicked and was rolled back")
-                    }
-                    Fault::Storage(error) => {
-                        tracing::warn!(%error, "housekeeping was rolled back");
-                        self.damaged = Some(error).filter(|error| !error.is_full());
-                    }
-                }
-                if self.damaged.is_some() { Ok(()) } else { self.reopen_program() }
-            }
+        let tick = match guarded(|| self.program.tick(&call)) {
+            Ok(tick) => tick,
+            Err(fault) => return self.roll_back_tick(fault),
+        };
+        self.keep();
+        if tick.sessions_evicted + tick.blobs_collected > 0 {
+            tracing::info!(tick.sessions_evicted, tick.blobs_collected, "housekeeping");
         }
-    }
-
-    /// After a rollback the program's own memory may be ahead of its pages.
-    fn reopen_program(&mut self) -> Result<(), String> {
-        match guarded(|| self.application.open(self.pages.clone(), self.heap.clone())) {
-            Ok(Ok(program)) => {
-                self.program = program;
-                self.keep();
-                Ok(())
-            }
-            Ok(Err(error)) => Err(format!("the store does not open after a rollback: {error}")),
-            Err(Fault::Storage(error)) => {
-                self.forget();
-                self.damaged = Some(error);
-                Ok(())
-            }
-            Err(Fault::Panic(text)) => Err(format!("the store does not open after a rollback: {text}")),
+        if tick.more {
+            self.tick_at = Instant::now() + TICK_AGAIN;
         }
+        Ok(())
     }
 
     /// Sends the batch to the committer, if there is one to send.
@@ -286,7 +236,7 @@ impl Writer {
         self.batch_changed = false;
         self.in_flight = Some(requests.iter().map(|(id, _)| *id).collect());
         let state = Committed {
-            epoch: self.shared.epochs.durable() + 1,
+            epoch: self.durable_epoch + 1,
             records_pages: self.pages.size(),
             heap_pages: self.heap.size(),
         };
@@ -294,70 +244,12 @@ impl Writer {
         let job = Job { commit, heap_wrote: self.heap.take_wrote() };
         self.jobs.send(job).expect("the commit thread lives as long as the writer");
     }
-
-    /// Takes in what became of the batch in flight.
-    fn absorb(&mut self) -> Result<(), String> {
-        let result = self.results.recv().map_err(|_| "the commit thread ended".to_owned())?;
-        let in_flight = self.in_flight.take().unwrap_or_default();
-        match result {
-            CommitResult::Durable => match self.shared.records.snapshot() {
-                Ok(snapshot) => self.pages.committed(snapshot),
-                Err(error) => self.damaged = Some(error),
-            },
-            CommitResult::Lost(error) => self.lose(&in_flight, &error)?,
-            CommitResult::Unknown(why) => return Err(why),
-        }
-        Ok(())
-    }
-
-    /// Opens the records again after a failed read; the batch on top of it is lost.
-    fn repair(&mut self) -> Result<(), String> {
-        let Some(error) = self.damaged.take() else { return Ok(()) };
-        let found = self.shared.records.reopen().map_err(|error| error.to_string())?;
-        let durable = self.shared.epochs.durable();
-        if found.epoch != durable {
-            return Err(format!("the records went from commit {durable} to {}", found.epoch));
-        }
-        self.lose(&[], &error)
-    }
-
-    /// Goes back to the last durable commit and answers every message after it.
-    fn lose(&mut self, in_flight: &[RequestId], error: &StorageError) -> Result<(), String> {
-        tracing::warn!(%error, messages = in_flight.len() + self.batch.len(), "messages were rolled back");
-        let snapshot = self.shared.records.snapshot().map_err(|error| error.to_string())?;
-        self.heap.reset(snapshot.state().heap_pages);
-        self.pages.reset(snapshot);
-        self.batch_changed = false;
-        let status = status_of(error);
-        let batch = std::mem::take(&mut self.batch);
-        for id in in_flight.iter().chain(batch.iter().map(|(id, _)| id)) {
-            self.shared.mailbox.finish_unrecorded(id, &status);
-        }
-        self.reopen_program()
-    }
 }
 
-fn status_of(error: &StorageError) -> RequestStatus {
-    if error.is_full() {
-        RequestStatus::Replied(resource_exhausted())
+fn log_event(event: &Event) {
+    if let Event::ChunkPut(_) = event {
+        tracing::debug!(?event, "session");
     } else {
-        RequestStatus::Rejected(Rejection::storage_failed())
-    }
-}
-
-/// Runs `work`, which may unwind. Safe to go on after: the caller drops the overlay and the program.
-fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, Fault> {
-    catch_unwind(AssertUnwindSafe(work)).map_err(|payload| match StorageError::caught(payload) {
-        Ok(error) => Fault::Storage(error),
-        Err(payload) => Fault::Panic(panic_text(&*payload).to_owned()),
-    })
-}
-
-fn log_events(events: &[Event]) {
-    for event in events {
-        match event {
-            Event::ChunkPut(_) => tracing::debug!(?event, "session"),
-            _ => tracing::info!(?event, "session"),
-        }
+        tracing::info!(?event, "session");
     }
 }

@@ -9,6 +9,9 @@
 //! A message that ends well is folded into the batch; one that panics is dropped. A batch that becomes
 //! durable goes into the cache; one that does not is dropped, with the batch that was built on it.
 
+#[cfg(test)]
+mod model;
+
 use crate::storage::fault::StorageError;
 use crate::storage::page::{PAGE_BYTES, Page, PageMap, WASM_PAGE_BYTES, ZERO_PAGE, check_bounds, pieces};
 use crate::storage::snapshot::Snapshot;

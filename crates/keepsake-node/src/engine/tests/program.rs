@@ -95,8 +95,8 @@ fn number(bytes: &[u8]) -> (u64, &[u8]) {
     (u64::from_le_bytes(*number), rest)
 }
 
-fn reply(bytes: Vec<u8>) -> Result<Reply, Reject> {
-    Ok(Reply { bytes, events: Vec::new() })
+fn reply(bytes: Vec<u8>) -> Reply {
+    Reply { bytes, events: Vec::new() }
 }
 
 fn unknown() -> Reject {
@@ -105,7 +105,7 @@ fn unknown() -> Reject {
 
 impl<R: Memory, H: Memory> Writing for Open<R, H> {
     fn update(&mut self, call: &Call, method: &str, arg: &[u8]) -> Result<Reply, Reject> {
-        match method {
+        Ok(match method {
             "set" => {
                 let (key, value) = number(arg);
                 reply(self.map.insert(key, value.to_vec()).unwrap_or_default())
@@ -127,8 +127,8 @@ impl<R: Memory, H: Memory> Writing for Open<R, H> {
                 GATE.pass();
                 reply(Vec::new())
             }
-            _ => Err(unknown()),
-        }
+            _ => return Err(unknown()),
+        })
     }
 
     fn tick(&mut self, _call: &Call) -> Tick {
@@ -140,15 +140,15 @@ impl<R: Memory, H: Memory> Writing for Open<R, H> {
 impl<R: Memory, H: Memory> Reading for Open<R, H> {
     fn query(&self, _call: &Call, method: &str, arg: &[u8]) -> Result<Reply, Reject> {
         let get = || self.map.get(&number(arg).0).unwrap_or_default();
-        match method {
+        Ok(match method {
             "get" => reply(get()),
             "get_after_gate" => {
                 GATE.pass();
                 reply(get())
             }
             "panic" => panic!("asked to"),
-            _ => Err(unknown()),
-        }
+            _ => return Err(unknown()),
+        })
     }
 
     /// `OFFSET-LEN[,…]` streams these heap ranges.

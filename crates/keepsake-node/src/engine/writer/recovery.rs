@@ -1,0 +1,135 @@
+//! Going back after a fault: one message, one batch and the batch built on it, or a failed read.
+//!
+//! Owns what is dropped and how the messages concerned are answered.
+
+use super::Writer;
+use crate::engine::committer::CommitResult;
+use crate::engine::guard::{Fault, Halt, guarded};
+use crate::engine::message::{Rejection, RequestId, RequestStatus, UpdateMessage, resource_exhausted};
+use crate::storage::fault::StorageError;
+use keepsake_service::Call;
+
+impl Writer {
+    /// Rolls the message back and answers it.
+    pub(super) fn roll_back(
+        &mut self,
+        message: UpdateMessage,
+        call: &Call,
+        fault: Fault,
+    ) -> Result<(), Halt> {
+        self.forget();
+        match fault {
+            Fault::Panic(text) => {
+                tracing::error!(method = %message.method, panic = %text, "a message panicked and was rolled back");
+                self.record(&message, call, RequestStatus::Rejected(Rejection::trapped()));
+                self.reopen_program()
+            }
+            Fault::Storage(error) if error.is_full() => {
+                tracing::warn!(method = %message.method, %error, "a message was rolled back");
+                self.record(&message, call, status_of(&error));
+                self.reopen_program()
+            }
+            Fault::Storage(error) => {
+                tracing::warn!(method = %message.method, %error, "a message was rolled back");
+                if self.in_flight.is_some() {
+                    // A failing commit makes all reads fail; the message itself may be fine.
+                    self.held = Some(message);
+                } else {
+                    self.shared.mailbox.finish_unrecorded(&message.request_id, &status_of(&error));
+                }
+                self.damaged = Some(error);
+                Ok(())
+            }
+        }
+    }
+
+    /// Rolls a slice of housekeeping back.
+    pub(super) fn roll_back_tick(&mut self, fault: Fault) -> Result<(), Halt> {
+        self.forget();
+        match fault {
+            Fault::Panic(text) => tracing::error!(panic = %text, "housekeeping panicked and was rolled back"),
+            Fault::Storage(error) => {
+                tracing::warn!(%error, "housekeeping was rolled back");
+                self.damaged = Some(error).filter(|error| !error.is_full());
+            }
+        }
+        if self.damaged.is_some() { Ok(()) } else { self.reopen_program() }
+    }
+
+    /// After a rollback the program's own memory may be ahead of its pages.
+    fn reopen_program(&mut self) -> Result<(), Halt> {
+        match guarded(|| self.application.open(self.pages.clone(), self.heap.clone())) {
+            Ok(Ok(program)) => {
+                self.program = program;
+                self.keep();
+                Ok(())
+            }
+            Ok(Err(error)) => Err(Halt::Program(error.to_string())),
+            Err(Fault::Storage(error)) => {
+                self.forget();
+                self.damaged = Some(error);
+                Ok(())
+            }
+            Err(Fault::Panic(text)) => Err(Halt::Program(text)),
+        }
+    }
+
+    /// Takes in what became of the batch in flight.
+    pub(super) fn absorb(&mut self) -> Result<(), Halt> {
+        let result = self.results.recv().map_err(|_| Halt::CommitterEnded)?;
+        let in_flight = self.in_flight.take().unwrap_or_default();
+        match result {
+            CommitResult::Durable => {
+                self.durable_epoch += 1;
+                match self.shared.records.snapshot() {
+                    Ok(snapshot) => self.pages.committed(snapshot),
+                    Err(error) => self.damaged = Some(error),
+                }
+                Ok(())
+            }
+            CommitResult::Lost(error) => self.lose(&in_flight, &error),
+            CommitResult::Unknown(halt) => Err(halt),
+        }
+    }
+
+    /// Opens the records again after a failed read; the batch on top of them is lost. Then runs the
+    /// message that was held. No commit is in flight.
+    pub(super) fn repair(&mut self) -> Result<(), Halt> {
+        if let Some(error) = self.damaged.take() {
+            let found = self.shared.records.reopen().map_err(Halt::Records)?.epoch;
+            let expected = self.durable_epoch;
+            if found != expected {
+                return Err(Halt::WrongEpoch { expected, found });
+            }
+            self.lose(&[], &error)?;
+        }
+        match self.held.take() {
+            Some(message) => self.execute(message),
+            None => Ok(()),
+        }
+    }
+
+    /// Goes back to the last durable commit and answers every message after it. The records are open.
+    fn lose(&mut self, in_flight: &[RequestId], error: &StorageError) -> Result<(), Halt> {
+        tracing::warn!(%error, messages = in_flight.len() + self.batch.len(), "messages were rolled back");
+        let snapshot = self.shared.records.snapshot().map_err(Halt::Records)?;
+        self.heap.reset(snapshot.state().heap_pages);
+        self.pages.reset(snapshot);
+        self.batch_changed = false;
+        self.damaged = None;
+        let status = status_of(error);
+        let batch = std::mem::take(&mut self.batch);
+        for id in in_flight.iter().chain(batch.iter().map(|(id, _)| id)) {
+            self.shared.mailbox.finish_unrecorded(id, &status);
+        }
+        self.reopen_program()
+    }
+}
+
+fn status_of(error: &StorageError) -> RequestStatus {
+    if error.is_full() {
+        RequestStatus::Replied(resource_exhausted())
+    } else {
+        RequestStatus::Rejected(Rejection::storage_failed())
+    }
+}
