@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// Why a message was refused. An `Err` changed nothing.
 ///
-/// A text begins with a stable snake_case code, then a colon, then data:
+/// A text begins with a stable `snake_case` code, then a colon, then data:
 /// `chunk_too_large: 1900000 > 1800000`. [`crate::codes::CODES`] lists them all.
 #[derive(CandidType, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 pub enum Error {

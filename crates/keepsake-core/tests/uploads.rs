@@ -63,7 +63,9 @@ fn person(who: u8) -> Principal {
 }
 
 fn file(len: usize, seed: u8) -> Vec<u8> {
-    (0..len).map(|i| (i as u8).wrapping_mul(31).wrapping_add(seed) ^ (i >> 8) as u8).collect()
+    (0..len as u64)
+        .map(|i| (i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56).to_le_bytes()[0].wrapping_add(seed))
+        .collect()
 }
 
 fn sha256(bytes: &[u8]) -> [u8; 32] {
@@ -227,12 +229,12 @@ fn a_reversed_upload_finishes() {
 #[test]
 fn a_deleted_capsule_gives_everything_back() {
     let mut bench = Bench::new();
-    for n in 0..150_u32 {
+    for n in 0..150_u8 {
         let id = bench.begin(1, 1, &format!("f{n}"));
-        bench.put(1, id, 0, &file(5_000, n as u8)).unwrap();
+        bench.put(1, id, 0, &file(5_000, n)).unwrap();
         let capsule = bench.capsule(1);
         let call = bench.call(1);
-        let session = publish_session(id, AssetKind::Original, &file(5_000, n as u8));
+        let session = publish_session(id, AssetKind::Original, &file(5_000, n));
         bench.store.publish(&call, capsule, memory_meta(), &[session], vec![], &format!("p{n}")).unwrap();
         bench.begin(1, 3, &format!("open{n}"));
     }
@@ -294,7 +296,7 @@ proptest! {
     fn no_session_sees_what_another_does(steps in prop::collection::vec(step(), 1..120)) {
         let mut bench = Bench::new();
         let mut all: Vec<Expected> = (0..4_u8)
-            .map(|n| Expected { who: n % 2, data: file(900 * 6 + 100 + n as usize, n), id: None, received: [false; 7] })
+            .map(|n| Expected { who: n % 2, data: file(900 * 6 + 100 + usize::from(n), n), id: None, received: [false; 7] })
             .collect();
         for (at, step) in steps.into_iter().enumerate() {
             match step {

@@ -8,6 +8,7 @@ use keepsake_api::Error;
 use keepsake_core::{Refusal, RefusalKind};
 
 /// A refusal of the core as the wire error.
+#[expect(clippy::needless_pass_by_value, reason = "it is passed to map_err")]
 pub(crate) fn refuse(refusal: impl Refusal) -> Error {
     match refusal.kind() {
         RefusalKind::NotFound => Error::NotFound,

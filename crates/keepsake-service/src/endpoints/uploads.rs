@@ -149,6 +149,7 @@ fn published_out(published: Published) -> PublishResult {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the interface gives every listing a Result")]
 pub(super) fn list<R: Memory, H: Memory>(query: &Query<'_, R, H>, (): ()) -> Answer<Vec<SessionInfo>> {
     Ok(query.store.session_list(&query.call.caller).into_iter().map(info_out).collect())
 }
@@ -178,6 +179,7 @@ fn state_out(record: &SessionRecord) -> SessionState {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the interface gives every listing a Result")]
 pub(super) fn stats<R: Memory, H: Memory>(query: &Query<'_, R, H>, (): ()) -> Answer<SessionStats> {
     let stats = query.store.session_stats(&query.call.caller);
     Ok(SessionStats {
