@@ -111,7 +111,8 @@ impl IcInterface {
             ic_api_version: &'a str,
             impl_source: &'a str,
             impl_version: &'a str,
-            replica_health_status: &'a str,
+            #[serde(rename = "replica_health_status")]
+            health: &'a str,
             #[serde(with = "serde_bytes")]
             root_key: &'a [u8],
         }
@@ -119,7 +120,7 @@ impl IcInterface {
             ic_api_version: API_VERSION,
             impl_source: env!("CARGO_PKG_NAME"),
             impl_version: env!("CARGO_PKG_VERSION"),
-            replica_health_status: "healthy",
+            health: "healthy",
             root_key: &self.inner.root_key_der,
         }))
     }

@@ -40,6 +40,7 @@ pub struct ServeOptions {
 
 impl ServeOptions {
     /// The defaults, over the data directory `data`.
+    #[expect(clippy::missing_panics_doc, reason = "constants that parse")]
     pub fn new(data: impl Into<PathBuf>) -> Self {
         Self {
             data: data.into(),

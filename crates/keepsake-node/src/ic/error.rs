@@ -175,7 +175,7 @@ pub enum SignatureError {
     /// The key does not parse.
     #[error("Invalid public key: {0}")]
     BadKey(String),
-    /// The WebAuthn wrapping does not parse or does not name this message.
+    /// The `WebAuthn` wrapping does not parse or does not name this message.
     #[error("WebAuthn: {0}")]
     WebAuthn(&'static str),
     /// The mathematics say no.

@@ -79,17 +79,12 @@ fn check_paths(request: &PathsRequest, effective: Effective) -> Result<Option<Re
     for path in &request.paths {
         let labels: Vec<&[u8]> = path.iter().map(Vec::as_slice).collect();
         match labels.as_slice() {
-            [b"time"]
-            | [b"api_boundary_nodes"]
-            | [b"api_boundary_nodes", _]
+            [b"time" | b"api_boundary_nodes" | b"subnet" | b"canister_ranges"]
+            | [b"api_boundary_nodes" | b"subnet" | b"canister_ranges", _]
             | [b"api_boundary_nodes", _, b"domain" | b"ipv4_address" | b"ipv6_address"]
-            | [b"subnet"]
-            | [b"subnet", _]
             | [b"subnet", _, b"public_key" | b"canister_ranges" | b"node" | b"type"]
             | [b"subnet", _, b"node", _]
             | [b"subnet", _, b"node", _, b"public_key"]
-            | [b"canister_ranges"]
-            | [b"canister_ranges", _]
             | [b"canister_ranges", _, _] => {}
             [b"subnet", id, b"metrics"] => match effective {
                 Effective::Subnet(subnet) if subnet.as_slice() == *id => {}

@@ -62,8 +62,7 @@ fn bit_string(der: &[u8]) -> Result<&[u8], SignatureError> {
 /// The contents of the one DER value with `tag` that `der` is. Lengths up to 65535.
 fn der_contents(der: &[u8], tag: u8) -> Option<&[u8]> {
     let (len, contents) = match der.strip_prefix(&[tag])? {
-        [len @ 0..=0x7f, rest @ ..] => (usize::from(*len), rest),
-        [0x81, len, rest @ ..] => (usize::from(*len), rest),
+        [len @ 0..=0x7f, rest @ ..] | [0x81, len, rest @ ..] => (usize::from(*len), rest),
         [0x82, high, low, rest @ ..] => (usize::from(u16::from_be_bytes([*high, *low])), rest),
         _ => return None,
     };

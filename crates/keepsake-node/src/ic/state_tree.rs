@@ -96,27 +96,16 @@ impl Branch {
     }
 
     fn digest(&self) -> Hash {
-        let inner = self.range_digest(&self.children);
+        let inner = range_digest(&self.children);
         match self.fence {
             None => inner,
             Some(fence) => hash_tree::fork_hash(&hash_tree::fork_hash(&fence, &inner), &fence),
         }
     }
 
-    fn range_digest(&self, children: &[Child]) -> Hash {
-        match children {
-            [] => empty::<Vec<u8>>().digest(),
-            [child] => child.digest,
-            _ => {
-                let (left, right) = children.split_at(children.len() / 2);
-                hash_tree::fork_hash(&self.range_digest(left), &self.range_digest(right))
-            }
-        }
-    }
-
     fn witness<'a>(&'a self, selection: &Selection) -> HashTree<&'a [u8]> {
         let shows = self.shows(selection);
-        let inner = self.range_witness(&self.children, &shows);
+        let inner = range_witness(&self.children, &shows);
         match self.fence {
             None => inner,
             Some(fence) => fork(fork(pruned(fence), inner), pruned(fence)),
@@ -142,21 +131,32 @@ impl Branch {
         }
         shows
     }
+}
 
-    fn range_witness<'a>(&'a self, children: &'a [Child], shows: &[Show<'_>]) -> HashTree<&'a [u8]> {
-        if !children.is_empty() && shows.iter().all(|show| matches!(show, Show::Nothing)) {
-            return pruned(self.range_digest(children));
+fn range_digest(children: &[Child]) -> Hash {
+    match children {
+        [] => empty::<Vec<u8>>().digest(),
+        [child] => child.digest,
+        _ => {
+            let (left, right) = children.split_at(children.len() / 2);
+            hash_tree::fork_hash(&range_digest(left), &range_digest(right))
         }
-        match (children, shows) {
-            ([], _) => empty(),
-            ([child], [Show::Selected(below)]) => label(child.label.as_slice(), child.tree.witness(below)),
-            ([child], _) => label(child.label.as_slice(), pruned::<&[u8], _>(child.tree_digest)),
-            _ => {
-                let middle = children.len() / 2;
-                let (left, right) = children.split_at(middle);
-                let (shows_left, shows_right) = shows.split_at(middle);
-                fork(self.range_witness(left, shows_left), self.range_witness(right, shows_right))
-            }
+    }
+}
+
+fn range_witness<'a>(children: &'a [Child], shows: &[Show<'_>]) -> HashTree<&'a [u8]> {
+    if !children.is_empty() && shows.iter().all(|show| matches!(show, Show::Nothing)) {
+        return pruned(range_digest(children));
+    }
+    match (children, shows) {
+        ([], _) => empty(),
+        ([child], [Show::Selected(below)]) => label(child.label.as_slice(), child.tree.witness(below)),
+        ([child], _) => label(child.label.as_slice(), pruned::<&[u8], _>(child.tree_digest)),
+        _ => {
+            let middle = children.len() / 2;
+            let (left, right) = children.split_at(middle);
+            let (shows_left, shows_right) = shows.split_at(middle);
+            fork(range_witness(left, shows_left), range_witness(right, shows_right))
         }
     }
 }

@@ -1,4 +1,4 @@
-//! WebAuthn signatures: a passkey signs its authenticator data and a JSON text whose challenge is the message.
+//! `WebAuthn` signatures: a passkey signs its authenticator data and a JSON text whose challenge is the message.
 //!
 //! Owns ES256 (P-256) keys in COSE. Other COSE algorithms are refused by name.
 //!
@@ -35,7 +35,7 @@ struct ClientData {
     challenge: String,
 }
 
-/// Checks a WebAuthn assertion over `message` by the COSE key in `cose`.
+/// Checks a `WebAuthn` assertion over `message` by the COSE key in `cose`.
 ///
 /// # Errors
 /// [`SignatureError`] when anything does not fit.

@@ -22,7 +22,7 @@ fn prime256v1(seed: u8) -> Prime256v1Identity {
 
 /// A session key that acts for `root`.
 pub(crate) fn delegated(
-    root: impl Identity + 'static,
+    root: &impl Identity,
     session: BasicIdentity,
     delegation: Delegation,
 ) -> DelegatedIdentity {
@@ -62,8 +62,8 @@ async fn every_kind_of_identity_updates_and_queries_with_all_checks_on() {
     exchange(&node, secp256k1(2)).await;
     exchange(&node, prime256v1(3)).await;
     let targets = Some(vec![node.canister_id]);
-    exchange(&node, delegated(ed25519(4), ed25519(40), delegation_to(&ed25519(40), None))).await;
-    exchange(&node, delegated(secp256k1(5), ed25519(50), delegation_to(&ed25519(50), targets))).await;
+    exchange(&node, delegated(&ed25519(4), ed25519(40), delegation_to(&ed25519(40), None))).await;
+    exchange(&node, delegated(&secp256k1(5), ed25519(50), delegation_to(&ed25519(50), targets))).await;
     node.stop().await;
 }
 
@@ -128,6 +128,7 @@ async fn the_agent_reads_certified_facts_about_canister_and_subnet() {
     let agent = node.agent(AnonymousIdentity).await;
     let candid = agent.read_state_canister_metadata(node.canister_id, "candid:service").await.unwrap();
     assert_eq!(candid, keepsake_api::DID.as_bytes());
+    assert!(String::from_utf8(candid).unwrap().contains("uploads_put_chunk"));
     assert_eq!(agent.read_state_canister_controllers(node.canister_id).await.unwrap(), []);
     let ranges = agent.read_state_subnet_canister_ranges(node.subnet_id()).await.unwrap();
     assert_eq!(ranges, [(node.canister_id, node.canister_id)]);

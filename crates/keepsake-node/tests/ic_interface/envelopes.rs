@@ -142,12 +142,12 @@ async fn broken_delegation_chains_are_refused() {
         ),
     ];
     for (delegation, words) in refusals {
-        let identity = delegated(ed25519(1), ed25519(10), delegation);
+        let identity = delegated(&ed25519(1), ed25519(10), delegation);
         let content = node.create(&identity, 1);
         refused(&node, &sealed(&identity, &content), words).await;
     }
 
-    let identity = delegated(ed25519(1), ed25519(10), good);
+    let identity = delegated(&ed25519(1), ed25519(10), good);
     let content = node.create(&identity, 1);
     let mut forged = signed(&identity, &content);
     forged.sender_delegation.as_mut().unwrap()[0].signature[3] ^= 1;
@@ -256,7 +256,7 @@ async fn the_status_of_a_request_is_for_its_sender_only() {
         assert_eq!((answer.status, answer.text().contains("not signed by the caller")), (403, true));
     }
     let other_target = delegation_to(&ed25519(10), Some(vec![Principal::anonymous()]));
-    let delegate = delegated(ed25519(1), ed25519(10), other_target);
+    let delegate = delegated(&ed25519(1), ed25519(10), other_target);
     let answer = node.post_canister("v3", "read_state", &crate::node::read_state(&delegate, &[path])).await;
     assert_refused(&answer, "is not one of the delegation targets");
 }

@@ -25,14 +25,15 @@ async fn status_tells_the_root_key_in_tagged_cbor() {
     struct Status {
         #[serde(with = "serde_bytes")]
         root_key: Vec<u8>,
-        replica_health_status: String,
+        #[serde(rename = "replica_health_status")]
+        health: String,
         impl_version: String,
     }
     let (node, _dir) = Node::start().await;
     let answer = node.send("GET", "/api/v2/status", "", b"").await;
     assert_eq!((answer.status, &answer.body[..3]), (200, &[0xd9, 0xd9, 0xf7][..]));
     let status: Status = serde_cbor::from_slice(&answer.body).unwrap();
-    assert_eq!((status.root_key, status.replica_health_status.as_str()), (node.root_key.clone(), "healthy"));
+    assert_eq!((status.root_key, status.health.as_str()), (node.root_key.clone(), "healthy"));
     assert_eq!(status.impl_version, env!("CARGO_PKG_VERSION"));
 }
 
