@@ -1,6 +1,5 @@
 //! Tests of the engine with real files, over a small program that panics and waits on request.
 
-mod bench;
 mod crash;
 mod faults;
 mod ordering;

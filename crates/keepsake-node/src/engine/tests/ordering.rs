@@ -243,3 +243,14 @@ async fn housekeeping_runs_by_itself_and_is_durable() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
+
+#[tokio::test]
+async fn opening_a_store_of_the_service_again_commits_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut epochs = Vec::new();
+    for _ in 0..2 {
+        let engine = Engine::open(DataDir::open(dir.path()).unwrap(), options()).unwrap();
+        epochs.push(engine.inner.readers.shared.epochs.durable());
+    }
+    assert_eq!(epochs, [1, 1]);
+}
