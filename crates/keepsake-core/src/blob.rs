@@ -10,7 +10,7 @@ use crate::call::Call;
 use crate::capsule::ItemKind;
 use crate::heap::Extent;
 use crate::housekeeping::DueKind;
-use crate::ids::{BlobId, CapsuleId};
+use crate::ids::{BlobId, CapsuleId, MemoryId};
 use crate::layout::Field;
 use crate::limits::{BLOB_TTL_NS, CHUNK_BYTES_MAX, RESPONSE_BYTES_MAX};
 use crate::record::{Record, principal};
@@ -220,10 +220,11 @@ impl<R: Memory, H: Memory> Store<R, H> {
         self.blobs.insert(id.0, Record(blob));
     }
 
-    /// One asset less refers to the blob: the last one takes it along, or leaves it to expire.
-    pub(crate) fn unrefer(&mut self, call: &Call, id: BlobId, delete: bool) {
+    /// One asset of `memory` less refers to the blob: the last one takes it along, or leaves it to expire.
+    pub(crate) fn unrefer(&mut self, call: &Call, id: BlobId, memory: MemoryId, delete: bool) {
         let mut blob = self.blob(id).expect("a referenced blob is there");
         blob.references -= 1;
+        blob.memory = blob.memory.filter(|published_with| *published_with != memory.0);
         if blob.references > 0 {
             self.blobs.insert(id.0, Record(blob));
         } else if delete {

@@ -293,7 +293,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
     /// There is room for `more` bytes within the capsule's quota.
     pub(crate) fn quota_allows(&self, record: &CapsuleRecord, more: u64) -> bool {
         let taken = record.bytes_used.saturating_add(record.bytes_in_flight);
-        taken.saturating_add(more) <= self.config().capsule_bytes_max
+        taken.saturating_add(more) <= self.config().quotas.capsule_bytes_max
     }
 
     pub(crate) fn add_item(&mut self, capsule: CapsuleId, kind: ItemKind, id: u64) {

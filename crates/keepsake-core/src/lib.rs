@@ -27,4 +27,4 @@ pub mod upload;
 pub use call::Call;
 pub use ic_principal::Principal;
 pub use refusal::{Refusal, RefusalKind};
-pub use store::{Config, OpenError, Store};
+pub use store::{Config, OpenError, Quotas, Store};

@@ -38,20 +38,38 @@ pub struct Config {
     #[cbor(n(0), with = "principals")]
     pub controllers: Vec<Principal>,
     /// The canister id that this store answers as; HTTP tokens are bound to it.
-    #[cbor(n(5), with = "principal")]
+    #[cbor(n(3), with = "principal")]
     pub canister_id: Principal,
     /// Upper bound of the blob heap, bytes.
     #[n(1)]
     pub heap_bytes_max: u64,
-    /// Quota of one capsule, bytes.
+    /// What one capsule and one caller may take.
     #[n(2)]
+    pub quotas: Quotas,
+}
+
+/// What one capsule and one caller may take.
+#[derive(Encode, Decode, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quotas {
+    /// Blobs, inline assets and bytes in flight of one capsule, bytes.
+    #[n(0)]
     pub capsule_bytes_max: u64,
     /// Bytes reserved by one caller's pending sessions.
-    #[n(3)]
+    #[n(1)]
     pub bytes_in_flight_per_caller_max: u64,
     /// Pending sessions of one caller.
-    #[n(4)]
+    #[n(2)]
     pub sessions_per_caller_max: u32,
+}
+
+impl Default for Quotas {
+    fn default() -> Self {
+        Self {
+            capsule_bytes_max: limits::CAPSULE_BYTES_MAX,
+            bytes_in_flight_per_caller_max: limits::BYTES_IN_FLIGHT_PER_CALLER_MAX,
+            sessions_per_caller_max: limits::SESSIONS_PER_CALLER_MAX,
+        }
+    }
 }
 
 impl Default for Config {
@@ -60,9 +78,7 @@ impl Default for Config {
             controllers: Vec::new(),
             canister_id: Principal::management_canister(),
             heap_bytes_max: limits::HEAP_BYTES_MAX,
-            capsule_bytes_max: limits::CAPSULE_BYTES_MAX,
-            bytes_in_flight_per_caller_max: limits::BYTES_IN_FLIGHT_PER_CALLER_MAX,
-            sessions_per_caller_max: limits::SESSIONS_PER_CALLER_MAX,
+            quotas: Quotas::default(),
         }
     }
 }

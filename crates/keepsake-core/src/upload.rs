@@ -211,8 +211,8 @@ impl<R: Memory, H: Memory> Store<R, H> {
     fn check_room(&self, call: &Call, capsule: CapsuleId, total_len: u64) -> Result<(), UploadError> {
         let caller = self.caller_record(&call.caller);
         let in_flight = caller.bytes_in_flight.saturating_add(total_len);
-        let allowed = caller.pending_sessions < self.config().sessions_per_caller_max
-            && in_flight <= self.config().bytes_in_flight_per_caller_max
+        let allowed = caller.pending_sessions < self.config().quotas.sessions_per_caller_max
+            && in_flight <= self.config().quotas.bytes_in_flight_per_caller_max
             && total_len <= self.config().heap_bytes_max
             && self.quota_allows(&self.capsule_record(capsule), total_len);
         if allowed { Ok(()) } else { Err(UploadError::Exhausted) }

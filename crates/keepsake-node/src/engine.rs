@@ -76,6 +76,7 @@ impl Engine {
             controllers: options.controllers.clone(),
             token_secret,
             heap_bytes_max: options.heap_bytes_max,
+            quotas: options.quotas,
         };
         Self::open_with(dir, options, Arc::new(Keepsake { install }))
     }

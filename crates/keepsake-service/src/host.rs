@@ -4,6 +4,7 @@ use crate::endpoints;
 use crate::http::{AssetRequest, AssetResponse, plan};
 use ic_stable_structures::Memory;
 pub use keepsake_core::OpenError;
+pub use keepsake_core::Quotas;
 pub use keepsake_core::housekeeping::Tick;
 use keepsake_core::{Call, Config, Principal, Store};
 
@@ -18,6 +19,8 @@ pub struct Install {
     pub token_secret: [u8; 32],
     /// Upper bound of the blob heap, bytes.
     pub heap_bytes_max: u64,
+    /// What one capsule and one caller may take.
+    pub quotas: Quotas,
 }
 
 impl Install {
@@ -26,7 +29,7 @@ impl Install {
             controllers: self.controllers.clone(),
             canister_id: self.canister_id,
             heap_bytes_max: self.heap_bytes_max,
-            ..Config::default()
+            quotas: self.quotas,
         }
     }
 }

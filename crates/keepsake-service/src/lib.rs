@@ -8,5 +8,5 @@ pub mod host;
 pub mod http;
 mod wire;
 
-pub use host::{Event, Install, Kind, OpenError, Reject, Reply, Service, Tick};
+pub use host::{Event, Install, Kind, OpenError, Quotas, Reject, Reply, Service, Tick};
 pub use keepsake_core::{Call, Principal};

@@ -145,7 +145,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
                     c.inline_bytes -= len;
                 });
             }
-            AssetSource::Blob { blob, .. } => self.unrefer(call, BlobId(blob), delete),
+            AssetSource::Blob { blob, .. } => self.unrefer(call, BlobId(blob), id, delete),
             AssetSource::External { .. } => {}
         }
     }

@@ -130,7 +130,9 @@ impl<R: Memory, H: Memory> Store<R, H> {
         let caller = self.caller_record(&session.caller);
         let capsule: CapsuleRecord = self.capsule_record(CapsuleId(session.capsule));
         let in_flight = caller.bytes_in_flight.saturating_add(want);
-        if in_flight > self.config().bytes_in_flight_per_caller_max || !self.quota_allows(&capsule, want) {
+        if in_flight > self.config().quotas.bytes_in_flight_per_caller_max
+            || !self.quota_allows(&capsule, want)
+        {
             return Err(UploadError::Exhausted);
         }
         let extents = self.heap.allocate(call, want).map_err(|_| UploadError::Exhausted)?;

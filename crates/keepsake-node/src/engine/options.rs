@@ -1,7 +1,7 @@
 //! What an operator or a test decides about the engine. Owns the defaults and their reasons.
 
 use crate::engine::clock::Clock;
-use keepsake_service::Principal;
+use keepsake_service::{Principal, Quotas};
 use std::time::Duration;
 
 /// Options of [`crate::engine::Engine::open`].
@@ -13,6 +13,8 @@ pub struct EngineOptions {
     pub controllers: Vec<Principal>,
     /// Upper bound of the blob heap, bytes.
     pub heap_bytes_max: u64,
+    /// What one capsule and one caller may take.
+    pub quotas: Quotas,
     /// Host time.
     pub clock: Clock,
     /// Pause between two rounds of housekeeping.
@@ -47,6 +49,7 @@ impl EngineOptions {
             controllers: Vec::new(),
             // As much as the largest canister may hold, so that what fits here can move there.
             heap_bytes_max: 500 << 30,
+            quotas: Quotas::default(),
             clock: Clock::system(),
             tick_interval: Duration::from_secs(5),
             queue_messages_max: 4096,
