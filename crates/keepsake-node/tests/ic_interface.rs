@@ -2,6 +2,8 @@
 
 #[path = "ic_interface/agents.rs"]
 mod agents;
+#[path = "ic_interface/assets.rs"]
+mod assets;
 #[path = "ic_interface/certificates.rs"]
 mod certificates;
 #[path = "ic_interface/envelopes.rs"]

@@ -1,0 +1,138 @@
+//! A file goes in through an agent and comes back over `/asset/…`, whole and in parts.
+
+use candid::{CandidType, Principal};
+use ic_agent::Agent;
+use keepsake_api::{
+    AssetMetadata, AssetMetadataBase, AssetType, BeginOptions, Capsule, Error, MemoryMetadata, MemoryType,
+    PersonRef, PlainAssetMetadata, PublishRequest, PublishResult, PublishSession,
+};
+use serde_bytes::{ByteBuf, Bytes};
+use sha2::{Digest, Sha256};
+
+use crate::node::{Node, ed25519};
+
+const CHUNK_BYTES: usize = 1_800_000;
+
+fn metadata(asset_type: AssetType) -> AssetMetadata {
+    AssetMetadata::Document(PlainAssetMetadata {
+        base: AssetMetadataBase {
+            name: "report.bin".into(),
+            mime_type: "application/octet-stream".into(),
+            description: None,
+            tags: vec![],
+            asset_type,
+            bytes: 0,
+            sha256: None,
+            width: None,
+            height: None,
+            url: None,
+            storage_key: None,
+            bucket: None,
+            asset_location: None,
+            processing_status: None,
+            processing_error: None,
+            created_at: 0,
+            updated_at: 0,
+            deleted_at: None,
+        },
+    })
+}
+
+fn memory() -> MemoryMetadata {
+    MemoryMetadata {
+        title: None,
+        description: None,
+        tags: vec![],
+        content_type: "application/octet-stream".into(),
+        memory_type: MemoryType::Document,
+        date_of_memory: None,
+        file_created_at: None,
+        people_in_memory: None,
+        location: None,
+        memory_notes: None,
+        parent_folder_id: None,
+        created_by: None,
+        created_at: 0,
+        updated_at: 0,
+        uploaded_at: 0,
+    }
+}
+
+async fn update<T: CandidType + for<'d> candid::Deserialize<'d>>(
+    agent: &Agent,
+    canister_id: Principal,
+    method: &str,
+    arg: Vec<u8>,
+) -> T {
+    let reply = agent.update(&canister_id, method).with_arg(arg).call_and_wait().await.unwrap();
+    candid::decode_one::<Result<T, Error>>(&reply).unwrap().unwrap()
+}
+
+/// Uploads `file` with all chunks in flight and publishes it. Returns the memory and a token for it.
+async fn publish(node: &Node, file: &[u8]) -> (PublishResult, String) {
+    let (agent, id) = (&node.agent(ed25519(1)).await, node.canister_id);
+    let capsule: Capsule =
+        update(agent, id, "capsules_create", candid::encode_one(None::<PersonRef>).unwrap()).await;
+    let chunks: Vec<&[u8]> = file.chunks(CHUNK_BYTES).collect();
+    let count = u32::try_from(chunks.len()).unwrap();
+    let begin = candid::encode_args((&capsule.id, count, "one file", None::<BeginOptions>)).unwrap();
+    let session_id: u64 = update(agent, id, "uploads_begin", begin).await;
+    let puts = chunks.iter().zip(0_u32..).map(|(chunk, index)| {
+        let arg = candid::encode_args((session_id, index, Bytes::new(chunk))).unwrap();
+        update::<()>(agent, id, "uploads_put_chunk", arg)
+    });
+    futures_util::future::join_all(puts).await;
+    let request = PublishRequest {
+        capsule_id: capsule.id,
+        metadata: memory(),
+        sessions: vec![PublishSession {
+            session_id,
+            sha256: ByteBuf::from(Sha256::digest(file).to_vec()),
+            total_len: file.len() as u64,
+            metadata: metadata(AssetType::Original),
+        }],
+        inline_assets: vec![],
+        idem: "publish".into(),
+    };
+    let published: PublishResult =
+        update(agent, id, "uploads_publish", candid::encode_one(request).unwrap()).await;
+    let mint =
+        candid::encode_args((&published.memory_id, vec!["original"], None::<Vec<String>>, 600_u32)).unwrap();
+    let token = agent.query(&id, "mint_http_token").with_arg(mint).call().await.unwrap();
+    (published, candid::decode_one::<Result<String, Error>>(&token).unwrap().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_uploaded_file_comes_back_byte_for_byte_over_http() {
+    let (node, dir) = Node::start().await;
+    let file: Vec<u8> = (0..5_000_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let (published, token) = publish(&node, &file).await;
+    let path = format!("/asset/{}/original", published.memory_id);
+    let url = format!("{path}?token={token}");
+
+    let whole = node.send("GET", &url, "", b"").await;
+    assert_eq!(whole.status, 200, "{}", whole.text());
+    assert!(whole.body == file, "the body differs");
+    assert_eq!(whole.header("content-length"), Some("5000000"));
+    let etag = whole.header("etag").unwrap().to_owned();
+
+    let head = node.send("HEAD", &url, "", b"").await;
+    assert_eq!((head.status, head.body.len(), head.header("content-length")), (200, 0, Some("5000000")));
+    let part = node.send("GET", &url, "range: bytes=1799990-1800009\r\n", b"").await;
+    assert_eq!((part.status, part.header("content-range")), (206, Some("bytes 1799990-1800009/5000000")));
+    assert_eq!(part.body, file[1_799_990..1_800_010]);
+    let tail = node.send("GET", &url, "range: bytes=-7\r\n", b"").await;
+    assert_eq!((tail.status, tail.body), (206, file[4_999_993..].to_vec()));
+    let beyond = node.send("GET", &url, "range: bytes=5000000-\r\n", b"").await;
+    assert_eq!((beyond.status, beyond.header("content-range")), (416, Some("bytes */5000000")));
+    let unchanged = node.send("GET", &url, &format!("if-none-match: {etag}\r\n"), b"").await;
+    assert_eq!((unchanged.status, unchanged.body.len()), (304, 0));
+
+    assert_eq!(node.send("GET", &path, "", b"").await.status, 401);
+    assert_eq!(node.send("GET", &format!("{path}?token=x{token}"), "", b"").await.status, 401);
+    assert_eq!(node.send("POST", &url, "", b"").await.status, 405);
+
+    node.stop().await;
+    let node = Node::start_in(&dir).await;
+    assert!(node.send("GET", &url, "", b"").await.body == file, "the body differs after a restart");
+}
