@@ -104,6 +104,8 @@ pub(crate) enum Command {
     Show(Show),
     /// Save an asset of a memory as a file.
     Get(Get),
+    /// Print addresses that open a memory's assets in a browser.
+    Link(Link),
     /// Delete memories with their assets.
     Rm(Rm),
     /// Uploads in progress.
@@ -221,6 +223,19 @@ pub(crate) struct Get {
     /// Overwrite a file that is there.
     #[arg(short, long)]
     pub(crate) force: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  keepsake link mem_1 --valid-for 600\n\nWhoever has such an address can open it while it is valid."
+)]
+pub(crate) struct Link {
+    /// The memory, such as `mem_1`.
+    #[arg(value_name = "MEMORY")]
+    pub(crate) memory_id: String,
+    /// How long the addresses open, seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 3_600, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    pub(crate) valid_for: u32,
 }
 
 #[derive(Debug, Args)]

@@ -4,6 +4,7 @@ mod capsule;
 mod confirm;
 mod get;
 mod identity;
+mod link;
 mod ls;
 mod rm;
 mod serve;
@@ -32,6 +33,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
         Command::Ls(args) => ls::run(&context()?, args).await,
         Command::Show(args) => show::run(&context()?, &args).await,
         Command::Get(args) => get::run(&context()?, &args).await,
+        Command::Link(args) => link::run(&context()?, &global.node, &args).await,
         Command::Rm(args) => rm::run(&context()?, &args).await,
         Command::Sessions { action } => sessions::run(&context()?, action).await,
         Command::Capsule { action } => capsule::run(&context()?, action).await,

@@ -254,6 +254,22 @@ impl From<MemoryHeader> for HeaderShape {
     }
 }
 
+/// `link --json`.
+#[derive(Serialize)]
+pub(crate) struct LinksShape {
+    pub(crate) memory_id: String,
+    pub(crate) valid_secs: u32,
+    pub(crate) links: Vec<LinkShape>,
+}
+
+/// One address in `link --json`.
+#[derive(Serialize)]
+pub(crate) struct LinkShape {
+    pub(crate) asset_id: String,
+    pub(crate) kind: String,
+    pub(crate) url: String,
+}
+
 /// `get --json`.
 #[derive(Serialize)]
 pub(crate) struct SavedShape {
