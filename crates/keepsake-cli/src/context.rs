@@ -6,6 +6,7 @@ use crate::identity::KeyStore;
 use crate::output::Output;
 use anyhow::Result;
 use keepsake_client::{AgentOptions, AgentTransport, Client, RetryPolicy, RootKey};
+use std::io::IsTerminal;
 use std::time::Duration;
 
 /// A command that only asks does not wait long for a node that is not there.
@@ -73,7 +74,10 @@ pub(crate) fn start_log(verbosity: Verbosity, log_json: bool, serving: bool) {
     let filter = tracing_subscriber::EnvFilter::try_from_env("KEEPSAKE_LOG").unwrap_or_else(|_| {
         tracing_subscriber::EnvFilter::new(format!("warn,keepsake_node={level},keepsake_client={level}"))
     });
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     // Somebody may have set one up already: then theirs is used.
     let _ = if log_json { builder.json().try_init() } else { builder.try_init() };
 }

@@ -41,7 +41,7 @@ pub(crate) struct AssetFacts {
     /// Pixels, width and height.
     pub(crate) size: Option<(u32, u32)>,
     pub(crate) orientation: Option<u8>,
-    /// ns since 1970. The file's own time and not the clock's, so that a repeated publish is the same.
+    /// Now, ns since 1970.
     pub(crate) at_ns: u64,
 }
 

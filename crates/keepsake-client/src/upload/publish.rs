@@ -1,7 +1,7 @@
 //! The last step: one message that finishes all sessions and makes the memory.
 //!
-//! Owns the request and its repetition. The request holds no clock time, so that sending it again says
-//! the same and gets the first answer.
+//! Owns the request and its repetition. The request is made once: sending it again says the same and gets
+//! the first answer.
 
 use super::derive::{DerivedAsset, LaneB};
 use super::events::UploadEvent;
@@ -65,6 +65,7 @@ impl<T: Transport> Upload<T> {
     }
 
     fn request(&self, original: &SessionDone, lane_b: &LaneB, limits: &UploadConfig) -> PublishRequest {
+        let at_ns = now_ns();
         let memory_type = match lane_b {
             LaneB::Made(_) => MemoryType::Image,
             LaneB::Skipped(_) => memory_type(&self.mime_type),
@@ -74,19 +75,19 @@ impl<T: Transport> Upload<T> {
             LaneB::Skipped(_) => None,
         };
         let mut sessions =
-            vec![session(original, self.original_facts(original, info, limits).metadata(memory_type))];
+            vec![session(original, self.original_facts(original, info, limits, at_ns).metadata(memory_type))];
         let mut inline_assets = Vec::new();
         if let LaneB::Made(made) = lane_b {
             for (done, asset) in [&made.display, &made.thumbnail] {
-                sessions.push(session(done, self.derived_metadata(asset, limits)));
+                sessions.push(session(done, self.derived_metadata(asset, limits, at_ns)));
             }
-            let metadata = self.derived_metadata(&made.placeholder, limits);
+            let metadata = self.derived_metadata(&made.placeholder, limits, at_ns);
             inline_assets
                 .push(InlineAssetInput { bytes: ByteBuf::from(made.placeholder.bytes.to_vec()), metadata });
         }
         let mut request = PublishRequest {
             capsule_id: self.capsule_id.clone(),
-            metadata: self.memory_metadata(memory_type, limits),
+            metadata: self.memory_metadata(memory_type, limits, at_ns),
             sessions,
             inline_assets,
             idem: String::new(),
@@ -101,6 +102,7 @@ impl<T: Transport> Upload<T> {
         done: &SessionDone,
         info: Option<&OriginalInfo>,
         limits: &UploadConfig,
+        at_ns: u64,
     ) -> AssetFacts {
         AssetFacts {
             kind: AssetType::Original,
@@ -110,11 +112,11 @@ impl<T: Transport> Upload<T> {
             sha256: done.sha256,
             size: info.map(|info| (info.width, info.height)),
             orientation: info.map(|info| info.orientation),
-            at_ns: self.source.modified_at_ns(),
+            at_ns,
         }
     }
 
-    fn derived_metadata(&self, asset: &DerivedAsset, limits: &UploadConfig) -> AssetMetadata {
+    fn derived_metadata(&self, asset: &DerivedAsset, limits: &UploadConfig, at_ns: u64) -> AssetMetadata {
         let facts = AssetFacts {
             kind: asset.kind,
             name: clip(self.source.name(), limits.text_short_bytes_max),
@@ -124,14 +126,14 @@ impl<T: Transport> Upload<T> {
             size: Some((asset.width, asset.height)),
             // The orientation is applied to the pixels.
             orientation: Some(1),
-            at_ns: self.source.modified_at_ns(),
+            at_ns,
         };
         facts.metadata(MemoryType::Image)
     }
 
-    fn memory_metadata(&self, memory_type: MemoryType, limits: &UploadConfig) -> MemoryMetadata {
+    fn memory_metadata(&self, memory_type: MemoryType, limits: &UploadConfig, at_ns: u64) -> MemoryMetadata {
         let title = self.options.title.as_deref().unwrap_or(self.source.name());
-        let at_ns = self.source.modified_at_ns();
+        let modified_at_ns = self.source.modified_at_ns();
         MemoryMetadata {
             title: Some(clip(title, limits.text_short_bytes_max)),
             description: None,
@@ -139,7 +141,7 @@ impl<T: Transport> Upload<T> {
             content_type: self.mime_type.clone(),
             memory_type,
             date_of_memory: self.options.date_of_memory_ns,
-            file_created_at: (at_ns != 0).then_some(at_ns),
+            file_created_at: (modified_at_ns != 0).then_some(modified_at_ns),
             people_in_memory: None,
             location: None,
             memory_notes: None,
@@ -168,6 +170,12 @@ impl<T: Transport> Upload<T> {
             derivatives_skipped,
         }
     }
+}
+
+/// Now, ns since 1970. The service's own clock decides what it stores as its own times.
+fn now_ns() -> u64 {
+    let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since_1970.ok().and_then(|time| u64::try_from(time.as_nanos()).ok()).unwrap_or(0)
 }
 
 fn session(done: &SessionDone, metadata: AssetMetadata) -> PublishSession {

@@ -1,0 +1,12 @@
+//! The `keepsake` program as its users run it, against a node that is the same program.
+
+#[path = "program/crowd.rs"]
+mod crowd;
+#[path = "program/interruption.rs"]
+mod interruption;
+#[path = "program/round_trip.rs"]
+mod round_trip;
+#[path = "program/sharing.rs"]
+mod sharing;
+#[path = "program/support.rs"]
+mod support;

@@ -1,0 +1,235 @@
+//! One user: upload, list, show, get, delete; shapes of the JSON; exit codes.
+
+use crate::support::{Node, User, fresh_dir, jpeg, path, sha256, sha256_of, text};
+use serde_json::Value;
+
+#[test]
+fn a_photo_goes_in_and_comes_back_byte_for_byte() {
+    let dir = fresh_dir();
+    let node = Node::start(&dir.path().join("data"));
+    let user = User::new(dir.path(), "ann", &node);
+    let (photo, bytes) = (dir.path().join("photo.jpg"), jpeg(2400, 1600, 1));
+    std::fs::write(&photo, &bytes).unwrap();
+
+    let uploaded = user.json(&["upload", path(&photo), "--tag", "holiday"]);
+    assert_eq!(uploaded["ok"], true);
+    assert_eq!(uploaded["bytes"], bytes.len());
+    assert_eq!(uploaded["sha256"], sha256(&bytes));
+    assert_eq!(uploaded["mime_type"], "image/jpeg");
+    assert_eq!((&uploaded["chunks_sent"], &uploaded["chunks_skipped"]), (&1.into(), &0.into()));
+    assert_eq!(uploaded["derivatives_skipped"], Value::Null);
+    let id = uploaded["memory_id"].as_str().unwrap();
+
+    let page = user.json(&["ls"]);
+    assert_eq!(page["items"].as_array().unwrap().len(), 1);
+    assert_eq!(page["items"][0]["id"], id);
+    assert_eq!(page["items"][0]["title"], "photo.jpg");
+    assert_eq!(page["next_cursor"], Value::Null);
+
+    let memory = user.json(&["show", id]);
+    assert_eq!(memory["memory_type"], "image");
+    assert_eq!(memory["tags"], serde_json::json!(["holiday"]));
+    let assets = memory["assets"].as_array().unwrap();
+    let pixels = |kind: &str| {
+        let asset = assets.iter().find(|asset| asset["kind"] == kind).unwrap();
+        (asset["width"].as_u64().unwrap(), asset["height"].as_u64().unwrap())
+    };
+    assert_eq!(assets.len(), 4);
+    assert_eq!((pixels("original"), pixels("display")), ((2400, 1600), (1620, 1080)));
+    assert_eq!((pixels("thumbnail"), pixels("placeholder")), ((400, 267), (27, 18)));
+
+    for asset in assets {
+        let (kind, file) = (asset["kind"].as_str().unwrap(), dir.path().join("back.bin"));
+        let saved = user.json(&["get", id, "--asset", kind, "-o", path(&file), "--force"]);
+        assert_eq!(saved["sha256"], asset["sha256"], "{kind}");
+        assert_eq!(sha256_of(&file), asset["sha256"].as_str().unwrap(), "{kind}");
+    }
+    let printed = user.run(&["get", id, "-o", "-"]);
+    assert_eq!(printed.stdout, bytes);
+}
+
+#[test]
+fn a_saved_file_gets_its_own_name_and_is_not_overwritten() {
+    let dir = fresh_dir();
+    let node = Node::start(&dir.path().join("data"));
+    let user = User::new(dir.path(), "ann", &node);
+    let (photo, bytes) = (dir.path().join("photo.jpg"), jpeg(640, 480, 2));
+    std::fs::write(&photo, &bytes).unwrap();
+    let id = user.json(&["upload", path(&photo)])["memory_id"].as_str().unwrap().to_owned();
+    let there = dir.path().join("there");
+    std::fs::create_dir(&there).unwrap();
+    let get = |args: &[&str]| {
+        let mut command = user.command(&[&["get", &id], args].concat());
+        command.current_dir(&there).output().unwrap().status.code()
+    };
+    assert_eq!(get(&[]), Some(0));
+    assert_eq!(std::fs::read(there.join("photo.jpg")).unwrap(), bytes);
+    std::fs::write(there.join("photo.jpg"), "mine").unwrap();
+    assert_eq!(get(&[]), Some(5));
+    assert_eq!(std::fs::read(there.join("photo.jpg")).unwrap(), b"mine");
+    assert_eq!(get(&["--force"]), Some(0));
+    assert_eq!(std::fs::read(there.join("photo.jpg")).unwrap(), bytes);
+    assert_eq!(get(&["--asset", "thumbnail"]), Some(0));
+    assert!(there.join("photo-thumbnail.jpg").exists());
+    assert_eq!(get(&["--asset", "nothing"]), Some(3));
+    assert_eq!(std::fs::read_dir(&there).unwrap().count(), 2, "no temporary file is left");
+}
+
+#[test]
+fn files_that_are_no_image_go_by_lane_a_alone() {
+    let dir = fresh_dir();
+    let node = Node::start(&dir.path().join("data"));
+    let user = User::new(dir.path(), "ann", &node);
+    let damaged = jpeg(800, 600, 3)[..5_000].to_vec();
+    let cases: [(&str, &[u8], &str, &str); 4] = [
+        ("note.txt", b"remember the milk", "text/plain", "note"),
+        ("paper.pdf", b"%PDF-1.7 ...", "application/pdf", "document"),
+        ("noname", b"\x00\x01\x02", "application/octet-stream", "document"),
+        ("damaged.jpg", &damaged, "image/jpeg", "image"),
+    ];
+    for (name, bytes, mime_type, memory_type) in cases {
+        let file = dir.path().join(name);
+        std::fs::write(&file, bytes).unwrap();
+        let uploaded = user.json(&["upload", path(&file)]);
+        assert!(uploaded["derivatives_skipped"].is_string(), "{name}: {uploaded}");
+        assert_eq!(uploaded["assets"].as_array().unwrap().len(), 1, "{name}");
+        let memory = user.json(&["show", uploaded["memory_id"].as_str().unwrap()]);
+        assert_eq!((&memory["mime_type"], &memory["memory_type"]), (&mime_type.into(), &memory_type.into()));
+        assert_eq!(memory["assets"][0]["sha256"], sha256(bytes), "{name}");
+    }
+}
+
+#[test]
+fn uploading_the_same_file_again_makes_another_memory() {
+    let dir = fresh_dir();
+    let node = Node::start(&dir.path().join("data"));
+    let user = User::new(dir.path(), "ann", &node);
+    let photo = dir.path().join("photo.jpg");
+    std::fs::write(&photo, jpeg(320, 240, 4)).unwrap();
+    let first = user.json(&["upload", path(&photo)]);
+    let second = user.json(&["upload", path(&photo)]);
+    assert_ne!(first["memory_id"], second["memory_id"]);
+    assert_eq!(user.json(&["ls"])["items"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn pages_of_a_list_join_without_gap_or_repeat() {
+    let dir = fresh_dir();
+    let node = Node::start(&dir.path().join("data"));
+    let user = User::new(dir.path(), "ann", &node);
+    let folder = dir.path().join("notes");
+    std::fs::create_dir(&folder).unwrap();
+    for number in 0..7 {
+        std::fs::write(folder.join(format!("{number}.txt")), format!("note {number}")).unwrap();
+    }
+    let output = user.run(&["upload", "-r", path(&folder), "--json"]);
+    assert_eq!(text(&output.stdout).lines().count(), 7);
+    let ids = |page: &Value| {
+        let items = page["items"].as_array().unwrap().iter();
+        items.map(|item| item["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let all = ids(&user.json(&["ls", "--all"]));
+    assert_eq!(all.len(), 7);
+    let (mut joined, mut cursor) = (Vec::new(), None::<String>);
+    loop {
+        let page = match &cursor {
+            None => user.json(&["ls", "-n", "3"]),
+            Some(cursor) => user.json(&["ls", "-n", "3", "--cursor", cursor]),
+        };
+        assert!(ids(&page).len() <= 3);
+        joined.extend(ids(&page));
+        cursor = page["next_cursor"].as_str().map(str::to_owned);
+        if cursor.is_none() {
+            break;
+        }
+    }
+    assert_eq!(joined, all);
+}
+
+#[test]
+fn deleted_memories_are_gone() {
+    let dir = fresh_dir();
+    let node = Node::start(&dir.path().join("data"));
+    let user = User::new(dir.path(), "ann", &node);
+    let note = dir.path().join("note.txt");
+    std::fs::write(&note, "one").unwrap();
+    let id = user.json(&["upload", path(&note)])["memory_id"].as_str().unwrap().to_owned();
+    let (code, message) = user.fails(&["rm", &id]);
+    assert_eq!(code, 2, "without a terminal it must be told --yes");
+    assert!(message.contains("--yes"), "{message}");
+    assert_eq!(user.json(&["rm", &id, "--yes"])["ok"], true);
+    assert_eq!(user.fails(&["show", &id]).0, 3);
+    assert_eq!(user.fails(&["rm", &id, "--yes"]).0, 3);
+    assert_eq!(user.json(&["ls"])["items"], serde_json::json!([]));
+    assert_eq!(user.json(&["capsule", "show"])["bytes_used"], 0);
+}
+
+#[test]
+fn one_bad_file_does_not_stop_the_others() {
+    let dir = fresh_dir();
+    let node = Node::start(&dir.path().join("data"));
+    let user = User::new(dir.path(), "ann", &node);
+    let (good, empty, absent) =
+        (dir.path().join("good.txt"), dir.path().join("empty"), dir.path().join("absent"));
+    std::fs::write(&good, "good").unwrap();
+    std::fs::write(&empty, "").unwrap();
+    let output = user.run(&["upload", path(&absent), path(&empty), path(&good), "--json"]);
+    assert_eq!(output.status.code(), Some(1), "different failures give the general code");
+    let lines: Vec<Value> =
+        text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let line = |file: &std::path::Path| lines.iter().find(|line| line["file"] == path(file)).unwrap();
+    assert_eq!(line(&good)["ok"], true);
+    assert_eq!((&line(&absent)["ok"], &line(&absent)["exit_code"]), (&false.into(), &3.into()));
+    assert!(line(&empty)["error"].as_str().unwrap().contains("nothing to upload"));
+    assert_eq!(user.json(&["ls"])["items"].as_array().unwrap().len(), 1);
+    assert_eq!(user.json(&["sessions"]), finished_only(&user.json(&["sessions"])));
+    assert_eq!(user.fails(&["upload", path(&absent)]).0, 3, "one failure gives its own code");
+}
+
+fn finished_only(sessions: &Value) -> Value {
+    let sessions = sessions.as_array().unwrap().iter();
+    sessions.filter(|session| session["state"] == "finished").cloned().collect()
+}
+
+#[test]
+fn an_absent_node_has_its_own_exit_code_and_advice() {
+    let dir = fresh_dir();
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let user = User { home: dir.path().join("ann"), url: format!("http://{closed}") };
+    let (code, message) = user.fails(&["ls"]);
+    assert_eq!(code, 7, "{message}");
+    assert!(message.contains("keepsake serve"), "{message}");
+    let file = dir.path().join("a.txt");
+    std::fs::write(&file, "a").unwrap();
+    assert_eq!(user.fails(&["upload", path(&file), "--retry-for", "0"]).0, 7);
+    assert_eq!(user.fails(&["ls", "--node", "no address"]).0, 2);
+    assert_eq!(user.fails(&["no-such-command"]).0, 2);
+}
+
+#[cfg(unix)]
+#[test]
+fn the_key_made_on_first_use_is_private_and_an_open_key_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = fresh_dir();
+    let node = Node::start(&dir.path().join("data"));
+    let user = User::new(dir.path(), "ann", &node);
+    user.json(&["capsule", "create"]);
+    let key = user.home.join("identities").join("default.pem");
+    assert_eq!(std::fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(std::fs::metadata(&user.home).unwrap().permissions().mode() & 0o777, 0o700);
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let (code, message) = user.fails(&["ls"]);
+    assert_eq!(code, 1);
+    assert!(message.contains("chmod 600"), "{message}");
+}
+
+#[test]
+fn completions_are_printed_for_each_shell() {
+    let dir = fresh_dir();
+    let user = User { home: dir.path().join("ann"), url: "http://127.0.0.1:1".to_owned() };
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let output = user.run(&["completions", shell]);
+        assert_eq!(output.status.code(), Some(0));
+        assert!(text(&output.stdout).contains("keepsake"), "{shell}");
+    }
+}

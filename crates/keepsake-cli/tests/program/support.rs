@@ -1,0 +1,178 @@
+//! A node as a child process, users with their own keys, and files to upload. Asserts nothing.
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use tempfile::TempDir;
+
+/// A running `keepsake serve`. Killed when dropped.
+pub(crate) struct Node {
+    child: Child,
+    pub(crate) url: String,
+    data: PathBuf,
+}
+
+impl Node {
+    /// Starts on a free port.
+    pub(crate) fn start(data: &Path) -> Self {
+        Self::start_at(data, "127.0.0.1:0")
+    }
+
+    fn start_at(data: &Path, address: &str) -> Self {
+        let mut child = Command::new(program())
+            .args(["serve", "--json", "--quiet", "--listen", address, "--data"])
+            .arg(data)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let stdout = child.stdout.take().expect("stdout is piped");
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line).expect("the node prints its address");
+        let started: Value = serde_json::from_str(&line).expect("the node prints JSON");
+        let url = started["url"].as_str().expect("the address is there").to_owned();
+        Self { child, url, data: data.to_owned() }
+    }
+
+    /// `kill -9`, and waits for the end.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().expect("the node runs");
+        self.child.wait().expect("the node ends");
+    }
+
+    /// Starts again at the same address, over the same data.
+    pub(crate) fn restart(&mut self) {
+        let address = self.url.strip_prefix("http://").expect("the address is http").to_owned();
+        *self = Self::start_at(&self.data.clone(), &address);
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A user: a folder of keys and a node to talk to.
+pub(crate) struct User {
+    pub(crate) home: PathBuf,
+    pub(crate) url: String,
+}
+
+impl User {
+    pub(crate) fn new(dir: &Path, name: &str, node: &Node) -> Self {
+        Self { home: dir.join(name), url: node.url.clone() }
+    }
+
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(program());
+        command.args(args).env("KEEPSAKE_HOME", &self.home).env("KEEPSAKE_NODE", &self.url);
+        for name in ["KEEPSAKE_CANISTER", "KEEPSAKE_CAPSULE", "KEEPSAKE_IDENTITY", "KEEPSAKE_LOG"] {
+            command.env_remove(name);
+        }
+        command
+    }
+
+    pub(crate) fn run(&self, args: &[&str]) -> Output {
+        self.command(args).stdin(Stdio::null()).output().expect("the program runs")
+    }
+
+    /// Runs with `--json`, which must succeed, and gives what it printed.
+    pub(crate) fn json(&self, args: &[&str]) -> Value {
+        let output = self.run(&[args, &["--json"]].concat());
+        assert_eq!(output.status.code(), Some(0), "{args:?}: {}", text(&output.stderr));
+        serde_json::from_slice(&output.stdout).expect("one JSON value")
+    }
+
+    /// Runs and gives the exit code and the text on standard error.
+    pub(crate) fn fails(&self, args: &[&str]) -> (i32, String) {
+        let output = self.run(args);
+        (output.status.code().expect("it ends by itself"), text(&output.stderr))
+    }
+
+    pub(crate) fn principal(&self) -> String {
+        self.json(&["identity", "show"])["principal"].as_str().expect("a principal").to_owned()
+    }
+}
+
+pub(crate) fn program() -> PathBuf {
+    assert_cmd::cargo::cargo_bin!("keepsake").to_owned()
+}
+
+pub(crate) fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+pub(crate) fn path(path: &Path) -> &str {
+    path.to_str().expect("test paths are UTF-8")
+}
+
+pub(crate) fn fresh_dir() -> TempDir {
+    tempfile::tempdir().expect("a temporary folder can be made")
+}
+
+/// A photo that differs for each seed.
+pub(crate) fn jpeg(width: u16, height: u16, seed: u64) -> Vec<u8> {
+    let mut random = Random(seed);
+    let (shift, tint) = (random.next() as u16 % 251, random.next() as u8);
+    let mut pixels = Vec::with_capacity(usize::from(width) * usize::from(height) * 3);
+    for y in 0..height {
+        for x in 0..width {
+            pixels.extend([(x + shift) as u8, (y.wrapping_mul(3)) as u8 ^ tint, (x / 7 + y / 5) as u8]);
+        }
+    }
+    let mut bytes = Vec::new();
+    jpeg_encoder::Encoder::new(&mut bytes, 90)
+        .encode(&pixels, width, height, jpeg_encoder::ColorType::Rgb)
+        .expect("encoding into memory works");
+    bytes
+}
+
+/// Writes `len` bytes that do not repeat; gives their SHA-256 in hexadecimal.
+pub(crate) fn random_file(path: &Path, len: u64) -> String {
+    let mut file = std::io::BufWriter::new(std::fs::File::create(path).expect("the file can be made"));
+    let (mut random, mut hasher) = (Random(len ^ 0x5eed), Sha256::new());
+    let mut left = len;
+    while left > 0 {
+        let word = random.next().to_le_bytes();
+        let part = &word[..usize::try_from(left.min(8)).expect("at most 8")];
+        file.write_all(part).expect("the disk has room");
+        hasher.update(part);
+        left -= part.len() as u64;
+    }
+    file.flush().expect("the disk has room");
+    hex(&hasher.finalize())
+}
+
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+pub(crate) fn sha256_of(path: &Path) -> String {
+    let (mut file, mut hasher) = (std::fs::File::open(path).expect("the file is there"), Sha256::new());
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        match file.read(&mut buffer).expect("the file can be read") {
+            0 => return hex(&hasher.finalize()),
+            count => hasher.update(&buffer[..count]),
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// [SplitMix64](https://prng.di.unimi.it/splitmix64.c).
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+}
