@@ -70,6 +70,6 @@ impl Drop for Logged {
     fn drop(&mut self) {
         let Line { method, path, status, begun, bytes, ended } = &self.line;
         let ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        tracing::info!(target: "keepsake::http", %method, %path, status = status.as_u16(), bytes, ms, complete = ended, "request");
+        tracing::info!(%method, %path, status = status.as_u16(), bytes, ms, complete = ended, "request");
     }
 }

@@ -2,12 +2,10 @@
 
 use candid::Principal;
 use ic_agent::identity::{AnonymousIdentity, Delegation, Identity, SignedDelegation};
-use ic_transport_types::{DelegationPermissions, EnvelopeContent, SenderInfo};
+use ic_transport_types::{DelegationPermissions, EnvelopeContent, SenderInfo, TransportCallResponse};
 
 use crate::agents::{delegated, delegation_to};
-use crate::node::{
-    Answer, Capsule, MINUTE_NS, Node, ServiceError, ed25519, id_of, no_arguments, now_ns, sealed, signed,
-};
+use crate::node::{Answer, Capsule, MINUTE_NS, Node, ed25519, id_of, no_arguments, now_ns, sealed, signed};
 
 /// Changes one field of a call.
 fn with(
@@ -191,11 +189,12 @@ async fn chains_up_to_20_are_taken_and_longer_ones_and_cycles_are_refused() {
     assert_eq!(node.capsules_of(ed25519(1)).await.len(), 1);
 }
 
-/// The capsule that the certificate in a synchronous reply tells of.
-fn created(answer: &Answer, content: &EnvelopeContent) -> Capsule {
-    let ic_transport_types::TransportCallResponse::Replied { certificate } =
-        serde_cbor::from_slice(&answer.body).unwrap()
-    else {
+/// The result that the certificate in a synchronous reply tells of.
+fn result<T>(answer: &Answer, content: &EnvelopeContent) -> Result<T, keepsake_api::Error>
+where
+    T: candid::CandidType + for<'d> candid::Deserialize<'d>,
+{
+    let TransportCallResponse::Replied { certificate } = serde_cbor::from_slice(&answer.body).unwrap() else {
         panic!("not replied")
     };
     let certificate: ic_certification::Certificate = serde_cbor::from_slice(&certificate).unwrap();
@@ -204,7 +203,7 @@ fn created(answer: &Answer, content: &EnvelopeContent) -> Capsule {
     let ic_certification::LookupResult::Found(reply) = certificate.tree.lookup_path(path) else {
         panic!("no reply")
     };
-    candid::decode_one::<Result<Capsule, ServiceError>>(reply).unwrap().unwrap()
+    candid::decode_one(reply).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -213,32 +212,45 @@ async fn a_replayed_envelope_gets_the_first_answer_and_runs_once_even_after_a_re
     let me = ed25519(1);
     let content = node.create(&me, 1);
     let body = sealed(&me, &content);
-    let first = created(&node.post_canister("v3", "call", &body).await, &content);
+    let created = result::<Capsule>(&node.post_canister("v3", "call", &body).await, &content).unwrap();
+    // With the capsule gone, running the call again would make another one.
+    let delete = node.call(&me, "capsules_delete", candid::encode_one(&created.id).unwrap(), 2);
+    let delete_body = sealed(&me, &delete);
+    result::<()>(&node.post_canister("v4", "call", &delete_body).await, &delete).unwrap();
     for version in ["v3", "v4"] {
-        assert_eq!(created(&node.post_canister(version, "call", &body).await, &content), first);
+        let again = result::<Capsule>(&node.post_canister(version, "call", &body).await, &content).unwrap();
+        assert_eq!(again, created);
     }
     assert_eq!(node.post_canister("v2", "call", &body).await.status, 202);
+    assert_eq!(node.capsules_of(ed25519(1)).await, []);
     let root_key = node.root_key.clone();
     node.stop().await;
 
     let node = Node::start_in(&dir).await;
     assert_eq!(node.root_key, root_key);
-    assert_eq!(created(&node.post_canister("v4", "call", &body).await, &content), first);
-    assert_eq!(node.capsules_of(ed25519(1)).await, [first]);
+    let again = result::<Capsule>(&node.post_canister("v4", "call", &body).await, &content).unwrap();
+    assert_eq!((again, node.capsules_of(ed25519(1)).await), (created, vec![]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sixteen_copies_at_once_run_once() {
     let (node, _dir) = Node::start().await;
     let me = ed25519(1);
-    let content = node.create(&me, 1);
+    let create = node.create(&me, 1);
+    let created =
+        result::<Capsule>(&node.post_canister("v3", "call", &sealed(&me, &create)).await, &create).unwrap();
+    let delete = |nonce| node.call(&me, "capsules_delete", candid::encode_one(&created.id).unwrap(), nonce);
+    let content = delete(2);
     let body = sealed(&me, &content);
     let answers =
         futures_util::future::join_all((0..16).map(|_| node.post_canister("v4", "call", &body))).await;
-    let capsules: std::collections::BTreeSet<Capsule> =
-        answers.iter().map(|a| created(a, &content)).collect();
-    assert_eq!(capsules.len(), 1);
-    assert_eq!(node.capsules_of(ed25519(1)).await.len(), 1);
+    for answer in &answers {
+        result::<()>(answer, &content).unwrap();
+    }
+    // A second run would have answered like this one.
+    let other = delete(3);
+    let answer = node.post_canister("v4", "call", &sealed(&me, &other)).await;
+    assert_eq!(result::<()>(&answer, &other), Err(keepsake_api::Error::NotFound));
 }
 
 #[tokio::test(flavor = "multi_thread")]
