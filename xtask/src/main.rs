@@ -1,2 +1,66 @@
-//! Developer commands. Owns how the project is built, run and tested.
-fn main() {}
+//! Developer commands: `cargo xtask run | test | bench`. Owns how the project is built, run and tested.
+//!
+//! Does not own any behaviour of the product: it drives the `keepsake` program from outside, as a user does.
+
+mod bench;
+mod child;
+mod http;
+mod photo;
+mod picture;
+mod run;
+mod table;
+mod test;
+mod workspace;
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+Developer commands of Keepsake.
+
+  cargo xtask run [OPTIONS] [FILE…]    a photo goes in and comes back: start a node, upload by both lanes,
+                                       publish, show the assets, download them and compare
+      --once                           in a temporary folder, and stop afterwards
+      --data DIR                       data directory of the node [default: target/keepsake-run/data]
+      --listen ADDRESS                 [default: 127.0.0.1:4943, or a free port when that is taken]
+      FILE…                            your files instead of the photo that is made for it
+
+  cargo xtask test [STEP…]             everything that has to pass; with names: these steps only
+      --list                           name the steps
+
+  cargo xtask bench node [OPTIONS]     memory, throughput and latency of node and client, beside the raw disk
+      --mib N                          size of the file [default: 2048]
+      --data DIR                       folder to measure in [default: target/keepsake-bench]
+
+  cargo xtask help                     this text
+
+Environment:
+  KEEPSAKE_BIN    a `keepsake` program to use instead of building one (run, test)";
+
+fn main() -> ExitCode {
+    match command() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn command() -> anyhow::Result<()> {
+    let mut arguments = lexopt::Parser::from_env();
+    let name = match arguments.next()? {
+        Some(lexopt::Arg::Value(name)) => name.to_string_lossy().into_owned(),
+        None | Some(lexopt::Arg::Long("help") | lexopt::Arg::Short('h')) => "help".to_owned(),
+        Some(other) => return Err(other.unexpected().into()),
+    };
+    match name.as_str() {
+        "run" => run::command(arguments),
+        "test" => test::command(arguments),
+        "bench" => bench::command(arguments),
+        "help" => {
+            println!("{HELP}");
+            Ok(())
+        }
+        other => anyhow::bail!("there is no command `{other}`; `cargo xtask help` lists them"),
+    }
+}

@@ -1,0 +1,122 @@
+//! The steps of `cargo xtask test`, in their order. Owns what each one runs, and when it cannot.
+
+use super::{Outcome, Step};
+use crate::workspace::{self, KEEPSAKE_BIN, Profile};
+use anyhow::{Context, Result, bail};
+use std::process::{Command, Stdio};
+
+const NODE_MAJOR_MIN: u32 = 20;
+
+/// All steps. Cheap ones come first; `test` builds the program that the later ones use.
+pub(super) const ALL: &[Step] = &[
+    Step { name: "fmt", about: "the formatter has nothing to change", run: fmt },
+    Step { name: "clippy", about: "no warning in any target", run: clippy },
+    Step { name: "doc", about: "documentation builds without a warning", run: doc },
+    Step { name: "test", about: "all Rust tests", run: test },
+    Step { name: "deny", about: "licences, bans and sources of dependencies", run: deny },
+    Step { name: "agents", about: "the JavaScript agents, unmodified, against a real node", run: agents },
+    Step { name: "run", about: "cargo xtask run --once", run: run_once },
+];
+
+fn fmt() -> Result<Outcome> {
+    pass(workspace::cargo().args(["fmt", "--all", "--check"]))
+}
+
+fn clippy() -> Result<Outcome> {
+    pass(workspace::cargo().args([
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--quiet",
+        "--",
+        "-D",
+        "warnings",
+    ]))
+}
+
+fn doc() -> Result<Outcome> {
+    let mut command = workspace::cargo();
+    command.args(["doc", "--workspace", "--no-deps", "--document-private-items", "--quiet"]);
+    // A link to something private is fine where private things are documented.
+    pass(command.env("RUSTDOCFLAGS", "-D warnings -A rustdoc::private_intra_doc_links"))
+}
+
+fn test() -> Result<Outcome> {
+    pass(workspace::cargo().args(["test", "--workspace", "--no-fail-fast"]))
+}
+
+fn deny() -> Result<Outcome> {
+    if !answers("cargo-deny") {
+        let why = "cargo-deny is not installed; `cargo test` has checked licences and sources";
+        return Ok(Outcome::Skipped(why.to_owned()));
+    }
+    pass(workspace::cargo().args(["deny", "check", "licenses", "bans", "sources"]))
+}
+
+fn agents() -> Result<Outcome> {
+    if let Some(missing) = node_missing()? {
+        // Whoever tests in CI relies on it.
+        if std::env::var_os("CI").is_some() {
+            bail!(missing);
+        }
+        return Ok(Outcome::Skipped(missing));
+    }
+    let web = workspace::root().join("web");
+    let mut install = Command::new("npm");
+    install.args(["ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]);
+    pass(install.current_dir(&web))?;
+    let mut test = Command::new("npm");
+    test.args(["test", "--workspace", "tests-agents", "--silent"]);
+    pass(test.current_dir(&web).env(KEEPSAKE_BIN, program()?))
+}
+
+fn run_once() -> Result<Outcome> {
+    let own = std::env::current_exe().context("cannot find this program")?;
+    pass(Command::new(own).args(["run", "--once"]).env(KEEPSAKE_BIN, program()?))
+}
+
+/// The program that `test` built. Building it anew for itself alone would choose other features for some
+/// dependencies and compile them twice.
+fn program() -> Result<std::path::PathBuf> {
+    let built = workspace::built(Profile::Dev)?;
+    if std::env::var_os(KEEPSAKE_BIN).is_none() && built.exists() {
+        return Ok(built);
+    }
+    workspace::keepsake(Profile::Dev)
+}
+
+/// Why Node.js cannot be used here, if so.
+fn node_missing() -> Result<Option<String>> {
+    let needed = format!("needs Node.js {NODE_MAJOR_MIN} or later with npm");
+    let Ok(output) = Command::new("node").arg("--version").output() else { return Ok(Some(needed)) };
+    if !answers("npm") {
+        return Ok(Some(needed));
+    }
+    let version = String::from_utf8(output.stdout)?;
+    let major: Option<u32> =
+        version.trim().trim_start_matches('v').split('.').next().and_then(|major| major.parse().ok());
+    Ok(match major {
+        Some(major) if major >= NODE_MAJOR_MIN => None,
+        _ => Some(format!("{needed}, here is {}", version.trim())),
+    })
+}
+
+/// Whether a program is there at all.
+fn answers(program: &str) -> bool {
+    let mut command = Command::new(program);
+    command.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+fn pass(command: &mut Command) -> Result<Outcome> {
+    let status =
+        command.status().with_context(|| format!("cannot start {}", command.get_program().display()))?;
+    if !status.success() {
+        bail!("{} {} ended with {status}", command.get_program().display(), shown(command));
+    }
+    Ok(Outcome::Passed)
+}
+
+fn shown(command: &Command) -> String {
+    command.get_args().map(|argument| argument.to_string_lossy()).collect::<Vec<_>>().join(" ")
+}

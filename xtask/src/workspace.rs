@@ -1,0 +1,80 @@
+//! Where things are: the workspace, its target directory, the `keepsake` program. Owns the calls of cargo.
+
+use anyhow::{Context, Result, bail};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Names a `keepsake` program that is there already.
+pub(crate) const KEEPSAKE_BIN: &str = "KEEPSAKE_BIN";
+
+/// How a program is built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Profile {
+    Dev,
+    Release,
+}
+
+/// The root of the workspace.
+pub(crate) fn root() -> PathBuf {
+    let own = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    Path::new(&own).parent().expect("xtask is a folder of the workspace").to_owned()
+}
+
+/// The same cargo that runs this program, in the workspace's root.
+pub(crate) fn cargo() -> Command {
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
+    let mut command = Command::new(program);
+    command.current_dir(root());
+    // `cargo run` sets these for us; the programs below must see what a shell would give them.
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// Where cargo puts what it builds.
+pub(crate) fn target_dir() -> Result<PathBuf> {
+    let mut command = cargo();
+    command.args(["metadata", "--no-deps", "--format-version", "1"]);
+    let output = command.output().context("cannot start cargo")?;
+    if !output.status.success() {
+        bail!("cargo metadata: {}", String::from_utf8_lossy(&output.stderr).trim());
+    }
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+    let dir = metadata["target_directory"].as_str().context("cargo metadata names no target_directory")?;
+    Ok(PathBuf::from(dir))
+}
+
+/// The `keepsake` program: the one that [`KEEPSAKE_BIN`] names, or one that is built now.
+pub(crate) fn keepsake(profile: Profile) -> Result<PathBuf> {
+    if profile == Profile::Dev
+        && let Some(path) = std::env::var_os(KEEPSAKE_BIN)
+    {
+        return PathBuf::from(&path)
+            .canonicalize()
+            .with_context(|| format!("{KEEPSAKE_BIN}={}", path.display()));
+    }
+    println!("Building the keepsake program (the first time takes minutes) …");
+    let mut command = cargo();
+    command.args(["build", "--package", "keepsake-cli", "--bin", "keepsake"]);
+    if profile == Profile::Release {
+        command.arg("--release");
+    }
+    if !command.status().context("cannot start cargo")?.success() {
+        bail!("the keepsake program does not build, see above");
+    }
+    built(profile)
+}
+
+/// Where a build puts the `keepsake` program.
+pub(crate) fn built(profile: Profile) -> Result<PathBuf> {
+    let folder = match profile {
+        Profile::Dev => "debug",
+        Profile::Release => "release",
+    };
+    Ok(target_dir()?.join(folder).join(format!("keepsake{}", std::env::consts::EXE_SUFFIX)))
+}
