@@ -1,0 +1,258 @@
+//! Part 1: who may do what. Walks the whole table, and holds that a caller who may not know of a thing gets the
+//! same bytes as for a thing that is not there, and that a refusal changed nothing.
+
+pub mod table;
+
+use crate::api::{Answer, BulkDeleteResult, Error, HttpResponse, MemoryPresenceResult, MintedToken};
+use crate::host::{Host, Who};
+use crate::samples::unique;
+use crate::snapshot::Snapshot;
+use crate::verdict::{allowed, known};
+use crate::world::{Things, World};
+use candid::{Principal, Reserved};
+use keepsake_client::{Transport, TransportError};
+use keepsake_service::Kind;
+use keepsake_service::endpoints::{self, METHODS};
+use std::collections::BTreeMap;
+use table::{Of, Row, TABLE};
+
+use crate::api::Role;
+
+/// State of the thing that a row asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum State {
+    /// There.
+    Exists,
+    /// There, in a public capsule.
+    Public,
+    /// Not there.
+    Missing,
+    /// Its id is none.
+    Malformed,
+}
+
+/// Every method is in the table, and the table names no other.
+pub fn the_table_is_complete() {
+    for method in METHODS {
+        assert!(TABLE.iter().any(|row| row.method == *method), "{method} is not in the access table");
+    }
+    for row in TABLE {
+        assert!(METHODS.contains(&row.method), "the access table names {}, which is no method", row.method);
+        let Rights4(letters) = letters(row);
+        assert_eq!(letters.map(str::len), [8, 3, 8, 8], "{}: one letter per caller", row.method);
+    }
+}
+
+struct Rights4([&'static str; 4]);
+
+fn letters(row: &Row) -> Rights4 {
+    Rights4([row.rights.exists, row.rights.public, row.rights.missing, row.rights.malformed])
+}
+
+/// Walks the table.
+pub async fn everybody_may_what_the_table_says<H: Host>(host: &H) {
+    the_table_is_complete();
+    let mut walk = Walk::start(host).await;
+    for row in TABLE {
+        walk.row(row).await;
+    }
+}
+
+struct Walk<T> {
+    world: World<T>,
+    private: Things,
+    public: Things,
+}
+
+impl<T: Transport> Walk<T> {
+    async fn start<H: Host<Transport = T>>(host: &H) -> Self {
+        let world = World::new(host, "access").await;
+        let private = world.things().await;
+        let public = public_things(&world).await;
+        Self { world, private, public }
+    }
+
+    async fn row(&mut self, row: &Row) {
+        let mut replies = BTreeMap::new();
+        for state in [State::Exists, State::Public, State::Missing, State::Malformed] {
+            if row.of == Of::Nothing && state != State::Exists {
+                continue;
+            }
+            for (column, who) in Who::COLUMNS.into_iter().enumerate() {
+                if let Some(letter) = letter(row, state, column) {
+                    let reply = self.ask(row, state, who, letter).await;
+                    replies.insert((column, state), (letter, reply));
+                }
+            }
+        }
+        for (column, who) in Who::COLUMNS.into_iter().enumerate() {
+            assert_no_leak(row, who, &replies, column);
+        }
+    }
+
+    /// Asks, judges, and makes new things where the old ones were used up.
+    async fn ask(&mut self, row: &Row, state: State, who: Who, expected: char) -> Vec<u8> {
+        let place = format!("{} of {:?} ({state:?}) by {who:?}", row.method, row.of);
+        let things = if state == State::Public { &self.public } else { &self.private };
+        let arg = (row.args)(&with_state(things, row.of, state), &unique("access"));
+        let is_update = endpoints::kind(row.method) == Some(Kind::Update);
+        let before = if is_update { Some(Snapshot::take(&self.world, things).await) } else { None };
+        let transport = self.world.by(who).transport();
+        let reply = if is_update {
+            transport.update(row.method, arg).await
+        } else {
+            transport.query(row.method, arg).await
+        };
+        let reply = reply.unwrap_or_else(|error: TransportError| panic!("{place}: {error}"));
+        let got = judge(row.method, &reply).unwrap_or_else(|wrong| panic!("{place}: {wrong}"));
+        assert_eq!(got, expected, "{place}: expected '{expected}', got '{got}'");
+        let Some(before) = before else { return reply };
+        if matches!(got, 'o' | 'p') {
+            self.renew(state).await;
+        } else {
+            let after = Snapshot::take(&self.world, things).await;
+            assert_eq!(before.changes(&after), Vec::<&str>::new(), "{place}: a refusal changed this");
+        }
+        reply
+    }
+
+    async fn renew(&mut self, state: State) {
+        if state == State::Public {
+            self.public = public_things(&self.world).await;
+        } else {
+            let capsule = self.world.another_capsule("access").await;
+            self.private = self.world.things_in(&capsule.id).await;
+        }
+    }
+}
+
+async fn public_things<T: Transport>(world: &World<T>) -> Things {
+    let capsule = world.another_capsule("access-public").await;
+    let everybody = Principal::anonymous();
+    allowed(world.owner().capsules_grant(&capsule.id, everybody, Role::Guest).await);
+    world.things_in(&capsule.id).await
+}
+
+fn letter(row: &Row, state: State, column: usize) -> Option<char> {
+    let at = |letters: &str, index: usize| letters.chars().nth(index);
+    match state {
+        State::Exists => at(row.rights.exists, column),
+        State::Public => at(row.rights.public, column.checked_sub(5)?),
+        State::Missing => at(row.rights.missing, column),
+        State::Malformed => at(row.rights.malformed, column),
+    }
+}
+
+/// The things, with the id of one of them replaced by `id`; a session has no text to be malformed.
+pub fn with_id(things: &Things, of: Of, id: &str, session: u64) -> Things {
+    let mut things = things.clone();
+    match of {
+        Of::Nothing => {}
+        Of::Capsule => things.capsule = id.into(),
+        Of::Memory => things.memory = id.into(),
+        Of::Asset => things.asset = id.into(),
+        Of::Blob => things.blob = id.into(),
+        Of::Session => things.session = session,
+    }
+    things
+}
+
+/// What an id of this thing begins with.
+pub fn prefix(of: Of) -> &'static str {
+    match of {
+        Of::Nothing | Of::Session => "",
+        Of::Capsule => "capsule_",
+        Of::Memory => "mem_",
+        Of::Asset => "asset_",
+        Of::Blob => "blob_",
+    }
+}
+
+fn with_state(things: &Things, of: Of, state: State) -> Things {
+    match state {
+        State::Exists | State::Public => things.clone(),
+        State::Missing => with_id(things, of, &format!("{}987654321", prefix(of)), 987_654_321),
+        State::Malformed => with_id(things, of, &format!("{}01", prefix(of)), u64::MAX),
+    }
+}
+
+/// The letter of a reply.
+fn judge(method: &str, reply: &[u8]) -> Result<char, String> {
+    match method {
+        "capsules_list" | "upload_config" | "_probe_sessions" => return Ok('o'),
+        "http_request" => {
+            let status = decode::<HttpResponse>(reply)?.status_code;
+            return match status {
+                200 => Ok('o'),
+                401 => Ok('4'),
+                other => Err(format!("HTTP status {other}")),
+            };
+        }
+        _ => {}
+    }
+    if let Err(error) = decode::<Answer<Reserved>>(reply)? {
+        known(&error)?;
+        return match error {
+            Error::NotFound => Ok('n'),
+            Error::Unauthorized => Ok('u'),
+            other => Err(format!("{other:?}")),
+        };
+    }
+    let done = match method {
+        "memories_ping" => decode::<Answer<Vec<MemoryPresenceResult>>>(reply)?
+            .is_ok_and(|rows| rows.iter().all(|row| row.metadata_present && row.asset_present)),
+        "mint_http_tokens_bulk" => decode::<Answer<Vec<MintedToken>>>(reply)?
+            .is_ok_and(|rows| rows.iter().all(|row| row.token.is_some())),
+        "memories_delete_bulk" => {
+            decode::<Answer<BulkDeleteResult>>(reply)?.is_ok_and(|done| done.deleted_count == 1)
+        }
+        _ => return Ok('o'),
+    };
+    Ok(if done { 'p' } else { 'a' })
+}
+
+fn decode<T: candid::CandidType + for<'a> candid::Deserialize<'a>>(reply: &[u8]) -> Result<T, String> {
+    candid::decode_one(reply).map_err(|error| format!("the answer does not decode: {error}"))
+}
+
+type Replies = BTreeMap<(usize, State), (char, Vec<u8>)>;
+
+/// A thing that the caller may not know of, and one that is not there: the same bytes.
+fn assert_no_leak(row: &Row, who: Who, replies: &Replies, column: usize) {
+    let Some((letter, exists)) = replies.get(&(column, State::Exists)) else { return };
+    if matches!(letter, 'o' | 'p') || !matches!(who, Who::Stranger | Who::Anonymous | Who::Controller) {
+        return;
+    }
+    for state in [State::Missing, State::Malformed] {
+        let Some((other, reply)) = replies.get(&(column, state)) else { continue };
+        let same = anonymised(row.method, exists) == anonymised(row.method, reply);
+        // Nobody has rights to an id that cannot be: there is nothing to tell apart.
+        let may_differ = state == State::Malformed && who == Who::Anonymous && *other == 'n';
+        assert!(
+            same || may_differ,
+            "{} of {:?} by {who:?}: the answers for existing and {state:?} things differ",
+            row.method,
+            row.of
+        );
+    }
+}
+
+/// The answer without the id that it repeats from the question.
+fn anonymised(method: &str, reply: &[u8]) -> Vec<u8> {
+    let text = match method {
+        "memories_ping" => candid::decode_one::<Answer<Vec<MemoryPresenceResult>>>(reply).map(|answer| {
+            format!(
+                "{:?}",
+                answer.map(|rows| rows
+                    .into_iter()
+                    .map(|r| (r.metadata_present, r.asset_present))
+                    .collect::<Vec<_>>())
+            )
+        }),
+        "mint_http_tokens_bulk" => candid::decode_one::<Answer<Vec<MintedToken>>>(reply).map(|answer| {
+            format!("{:?}", answer.map(|rows| rows.into_iter().map(|r| r.token).collect::<Vec<_>>()))
+        }),
+        _ => return reply.to_vec(),
+    };
+    text.expect("it was judged before").into_bytes()
+}

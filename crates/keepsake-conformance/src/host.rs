@@ -1,0 +1,66 @@
+//! The port of the exam: a running service and the identities that talk to it. Owns no question.
+
+use keepsake_client::api::{HttpRequest, HttpResponse};
+use keepsake_client::{Client, Transport};
+use std::time::Duration;
+
+/// Who calls. The roles are those that [`crate::World`] grants in its capsule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// Made the capsule.
+    Owner,
+    /// Its admin.
+    Admin,
+    /// A member: it made what is asked for.
+    Member,
+    /// Another member.
+    Colleague,
+    /// Its guest.
+    Guest,
+    /// Has a key and no role.
+    Stranger,
+    /// Has no key.
+    Anonymous,
+    /// Controls the host and has no role.
+    Controller,
+    /// Has a key, no role, and no capsule of its own when the exam begins.
+    Newcomer,
+}
+
+impl Who {
+    /// The columns of the access table, in order.
+    pub const COLUMNS: [Self; 8] = [
+        Self::Owner,
+        Self::Admin,
+        Self::Member,
+        Self::Colleague,
+        Self::Guest,
+        Self::Stranger,
+        Self::Anonymous,
+        Self::Controller,
+    ];
+
+    /// A key for this identity, the same on every host; none for the anonymous one.
+    pub fn seed(self) -> Option<[u8; 32]> {
+        (self != Self::Anonymous).then_some([self as u8 + 1; 32])
+    }
+}
+
+/// A running service.
+pub trait Host {
+    /// How messages get there.
+    type Transport: Transport;
+
+    /// A client that calls as `who`, without retries.
+    fn client(&self, who: Who) -> impl Future<Output = Client<Self::Transport>>;
+
+    /// Asks for `/asset/…` by plain HTTP; none where the host answers the gateway's query only.
+    fn direct_http(&self, request: &HttpRequest) -> impl Future<Output = Option<HttpResponse>>;
+
+    /// Moves the host's clock on; false where it is the world's clock.
+    fn advance_clock(&self, by: Duration) -> impl Future<Output = bool>;
+
+    /// Stops the service and starts it again on the same data; false where that is not offered. Clients made
+    /// before must not be used after.
+    fn restart(&self) -> impl Future<Output = bool>;
+}

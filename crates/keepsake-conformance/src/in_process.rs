@@ -1,0 +1,177 @@
+//! The service in this process: the smallest host there can be. Owns its thread, its clock and its two memories;
+//! a message is a function that runs on the thread, one after the other.
+
+use crate::api::{HttpRequest, HttpResponse};
+use crate::host::{Host, Who};
+use candid::Principal;
+use ic_stable_structures::{Memory, VectorMemory};
+use keepsake_client::{Client, RetryPolicy, Transport, TransportError};
+use keepsake_service::http::{AssetBody, AssetRequest};
+use keepsake_service::{Call, Install, Quotas, Reject, Reply, Service};
+use serde_bytes::ByteBuf;
+use std::sync::mpsc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// Where the clock begins, ns since 1970.
+const START_NS: u64 = 1_700_000_000_000_000_000;
+/// Between two messages, ns, so that times tell the order.
+const STEP_NS: u64 = 1_000;
+
+type Job = Box<dyn FnOnce(&mut Machine) + Send>;
+
+/// A service on a thread of its own, with a clock that moves when it is told to.
+#[derive(Clone, Debug)]
+pub struct InProcess {
+    jobs: mpsc::Sender<Job>,
+}
+
+/// What the thread owns. `VectorMemory` never leaves it.
+struct Machine {
+    records: VectorMemory,
+    heap: VectorMemory,
+    service: Service<VectorMemory, VectorMemory>,
+    now_ns: u64,
+}
+
+impl Machine {
+    fn start() -> Self {
+        let (records, heap) = (VectorMemory::default(), VectorMemory::default());
+        let service = open(&records, &heap);
+        Self { records, heap, service, now_ns: START_NS }
+    }
+
+    fn call(&mut self, caller: Principal) -> Call {
+        self.now_ns += STEP_NS;
+        Call { caller, now_ns: self.now_ns, epoch: 0, reusable_through: u64::MAX }
+    }
+
+    fn asset(&mut self, request: &AssetRequest) -> HttpResponse {
+        let call = self.call(Principal::anonymous());
+        let answer = self.service.asset(&call, request);
+        let body = match answer.body {
+            AssetBody::Bytes(bytes) => bytes,
+            AssetBody::Heap(runs) => {
+                runs.iter().flat_map(|run| self.heap_bytes(run.offset, run.len)).collect()
+            }
+        };
+        HttpResponse {
+            status_code: answer.status,
+            headers: answer.headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+            body: ByteBuf::from(body),
+            upgrade: None,
+        }
+    }
+
+    fn heap_bytes(&self, offset: u64, len: u64) -> Vec<u8> {
+        let mut bytes = vec![0; usize::try_from(len).expect("samples fit memory")];
+        self.heap.read(offset, &mut bytes);
+        bytes
+    }
+}
+
+fn open(records: &VectorMemory, heap: &VectorMemory) -> Service<VectorMemory, VectorMemory> {
+    let install = Install {
+        canister_id: Principal::from_slice(&[1, 2, 3]),
+        controllers: vec![principal(Who::Controller)],
+        token_secret: [42; 32],
+        heap_bytes_max: 1 << 32,
+        quotas: Quotas::default(),
+    };
+    Service::open(records.clone(), heap.clone(), &install).expect("the memories hold a store or nothing")
+}
+
+fn principal(who: Who) -> Principal {
+    who.seed().map_or(Principal::anonymous(), Principal::self_authenticating)
+}
+
+impl InProcess {
+    /// Starts an empty service. The thread ends with the last clone.
+    pub fn start() -> Self {
+        let (jobs, inbox) = mpsc::channel::<Job>();
+        std::thread::spawn(move || {
+            let mut machine = Machine::start();
+            inbox.into_iter().for_each(|job| job(&mut machine));
+        });
+        Self { jobs }
+    }
+
+    async fn run<R: Send + 'static>(&self, work: impl FnOnce(&mut Machine) -> R + Send + 'static) -> R {
+        let (answer, answered) = oneshot::channel();
+        let job: Job = Box::new(move |machine| drop(answer.send(work(machine))));
+        self.jobs.send(job).expect("the service's thread runs: it panicked in an earlier message");
+        answered.await.expect("the service answers: it panicked in this message")
+    }
+}
+
+impl Host for InProcess {
+    type Transport = InProcessTransport;
+
+    async fn client(&self, who: Who) -> Client<InProcessTransport> {
+        let transport = InProcessTransport { host: self.clone(), principal: principal(who) };
+        Client::new(transport).with_retry(RetryPolicy::never())
+    }
+
+    async fn direct_http(&self, request: &HttpRequest) -> Option<HttpResponse> {
+        let header = |name: &str| {
+            let found = request.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+            found.map(|(_, value)| value.clone())
+        };
+        let request = AssetRequest {
+            method: request.method.clone(),
+            url: request.url.clone(),
+            range: header("range"),
+            if_none_match: header("if-none-match"),
+            if_range: header("if-range"),
+        };
+        Some(self.run(move |machine| machine.asset(&request)).await)
+    }
+
+    async fn advance_clock(&self, by: Duration) -> bool {
+        let by_ns = u64::try_from(by.as_nanos()).expect("an exam ends before 2500");
+        self.run(move |machine| machine.now_ns += by_ns).await;
+        true
+    }
+
+    async fn restart(&self) -> bool {
+        self.run(|machine| machine.service = open(&machine.records, &machine.heap)).await;
+        true
+    }
+}
+
+/// Calls as one principal.
+#[derive(Clone, Debug)]
+pub struct InProcessTransport {
+    host: InProcess,
+    principal: Principal,
+}
+
+impl Transport for InProcessTransport {
+    fn principal(&self) -> Principal {
+        self.principal
+    }
+
+    async fn update(&self, method: &'static str, arg: Vec<u8>) -> Result<Vec<u8>, TransportError> {
+        let caller = self.principal;
+        let work = move |machine: &mut Machine| {
+            let call = machine.call(caller);
+            machine.service.update(&call, method, &arg)
+        };
+        understand(self.host.run(work).await)
+    }
+
+    async fn query(&self, method: &'static str, arg: Vec<u8>) -> Result<Vec<u8>, TransportError> {
+        let caller = self.principal;
+        let work = move |machine: &mut Machine| {
+            let call = machine.call(caller);
+            machine.service.query(&call, method, &arg)
+        };
+        understand(self.host.run(work).await)
+    }
+}
+
+fn understand(answer: Result<Reply, Reject>) -> Result<Vec<u8>, TransportError> {
+    answer
+        .map(|reply| reply.bytes)
+        .map_err(|reject| TransportError::Rejected { code: reject.code, message: reject.message })
+}

@@ -1,0 +1,94 @@
+//! The service in this process as a [`Subject`]: two plain memories, a clock that stands still.
+
+use super::{Bounds, Subject};
+use candid::Principal;
+use ic_stable_structures::VectorMemory;
+use keepsake_service::{Call, Install, Quotas, Reject, Reply, Service};
+
+/// A world of its own.
+pub struct World {
+    records: VectorMemory,
+    heap: VectorMemory,
+    service: Service<VectorMemory, VectorMemory>,
+    bounds: Bounds,
+    now_ns: u64,
+}
+
+impl World {
+    /// An empty one.
+    pub fn new(bounds: Bounds) -> Self {
+        let (records, heap) = (VectorMemory::default(), VectorMemory::default());
+        let service = open(&records, &heap, &bounds);
+        Self { records, heap, service, bounds, now_ns: 1_700_000_000_000_000_000 }
+    }
+
+    /// Bounds that a run meets: quotas and a heap that get full, or not, by `seed`.
+    pub fn bounds_of(seed: u64) -> Bounds {
+        let roomy = Bounds {
+            capsule_bytes_max: 1 << 40,
+            bytes_in_flight_per_caller_max: 1 << 40,
+            sessions_per_caller_max: 1_000,
+            heap_bytes_max: 1 << 39,
+            session_ttl_ns: keepsake_service::SESSION_TTL_NS,
+        };
+        match seed % 4 {
+            0 => Bounds { capsule_bytes_max: 60_000, ..roomy },
+            1 => Bounds { bytes_in_flight_per_caller_max: 30_000, sessions_per_caller_max: 3, ..roomy },
+            2 => Bounds { heap_bytes_max: 96 * 4_096, ..roomy },
+            _ => roomy,
+        }
+    }
+
+    fn call(&self, caller: Principal) -> Call {
+        Call { caller, now_ns: self.now_ns, epoch: 0, reusable_through: u64::MAX }
+    }
+}
+
+fn open(records: &VectorMemory, heap: &VectorMemory, bounds: &Bounds) -> Service<VectorMemory, VectorMemory> {
+    let install = Install {
+        canister_id: Principal::from_slice(&[1, 2, 3]),
+        controllers: Vec::new(),
+        token_secret: [42; 32],
+        heap_bytes_max: bounds.heap_bytes_max,
+        quotas: Quotas {
+            capsule_bytes_max: bounds.capsule_bytes_max,
+            bytes_in_flight_per_caller_max: bounds.bytes_in_flight_per_caller_max,
+            sessions_per_caller_max: bounds.sessions_per_caller_max,
+        },
+    };
+    Service::open(records.clone(), heap.clone(), &install).expect("the memories hold a store or nothing")
+}
+
+fn bytes(answer: Result<Reply, Reject>) -> Result<Vec<u8>, String> {
+    answer.map(|reply| reply.bytes).map_err(|reject| reject.message)
+}
+
+impl Subject for World {
+    fn update(&mut self, caller: Principal, method: &'static str, arg: &[u8]) -> Result<Vec<u8>, String> {
+        bytes(self.service.update(&self.call(caller), method, arg))
+    }
+
+    fn query(&mut self, caller: Principal, method: &'static str, arg: &[u8]) -> Result<Vec<u8>, String> {
+        bytes(self.service.query(&self.call(caller), method, arg))
+    }
+
+    fn now_ns(&self) -> u64 {
+        self.now_ns
+    }
+
+    fn advance(&mut self, by_ns: u64) {
+        self.now_ns += by_ns;
+    }
+
+    fn restart(&mut self) {
+        self.service = open(&self.records, &self.heap, &self.bounds);
+    }
+
+    fn violations(&mut self) -> Vec<String> {
+        self.service.store().check().violations
+    }
+
+    fn bounds(&self) -> Bounds {
+        self.bounds
+    }
+}

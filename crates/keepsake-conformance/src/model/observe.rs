@@ -1,0 +1,281 @@
+//! Everything that a caller can see, asked of the system and told by the model. Owns the comparison.
+
+use super::Subject;
+use super::state::{Bounds, Capsule, MemoryState, Model, Session, SessionState, Source};
+use super::uploads::sha256;
+use candid::utils::ArgumentEncoder;
+use candid::{CandidType, Principal};
+use keepsake_client::api::{self, Answer, Error, Role};
+use serde::de::DeserializeOwned;
+use serde_bytes::ByteBuf;
+use std::fmt::Debug;
+
+/// Sends a query and reads its answer.
+pub(super) fn ask<T: CandidType + DeserializeOwned>(
+    subject: &mut impl Subject,
+    who: Principal,
+    method: &'static str,
+    args: impl ArgumentEncoder,
+) -> Result<T, String> {
+    let arg = candid::encode_args(args).map_err(|e| e.to_string())?;
+    let reply = subject.query(who, method, &arg).map_err(|e| format!("{method}: {e}"))?;
+    candid::decode_one(&reply).map_err(|e| format!("{method}: {e}"))
+}
+
+/// Two answers mean the same: errors by variant and code, since their data is for people.
+pub(super) fn same<T: PartialEq>(left: &Answer<T>, right: &Answer<T>) -> bool {
+    match (left, right) {
+        (Ok(left), Ok(right)) => left == right,
+        (Err(left), Err(right)) => {
+            std::mem::discriminant(left) == std::mem::discriminant(right) && left.code() == right.code()
+        }
+        _ => false,
+    }
+}
+
+fn agree<T: PartialEq + Debug>(what: &str, system: &Answer<T>, model: &Answer<T>) -> Result<(), String> {
+    if same(system, model) {
+        Ok(())
+    } else {
+        Err(format!("{what}\n  system: {system:?}\n  model:  {model:?}"))
+    }
+}
+
+fn equal<T: PartialEq + Debug>(what: &str, system: &T, model: &T) -> Result<(), String> {
+    if system == model { Ok(()) } else { Err(format!("{what}\n  system: {system:?}\n  model:  {model:?}")) }
+}
+
+impl Model {
+    /// Compares all that `who` can see, of things that are there and of things that are not.
+    pub(super) fn compare(&self, subject: &mut impl Subject, who: Principal) -> Result<(), String> {
+        let bounds = subject.bounds();
+        self.compare_capsules(subject, who)?;
+        self.compare_sessions(subject, who, &bounds)?;
+        self.compare_blobs(subject, who)?;
+        self.compare_memories(subject, who)
+    }
+
+    fn compare_capsules(&self, subject: &mut impl Subject, who: Principal) -> Result<(), String> {
+        let listed: Vec<api::CapsuleHeader> = ask(subject, who, "capsules_list", ())?;
+        let listed: Vec<_> = listed.into_iter().map(|row| (row.id, row.role, row.memory_count)).collect();
+        let mut own: Vec<_> =
+            self.capsules.iter().filter(|(_, capsule)| capsule.members.contains_key(&who)).collect();
+        own.retain(|_| who != Principal::anonymous());
+        own.sort_by_key(|(id, _)| number(id));
+        let row = |(id, _): &(&String, &Capsule)| {
+            ((*id).clone(), self.role(id, &who).expect("own"), self.count(id))
+        };
+        equal("capsules_list", &listed, &own.iter().map(row).collect())?;
+        for id in self.capsules.keys().chain([&"capsule_999".to_owned()]) {
+            let seen: Answer<api::Capsule> = ask(subject, who, "capsules_read_full", (Some(id),))?;
+            agree(id, &seen, &self.capsule_view(&who, id))?;
+            let page: Answer<api::Page> =
+                ask(subject, who, "memories_list", (id, None::<String>, Some(100_u32)))?;
+            let page = page.map(|page| page.items.into_iter().map(|row| row.id).collect::<Vec<_>>());
+            agree("memories_list", &page, &self.memory_ids(&who, id))?;
+        }
+        Ok(())
+    }
+
+    fn count(&self, capsule: &str) -> u64 {
+        self.memories.values().filter(|memory| memory.capsule == capsule).count() as u64
+    }
+
+    fn capsule_view(&self, who: &Principal, id: &str) -> Answer<api::Capsule> {
+        self.require(id, who, Role::Guest)?;
+        let capsule = &self.capsules[id];
+        let member = |(principal, role): (&Principal, &Role)| api::CapsuleMember {
+            principal: *principal,
+            role: *role,
+        };
+        let mut members: Vec<_> = capsule.members.iter().map(member).collect();
+        members.sort_by_key(|member| (member.principal.as_slice().len(), member.principal));
+        Ok(api::Capsule {
+            id: id.to_owned(),
+            subject: capsule.subject.clone(),
+            members,
+            created_at: capsule.created_ns,
+            updated_at: capsule.updated_ns,
+            bytes_used: self.bytes_used(id),
+            bytes_in_flight: self.in_flight(id),
+            inline_bytes_used: self.inline_used(id),
+            memory_count: self.count(id),
+        })
+    }
+
+    fn memory_ids(&self, who: &Principal, capsule: &str) -> Answer<Vec<String>> {
+        self.require(capsule, who, Role::Guest)?;
+        let own = self.memories.iter().rev().filter(|(_, memory)| memory.capsule == capsule);
+        Ok(own.map(|(id, _)| format!("mem_{id}")).collect())
+    }
+
+    fn compare_sessions(
+        &self,
+        subject: &mut impl Subject,
+        who: Principal,
+        bounds: &Bounds,
+    ) -> Result<(), String> {
+        let listed: Answer<Vec<api::SessionInfo>> = ask(subject, who, "sessions_list", ())?;
+        let listed =
+            listed.map(|rows| rows.into_iter().map(|row| (row.session_id, row.received_chunks)).collect());
+        let own: Vec<_> = self.sessions.iter().rev().filter(|(_, session)| session.caller == who).collect();
+        let shown = own.iter().filter(|(_, session)| session.state != SessionState::Aborted);
+        let shown: Vec<_> = shown.map(|(id, s)| (**id, s.chunks.len().try_into().expect("small"))).collect();
+        agree("sessions_list", &listed, &Ok(shown))?;
+        let pending = || own.iter().filter(|(_, session)| session.is_pending());
+        let finished = own.iter().filter(|(_, session)| matches!(session.state, SessionState::Finished(_)));
+        let stats: Answer<api::SessionStats> = ask(subject, who, "sessions_stats", ())?;
+        let expected = api::SessionStats {
+            pending: pending().count() as u64,
+            finished: finished.count() as u64,
+            bytes_in_flight: self.caller_in_flight(&who),
+            oldest_last_seen: pending().map(|(_, session)| session.last_seen_ns).min(),
+        };
+        agree("sessions_stats", &stats, &Ok(expected))?;
+        for id in self.sessions.keys().copied().chain([999_999]) {
+            let status: Answer<api::UploadStatus> = ask(subject, who, "uploads_status", (id,))?;
+            agree(&format!("uploads_status {id}"), &status, &self.status(&who, id, bounds))?;
+        }
+        let live: Vec<u64> = ask(subject, who, "_probe_sessions", ())?;
+        let pending: Vec<u64> =
+            self.sessions.iter().filter(|(_, s)| s.is_pending()).map(|(id, _)| *id).collect();
+        equal("_probe_sessions", &live, &pending)
+    }
+
+    fn status(&self, who: &Principal, id: u64, bounds: &Bounds) -> Answer<api::UploadStatus> {
+        Self::somebody(who)?;
+        let session =
+            self.sessions.get(&id).filter(|session| session.caller == *who).ok_or(Error::NotFound)?;
+        self.require(&session.capsule, who, Role::Member)?;
+        let (state, missing) = match &session.state {
+            SessionState::Aborted => return Err(Error::NotFound),
+            SessionState::Finished(blob) => (api::SessionState::Finished(blob.clone()), Vec::new()),
+            SessionState::Pending => (api::SessionState::Pending, missing(session)),
+        };
+        let body = session.body_len().map(|len| len.try_into().expect("a chunk's length"));
+        Ok(api::UploadStatus {
+            expected_chunks: session.expected,
+            received_chunks: session.chunks.len().try_into().expect("small"),
+            bytes_received: session.received_bytes(),
+            chunk_size: body,
+            missing,
+            missing_truncated: false,
+            expires_at: session.last_seen_ns + bounds.session_ttl_ns,
+            state,
+            capsule_id: session.capsule.clone(),
+        })
+    }
+
+    fn compare_blobs(&self, subject: &mut impl Subject, who: Principal) -> Result<(), String> {
+        for id in self.blobs.keys().chain([&"blob_999999".to_owned()]) {
+            let meta: Answer<api::BlobMeta> = ask(subject, who, "blob_get_meta", (id,))?;
+            agree(id, &meta, &self.blob_meta(&who, id))?;
+            let bytes: Answer<ByteBuf> = ask(subject, who, "blob_read", (id,))?;
+            agree(
+                id,
+                &bytes,
+                &self.blob_meta(&who, id).map(|_| ByteBuf::from(self.blobs[id].bytes.clone())),
+            )?;
+        }
+        Ok(())
+    }
+
+    fn blob_meta(&self, who: &Principal, id: &str) -> Answer<api::BlobMeta> {
+        let blob = self.blobs.get(id).ok_or(Error::NotFound)?;
+        self.require(&blob.capsule, who, Role::Guest)?;
+        Ok(api::BlobMeta {
+            locator: id.to_owned(),
+            size: blob.bytes.len() as u64,
+            chunk_count: 1,
+            chunk_size: 1_800_000,
+            sha256: ByteBuf::from(sha256(&blob.bytes)),
+            mime_type: blob.mime_type.clone(),
+            capsule_id: blob.capsule.clone(),
+            created_at: blob.created_ns,
+            references: self.references(id),
+            expires_at: blob.expires_ns,
+        })
+    }
+
+    fn compare_memories(&self, subject: &mut impl Subject, who: Principal) -> Result<(), String> {
+        for id in self.memories.keys().copied().chain([999_999]) {
+            let text = format!("mem_{id}");
+            let seen: Answer<api::Memory> = ask(subject, who, "memories_read", (&text,))?;
+            agree(&text, &seen.map(|memory| facts(&memory)), &self.memory_view(&who, id))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn memory_view(&self, who: &Principal, id: u64) -> Answer<MemoryFacts> {
+        let memory = self.memories.get(&id).ok_or(Error::NotFound)?;
+        self.require(&memory.capsule, who, Role::Guest)?;
+        Ok(self.memory_facts(memory))
+    }
+
+    fn memory_facts(&self, memory: &MemoryState) -> MemoryFacts {
+        let mut assets: Vec<_> = memory
+            .assets
+            .iter()
+            .map(|asset| match &asset.source {
+                Source::Inline(bytes) => (asset.id.clone(), asset.kind, sha256(bytes), bytes.len() as u64),
+                Source::Blob(id) => {
+                    let bytes = &self.blobs[id].bytes;
+                    (asset.id.clone(), asset.kind, sha256(bytes), bytes.len() as u64)
+                }
+            })
+            .collect();
+        assets.sort();
+        MemoryFacts {
+            capsule: memory.capsule.clone(),
+            creator: memory.creator,
+            metadata: memory.metadata.clone(),
+            assets,
+        }
+    }
+}
+
+/// What matters of a memory, in one order.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct MemoryFacts {
+    capsule: String,
+    creator: Principal,
+    metadata: api::MemoryMetadata,
+    assets: Vec<(String, api::AssetType, Vec<u8>, u64)>,
+}
+
+pub(super) fn facts(memory: &api::Memory) -> MemoryFacts {
+    let blob = |asset: &api::MemoryAssetBlobInternal| {
+        let base = asset.metadata.base();
+        let hash = asset.blob_ref.hash.clone().unwrap_or_default().into_vec();
+        (asset.asset_id.clone(), base.asset_type, hash, asset.blob_ref.len)
+    };
+    let inline = |asset: &api::MemoryAssetInline| {
+        let base = asset.metadata.base();
+        (asset.asset_id.clone(), base.asset_type, sha256(&asset.bytes), base.bytes)
+    };
+    let blobs = memory.blob_internal_assets.iter().map(blob);
+    let mut assets: Vec<_> = blobs.chain(memory.inline_assets.iter().map(inline)).collect();
+    assets.sort();
+    MemoryFacts {
+        capsule: memory.capsule_id.clone(),
+        creator: memory.creator,
+        metadata: memory.metadata.clone(),
+        assets,
+    }
+}
+
+fn missing(session: &Session) -> Vec<(u32, u32)> {
+    let mut ranges: Vec<(u32, u32)> = Vec::new();
+    for index in (0..session.expected).filter(|index| !session.chunks.contains_key(index)) {
+        match ranges.last_mut() {
+            Some(range) if range.1 == index => range.1 += 1,
+            _ => ranges.push((index, index + 1)),
+        }
+    }
+    ranges
+}
+
+/// The number of an id.
+pub(super) fn number(id: &str) -> u64 {
+    id.rsplit('_').next().and_then(|digits| digits.parse().ok()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,135 @@
+//! The runner: seeds into runs, runs against a system, failures into short ones. Owns no rule.
+
+use super::Subject;
+use super::operation::Delivery;
+use super::state::Model;
+use super::step::{PEOPLE, Stepper, person};
+use arbitrary::{Arbitrary, Unstructured};
+use std::fmt;
+
+/// How much to run.
+#[derive(Clone, Copy, Debug)]
+pub struct RunOptions {
+    /// The same seed makes the same operations.
+    pub seed: u64,
+    /// Operations in all.
+    pub operations: u64,
+    /// Operations in one world, before a fresh one begins.
+    pub world_operations: usize,
+}
+
+impl Default for RunOptions {
+    fn default() -> Self {
+        Self { seed: 1, operations: 1_000, world_operations: 150 }
+    }
+}
+
+/// A run that model and system disagree about.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// Replays it: `RunOptions { seed, .. }` with one world.
+    pub seed: u64,
+    /// The shortest run found that still fails.
+    pub run: Vec<Delivery>,
+    /// The disagreement.
+    pub why: String,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "world seed {}: {}", self.seed, self.why)?;
+        writeln!(f, "shortest run found, {} operations:", self.run.len())?;
+        self.run.iter().try_for_each(|delivery| writeln!(f, "  {delivery:?}"))
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// Runs `options.operations` operations in fresh worlds, each a new system from `make`. The operations that were run.
+///
+/// # Errors
+/// The first [`Failure`], made as short as it gets.
+pub fn run<S: Subject>(options: RunOptions, mut make: impl FnMut() -> S) -> Result<u64, Box<Failure>> {
+    let mut done = 0;
+    let mut world = 0;
+    while done < options.operations {
+        let seed = options.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(world);
+        let list = operations(seed, options.world_operations);
+        if let Err(why) = replay(&list, &mut make()) {
+            return Err(Box::new(shorten(seed, list, why, &mut make)));
+        }
+        done += list.len() as u64;
+        world += 1;
+    }
+    Ok(done)
+}
+
+/// The operations that a seed stands for.
+pub fn operations(seed: u64, count: usize) -> Vec<Delivery> {
+    let mut state = seed;
+    // splitmix64: enough randomness for a fuzzer's bytes.
+    let mut next = || {
+        state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mixed = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (mixed ^ (mixed >> 31)).to_le_bytes()
+    };
+    let bytes: Vec<u8> = (0..count * 4).flat_map(|_| next()).collect();
+    let mut source = Unstructured::new(&bytes);
+    (0..count).map_while(|_| Delivery::arbitrary(&mut source).ok()).collect()
+}
+
+/// Runs a list on a fresh system and holds it to the model after each operation.
+///
+/// # Errors
+/// The first disagreement, with the operation that showed it.
+pub fn replay(list: &[Delivery], subject: &mut impl Subject) -> Result<(), String> {
+    let mut model = Model::default();
+    for (at, delivery) in list.iter().enumerate() {
+        let here = |why: String| format!("operation {at}, {delivery:?}: {why}");
+        let mut stepper = Stepper { model: &mut model, subject, last: None };
+        stepper.run(delivery.operation).map_err(here)?;
+        if delivery.twice {
+            stepper.deliver_again().map_err(here)?;
+        }
+        observe(&model, subject, at).map_err(here)?;
+    }
+    Ok(())
+}
+
+/// All that two callers see, another one each time, and what the system finds wrong with itself.
+fn observe(model: &Model, subject: &mut impl Subject, at: usize) -> Result<(), String> {
+    for who in [at, at + 2] {
+        let who = u8::try_from(who % usize::from(PEOPLE)).expect("five people");
+        model.compare(subject, person(who)).map_err(|why| format!("seen by person {who}: {why}"))?;
+    }
+    let broken = subject.violations();
+    if broken.is_empty() { Ok(()) } else { Err(broken.join("; ")) }
+}
+
+/// Takes away ever smaller parts as long as the rest still fails.
+fn shorten<S: Subject>(
+    seed: u64,
+    mut list: Vec<Delivery>,
+    mut why: String,
+    make: &mut impl FnMut() -> S,
+) -> Failure {
+    let mut part = list.len() / 2;
+    while part > 0 {
+        let mut at = 0;
+        while at < list.len() {
+            let shorter: Vec<_> = list
+                .iter()
+                .enumerate()
+                .filter(|(i, _)| *i < at || *i >= at + part)
+                .map(|(_, d)| *d)
+                .collect();
+            match replay(&shorter, &mut make()) {
+                Err(again) => (list, why) = (shorter, again),
+                Ok(()) => at += part,
+            }
+        }
+        part /= 2;
+    }
+    Failure { seed, run: list, why }
+}

@@ -1,0 +1,244 @@
+//! What the model says of capsules and uploads. Each rule takes the message, answers as the service must, and
+//! changes the model where the answer is `Ok`.
+
+use super::state::{Blob, Bounds, Capsule, Model, Session, SessionState};
+use candid::Principal;
+use keepsake_client::api::{BeginOptions, Error, PersonRef, Role};
+use sha2::{Digest, Sha256};
+
+pub(super) fn invalid(code: &str) -> Error {
+    Error::InvalidArgument(code.to_owned())
+}
+
+pub(super) fn conflict(code: &str) -> Error {
+    Error::Conflict(code.to_owned())
+}
+
+pub(super) fn sha256(bytes: &[u8]) -> Vec<u8> {
+    Sha256::digest(bytes).to_vec()
+}
+
+impl Model {
+    /// The capsule that a create returns, where one is there already.
+    pub(super) fn own_capsule_about(&self, who: &Principal, subject: &PersonRef) -> Option<&String> {
+        let id = self.about.get(&(*who, subject.clone()))?;
+        let owned = self.role(id, who) == Some(Role::Owner);
+        Some(id).filter(|_| owned)
+    }
+
+    pub(super) fn create_capsule(&mut self, id: &str, who: Principal, subject: PersonRef, now_ns: u64) {
+        let members = [(who, Role::Owner)].into();
+        self.about.insert((who, subject.clone()), id.to_owned());
+        let capsule = Capsule { subject, creator: who, members, created_ns: now_ns, updated_ns: now_ns };
+        self.capsules.insert(id.to_owned(), capsule);
+    }
+
+    pub(super) fn grant(
+        &mut self,
+        who: &Principal,
+        id: &str,
+        to: Principal,
+        role: Option<Role>,
+        now_ns: u64,
+    ) -> Result<(), Error> {
+        Self::somebody(who)?;
+        self.require(id, who, Role::Owner)?;
+        if to == Principal::anonymous() && role.is_some_and(|role| role != Role::Guest) {
+            return Err(invalid("role_not_for_anonymous"));
+        }
+        let capsule = self.capsules.get_mut(id).expect("a role implies a capsule");
+        let owners = capsule.members.values().filter(|role| **role == Role::Owner).count();
+        let had = capsule.members.get(&to).copied();
+        if had == Some(Role::Owner) && role != Some(Role::Owner) && owners == 1 {
+            return Err(conflict("last_owner"));
+        }
+        match role {
+            Some(role) => drop(capsule.members.insert(to, role)),
+            None if had.is_none() => return Ok(()),
+            None => drop(capsule.members.remove(&to)),
+        }
+        capsule.updated_ns = now_ns;
+        Ok(())
+    }
+
+    /// `Ok(Some(id))`: the session that is there; `Ok(None)`: a new one.
+    pub(super) fn begin(
+        &mut self,
+        bounds: &Bounds,
+        who: &Principal,
+        fresh: &Session,
+        now_ns: u64,
+    ) -> Result<Option<u64>, Error> {
+        Self::somebody(who)?;
+        self.require(&fresh.capsule, who, Role::Member)?;
+        check_announced(fresh.expected, &fresh.options)?;
+        let same = |session: &&mut Session| {
+            session.is_pending()
+                && session.caller == *who
+                && session.capsule == fresh.capsule
+                && session.idem == fresh.idem
+        };
+        let ids: Vec<u64> = self.sessions.keys().copied().collect();
+        for id in ids {
+            let Some(session) = self.sessions.get_mut(&id).filter(|session| same(session)) else { continue };
+            if (session.expected, &session.options) != (fresh.expected, &fresh.options) {
+                return Err(conflict("idem_reused"));
+            }
+            session.last_seen_ns = now_ns;
+            return Ok(Some(id));
+        }
+        let total = fresh.options.total_len.unwrap_or(0);
+        let room = self.pending_of(who) < bounds.sessions_per_caller_max as usize
+            && self.caller_in_flight(who) + total <= bounds.bytes_in_flight_per_caller_max
+            && total <= bounds.heap_bytes_max
+            && self.quota_allows(bounds, &fresh.capsule, total);
+        if room { Ok(None) } else { Err(Error::ResourceExhausted) }
+    }
+
+    fn own_session(&self, who: &Principal, id: u64) -> Result<&Session, Error> {
+        Self::somebody(who)?;
+        let session =
+            self.sessions.get(&id).filter(|session| session.caller == *who).ok_or(Error::NotFound)?;
+        self.require(&session.capsule, who, Role::Member)?;
+        Ok(session)
+    }
+
+    /// The answer to a put; the bytes are taken where it is `Ok`. The host may also say that its heap is full: then
+    /// `heap_full` is asked.
+    pub(super) fn put(
+        &mut self,
+        bounds: &Bounds,
+        who: &Principal,
+        id: u64,
+        index: u32,
+        bytes: &[u8],
+        now_ns: u64,
+    ) -> Result<(), Error> {
+        let session = self.own_session(who, id)?;
+        if bytes.is_empty() {
+            return Err(invalid("chunk_empty"));
+        }
+        if bytes.len() > 1_800_000 {
+            return Err(invalid("chunk_too_large"));
+        }
+        if index >= session.expected {
+            return Err(invalid("chunk_index_out_of_range"));
+        }
+        match &session.state {
+            SessionState::Aborted => return Err(Error::NotFound),
+            SessionState::Finished(blob) => {
+                let same =
+                    self.blobs.contains_key(blob) && session.chunks.get(&index).is_some_and(|c| c == bytes);
+                return if same { Ok(()) } else { Err(conflict("session_finished")) };
+            }
+            SessionState::Pending => {}
+        }
+        if let Some(known) = session.chunks.get(&index) {
+            if known != bytes {
+                return Err(conflict("chunk_differs"));
+            }
+        } else {
+            if !session.fits(index, bytes.len() as u64) {
+                return Err(invalid("chunk_length_differs"));
+            }
+            let want = self.wanted(session, index, bytes.len() as u64);
+            let in_flight = self.caller_in_flight(who) + want;
+            if want > 0
+                && (in_flight > bounds.bytes_in_flight_per_caller_max
+                    || !self.quota_allows(bounds, &session.capsule, want))
+            {
+                return Err(Error::ResourceExhausted);
+            }
+        }
+        let session = self.sessions.get_mut(&id).expect("it was found above");
+        session.chunks.insert(index, bytes.to_vec());
+        session.last_seen_ns = now_ns;
+        Ok(())
+    }
+
+    /// Bytes of heap that this chunk makes the session take.
+    pub(super) fn wanted(&self, session: &Session, index: u32, len: u64) -> u64 {
+        let tail = index + 1 == session.expected;
+        match (tail, session.body_len()) {
+            (true, _) => len,
+            (false, Some(_)) => 0,
+            (false, None) => u64::from(session.expected - 1) * len,
+        }
+    }
+
+    /// Whether the session can become a blob, or which one it is.
+    pub(super) fn complete(
+        &self,
+        who: &Principal,
+        id: u64,
+        hash: &[u8],
+        total_len: u64,
+    ) -> Result<Option<String>, Error> {
+        let session = self.own_session(who, id)?;
+        if hash.len() != 32 {
+            return Err(invalid("sha256_length"));
+        }
+        match &session.state {
+            SessionState::Aborted => return Err(Error::NotFound),
+            SessionState::Finished(id) => {
+                let blob = self.blobs.get(id).ok_or(Error::NotFound)?;
+                return check_claim(&blob.bytes, hash, total_len).map(|()| Some(id.clone()));
+            }
+            SessionState::Pending => {}
+        }
+        if session.chunks.len() < session.expected as usize {
+            return Err(invalid("chunks_missing"));
+        }
+        check_claim(&session.bytes(), hash, total_len)?;
+        let announced = session.options.sha256.as_ref().is_none_or(|announced| announced[..] == *hash);
+        if announced { Ok(None) } else { Err(invalid("sha256_differs")) }
+    }
+
+    pub(super) fn seal(&mut self, id: u64, blob: &str, now_ns: u64, ttl_ns: u64) {
+        let session = self.sessions.get_mut(&id).expect("it was complete");
+        session.state = SessionState::Finished(blob.to_owned());
+        session.last_seen_ns = now_ns;
+        let made = Blob {
+            capsule: session.capsule.clone(),
+            creator: session.caller,
+            bytes: session.bytes(),
+            mime_type: session.options.mime_type.clone(),
+            created_ns: now_ns,
+            expires_ns: Some(now_ns + ttl_ns),
+            memory: None,
+        };
+        let capsule = session.capsule.clone();
+        self.blobs.insert(blob.to_owned(), made);
+        self.capsules.get_mut(&capsule).expect("a session's capsule is there").updated_ns = now_ns;
+    }
+
+    pub(super) fn abort(&mut self, who: &Principal, id: u64, now_ns: u64) -> Result<(), Error> {
+        let state = self.own_session(who, id)?.state.clone();
+        match state {
+            SessionState::Aborted => Ok(()),
+            SessionState::Finished(_) => Err(conflict("session_finished")),
+            SessionState::Pending => {
+                let session = self.sessions.get_mut(&id).expect("it was found above");
+                session.state = SessionState::Aborted;
+                session.last_seen_ns = now_ns;
+                Ok(())
+            }
+        }
+    }
+}
+
+fn check_announced(expected: u32, options: &BeginOptions) -> Result<(), Error> {
+    let most = options.total_len.map_or(16_384, |len| (len / 65_536).clamp(16_384, 1 << 20));
+    if expected == 0 || u64::from(expected) > most {
+        return Err(invalid("expected_chunks_out_of_range"));
+    }
+    let cut = |len: u64| len >= u64::from(expected) && len <= u64::from(expected) * 1_800_000;
+    if options.total_len.is_none_or(cut) { Ok(()) } else { Err(invalid("total_len_out_of_range")) }
+}
+
+fn check_claim(bytes: &[u8], hash: &[u8], total_len: u64) -> Result<(), Error> {
+    if bytes.len() as u64 != total_len {
+        return Err(invalid("total_len_differs"));
+    }
+    if sha256(bytes) == hash { Ok(()) } else { Err(invalid("sha256_differs")) }
+}
