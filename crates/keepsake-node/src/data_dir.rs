@@ -82,6 +82,10 @@ impl DataDir {
         refuse_foreign(&dir)?;
         let lock = lock(&dir)?;
         check_or_write_marker(&dir)?;
+        if let Some(parent) = dir.parent() {
+            // The directory's own name must survive too. A parent that cannot be read is not ours to sync.
+            sync_dir(parent).ok();
+        }
         Ok(Self { path: dir, _lock: lock })
     }
 
