@@ -1,8 +1,8 @@
-//! Owns colour: rows of any channel layout and profile in, sRGB RGBA out, and the sRGB curve.
+//! Owns colour: rows of any channel layout and profile in, sRGB RGBA out (by `moxcms`).
 //! Does not own alpha blending or scaling.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use moxcms::{ColorProfile, Transform8BitExecutor, TransformOptions};
 
@@ -106,54 +106,9 @@ fn without_ink(inks: &[u8]) -> [u8; 4] {
     [light(inks[0]), light(inks[1]), light(inks[2]), u8::MAX]
 }
 
-/// Linear light, 0 to 1, of each sRGB value ([IEC 61966-2-1](https://www.w3.org/Graphics/Color/sRGB)).
-static LINEAR: LazyLock<[f32; 256]> = LazyLock::new(|| {
-    std::array::from_fn(|value| {
-        #[expect(clippy::cast_precision_loss, reason = "0 to 255 is exact")]
-        let v = value as f32 / 255.0;
-        if v <= 0.040_45 { v / 12.92 } else { ((v + 0.055) / 1.055).powf(2.4) }
-    })
-});
-
-/// The inverse: fine enough that the steepest part of the curve has 19 entries for each value.
-static SRGB: LazyLock<Vec<u8>> = LazyLock::new(|| {
-    (0..=u16::MAX)
-        .map(|index| {
-            let v = f32::from(index) / f32::from(u16::MAX);
-            let encoded = if v <= 0.003_130_8 { v * 12.92 } else { 1.055 * v.powf(1.0 / 2.4) - 0.055 };
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "0 to 1 gives a byte"
-            )]
-            let value = (encoded * 255.0 + 0.5) as u8;
-            value
-        })
-        .collect()
-});
-
-pub(crate) fn linear_of(srgb: u8) -> f32 {
-    LINEAR[usize::from(srgb)]
-}
-
-/// The nearest sRGB value; what is outside 0 to 1 is cut.
-pub(crate) fn srgb_of(linear: f32) -> u8 {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float cast saturates")]
-    let index = (linear * f32::from(u16::MAX) + 0.5) as u16;
-    SRGB[usize::from(index)]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_srgb_value_survives_linear_light() {
-        for value in 0..=u8::MAX {
-            assert_eq!(srgb_of(linear_of(value)), value);
-        }
-        assert_eq!((srgb_of(-0.5), srgb_of(1.5), srgb_of(f32::NAN)), (0, 255, 0));
-    }
 
     fn converted(channels: Channels, icc: Option<&[u8]>, row: &[u8]) -> Vec<u8> {
         let mut rgba = Vec::new();

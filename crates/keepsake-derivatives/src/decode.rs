@@ -15,7 +15,7 @@ use crate::frame::Frame;
 use crate::geometry::Size;
 use crate::limits::Limits;
 use crate::orientation::Orientation;
-use crate::resample::Resampler;
+use crate::reduce::Reducer;
 use crate::{Kind, OriginalInfo};
 
 /// A decoded image: the display's pixels, and what the file says about itself.
@@ -57,12 +57,15 @@ struct Source<'a> {
     format: &'static str,
     /// The size that the file declares.
     stored: Size,
-    /// The size that the decoder gives: `stored`, or a reduction of it.
-    decoded: Size,
+    /// How many eighths of each side the decoder gives, rounded up to whole pixels.
+    eighths: u32,
     channels: Channels,
     orientation: Orientation,
     icc_profile: Option<&'a [u8]>,
 }
+
+/// Of a decoder that does not reduce.
+const ALL_EIGHTHS: u32 = 8;
 
 /// The size of the display before it is turned upright.
 fn display_size(stored: Size, orientation: Orientation) -> Size {
@@ -73,9 +76,10 @@ fn display_size(stored: Size, orientation: Orientation) -> Size {
 struct FrameBuilder {
     format: &'static str,
     stored: Size,
+    eighths: u32,
     orientation: Orientation,
     converter: RowConverter,
-    resampler: Resampler,
+    reducer: Reducer,
     rgba: Vec<u8>,
 }
 
@@ -85,23 +89,29 @@ impl FrameBuilder {
         Self {
             format: source.format,
             stored: source.stored,
+            eighths: source.eighths,
             orientation: source.orientation,
             converter: RowConverter::new(source.channels, source.icc_profile),
-            resampler: Resampler::new(source.decoded, display.min(source.decoded)),
+            reducer: Reducer::new(source.stored.reduced(source.eighths), display),
             rgba: Vec::new(),
         }
     }
 
     fn push_row(&mut self, row: &[u8]) {
         self.converter.convert(row, &mut self.rgba);
-        self.resampler.push_row(&self.rgba);
+        self.reducer.push_row(&self.rgba);
     }
 
     /// # Errors
     /// [`DeriveError::Truncated`] when rows are missing.
     fn finish(self) -> Result<Decoded, DeriveError> {
-        let frame = self.resampler.finish().ok_or(DeriveError::Truncated { format: self.format })?;
-        let frame = frame.upright(self.orientation);
+        let block = self.reducer.block();
+        let reduced = self.reducer.finish().ok_or(DeriveError::Truncated { format: self.format })?;
+        // The last pixels may reach over the picture's edge: only what lies inside is scaled.
+        let part = |side: u32, block: u32| f64::from(side) * f64::from(self.eighths) / 8.0 / f64::from(block);
+        let part = (part(self.stored.width, block.width), part(self.stored.height, block.height));
+        let display = display_size(self.stored, self.orientation);
+        let frame = reduced.part_scaled_to(part, display).upright(self.orientation);
         Ok(Decoded { stored: self.stored, orientation: self.orientation, frame })
     }
 }

@@ -31,6 +31,20 @@ impl Size {
         }
     }
 
+    /// How many blocks cover `self`, those that are cut at its edge included.
+    pub(crate) fn divided_by(self, block: Self) -> Self {
+        Self { width: self.width.div_ceil(block.width), height: self.height.div_ceil(block.height) }
+    }
+
+    /// The size of a picture decoded at so many eighths of each side (1 to 8).
+    pub(crate) fn reduced(self, eighths: u32) -> Self {
+        let reduced = |side: u32| match eighths {
+            8 => side,
+            _ => side / 8 * eighths + (side % 8 * eighths).div_ceil(8),
+        };
+        Self { width: reduced(self.width), height: reduced(self.height) }
+    }
+
     /// Both sides cut where `other` is smaller.
     pub(crate) fn min(self, other: Self) -> Self {
         Self { width: self.width.min(other.width), height: self.height.min(other.height) }

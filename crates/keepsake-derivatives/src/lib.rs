@@ -4,20 +4,22 @@
 //! under the size caps. Does not own: uploading, file access, the original's bytes, video.
 //!
 //! ```text
-//!  reader ─ sniff ─ decode row by row ─ sRGB ─ scale in linear light ─ turn upright ─┐
-//!                   (one pass)                                                       │
-//!     display ≤ 1920×1080 ◄──────────────────────────────────────────────────────────┘
+//!  reader ─ sniff ─ decode ─ rows in sRGB ─ average blocks ─ scale ─ turn upright ─┐
+//!                   (one pass)              (as rows come)                          │
+//!     display ≤ 1920×1080 ◄─────────────────────────────────────────────────────────┘
 //!        └─ scale ─ thumbnail ≤ 400×300 ─ scale ─ placeholder ≤ 32×18
 //! ```
 //!
 //! # Choices
-//! - **JPEG input** has its own decoder, which decodes at 1/2, 1/4 or 1/8 and keeps only the coefficients
-//!   for that: a 48-megapixel photo never exists at full size in memory, not even a progressive one.
-//!   No published decoder does this (see `decode::jpeg`).
-//! - **PNG input** streams row by row into the scaler, whatever its height. Interlaced PNG, GIF and
-//!   WebP need their whole frame, so [`Limits::decode_bytes_max`] bounds them.
-//! - **Scaling** is done in linear light with premultiplied alpha, so thin bright lines keep their
-//!   brightness and transparent pixels do not bleed colour.
+//! - **JPEG input** (`jpeg-decoder`) is decoded at 1/2, 1/4 or 1/8, the smallest that is not below the
+//!   display. A sequential photo of 48 megapixels needs about 25 MiB. A *progressive* one needs all its
+//!   coefficients, 3 to 6 bytes a pixel, so [`Limits::decode_bytes_max`] bounds it (see `decode::jpeg`).
+//! - **PNG input** streams row by row, whatever its height. Interlaced PNG, GIF and WebP need their
+//!   whole frame, so [`Limits::decode_bytes_max`] bounds them.
+//! - **Scaling** averages whole blocks of pixels down to less than twice the display, then
+//!   `fast_image_resize` makes the exact size with a Catmull-Rom filter. It is done with premultiplied
+//!   alpha, so transparent pixels do not bleed colour, and on sRGB values, as browsers do.
+//! - The same input gives the same bytes.
 //! - **Output** is sRGB. JPEG, or PNG when at least one pixel is not opaque. No metadata is copied.
 //! - A broken colour profile or EXIF block is ignored, as viewers do; broken pixels are an error.
 //! - Decoders run inside `catch_unwind` as the last line of defence only: every limit is checked
@@ -32,7 +34,7 @@ mod frame;
 mod geometry;
 mod limits;
 mod orientation;
-mod resample;
+mod reduce;
 
 use std::io::{BufRead, Cursor, Seek, SeekFrom};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -155,7 +157,8 @@ pub fn derive(bytes: &[u8], limits: &Limits) -> Result<Derivatives, DeriveError>
 /// Makes all derivatives of the image that `reader` holds from its very start.
 ///
 /// The file is never whole in memory. The time grows with the number of pixels; the memory is at most
-/// [`Limits::decode_bytes_max`] for decoding plus about 24 MiB for the display and its encoders.
+/// [`Limits::decode_bytes_max`] for decoding, then about 64 MiB for scaling (96 MiB with alpha) when the
+/// picture is just below twice the display, and less for others.
 ///
 /// # Errors
 /// [`DeriveError`] says whether the file is no image ([`DeriveError::UnknownFormat`]), is damaged, needs

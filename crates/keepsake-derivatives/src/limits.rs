@@ -13,10 +13,11 @@ pub struct Limits {
     pub pixels_max: u64,
     /// Longest side in pixels. 65,535 by default: the most that JPEG and GIF can say.
     pub dimension_px_max: u32,
-    /// Most bytes that a decoder may hold, as worked out from the headers. 80 MiB by default: with the
-    /// display (about 24 MiB with its encoders) a client stays below 150 MiB. It allows a lossy
-    /// WebP of 16 megapixels and an interlaced PNG of 20. A JPEG within `pixels_max` does not meet it, and
-    /// neither does a PNG that is not interlaced.
+    /// Most bytes that a decoder may hold, as worked out from the headers. 256 MiB by default, for the
+    /// sake of progressive JPEG: all coefficients must be held, 3 bytes a pixel with halved colour and 6
+    /// with full, so that is 85 or 42 megapixels. It allows a lossy WebP of 50 megapixels and an
+    /// interlaced PNG of 85. A sequential JPEG within `pixels_max` does not meet it, and neither does a PNG
+    /// that is not interlaced.
     pub decode_bytes_max: u64,
     /// Most bytes of one colour profile or EXIF block. 4 MiB by default: the largest printer profiles
     /// in use have 3 MiB. A larger block is ignored.
@@ -28,7 +29,7 @@ impl Default for Limits {
         Self {
             pixels_max: 100_000_000,
             dimension_px_max: 65_535,
-            decode_bytes_max: 80 * 1024 * 1024,
+            decode_bytes_max: 256 * 1024 * 1024,
             metadata_bytes_max: 4 * 1024 * 1024,
         }
     }

@@ -1,14 +1,12 @@
-//! Owns the EXIF orientation: reading that one tag and what each value does to coordinates.
-//! Does not read any other tag. See [Exif 2.32, 4.6.4 A](https://www.cipa.jp/std/documents/e/DC-008-Translation-2019-E.pdf).
-//!
-//! The tag is read by hand instead of with a full EXIF parser: it must survive damage in the rest of
-//! the block (maker notes, GPS), must not allocate, and needs 30 lines.
+//! Owns the EXIF orientation: finding that one tag (with `kamadak-exif`) and what each value does to
+//! coordinates. Does not read any other tag.
+//! See [Exif 2.32, 4.6.4 A](https://www.cipa.jp/std/documents/e/DC-008-Translation-2019-E.pdf).
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use exif::{In, Reader, Tag};
 
 use crate::geometry::Size;
-
-const ORIENTATION_TAG: u16 = 0x0112;
-const TYPE_SHORT: u16 = 3;
-const ENTRY_BYTES: usize = 12;
 
 /// How the stored picture is turned; the value is EXIF's, 1 to 8.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,10 +19,12 @@ impl Orientation {
     /// or broken counts as upright.
     pub(crate) fn from_exif(block: &[u8]) -> Self {
         let tiff = block.strip_prefix(b"Exif\0\0").unwrap_or(block);
-        match read_tag(tiff) {
-            Some(value @ 1..=8) => Self(u8::try_from(value).expect("1 to 8 fits a byte")),
-            _ => Self::UPRIGHT,
-        }
+        // A damaged block must cost the turn at most, so a panic in the parser stays here.
+        let value = catch_unwind(AssertUnwindSafe(|| read_tag(tiff))).ok().flatten();
+        value
+            .and_then(|value| u8::try_from(value).ok())
+            .filter(|v| (1..=8).contains(v))
+            .map_or(Self::UPRIGHT, Self)
     }
 
     pub(crate) fn value(self) -> u8 {
@@ -58,45 +58,11 @@ impl Orientation {
     }
 }
 
-fn read_tag(tiff: &[u8]) -> Option<u16> {
-    let order = match tiff.get(..4)? {
-        b"II*\0" => ByteOrder::Little,
-        b"MM\0*" => ByteOrder::Big,
-        _ => return None,
-    };
-    let start = usize::try_from(order.u32_at(tiff, 4)?).ok()?;
-    let count = usize::from(order.u16_at(tiff, start)?);
-    let entries = tiff.get(start.checked_add(2)?..)?;
-    entries
-        .chunks_exact(ENTRY_BYTES)
-        .take(count)
-        .find(|entry| order.u16_at(entry, 0) == Some(ORIENTATION_TAG))
-        .filter(|entry| order.u16_at(entry, 2) == Some(TYPE_SHORT))
-        .and_then(|entry| order.u16_at(entry, 8))
-}
-
-#[derive(Clone, Copy)]
-enum ByteOrder {
-    Little,
-    Big,
-}
-
-impl ByteOrder {
-    fn u16_at(self, bytes: &[u8], at: usize) -> Option<u16> {
-        let raw = bytes.get(at..at.checked_add(2)?)?.try_into().ok()?;
-        Some(match self {
-            Self::Little => u16::from_le_bytes(raw),
-            Self::Big => u16::from_be_bytes(raw),
-        })
-    }
-
-    fn u32_at(self, bytes: &[u8], at: usize) -> Option<u32> {
-        let raw = bytes.get(at..at.checked_add(4)?)?.try_into().ok()?;
-        Some(match self {
-            Self::Little => u32::from_le_bytes(raw),
-            Self::Big => u32::from_be_bytes(raw),
-        })
-    }
+fn read_tag(tiff: &[u8]) -> Option<u32> {
+    let read = Reader::new().continue_on_error(true).read_raw(tiff.to_vec());
+    // Damage elsewhere in the block (maker notes, GPS) does not matter.
+    let exif = read.or_else(|error| error.distill_partial_result(|_| {})).ok()?;
+    exif.get_field(Tag::Orientation, In::PRIMARY)?.value.get_uint(0)
 }
 
 #[cfg(test)]

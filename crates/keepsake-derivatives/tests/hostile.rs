@@ -43,13 +43,14 @@ fn an_image_cut_at_any_sixteenth_is_an_error() {
 fn a_jpeg_without_its_end_is_truncated() {
     for is_progressive in [false, true] {
         let bytes = Jpeg { is_progressive, ..Jpeg::default() }.encode(&scene(96, 64), 96, 64);
-        // Even with an end marker put behind the cut: the picture's data are missing.
-        let mut cut = bytes[..bytes.len() - 40].to_vec();
-        cut.extend([0xFF, 0xD9]);
-        for bytes in [&bytes[..bytes.len() - 2], &bytes[..bytes.len() - 1], &cut] {
+        for bytes in [&bytes[..bytes.len() - 2], &bytes[..bytes.len() - 1], &bytes[..bytes.len() - 40]] {
             let error = derive(bytes, &Limits::default()).unwrap_err();
             assert!(matches!(error, DeriveError::Truncated { .. }), "{error:?}");
         }
+        // Even with an end marker put behind the cut: the picture's data are missing.
+        let cut = [&bytes[..bytes.len() - 40], &[0xFF, 0xD9]].concat();
+        let error = derive(&cut, &Limits::default()).unwrap_err();
+        assert!(matches!(error, DeriveError::Damaged { .. }), "{error:?}");
     }
 }
 
@@ -99,6 +100,30 @@ fn zero_sizes_are_damage() {
     gif[6..8].fill(0);
     for bytes in [jpeg, png, gif] {
         let error = derive(&bytes, &Limits::default()).unwrap_err();
+        assert!(matches!(error, DeriveError::Damaged { .. }), "{error:?}");
+    }
+}
+
+#[test]
+fn a_jpeg_of_endless_scans_or_segments_is_refused() {
+    let jpeg = Jpeg { is_progressive: true, ..Jpeg::default() }.encode(&scene(16, 16), 16, 16);
+    let end = jpeg.len() - 2;
+    let last_scan = jpeg.windows(2).rposition(|w| w == [0xFF, 0xDA]).unwrap();
+    for part in [&jpeg[last_scan..end], b"\xFF\xFE\0\x02"] {
+        let bytes = [&jpeg[..end], &part.repeat(20_000), &jpeg[end..]].concat();
+        let error = derive(&bytes, &Limits::default()).unwrap_err();
+        assert!(matches!(error, DeriveError::Damaged { .. }), "{error:?}");
+    }
+}
+
+#[test]
+fn impossible_sampling_is_damage() {
+    let jpeg = Jpeg::default().encode(&scene(16, 16), 16, 16);
+    let frame = jpeg.windows(2).position(|w| w == [0xFF, 0xC0]).unwrap();
+    for factors in [0x00, 0x01, 0x10, 0x51, 0xFF] {
+        let mut jpeg = jpeg.clone();
+        jpeg[frame + 11] = factors;
+        let error = derive(&jpeg, &Limits::default()).unwrap_err();
         assert!(matches!(error, DeriveError::Damaged { .. }), "{error:?}");
     }
 }

@@ -6,7 +6,7 @@ use std::num::NonZeroU64;
 
 use gif::{ColorOutput, DecodeOptions, DecodingError, Frame, MemoryLimit};
 
-use super::{Decoded, FrameBuilder, Source};
+use super::{ALL_EIGHTHS, Decoded, FrameBuilder, Source};
 use crate::colour::Channels;
 use crate::error::DeriveError;
 use crate::geometry::Size;
@@ -42,7 +42,7 @@ fn build(canvas: Size, frame: &Frame<'_>, palette: &Palette, indices: &[u8]) -> 
     let mut builder = FrameBuilder::new(&Source {
         format: FORMAT,
         stored: canvas,
-        decoded: canvas,
+        eighths: ALL_EIGHTHS,
         channels: Channels::Rgba,
         orientation: Orientation::UPRIGHT,
         icc_profile: None,

@@ -5,7 +5,7 @@ use std::io::{BufRead, Read, Seek, SeekFrom};
 
 use png::{ColorType, Decoder, DecodingError, Limits as PngLimits, Reader, Transformations};
 
-use super::{Decoded, FrameBuilder, Source};
+use super::{ALL_EIGHTHS, Decoded, FrameBuilder, Source};
 use crate::colour::Channels;
 use crate::error::DeriveError;
 use crate::geometry::Size;
@@ -34,7 +34,7 @@ pub(super) fn decode<R: BufRead + Seek>(reader: &mut R, limits: &Limits) -> Resu
     let mut builder = FrameBuilder::new(&Source {
         format: FORMAT,
         stored: outline.size,
-        decoded: outline.size,
+        eighths: ALL_EIGHTHS,
         channels,
         orientation: outline.orientation,
         icc_profile: icc_profile.as_deref(),

@@ -14,7 +14,7 @@ use std::io::{BufRead, Seek, SeekFrom};
 
 use image_webp::{DecodingError, WebPDecoder};
 
-use super::{Decoded, FrameBuilder, Source};
+use super::{ALL_EIGHTHS, Decoded, FrameBuilder, Source};
 use crate::colour::Channels;
 use crate::error::DeriveError;
 use crate::geometry::Size;
@@ -43,7 +43,7 @@ pub(super) fn decode<R: BufRead + Seek>(reader: &mut R, limits: &Limits) -> Resu
     let mut builder = FrameBuilder::new(&Source {
         format: FORMAT,
         stored: size,
-        decoded: size,
+        eighths: ALL_EIGHTHS,
         channels,
         orientation: exif.map_or(Orientation::UPRIGHT, |exif| Orientation::from_exif(&exif)),
         icc_profile: icc_profile.as_deref(),
@@ -51,6 +51,7 @@ pub(super) fn decode<R: BufRead + Seek>(reader: &mut R, limits: &Limits) -> Resu
     for row in pixels.chunks_exact(width as usize * channels.count()) {
         builder.push_row(row);
     }
+    drop(pixels);
     builder.finish()
 }
 
