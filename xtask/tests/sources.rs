@@ -56,6 +56,11 @@ fn functions(text: &str) -> Vec<(usize, usize)> {
         if !is_function || code.ends_with(';') || code.ends_with('}') {
             continue;
         }
+        // A trait's method may have no body.
+        let head_ends = lines[at..].iter().find(|line| line.ends_with('{') || line.ends_with(';'));
+        if head_ends.is_some_and(|line| line.ends_with(';')) {
+            continue;
+        }
         let closing = format!("{}}}", &line[..line.len() - code.len()]);
         if let Some(len) = lines[at..].iter().position(|line| *line == closing) {
             found.push((at + 1, len + 1));
@@ -111,6 +116,6 @@ fn modules_have_names_that_say_something() {
 
 #[test]
 fn functions_are_measured() {
-    let text = "impl A {\n    pub(crate) async fn b(\n        c: u8,\n    ) {\n        d();\n    }\n}\n\nfn e() {\n}\nfn f() {}\n";
+    let text = "impl A {\n    pub(crate) async fn b(\n        c: u8,\n    ) {\n        d();\n    }\n}\n\nfn e() {\n}\nfn f() {}\nfn g(\n) -> u8;\n}\n";
     assert_eq!(functions(text), [(2, 5), (9, 2)]);
 }
