@@ -214,6 +214,83 @@ fn decode<R: CandidType + DeserializeOwned>(method: &'static str, reply: &[u8]) 
 mod tests {
     use super::*;
 
+    use crate::transport::Transience;
+    use std::collections::VecDeque;
+    use std::sync::Mutex;
+    use std::time::Duration;
+
+    /// Fails as it is told, one error per message, then answers `Ok(7)`.
+    struct FailingTransport(Mutex<VecDeque<TransportError>>);
+
+    impl Transport for FailingTransport {
+        fn principal(&self) -> Principal {
+            Principal::anonymous()
+        }
+
+        async fn update(&self, _: &'static str, _: Vec<u8>) -> Result<Vec<u8>, TransportError> {
+            let failure = self.0.lock().unwrap().pop_front();
+            failure.map_or_else(|| Ok(encode((Answer::Ok(7_u64),))), Err)
+        }
+
+        async fn query(&self, method: &'static str, arg: Vec<u8>) -> Result<Vec<u8>, TransportError> {
+            self.update(method, arg).await
+        }
+    }
+
+    /// The result, and how many of the failures were met.
+    async fn update_meeting(
+        failures: &[TransportError],
+        delivery: Delivery,
+    ) -> (Result<u64, CallError>, usize) {
+        let client = Client::new(FailingTransport(Mutex::new(failures.iter().cloned().collect())))
+            .with_retry(RetryPolicy { pause_first: Duration::ZERO, ..RetryPolicy::default() });
+        let result = client.update("method", delivery, ()).await;
+        let left = client.transport().0.lock().unwrap().len();
+        (result, failures.len() - left)
+    }
+
+    fn unreachable(maybe_sent: bool) -> TransportError {
+        TransportError::Unreachable { reason: String::new(), maybe_sent }
+    }
+
+    #[tokio::test]
+    async fn a_repeatable_message_outlasts_every_passing_fault() {
+        let failures = [
+            unreachable(true),
+            TransportError::Timeout(String::new()),
+            TransportError::Busy { status: 503, reason: String::new() },
+            unreachable(false),
+        ];
+        assert_eq!(update_meeting(&failures, Delivery::Repeatable).await, (Ok(7), 4));
+    }
+
+    #[tokio::test]
+    async fn a_message_that_may_have_run_is_not_sent_twice_where_twice_matters() {
+        for error in [TransportError::Timeout(String::new()), unreachable(true)] {
+            let (result, met) = update_meeting(&[error, unreachable(false)], Delivery::Once).await;
+            assert!(result.is_err());
+            assert_eq!(met, 1);
+        }
+        assert_eq!(update_meeting(&[unreachable(false)], Delivery::Once).await, (Ok(7), 1));
+    }
+
+    #[tokio::test]
+    async fn a_permanent_error_ends_the_call_at_once() {
+        let error = TransportError::Rejected { code: 5, message: String::new() };
+        assert_eq!(error.transience(), Transience::Permanent);
+        let (result, met) = update_meeting(&[error.clone(), error.clone()], Delivery::Repeatable).await;
+        assert_eq!(result, Err(CallError::Transport { method: "method", error }));
+        assert_eq!(met, 1);
+    }
+
+    #[tokio::test]
+    async fn attempts_are_bounded() {
+        let failures = vec![TransportError::Timeout(String::new()); 20];
+        let (result, met) = update_meeting(&failures, Delivery::Repeatable).await;
+        assert!(result.is_err());
+        assert_eq!(met, 8);
+    }
+
     #[test]
     fn a_refusal_keeps_its_code() {
         let sent: Answer<u64> = Err(keepsake_api::Error::Conflict("chunk_differs: 3".into()));

@@ -21,8 +21,8 @@ fn eight_clients_publish_two_hundred_memories_and_all_are_equal_to_what_was_sent
     let folders: Vec<_> = (0..CLIENTS).map(|n| dir.path().join(format!("photos{n}"))).collect();
     for (n, folder) in (0..).zip(&folders) {
         std::fs::create_dir(folder).unwrap();
-        for photo in 0..PHOTOS_EACH {
-            let bytes = jpeg(500 + (photo as u16) * 16, 400, n * 1_000 + photo);
+        for (photo, width) in (0..PHOTOS_EACH).zip((500..).step_by(16)) {
+            let bytes = jpeg(width, 400, n * 1_000 + photo);
             std::fs::write(folder.join(format!("{photo}.jpg")), bytes).unwrap();
         }
     }

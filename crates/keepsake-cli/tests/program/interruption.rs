@@ -128,6 +128,86 @@ fn a_file_that_changed_is_not_mixed_with_its_older_part() {
     check_whole(&user, dir.path(), &uploaded, &sha256);
 }
 
+#[test]
+fn other_bytes_under_the_same_size_and_time_are_never_published_as_this_file() {
+    let dir = fresh_dir();
+    let node = Node::start(&dir.path().join("data"));
+    let user = User::new(dir.path(), "ann", &node);
+    let (file, len) = (dir.path().join("big.bin"), 50_000_000);
+    random_file(&file, len);
+    let modified = std::fs::metadata(&file).unwrap().modified().unwrap();
+    let mut upload = start_upload(&user, &[path(&file), "--in-flight", "1"]);
+    wait_for_chunks(&user, &mut upload, 3);
+    upload.kill().unwrap();
+    upload.wait().unwrap();
+
+    let mut bytes = std::fs::read(&file).unwrap();
+    bytes[0] ^= 1;
+    std::fs::write(&file, &bytes).unwrap();
+    std::fs::File::options().write(true).open(&file).unwrap().set_modified(modified).unwrap();
+    let (code, message) = user.fails(&["upload", path(&file)]);
+    assert_eq!(code, 5, "{message}");
+    assert!(message.contains("upload again"), "{message}");
+    assert_eq!(user.json(&["ls"])["items"], serde_json::json!([]));
+    assert!(pending(&user).is_none(), "the stale session is given up");
+
+    let uploaded = user.json(&["upload", path(&file)]);
+    check_whole(&user, dir.path(), &uploaded, &sha256_of(&file));
+}
+
+#[test]
+fn a_file_that_changes_during_its_upload_is_not_published() {
+    let dir = fresh_dir();
+    let node = Node::start(&dir.path().join("data"));
+    let user = User::new(dir.path(), "ann", &node);
+    let file = dir.path().join("big.bin");
+    random_file(&file, 100_000_000);
+    let mut upload = start_upload(&user, &[path(&file), "--in-flight", "1"]);
+    wait_for_chunks(&user, &mut upload, 3);
+    let handle = std::fs::File::options().write(true).open(&file).unwrap();
+    handle.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    let output = upload.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(5));
+    assert!(text(&output.stderr).contains("changed during the upload"), "{}", text(&output.stderr));
+    assert_eq!(user.json(&["ls"])["items"], serde_json::json!([]));
+}
+
+#[test]
+fn a_session_that_vanishes_during_an_upload_is_begun_anew() {
+    let dir = fresh_dir();
+    let node = Node::start(&dir.path().join("data"));
+    let user = User::new(dir.path(), "ann", &node);
+    let (file, len) = (dir.path().join("big.bin"), 100_000_000);
+    let sha256 = random_file(&file, len);
+    let mut upload = start_upload(&user, &[path(&file), "--in-flight", "1"]);
+    wait_for_chunks(&user, &mut upload, 3);
+    let session = pending(&user).unwrap()["session_id"].as_u64().unwrap();
+    user.json(&["sessions", "abort", &session.to_string()]);
+    let output = upload.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let uploaded: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(counts(&uploaded), (len.div_ceil(CHUNK_BYTES), 0));
+    check_whole(&user, dir.path(), &uploaded, &sha256);
+}
+
+#[test]
+fn two_uploads_of_one_file_at_once_share_the_work_and_both_succeed() {
+    let dir = fresh_dir();
+    let node = Node::start(&dir.path().join("data"));
+    let user = User::new(dir.path(), "ann", &node);
+    user.json(&["capsule", "create"]);
+    let file = dir.path().join("big.bin");
+    let sha256 = random_file(&file, 60_000_000);
+    let uploads = [(); 2].map(|()| start_upload(&user, &[path(&file)]));
+    for upload in uploads {
+        let output = upload.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        let uploaded: Value = serde_json::from_slice(&output.stdout).unwrap();
+        check_whole(&user, dir.path(), &uploaded, &sha256);
+    }
+    assert!(pending(&user).is_none());
+}
+
 #[cfg(unix)]
 #[test]
 fn an_interrupt_says_how_to_go_on_and_leaves_a_resumable_session() {

@@ -151,9 +151,9 @@ fn deleted_memories_are_gone() {
     let dir = fresh_dir();
     let node = Node::start(&dir.path().join("data"));
     let user = User::new(dir.path(), "ann", &node);
-    let note = dir.path().join("note.txt");
-    std::fs::write(&note, "one").unwrap();
-    let id = user.json(&["upload", path(&note)])["memory_id"].as_str().unwrap().to_owned();
+    let text_file = dir.path().join("note.txt");
+    std::fs::write(&text_file, "one").unwrap();
+    let id = user.json(&["upload", path(&text_file)])["memory_id"].as_str().unwrap().to_owned();
     let (code, message) = user.fails(&["rm", &id]);
     assert_eq!(code, 2, "without a terminal it must be told --yes");
     assert!(message.contains("--yes"), "{message}");

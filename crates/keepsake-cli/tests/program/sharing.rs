@@ -7,9 +7,9 @@ fn a_guest_reads_and_does_no_more() {
     let dir = fresh_dir();
     let node = Node::start(&dir.path().join("data"));
     let (ann, bob) = (User::new(dir.path(), "ann", &node), User::new(dir.path(), "bob", &node));
-    let note = dir.path().join("note.txt");
-    std::fs::write(&note, "for bob").unwrap();
-    let uploaded = ann.json(&["upload", path(&note)]);
+    let text_file = dir.path().join("note.txt");
+    std::fs::write(&text_file, "for bob").unwrap();
+    let uploaded = ann.json(&["upload", path(&text_file)]);
     let (id, capsule) = (uploaded["memory_id"].as_str().unwrap(), uploaded["capsule_id"].as_str().unwrap());
 
     assert_eq!(bob.fails(&["show", id]).0, 3, "a stranger does not learn that it exists");
@@ -19,7 +19,7 @@ fn a_guest_reads_and_does_no_more() {
     assert_eq!(bob.json(&["show", id])["id"], id);
     assert_eq!(bob.json(&["ls", "--capsule", capsule])["items"][0]["id"], id);
     assert_eq!(bob.run(&["get", id, "-o", "-"]).stdout, b"for bob");
-    let (code, message) = bob.fails(&["upload", path(&note), "--capsule", capsule]);
+    let (code, message) = bob.fails(&["upload", path(&text_file), "--capsule", capsule]);
     assert_eq!(code, 4, "{message}");
     assert_eq!(bob.fails(&["rm", id, "--yes"]).0, 4);
     assert_eq!(bob.fails(&["capsule", "delete", capsule, "--yes"]).0, 4);

@@ -116,11 +116,12 @@ pub(crate) fn fresh_dir() -> TempDir {
 /// A photo that differs for each seed.
 pub(crate) fn jpeg(width: u16, height: u16, seed: u64) -> Vec<u8> {
     let mut random = Random(seed);
-    let (shift, tint) = (random.next() as u16 % 251, random.next() as u8);
+    let (shift, tint) = (random.byte(), random.byte());
     let mut pixels = Vec::with_capacity(usize::from(width) * usize::from(height) * 3);
     for y in 0..height {
         for x in 0..width {
-            pixels.extend([(x + shift) as u8, (y.wrapping_mul(3)) as u8 ^ tint, (x / 7 + y / 5) as u8]);
+            let ([x, _], [y, _]) = (x.to_le_bytes(), y.to_le_bytes());
+            pixels.extend([x.wrapping_add(shift), y.wrapping_mul(3) ^ tint, x / 7 + y / 5]);
         }
     }
     let mut bytes = Vec::new();
@@ -162,7 +163,7 @@ pub(crate) fn sha256_of(path: &Path) -> String {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    keepsake_client::upload::hex(bytes)
 }
 
 /// [SplitMix64](https://prng.di.unimi.it/splitmix64.c).
@@ -174,5 +175,9 @@ impl Random {
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^ (mixed >> 31)
+    }
+
+    fn byte(&mut self) -> u8 {
+        self.next().to_le_bytes()[0]
     }
 }
