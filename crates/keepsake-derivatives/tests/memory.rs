@@ -110,6 +110,25 @@ fn endless_metadata_is_not_kept() {
 }
 
 #[test]
+fn exif_directories_that_hold_each_other_stay_small() {
+    let _guard = MEASURING.lock().unwrap_or_else(PoisonError::into_inner);
+    // Thousands of pointers to directories, each of which begins inside the next pointer.
+    let mut tiff = b"II*\0\x08\0\0\0\xFF\xFF".to_vec();
+    while tiff.len() < 65_000 {
+        let at = u32::try_from(tiff.len()).unwrap();
+        tiff.extend(b"\x69\x87\x04\0\x01\0\0\0");
+        tiff.extend((at + 12).to_le_bytes());
+    }
+    let segment = [b"Exif\0\0", &tiff[..]].concat();
+    let length = u16::try_from(segment.len() + 2).unwrap().to_be_bytes();
+    let jpeg = Jpeg::default().encode(&scene(16, 16), 16, 16);
+    let bytes = [b"\xFF\xD8\xFF\xE1", &length[..], &segment, &jpeg[2..]].concat();
+    let (result, peak) = measured_bytes(&bytes);
+    assert_eq!(result.expect("the picture itself is sound").original.orientation, 1);
+    assert!(peak < 8 * MIB, "{peak} bytes");
+}
+
+#[test]
 fn a_png_that_inflates_a_thousandfold_stays_small() {
     let _guard = MEASURING.lock().unwrap_or_else(PoisonError::into_inner);
     let bytes = Png::default().encode(&vec![7; 6000 * 4000 * 3], 6000, 4000);

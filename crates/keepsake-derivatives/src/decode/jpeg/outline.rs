@@ -113,14 +113,14 @@ pub(super) fn read<R: BufRead + Seek>(reader: &mut R, limits: &Limits) -> Result
     for _ in 0..SEGMENTS_MAX {
         marker = match marker {
             EOI => {
-                walk.keep(walk.at - 2, false);
+                walk.keep(walk.at - 2);
                 let frame = walk.frame.ok_or_else(|| broken("it has no frame header"))?;
                 let orientation = walk.orientation.unwrap_or(Orientation::UPRIGHT);
                 return Ok(Outline { frame, orientation, pieces: walk.pieces });
             }
             SOS => walk.scan()?,
             SOI | 0x01 | 0xD0..=0xD7 => {
-                walk.keep(walk.at - 2, false);
+                walk.keep(walk.at - 2);
                 walk.next_marker()?
             }
             _ => {
@@ -159,7 +159,10 @@ impl<R: BufRead + Seek> Walk<'_, R> {
                 }
                 true
             }
-            APP1 => self.metadata(bytes)?,
+            APP1 => {
+                self.metadata(bytes)?;
+                false
+            }
             APP2 => {
                 let tag = self.payload(bytes.min(TAG_BYTES_MAX))?;
                 // Without all of its parts, the decoder ignores a profile.
@@ -172,20 +175,20 @@ impl<R: BufRead + Seek> Walk<'_, R> {
         };
         self.skip(end - self.at)?;
         if is_wanted {
-            self.keep(start, false);
+            self.keep(start);
         }
         Ok(())
     }
 
     /// Looks for the orientation; the decoder gets to see none of it.
-    fn metadata(&mut self, bytes: u64) -> Result<bool, DeriveError> {
+    fn metadata(&mut self, bytes: u64) -> Result<(), DeriveError> {
         if self.orientation.is_none() && bytes <= self.limits.metadata_bytes_max as u64 {
             let payload = self.payload(bytes)?;
             if payload.starts_with(EXIF_TAG) {
                 self.orientation = Some(Orientation::from_exif(&payload));
             }
         }
-        Ok(false)
+        Ok(())
     }
 
     /// Passes a scan's header and data. Returns the marker behind them.
@@ -201,9 +204,7 @@ impl<R: BufRead + Seek> Walk<'_, R> {
             let (marker, at) = self.marker()?;
             // Restart markers belong to the data, and so does a stuffed zero.
             if !matches!(marker, 0 | 0xD0..=0xD7) {
-                let end = std::mem::replace(&mut self.at, at);
-                self.keep(start, true);
-                self.at = end;
+                self.pieces.push(Piece { bytes: start..at, is_scan: true });
                 return Ok(marker);
             }
         }
@@ -244,14 +245,8 @@ impl<R: BufRead + Seek> Walk<'_, R> {
     }
 
     /// Adds what was passed from `start` on to the pieces.
-    fn keep(&mut self, start: u64, is_scan: bool) {
-        match self.pieces.last_mut() {
-            Some(last) if last.bytes.end == start && !last.is_scan => {
-                last.bytes.end = self.at;
-                last.is_scan = is_scan;
-            }
-            _ => self.pieces.push(Piece { bytes: start..self.at, is_scan }),
-        }
+    fn keep(&mut self, start: u64) {
+        self.pieces.push(Piece { bytes: start..self.at, is_scan: false });
     }
 
     fn payload_bytes(&mut self) -> Result<u64, DeriveError> {
