@@ -11,7 +11,7 @@ use crate::idem::{Scope, key_of};
 use crate::ids::CapsuleId;
 use crate::layout::Field;
 use crate::limits::{CAPSULES_PER_CALLER_MAX, MEMBERS_PER_CAPSULE_MAX, PERSON_BYTES_MAX};
-use crate::record::{Record, canonical, principal, u64_be};
+use crate::record::{Record, principal, u64_be};
 use crate::refusal::{Refusal, RefusalKind};
 use crate::store::Store;
 use ic_principal::Principal;
@@ -118,7 +118,8 @@ impl Refusal for CapsuleError {
 }
 
 impl<R: Memory, H: Memory> Store<R, H> {
-    /// Makes the caller's capsule about `subject` (none: about the caller), or returns the one that is there.
+    /// Makes a capsule about `subject`. None, or the caller: the caller's own capsule, made once and returned as it
+    /// is after that; about anybody else, a new one each time.
     ///
     /// # Errors
     /// [`CapsuleError`].
@@ -130,8 +131,8 @@ impl<R: Memory, H: Memory> Store<R, H> {
         require_somebody(&call.caller)?;
         let subject = subject.unwrap_or(Subject::Principal(call.caller));
         check_subject(&subject)?;
-        let key = subject_key(&call.caller, &subject);
-        if let Some(known) = self.owned_about(call, &key) {
+        let own = subject == Subject::Principal(call.caller);
+        if own && let Some(known) = self.own_capsule(call) {
             return Ok(known);
         }
         if self.caller_record(&call.caller).capsules_created >= CAPSULES_PER_CALLER_MAX {
@@ -152,7 +153,9 @@ impl<R: Memory, H: Memory> Store<R, H> {
         };
         self.capsules.insert(id.0, Record(record.clone()));
         self.set_member(id, &call.caller, Role::Owner);
-        self.remember(key, [0; 32], id.0, Vec::new());
+        if own {
+            self.remember(own_key(&call.caller), [0; 32], id.0, Vec::new());
+        }
         self.update_caller(&call.caller, |c| c.capsules_created += 1);
         Ok(CapsuleView { id, record, role: Role::Owner })
     }
@@ -162,10 +165,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
     /// # Errors
     /// [`Denied::NotFound`].
     pub fn capsule(&self, caller: &Principal, id: Option<CapsuleId>) -> Result<CapsuleView, Denied> {
-        let own = || {
-            let key = subject_key(caller, &Subject::Principal(*caller));
-            self.idem.get(&key).map(|known| CapsuleId(known.0.made))
-        };
+        let own = || self.idem.get(&own_key(caller)).map(|known| CapsuleId(known.0.made));
         let id = id.or_else(own).ok_or(Denied::NotFound)?;
         let role = self.require(id, caller, Role::Guest)?;
         Ok(CapsuleView { id, record: self.capsule_record(id), role })
@@ -260,7 +260,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         for (who, _) in self.members_of(id) {
             self.remove_member(id, &who);
         }
-        let key = subject_key(&record.creator, &record.subject);
+        let key = own_key(&record.creator);
         if self.idem.get(&key).is_some_and(|known| known.0.made == id.0) {
             self.idem.remove(&key);
         }
@@ -274,8 +274,9 @@ impl<R: Memory, H: Memory> Store<R, H> {
         self.require(id, &call.caller, Role::Owner).map(drop)
     }
 
-    fn owned_about(&self, call: &Call, key: &[u8; 32]) -> Option<CapsuleView> {
-        let id = CapsuleId(self.idem.get(key)?.0.made);
+    /// The capsule that the caller made about itself and still owns.
+    fn own_capsule(&self, call: &Call) -> Option<CapsuleView> {
+        let id = CapsuleId(self.idem.get(&own_key(&call.caller))?.0.made);
         let view = self.capsule(&call.caller, Some(id)).ok()?;
         (view.role == Role::Owner).then_some(view)
     }
@@ -325,8 +326,8 @@ pub(crate) fn item_key(capsule: CapsuleId, kind: ItemKind, id: u64) -> [u8; 17] 
     key
 }
 
-fn subject_key(caller: &Principal, subject: &Subject) -> [u8; 32] {
-    key_of(Scope::Subject, caller, CapsuleId(0), &canonical(subject))
+fn own_key(caller: &Principal) -> [u8; 32] {
+    key_of(Scope::OwnCapsule, caller, CapsuleId(0), b"")
 }
 
 fn check_subject(subject: &Subject) -> Result<(), CapsuleError> {

@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
     Begin = 1,
-    Subject = 2,
+    OwnCapsule = 2,
     Memory = 3,
     Asset = 4,
     Publish = 5,

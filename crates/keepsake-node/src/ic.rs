@@ -1,7 +1,7 @@
 //! The IC HTTPS interface: agents of the Internet Computer talk to this node with their checks on.
 //!
 //! Owns envelopes, sender authentication, the certified state tree, certificates and query signatures. Owns no
-//! state and no socket: calls go to the [`Engine`], bodies come from [`crate::http`].
+//! state and no socket: calls go to the [`Engine`], bodies come from the HTTP server.
 //!
 //! The node is a subnet of its own: the root key is its BLS key, so certificates carry no delegation; the subnet's
 //! id is the self-authenticating principal of that key; its one node signs queries with an Ed25519 key that the

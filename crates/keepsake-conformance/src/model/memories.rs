@@ -32,7 +32,7 @@ impl Model {
         }
     }
 
-    fn check_assets(&self, there: &[Asset], new: &[NewAsset]) -> Result<(), Error> {
+    fn check_assets(there: &[Asset], new: &[NewAsset]) -> Result<(), Error> {
         let count = there.len() + new.len();
         if count == 0 || count > ASSETS_MAX {
             return Err(invalid("assets_count"));
@@ -93,7 +93,7 @@ impl Model {
         if let Some(answer) = self.recall(&making.key, &making.arguments)? {
             return Ok(Some(answer));
         }
-        self.check_assets(&[], making.assets)?;
+        Self::check_assets(&[], making.assets)?;
         self.check_sources(bounds, who, capsule, making.assets)?;
         Ok(None)
     }
@@ -119,7 +119,7 @@ impl Model {
         if (0..sessions.len()).any(repeated) {
             return Err(invalid("session_repeated"));
         }
-        self.check_assets(&[], making.assets)?;
+        Self::check_assets(&[], making.assets)?;
         let inline: Vec<_> =
             making.assets.iter().filter(|(_, source)| matches!(source, Source::Inline(_))).cloned().collect();
         self.check_sources(bounds, who, capsule, &inline)?;
@@ -153,7 +153,6 @@ impl Model {
             metadata,
             assets: Vec::new(),
             next_asset: 1,
-            created_ns: now_ns,
             updated_ns: now_ns,
         };
         for asset in assets {
@@ -198,7 +197,7 @@ impl Model {
         if let Some(answer) = self.recall(&making.key, &making.arguments)? {
             return Ok(Some(answer));
         }
-        self.check_assets(&memory.assets, making.assets)?;
+        Self::check_assets(&memory.assets, making.assets)?;
         self.check_sources(bounds, who, &memory.capsule, making.assets)?;
         Ok(None)
     }

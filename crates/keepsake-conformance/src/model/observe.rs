@@ -124,14 +124,14 @@ impl Model {
         agree("sessions_list", &listed, &Ok(shown))?;
         let pending = || own.iter().filter(|(_, session)| session.is_pending());
         let finished = own.iter().filter(|(_, session)| matches!(session.state, SessionState::Finished(_)));
-        let stats: Answer<api::SessionStats> = ask(subject, who, "sessions_stats", ())?;
+        let counters: Answer<api::SessionStats> = ask(subject, who, "sessions_stats", ())?;
         let expected = api::SessionStats {
             pending: pending().count() as u64,
             finished: finished.count() as u64,
             bytes_in_flight: self.caller_in_flight(&who),
             oldest_last_seen: pending().map(|(_, session)| session.last_seen_ns).min(),
         };
-        agree("sessions_stats", &stats, &Ok(expected))?;
+        agree("sessions_stats", &counters, &Ok(expected))?;
         for id in self.sessions.keys().copied().chain([999_999]) {
             let status: Answer<api::UploadStatus> = ask(subject, who, "uploads_status", (id,))?;
             agree(&format!("uploads_status {id}"), &status, &self.status(&who, id, bounds))?;

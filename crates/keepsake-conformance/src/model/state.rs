@@ -22,7 +22,6 @@ pub struct Bounds {
 #[derive(Clone, Debug)]
 pub(super) struct Capsule {
     pub(super) subject: PersonRef,
-    pub(super) creator: Principal,
     pub(super) members: BTreeMap<Principal, Role>,
     pub(super) created_ns: u64,
     pub(super) updated_ns: u64,
@@ -43,7 +42,6 @@ pub(super) struct Session {
     pub(super) expected: u32,
     pub(super) options: api::BeginOptions,
     pub(super) chunks: BTreeMap<u32, Vec<u8>>,
-    pub(super) created_ns: u64,
     pub(super) last_seen_ns: u64,
     pub(super) state: SessionState,
 }
@@ -138,7 +136,6 @@ pub(super) struct MemoryState {
     pub(super) metadata: api::MemoryMetadata,
     pub(super) assets: Vec<Asset>,
     pub(super) next_asset: u64,
-    pub(super) created_ns: u64,
     pub(super) updated_ns: u64,
 }
 
@@ -149,8 +146,8 @@ pub(super) type Key = (&'static str, Principal, String, String);
 #[derive(Clone, Debug, Default)]
 pub struct Model {
     pub(super) capsules: BTreeMap<String, Capsule>,
-    /// The capsule that somebody made about somebody.
-    pub(super) about: BTreeMap<(Principal, PersonRef), String>,
+    /// The capsule that somebody made about itself.
+    pub(super) own: BTreeMap<Principal, String>,
     pub(super) sessions: BTreeMap<u64, Session>,
     pub(super) blobs: BTreeMap<String, Blob>,
     pub(super) memories: BTreeMap<u64, MemoryState>,
@@ -234,7 +231,7 @@ impl Model {
 
     pub(super) fn drop_capsule(&mut self, id: &str) {
         self.capsules.remove(id);
-        self.about.retain(|_, capsule| capsule != id);
+        self.own.retain(|_, capsule| capsule != id);
         self.sessions.retain(|_, session| session.capsule != id);
         self.blobs.retain(|_, blob| blob.capsule != id);
         self.memories.retain(|_, memory| memory.capsule != id);

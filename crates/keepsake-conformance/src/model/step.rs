@@ -180,6 +180,10 @@ impl<S: Subject> Stepper<'_, S> {
         };
         let answer = self.send::<api::Capsule>(who, "capsules_create", (&about,))?;
         let about = about.unwrap_or(PersonRef::Principal(who));
+        if about != PersonRef::Principal(who) {
+            // By the interface this makes a new one each time: it is not delivered twice.
+            self.last = None;
+        }
         match (answer, Model::somebody(&who)) {
             (Err(error), Err(expected)) if error == expected => Ok(()),
             (Ok(capsule), Ok(())) => match self.model.own_capsule_about(&who, &about) {
@@ -240,7 +244,7 @@ impl<S: Subject> Stepper<'_, S> {
         let answer =
             self.send::<()>(who, "uploads_put_chunk", (id, index, serde_bytes::Bytes::new(bytes)))?;
         let before = self.model.sessions.get(&id).cloned();
-        let want = before.as_ref().map_or(0, |session| self.model.wanted(session, index, bytes.len() as u64));
+        let want = before.as_ref().map_or(0, |session| Model::wanted(session, index, bytes.len() as u64));
         let full = self.model.heap_used() + want + 4_096 > bounds.heap_bytes_max / 2;
         let expected = self.model.put(&bounds, &who, id, index, bytes, now);
         if answer == Err(api::Error::ResourceExhausted) && expected.is_ok() && full {
@@ -351,6 +355,7 @@ impl<S: Subject> Stepper<'_, S> {
             assets: &assets,
         };
         let expected = self.model.may_publish(&bounds, &who, &capsule, &making, &claimed);
+        let Making { key, arguments, .. } = making;
         let answer = self.send::<api::PublishResult>(who, "uploads_publish", (&request,))?;
         let told = answer.clone().map(|done| published_text(&done));
         match (&answer, expected) {
@@ -368,7 +373,6 @@ impl<S: Subject> Stepper<'_, S> {
                     asset.1 = Source::Blob(blob);
                 }
                 let id = number(&done.memory_id);
-                let (key, arguments) = (making.key.clone(), making.arguments.clone());
                 self.model.make_memory(id, who, &capsule, samples::memory("a walk"), assets, now);
                 self.model.answers.insert(key, (arguments, told.expect("it is Ok")));
                 Ok(())
@@ -533,7 +537,9 @@ impl<S: Subject> Stepper<'_, S> {
         let expected = expected.map(|()| {
             let own = self.model.memories.iter().filter(|(_, memory)| memory.capsule == capsule);
             let ids: Vec<u64> = own.map(|(id, _)| *id).collect();
-            ids.iter().for_each(|id| self.model.drop_memory(*id, assets, now, ttl));
+            for id in &ids {
+                self.model.drop_memory(*id, assets, now, ttl);
+            }
             u32::try_from(ids.len()).expect("a small world")
         });
         agree("memories_delete_all", &answer.map(|done| done.deleted_count), &expected)
@@ -568,7 +574,6 @@ fn announced(capsule: String, caller: Principal, idem: String, announce: u8, now
         expected,
         options: api::BeginOptions::default(),
         chunks: std::collections::BTreeMap::new(),
-        created_ns: now_ns,
         last_seen_ns: now_ns,
         state: SessionState::Pending,
     };

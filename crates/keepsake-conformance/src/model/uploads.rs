@@ -19,17 +19,19 @@ pub(super) fn sha256(bytes: &[u8]) -> Vec<u8> {
 }
 
 impl Model {
-    /// The capsule that a create returns, where one is there already.
+    /// The caller's own capsule that a create returns, where it is there already.
     pub(super) fn own_capsule_about(&self, who: &Principal, subject: &PersonRef) -> Option<&String> {
-        let id = self.about.get(&(*who, subject.clone()))?;
+        let id = self.own.get(who).filter(|_| *subject == PersonRef::Principal(*who))?;
         let owned = self.role(id, who) == Some(Role::Owner);
         Some(id).filter(|_| owned)
     }
 
     pub(super) fn create_capsule(&mut self, id: &str, who: Principal, subject: PersonRef, now_ns: u64) {
         let members = [(who, Role::Owner)].into();
-        self.about.insert((who, subject.clone()), id.to_owned());
-        let capsule = Capsule { subject, creator: who, members, created_ns: now_ns, updated_ns: now_ns };
+        if subject == PersonRef::Principal(who) {
+            self.own.insert(who, id.to_owned());
+        }
+        let capsule = Capsule { subject, members, created_ns: now_ns, updated_ns: now_ns };
         self.capsules.insert(id.to_owned(), capsule);
     }
 
@@ -141,7 +143,7 @@ impl Model {
             if !session.fits(index, bytes.len() as u64) {
                 return Err(invalid("chunk_length_differs"));
             }
-            let want = self.wanted(session, index, bytes.len() as u64);
+            let want = Self::wanted(session, index, bytes.len() as u64);
             let in_flight = self.caller_in_flight(who) + want;
             if want > 0
                 && (in_flight > bounds.bytes_in_flight_per_caller_max
@@ -157,7 +159,7 @@ impl Model {
     }
 
     /// Bytes of heap that this chunk makes the session take.
-    pub(super) fn wanted(&self, session: &Session, index: u32, len: u64) -> u64 {
+    pub(super) fn wanted(session: &Session, index: u32, len: u64) -> u64 {
         let tail = index + 1 == session.expected;
         match (tail, session.body_len()) {
             (true, _) => len,
