@@ -1,0 +1,287 @@
+//! Steps of publish, memories, assets and blobs.
+
+use super::{Step, Stepper, agree, person};
+use crate::model::Subject;
+use crate::model::memories::{Making, NewAsset};
+use crate::model::observe::number;
+use crate::model::operation::{Claim, Operation};
+use crate::model::state::{Key, Model, SessionState, Source};
+use crate::samples;
+use candid::Principal;
+use keepsake_client::api::{self, AssetType, Role};
+use serde_bytes::ByteBuf;
+
+const MIME: &str = "image/jpeg";
+
+impl<S: Subject> Stepper<'_, S> {
+    pub(super) fn publish(
+        &mut self,
+        who: Principal,
+        capsule: u8,
+        sessions: [u8; 2],
+        claim: Claim,
+        key: u8,
+        inline: u8,
+    ) -> Step {
+        let (now, bounds, capsule) = (self.now(), self.subject.bounds(), self.capsule_at(capsule));
+        let kinds = [AssetType::Original, AssetType::Display];
+        // The second number is often beyond the sessions that there are: then one session is published.
+        let named = [Some(sessions[0]), Some(sessions[1]).filter(|at| *at < 8)];
+        let claimed = named.iter().flatten().map(|at| {
+            let id = self.session_at(*at);
+            let (hash, len) = self.claim(id, claim);
+            (id, hash, len)
+        });
+        let claimed: Vec<(u64, Vec<u8>, u64)> = claimed.collect();
+        let bytes = inline_bytes(inline);
+        let session = |(kind, (id, hash, len)): (&AssetType, &(u64, Vec<u8>, u64))| api::PublishSession {
+            session_id: *id,
+            sha256: ByteBuf::from(hash.clone()),
+            total_len: *len,
+            metadata: samples::asset(*kind, MIME),
+        };
+        let mut assets: Vec<NewAsset> =
+            kinds.iter().zip(&claimed).map(|(kind, _)| (*kind, Source::Blob(String::new()))).collect();
+        let inline_assets: Vec<_> =
+            bytes.iter().map(|bytes| inline_input(AssetType::Placeholder, bytes)).collect();
+        assets.extend(bytes.iter().map(|bytes| (AssetType::Placeholder, Source::Inline(bytes.clone()))));
+        let idem = format!("key{key}");
+        let request = api::PublishRequest {
+            capsule_id: capsule.clone(),
+            metadata: samples::memory("a walk"),
+            sessions: kinds.iter().zip(&claimed).map(session).collect(),
+            inline_assets,
+            idem: idem.clone(),
+        };
+        let key: Key = ("publish", who, capsule.clone(), idem);
+        let making = Making {
+            key,
+            arguments: format!("{:?}{:?}", request.sessions, request.inline_assets),
+            assets: &assets,
+        };
+        let expected = self.model.may_publish(&bounds, &who, &capsule, &making, &claimed);
+        let Making { key, arguments, .. } = making;
+        let answer = self.send::<api::PublishResult>(who, "uploads_publish", (&request,))?;
+        let told = answer.clone().map(|done| published_text(&done));
+        match (&answer, expected) {
+            (Ok(done), Ok(None)) => {
+                self.fresh(&done.memory_id)?;
+                for ((id, ..), (published, asset)) in claimed.iter().zip(done.assets.iter().zip(&mut assets))
+                {
+                    let blob = published.blob_id.clone().ok_or("a session became no blob")?;
+                    if self.model.sessions[id].is_pending() {
+                        self.fresh(&blob)?;
+                        self.model.seal(*id, &blob, now, bounds.session_ttl_ns);
+                    } else if self.model.sessions[id].state != SessionState::Finished(blob.clone()) {
+                        return Err(format!("uploads_publish: session {id} is another blob than {blob}"));
+                    }
+                    asset.1 = Source::Blob(blob);
+                }
+                let id = number(&done.memory_id);
+                self.model.make_memory(id, who, &capsule, samples::memory("a walk"), assets, now);
+                self.model.answers.insert(key, (arguments, told.expect("it is Ok")));
+                Ok(())
+            }
+            (_, expected) => agree("uploads_publish", &told, &expected.map(Option::unwrap_or_default)),
+        }
+    }
+
+    pub(super) fn create(&mut self, who: Principal, capsule: u8, blob: u8, inline: u8, key: u8) -> Step {
+        let (now, bounds, capsule) = (self.now(), self.subject.bounds(), self.capsule_at(capsule));
+        let blob = self.blob_at(blob);
+        let bytes = inline_bytes(inline);
+        let mut assets: Vec<NewAsset> = vec![(AssetType::Original, Source::Blob(blob.clone()))];
+        assets.extend(bytes.iter().map(|bytes| (AssetType::Thumbnail, Source::Inline(bytes.clone()))));
+        let blobs = vec![api::InternalBlobAssetInput {
+            blob_id: blob,
+            metadata: samples::asset(AssetType::Original, MIME),
+        }];
+        let inline: Vec<_> = bytes.iter().map(|bytes| inline_input(AssetType::Thumbnail, bytes)).collect();
+        let idem = format!("key{key}");
+        let method = "memories_create_with_internal_blobs_and_inline_assets";
+        let making = Making {
+            key: ("memory", who, capsule.clone(), idem.clone()),
+            arguments: format!("{assets:?}"),
+            assets: &assets,
+        };
+        let expected = self.model.may_create(&bounds, &who, &capsule, &making);
+        let answer =
+            self.send::<String>(who, method, (&capsule, samples::memory("a walk"), blobs, inline, idem))?;
+        match (&answer, expected) {
+            (Ok(id), Ok(None)) => {
+                self.fresh(id)?;
+                let (key, arguments) = (making.key.clone(), making.arguments.clone());
+                self.model.make_memory(number(id), who, &capsule, samples::memory("a walk"), assets, now);
+                self.model.answers.insert(key, (arguments, id.clone()));
+                Ok(())
+            }
+            (_, expected) => agree(method, &answer, &expected.map(Option::unwrap_or_default)),
+        }
+    }
+
+    pub(super) fn add_asset(
+        &mut self,
+        who: Principal,
+        memory: u8,
+        blob: Option<u8>,
+        kind: u8,
+        key: u8,
+    ) -> Step {
+        let (now, bounds, id) = (self.now(), self.subject.bounds(), self.memory_at(memory));
+        let kind = KINDS[usize::from(kind) % KINDS.len()];
+        let source = blob
+            .map_or_else(|| Source::Inline(vec![kind as u8 + 1; 70]), |at| Source::Blob(self.blob_at(at)));
+        let (text, idem) = (format!("mem_{id}"), format!("key{key}"));
+        let capsule = self.model.memories.get(&id).map(|memory| memory.capsule.clone()).unwrap_or_default();
+        let assets = [(kind, source.clone())];
+        let making = Making {
+            key: ("asset", who, capsule.clone(), idem.clone()),
+            arguments: format!("{id} {assets:?}"),
+            assets: &assets,
+        };
+        let expected = self.model.may_add(&bounds, &who, id, &making);
+        let answer = match source.clone() {
+            Source::Inline(bytes) => self.send::<String>(
+                who,
+                "memories_add_inline_asset",
+                (text, inline_input(kind, &bytes), &idem),
+            )?,
+            Source::Blob(blob_id) => {
+                let input = api::InternalBlobAssetInput { blob_id, metadata: samples::asset(kind, MIME) };
+                self.send::<String>(who, "memories_add_asset", (text, input, &idem))?
+            }
+        };
+        match (&answer, expected) {
+            (Ok(asset), Ok(None)) => {
+                let (known, arguments) = (making.key.clone(), making.arguments.clone());
+                let mut memory = self.model.memories.remove(&id).expect("it is changeable");
+                self.model.attach(id, &mut memory, (kind, source), Some((who, capsule.clone(), idem)));
+                memory.updated_ns = now;
+                let made = memory.assets.last().map(|asset| asset.id.clone());
+                self.model.memories.insert(id, memory);
+                self.model.capsules.get_mut(&capsule).expect("it is there").updated_ns = now;
+                self.model.answers.insert(known, (arguments, asset.clone()));
+                if made.as_ref() == Some(asset) { Ok(()) } else { Err(format!("{asset} is not {made:?}")) }
+            }
+            (_, expected) => agree("memories_add_asset", &answer, &expected.map(Option::unwrap_or_default)),
+        }
+    }
+
+    pub(super) fn change(&mut self, operation: Operation) -> Step {
+        let (now, ttl) = (self.now(), self.ttl());
+        match operation {
+            Operation::RemoveAsset { who, memory, asset } => {
+                let (who, id) = (person(who), self.memory_at(memory));
+                let asset = format!("asset_{}", asset + 1);
+                let text = format!("mem_{id}");
+                let answer =
+                    self.send::<api::AssetRemovalResult>(who, "asset_remove_by_id", (text, &asset))?;
+                let expected = self.model.remove_asset(&who, id, &asset, now, ttl);
+                agree("asset_remove_by_id", &answer.map(drop), &expected)
+            }
+            Operation::Update { who, memory, title } => self.update(person(who), memory, title, now),
+            Operation::Delete { who, memory, assets } => {
+                let (who, id) = (person(who), self.memory_at(memory));
+                let expected = self.model.changeable(&who, id).map(drop);
+                let answer = self.send::<()>(who, "memories_delete", (format!("mem_{id}"), assets))?;
+                agree("memories_delete", &answer, &expected)?;
+                if answer.is_ok() {
+                    self.model.drop_memory(id, assets, now, ttl);
+                }
+                Ok(())
+            }
+            Operation::DeleteBulk { who, capsule, memories, assets } => {
+                self.delete_bulk(person(who), capsule, memories, assets)
+            }
+            Operation::DeleteAll { who, capsule, assets } => self.delete_all(person(who), capsule, assets),
+            Operation::DeleteBlob { who, blob } => {
+                let (who, id) = (person(who), self.blob_at(blob));
+                let answer = self.send::<String>(who, "blob_delete", (&id,))?;
+                agree("blob_delete", &answer.map(drop), &self.model.delete_blob(&who, &id))
+            }
+            other => unreachable!("handled before: {other:?}"),
+        }
+    }
+
+    fn update(&mut self, who: Principal, memory: u8, title: u8, now: u64) -> Step {
+        let id = self.memory_at(memory);
+        let data = api::MemoryUpdateData { title: Some(format!("title {title}")), ..Default::default() };
+        let answer = self.send::<api::Memory>(who, "memories_update", (format!("mem_{id}"), &data))?;
+        let expected = self.model.changeable(&who, id).map(drop);
+        if expected.is_ok() {
+            let memory = self.model.memories.get_mut(&id).expect("it is changeable");
+            memory.metadata.title = data.title;
+            memory.metadata.updated_at = now;
+            memory.updated_ns = now;
+            let capsule = memory.capsule.clone();
+            self.model.capsules.get_mut(&capsule).expect("it is there").updated_ns = now;
+        }
+        agree("memories_update", &answer.map(drop), &expected)
+    }
+
+    fn delete_bulk(&mut self, who: Principal, capsule: u8, memories: [u8; 2], assets: bool) -> Step {
+        let (now, ttl, capsule) = (self.now(), self.ttl(), self.capsule_at(capsule));
+        let ids: Vec<u64> = memories.iter().map(|at| self.memory_at(*at)).collect();
+        let texts: Vec<String> = ids.iter().map(|id| format!("mem_{id}")).collect();
+        let answer =
+            self.send::<api::BulkDeleteResult>(who, "memories_delete_bulk", (&capsule, texts, assets))?;
+        let expected = Model::somebody(&who).and_then(|()| self.model.require(&capsule, &who, Role::Member));
+        let expected = expected.map(|()| {
+            let mut counts = (0, 0);
+            for id in ids {
+                let may = self.model.changeable(&who, id).is_ok_and(|memory| memory.capsule == capsule);
+                if may {
+                    self.model.drop_memory(id, assets, now, ttl);
+                    counts.0 += 1;
+                } else {
+                    counts.1 += 1;
+                }
+            }
+            counts
+        });
+        agree("memories_delete_bulk", &answer.map(|done| (done.deleted_count, done.failed_count)), &expected)
+    }
+
+    fn delete_all(&mut self, who: Principal, capsule: u8, assets: bool) -> Step {
+        let (now, ttl, capsule) = (self.now(), self.ttl(), self.capsule_at(capsule));
+        let answer = self.send::<api::BulkDeleteResult>(who, "memories_delete_all", (&capsule, assets))?;
+        let expected = Model::somebody(&who).and_then(|()| self.model.require(&capsule, &who, Role::Admin));
+        let expected = expected.map(|()| {
+            let own = self.model.memories.iter().filter(|(_, memory)| memory.capsule == capsule);
+            let ids: Vec<u64> = own.map(|(id, _)| *id).collect();
+            for id in &ids {
+                self.model.drop_memory(*id, assets, now, ttl);
+            }
+            u32::try_from(ids.len()).expect("a small world")
+        });
+        agree("memories_delete_all", &answer.map(|done| done.deleted_count), &expected)
+    }
+}
+
+const KINDS: [AssetType; 7] = [
+    AssetType::Original,
+    AssetType::Display,
+    AssetType::Thumbnail,
+    AssetType::Placeholder,
+    AssetType::Preview,
+    AssetType::Derivative,
+    AssetType::Metadata,
+];
+
+fn inline_bytes(choice: u8) -> Option<Vec<u8>> {
+    match choice {
+        0 => Some(Vec::new()),
+        1 => Some(vec![1; 32_769]),
+        2 => Some(vec![2; 300]),
+        3 => Some(vec![3; 9_000]),
+        _ => None,
+    }
+}
+
+fn inline_input(kind: AssetType, bytes: &[u8]) -> api::InlineAssetInput {
+    api::InlineAssetInput { bytes: ByteBuf::from(bytes.to_vec()), metadata: samples::asset(kind, MIME) }
+}
+
+fn published_text(done: &api::PublishResult) -> String {
+    format!("{} {:?} {}", done.memory_id, done.assets, done.published_at)
+}
