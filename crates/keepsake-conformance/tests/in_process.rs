@@ -1,9 +1,9 @@
 //! The exam, taken by the service in this process.
 
-use keepsake_conformance::access;
 use keepsake_conformance::in_process::InProcess;
 
-#[tokio::test]
-async fn everybody_may_what_the_table_says() {
-    access::everybody_may_what_the_table_says(&InProcess::start()).await;
+async fn start() -> InProcess {
+    std::future::ready(InProcess::start()).await
 }
+
+keepsake_conformance::exam!(start, moves_clock: true, restarts: true);

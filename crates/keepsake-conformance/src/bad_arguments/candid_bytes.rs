@@ -1,0 +1,119 @@
+//! Arguments that are not the method's Candid: no Candid at all, cut off, other types, bombs. They are rejected
+//! before any rule runs, with a message that names the method and says where the types are.
+
+use super::cases::encode;
+use crate::access::table::{Row, TABLE};
+use crate::host::{Host, Who};
+use crate::samples::{bytes, unique};
+use crate::snapshot::Snapshot;
+use crate::world::World;
+use keepsake_client::{Transport, TransportError};
+use keepsake_service::Kind;
+use keepsake_service::endpoints::{self, METHODS};
+use serde_bytes::ByteBuf;
+
+/// Every method rejects every argument list that is not its own, and nothing changed.
+pub async fn what_is_not_the_methods_candid_is_rejected<H: Host>(host: &H) {
+    let world = World::new(host, "candid").await;
+    let things = world.things().await;
+    let before = Snapshot::take(&world, &things).await;
+    for row in TABLE {
+        let good = (row.args)(&things, &unique("candid"));
+        for (wrong, arg) in bad_bytes(row, &good) {
+            let place = format!("{} with {wrong}", row.method);
+            match send(&world, row.method, arg).await {
+                Ok(_) => panic!("{place}: expected a rejection"),
+                Err(TransportError::Rejected { code, message }) => {
+                    assert_eq!(code, 5, "{place}: {message}");
+                    assert!(message.contains(row.method), "{place}: {message}");
+                    assert!(message.contains("keepsake.did"), "{place}: {message}");
+                    assert!(message.len() < 2_000, "{place}: a message of {} bytes", message.len());
+                }
+                Err(error) => panic!("{place}: {error}"),
+            }
+        }
+        let after = Snapshot::take(&world, &things).await;
+        assert_eq!(before.changes(&after), Vec::<&str>::new(), "{}: it changed this", row.method);
+    }
+}
+
+fn bad_bytes(row: &Row, good: &[u8]) -> Vec<(String, Vec<u8>)> {
+    let mut bad: Vec<(String, Vec<u8>)> = vec![
+        ("nothing".into(), Vec::new()),
+        ("text".into(), b"{\"capsule\": 1}".to_vec()),
+        ("noise".into(), bytes(500, 90)),
+        ("the magic alone".into(), b"DIDL".to_vec()),
+        ("a type table without end".into(), b"DIDL\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f".to_vec()),
+        ("types that contain themselves".into(), b"DIDL\x01\x6c\x01\x00\x00\x01\x00".to_vec()),
+    ];
+    for cut in [good.len() - 1, good.len() / 2, 5] {
+        if cut < good.len() {
+            bad.push((format!("the first {cut} bytes"), good[..cut].to_vec()));
+        }
+    }
+    let mut longer = good.to_vec();
+    longer.extend_from_slice(b"more");
+    bad.push(("bytes after the end".into(), longer));
+    if endpoints_takes_arguments(row.method) {
+        bad.push(("other types".into(), encode((vec![1.5_f64],))));
+        bad.push(("a vector of nothings, 4 billion long".into(), NULLS.to_vec()));
+        bad.push((
+            "five megabytes in a field that is none".into(),
+            encode((Skipped { rubbish: rubbish() },)),
+        ));
+    }
+    bad
+}
+
+/// `vec null` of 2^32 - 1 elements: 14 bytes that decode to a large value.
+const NULLS: &[u8] = b"DIDL\x01\x6d\x7f\x01\x00\xff\xff\xff\xff\x0f";
+
+#[derive(candid::CandidType)]
+struct Skipped {
+    rubbish: ByteBuf,
+}
+
+fn rubbish() -> ByteBuf {
+    ByteBuf::from(vec![7; 1_500_000])
+}
+
+fn endpoints_takes_arguments(method: &str) -> bool {
+    let none = ["capsules_list", "upload_config", "sessions_list", "sessions_stats", "_probe_sessions"];
+    // An argument that is `opt` takes anything for null: that is how Candid lets interfaces grow.
+    let optional =
+        ["capsules_create", "capsules_read_basic", "capsules_read_full", "sessions_cleanup_expired"];
+    !none.contains(&method) && !optional.contains(&method)
+}
+
+/// No such method; a method that is called as the other kind where that cannot work.
+pub async fn what_is_no_method_is_rejected<H: Host>(host: &H) {
+    let world = World::new(host, "methods").await;
+    let transport = world.member().transport();
+    for method in
+        ["", "capsules", "Capsules_list", "capsules_list ", "__get_candid", "../capsules_list", "💥"]
+    {
+        for answer in [transport.query(method, encode(())).await, transport.update(method, encode(())).await]
+        {
+            let Err(TransportError::Rejected { code, .. }) = answer else { panic!("{method:?}: {answer:?}") };
+            assert_eq!(code, 3, "{method:?}");
+        }
+    }
+    for method in METHODS.iter().copied().filter(|name| endpoints::kind(name) == Some(Kind::Update)) {
+        let answer = transport.query(method, encode(())).await;
+        let Err(TransportError::Rejected { code, message }) = &answer else { panic!("{method}: {answer:?}") };
+        assert_eq!(*code, 3, "{method} as a query: {message}");
+        assert!(message.contains(method), "{method} as a query: {message}");
+    }
+}
+
+async fn send<T: Transport>(
+    world: &World<T>,
+    method: &'static str,
+    arg: Vec<u8>,
+) -> Result<Vec<u8>, TransportError> {
+    let transport = world.by(Who::Member).transport();
+    match endpoints::kind(method) {
+        Some(Kind::Update) => transport.update(method, arg).await,
+        _ => transport.query(method, arg).await,
+    }
+}

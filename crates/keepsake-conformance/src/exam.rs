@@ -1,0 +1,84 @@
+//! The list of all questions, once, as tests. Owns the list; a host's test file calls [`crate::exam!`].
+
+/// Makes one test of each question. `$start` is an async function that gives a fresh host.
+///
+/// A host says whether its clock can be moved and whether it restarts; a question that needs what the host has not
+/// got must say so, so that nothing is left out unseen.
+#[macro_export]
+macro_rules! exam {
+    ($start:path, moves_clock: $clock:literal, restarts: $restarts:literal) => {
+        $crate::exam! { @questions $start;
+            access::everybody_may_what_the_table_says,
+            bad_arguments::each_bad_argument_has_its_error,
+            bad_arguments::hostile_ids_name_nothing,
+            bad_arguments::hostile_texts_are_kept_as_they_are,
+            bad_arguments::calls_in_the_wrong_order_are_refused,
+            bad_arguments::what_is_not_the_methods_candid_is_rejected,
+            bad_arguments::what_is_no_method_is_rejected,
+            uploads::chunks_come_in_any_order,
+            uploads::late_duplicates_are_harmless,
+            uploads::chunk_lengths_are_held,
+            uploads::the_last_chunk_may_come_first,
+            uploads::a_begin_is_idempotent,
+            uploads::status_tells_what_is_missing,
+            uploads::a_failed_finish_leaves_the_session_to_go_on,
+            uploads::a_repeated_finish_is_the_same,
+            uploads::an_abort_is_final_and_repeatable,
+            uploads::sessions_do_not_touch_each_other,
+            publish::what_is_published_is_there_at_once,
+            publish::a_publish_happens_whole_or_not_at_all,
+            publish::a_publish_is_idempotent,
+            blobs::reads_are_clipped_and_bounded,
+            blobs::a_referenced_blob_stays,
+            blobs::deleting_a_memory_takes_its_blobs_where_told,
+            blobs::a_memory_takes_no_blob_of_another_capsule,
+            memories::pages_are_stable_and_newest_first,
+            memories::keys_make_memories_and_assets_once,
+            memories::changes_keep_what_they_do_not_name,
+            memories::stored_facts_win_over_what_clients_say,
+            memories::bulk_deletes_say_what_they_did,
+            capsules::ones_own_capsule_is_made_once,
+            capsules::roles_count_from_the_next_message_on,
+            capsules::an_anonymous_guest_makes_a_capsule_public,
+            capsules::deleting_a_capsule_removes_all_of_it,
+            capsules::counters_are_right_at_each_step,
+            http::a_known_etag_is_not_sent_again,
+            http::head_is_get_without_the_body,
+            http::ranges_are_cut_as_the_rfc_says,
+            http::names_and_types_cannot_harm,
+            http::other_methods_and_paths_are_refused,
+            http::a_token_covers_what_it_names,
+            http::a_changed_token_opens_nothing,
+            http::a_token_ends_with_its_minters_rights,
+            http::public_assets_need_no_token,
+            http::tokens_in_bulk_are_as_single_ones,
+        }
+        $crate::exam! { @needs $start, $clock;
+            uploads::a_pending_session_expires_alone,
+            blobs::unreferenced_blobs_are_collected,
+            http::a_token_expires,
+        }
+        $crate::exam! { @needs $start, $restarts;
+            uploads::one_session_goes_on_after_a_restart,
+        }
+    };
+    (@questions $start:path; $($part:ident :: $question:ident,)*) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $question() {
+                let host = $start().await;
+                $crate::$part::$question(&host).await;
+            }
+        )*
+    };
+    (@needs $start:path, $able:literal; $($part:ident :: $question:ident,)*) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $question() {
+                let host = $start().await;
+                let asked = $crate::$part::$question(&host).await;
+                assert_eq!(asked, $able, "the host said that it is able, or not, to be asked this");
+            }
+        )*
+    };
+}
