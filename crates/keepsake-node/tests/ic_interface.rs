@@ -14,3 +14,5 @@ mod hostile;
 mod node;
 #[path = "ic_interface/surface.rs"]
 mod surface;
+#[path = "ic_interface/uploads.rs"]
+mod uploads;
