@@ -5,6 +5,7 @@
 mod bench;
 mod child;
 mod http;
+mod mutants;
 mod photo;
 mod picture;
 mod run;
@@ -30,6 +31,9 @@ Developer commands of Keepsake.
   cargo xtask bench node [OPTIONS]     memory, throughput and latency of node and client, beside the raw disk
       --mib N                          size of the file [default: 2048]
       --data DIR                       folder to measure in [default: target/keepsake-bench]
+
+  cargo xtask mutants [WORD…]          break the core by hand, one promise at a time, and see that a test
+                                       notices; with words: the mutants whose names contain one
 
   cargo xtask help                     this text
 
@@ -57,6 +61,7 @@ fn command() -> anyhow::Result<()> {
         "run" => run::command(arguments),
         "test" => test::command(arguments),
         "bench" => bench::command(arguments),
+        "mutants" => mutants::command(arguments),
         "help" => {
             println!("{HELP}");
             Ok(())

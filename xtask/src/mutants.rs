@@ -1,0 +1,170 @@
+//! `cargo xtask mutants`: breaks the core by hand, one promise at a time, and sees that a test notices. Owns the
+//! runner; the mutations are in `xtask/mutants.txt`.
+//!
+//! Works on a copy of the committed tree, so that nothing here is touched.
+
+use crate::workspace;
+use anyhow::{Context, bail, ensure};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+struct Mutant {
+    name: String,
+    file: PathBuf,
+    tests: String,
+    from: String,
+    to: String,
+}
+
+/// Runs all mutants, or those whose names contain one of the words given.
+pub(crate) fn command(mut arguments: lexopt::Parser) -> anyhow::Result<()> {
+    let mut words = Vec::new();
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            lexopt::Arg::Value(word) => words.push(word.to_string_lossy().into_owned()),
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    let root = workspace::root();
+    let text = fs::read_to_string(root.join("xtask/mutants.txt")).context("xtask/mutants.txt")?;
+    let mut mutants = parse(&text)?;
+    mutants.retain(|mutant| words.is_empty() || words.iter().any(|word| mutant.name.contains(word)));
+    ensure!(!mutants.is_empty(), "no mutant has such a name");
+    let tree = Tree::check_out(&root)?;
+    let needed: BTreeSet<&str> = mutants.iter().map(|mutant| mutant.tests.as_str()).collect();
+    for tests in needed {
+        ensure!(tree.test(tests)?, "the tests `{tests}` fail without any mutation");
+    }
+    let mut survivors = Vec::new();
+    for (at, mutant) in mutants.iter().enumerate() {
+        let caught = tree.try_mutant(mutant).with_context(|| mutant.name.clone())?;
+        println!(
+            "{}/{} {}  {}",
+            at + 1,
+            mutants.len(),
+            if caught { "caught  " } else { "SURVIVED" },
+            mutant.name
+        );
+        if !caught {
+            survivors.push(mutant.name.as_str());
+        }
+    }
+    println!(
+        "{} mutants, {} caught, {} survived",
+        mutants.len(),
+        mutants.len() - survivors.len(),
+        survivors.len()
+    );
+    ensure!(survivors.is_empty(), "no test notices: {}", survivors.join("; "));
+    Ok(())
+}
+
+fn parse(text: &str) -> anyhow::Result<Vec<Mutant>> {
+    let blocks = text.split("\n## ").skip(1);
+    blocks
+        .map(|block| parse_block(block).with_context(|| block.lines().next().unwrap_or("").to_owned()))
+        .collect()
+}
+
+fn parse_block(block: &str) -> anyhow::Result<Mutant> {
+    let (head, body) = block.split_once("~~~\n").context("no ~~~ line")?;
+    let mut parts = format!("\n{body}").split("\n~~~").map(str::to_owned).collect::<Vec<_>>().into_iter();
+    let (from, to) = (parts.next().context("no text")?, parts.next().context("no second text")?);
+    let field = |name: &str| {
+        let line = head.lines().find_map(|line| line.strip_prefix(name));
+        line.map(|value| value.trim().to_owned()).with_context(|| format!("no `{name}` line"))
+    };
+    Ok(Mutant {
+        name: head.lines().next().unwrap_or_default().to_owned(),
+        file: field("file:")?.into(),
+        tests: field("tests:")?,
+        from: from.trim_start_matches('\n').to_owned(),
+        to: to.trim_start_matches('\n').to_owned(),
+    })
+}
+
+/// A copy of the committed tree with a target folder of its own.
+struct Tree {
+    path: PathBuf,
+    target: PathBuf,
+}
+
+impl Tree {
+    fn check_out(root: &Path) -> anyhow::Result<Self> {
+        let home = root.join("target/mutants");
+        let path = home.join("tree");
+        if path.exists() {
+            fs::remove_dir_all(&path)?;
+        }
+        fs::create_dir_all(&path)?;
+        let archive = home.join("tree.tar");
+        let made = Command::new("git")
+            .arg("-C")
+            .arg(root)
+            .args(["archive", "-o"])
+            .arg(&archive)
+            .arg("HEAD")
+            .status()?;
+        ensure!(made.success(), "git archive failed");
+        let unpacked = Command::new("tar").arg("-xf").arg(&archive).arg("-C").arg(&path).status()?;
+        ensure!(unpacked.success(), "tar failed");
+        Ok(Self { path, target: home.join("target") })
+    }
+
+    fn try_mutant(&self, mutant: &Mutant) -> anyhow::Result<bool> {
+        let path = self.path.join(&mutant.file);
+        let sound = fs::read_to_string(&path)?;
+        ensure!(
+            sound.matches(&mutant.from).count() == 1,
+            "its text does not occur exactly once in {}",
+            path.display()
+        );
+        fs::write(&path, sound.replace(&mutant.from, &mutant.to))?;
+        let passed = self.test(&mutant.tests);
+        fs::write(&path, sound)?;
+        Ok(!passed?)
+    }
+
+    /// Whether the tests pass. Tests that do not compile do not count as a mutant caught.
+    fn test(&self, tests: &str) -> anyhow::Result<bool> {
+        let arguments: &[&str] = match tests {
+            "core" => &["-p", "keepsake-core", "--lib", "--test", "uploads"],
+            "model" => &["-p", "keepsake-conformance", "--test", "model"],
+            "flat" => &["-p", "keepsake-core", "--test", "flat_memory"],
+            other => bail!("there are no tests called `{other}`"),
+        };
+        let built = self.cargo().arg("--no-run").args(arguments).output()?;
+        ensure!(built.status.success(), "it does not compile:\n{}", String::from_utf8_lossy(&built.stderr));
+        Ok(self.cargo().args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status()?.success())
+    }
+
+    fn cargo(&self) -> Command {
+        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        cargo
+            .current_dir(&self.path)
+            .env("CARGO_TARGET_DIR", &self.target)
+            .env("RUSTFLAGS", "--cap-lints warn");
+        cargo.env("KEEPSAKE_MODEL_OPERATIONS", "12000").args(["test", "-q"]);
+        cargo
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_mutation_in_the_list_is_well_formed_and_still_applies() {
+        let root = workspace::root();
+        let text = fs::read_to_string(root.join("xtask/mutants.txt")).unwrap();
+        let mutants = parse(&text).unwrap();
+        assert!(mutants.len() >= 30);
+        for mutant in mutants {
+            let source = fs::read_to_string(root.join(&mutant.file)).unwrap();
+            assert_eq!(source.matches(&mutant.from).count(), 1, "{}: edit xtask/mutants.txt", mutant.name);
+            assert_ne!(mutant.from, mutant.to, "{}", mutant.name);
+        }
+    }
+}
