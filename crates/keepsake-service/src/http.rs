@@ -43,7 +43,7 @@ pub enum AssetBody {
 pub struct AssetResponse {
     /// HTTP status.
     pub status: u16,
-    /// Header names in lower case and their values. `content-length` is always among them.
+    /// Header names in lower case and their values. `content-length` is among them, but for 304.
     pub headers: Vec<(&'static str, String)>,
     /// The body.
     pub body: AssetBody,

@@ -44,7 +44,9 @@ fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
 }
 
 fn response(stream: AssetStream, is_head: bool) -> Option<Response> {
-    let mut response = Response::new(if is_head { Body::empty() } else { Body::from_stream(stream.body) });
+    // A body that says that it is empty keeps the connection open: a 304 has no length of its own.
+    let empty = is_head || stream.status == StatusCode::NOT_MODIFIED.as_u16();
+    let mut response = Response::new(if empty { Body::empty() } else { Body::from_stream(stream.body) });
     *response.status_mut() = StatusCode::from_u16(stream.status).ok()?;
     let headers = response.headers_mut();
     for (name, value) in stream.headers {

@@ -121,7 +121,7 @@ fn serve<R: Memory, H: Memory>(
     let etag = format!("\"{}\"", HEXLOWER.encode(&sha256[..]));
     let mut headers = asset_headers(&record.meta, &etag, found.public);
     if request.if_none_match.as_deref().is_some_and(|tags| matches(tags, &etag)) {
-        headers.push(("content-length", "0".into()));
+        // No content-length: it would have to be that of a 200 (RFC 9110, section 8.6).
         return AssetResponse { status: 304, headers, body: AssetBody::Bytes(Vec::new()) };
     }
     let asked = asked_range(request, &etag, len);
@@ -184,9 +184,11 @@ fn asset_headers(meta: &AssetMeta, etag: &str, public: bool) -> Headers {
 
 /// What a browser shows by itself without running anything; the rest is offered as a download.
 fn disposition(mime_type: &str) -> &'static str {
+    // Types are compared without case (RFC 9110, section 8.3.1).
+    let mime_type = mime_type.to_ascii_lowercase();
     let shown = mime_type != "image/svg+xml"
         && (["image/", "audio/", "video/"].iter().any(|family| mime_type.starts_with(family))
-            || matches!(mime_type, "text/plain" | "application/pdf"));
+            || matches!(mime_type.as_str(), "text/plain" | "application/pdf"));
     if shown { "inline" } else { "attachment" }
 }
 
