@@ -1,14 +1,18 @@
 //! The command line: every argument, its help and its default. Owns no behaviour.
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use keepsake_client::api::{Principal, Role};
+mod actions;
+
+pub(crate) use actions::{CapsuleAction, IdentityAction, SessionsAction};
+
+use clap::{Args, Parser, Subcommand};
+use keepsake_client::api::Principal;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
 Examples:
   keepsake serve --data ./data            start a node of your own
-  keepsake upload holiday/*.jpg           upload photos; again after a crash: sends only what is missing
+  keepsake upload holiday/*.jpg           upload photos, or go on after a crash
   keepsake ls                             list what is there
   keepsake get mem_1 --asset display      save the screen-sized picture
   keepsake capsule grant capsule_1 PRINCIPAL guest
@@ -19,9 +23,9 @@ Exit codes:
   2 wrong arguments       6 quota or storage used up
   3 not found
 
-Machine-readable output: with --json each command prints one JSON object or array to standard output,
-`upload` and `rm` one object per line and file. Fields are added, never renamed. Times are ns since 1970 and
-lengths are bytes. Messages and progress go to standard error.";
+With --json each command prints one JSON object or array to standard output; `upload` and `rm` print one \
+object per line and file. Fields are added, never renamed. Times are ns since 1970, lengths are bytes. \
+Messages and progress go to standard error.";
 
 /// Photos and other memories: upload, browse, and serve them.
 #[derive(Debug, Parser)]
@@ -96,6 +100,8 @@ impl Global {
 pub(crate) enum Command {
     /// Run a node on this machine.
     Serve(Serve),
+    /// Check a data directory that no node uses: exit code 0 sound, 1 broken.
+    Fsck(Fsck),
     /// Upload files; each becomes a memory.
     Upload(Upload),
     /// List the memories of a capsule, newest first.
@@ -147,12 +153,26 @@ pub(crate) struct Serve {
     /// A principal that may see every session; may be given several times.
     #[arg(long, value_name = "PRINCIPAL")]
     pub(crate) controller: Vec<Principal>,
-    /// Most bytes of all memories together [default: what the disk holds].
+    /// Most bytes of all memories together [default: 500 GiB].
     #[arg(long, value_name = "BYTES")]
     pub(crate) heap_bytes_max: Option<u64>,
     /// Log one JSON object per line.
     #[arg(long)]
     pub(crate) log_json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  keepsake fsck --bytes ~/keepsake\n\nStop the node first. Nothing is repaired. Exit codes: 0 sound, 1 broken, 2 cannot be read, 3 no data \
+                  directory, 5 a node uses it."
+)]
+pub(crate) struct Fsck {
+    /// The directory that `keepsake serve --data` uses.
+    #[arg(value_name = "DIR")]
+    pub(crate) dir: PathBuf,
+    /// Read all bytes too, and compare them with their SHA-256.
+    #[arg(long)]
+    pub(crate) bytes: bool,
 }
 
 #[derive(Debug, Args)]
@@ -248,125 +268,6 @@ pub(crate) struct Rm {
     pub(crate) yes: bool,
 }
 
-#[derive(Debug, Subcommand)]
-pub(crate) enum SessionsAction {
-    /// List your uploads in progress.
-    Ls,
-    /// Give uploads up and free what they hold.
-    Abort {
-        /// Session numbers.
-        #[arg(required = true, value_name = "SESSION")]
-        session_ids: Vec<u64>,
-    },
-    /// Evict sessions whose time ran out.
-    Cleanup,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum CapsuleAction {
-    /// List the capsules that you have a role in.
-    Ls,
-    /// Show a capsule with its members.
-    Show {
-        /// The capsule [default: your own].
-        capsule_id: Option<String>,
-    },
-    /// Make your own capsule, or one about somebody.
-    Create {
-        /// A name or a principal: whom the capsule is about [default: you].
-        #[arg(long, value_name = "PERSON")]
-        about: Option<String>,
-    },
-    /// Delete a capsule with all its memories.
-    Delete {
-        /// The capsule.
-        capsule_id: String,
-        /// Do not ask.
-        #[arg(short, long)]
-        yes: bool,
-    },
-    /// Give somebody a role.
-    #[command(after_help = "Example:\n  keepsake capsule grant capsule_1 public guest    everybody may look")]
-    Grant {
-        /// The capsule.
-        capsule_id: String,
-        /// Who: a principal, or `public` for everybody.
-        #[arg(value_parser = parse_person, value_name = "PRINCIPAL")]
-        who: Principal,
-        /// What they may do.
-        role: RoleName,
-    },
-    /// Take somebody's role away.
-    Revoke {
-        /// The capsule.
-        capsule_id: String,
-        /// Who: a principal, or `public` for everybody.
-        #[arg(value_parser = parse_person, value_name = "PRINCIPAL")]
-        who: Principal,
-    },
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum RoleName {
-    /// Also grants roles and deletes the capsule.
-    Owner,
-    /// Also changes and deletes any memory.
-    Admin,
-    /// Also uploads.
-    Member,
-    /// Looks.
-    Guest,
-}
-
-impl From<RoleName> for Role {
-    fn from(name: RoleName) -> Self {
-        match name {
-            RoleName::Owner => Self::Owner,
-            RoleName::Admin => Self::Admin,
-            RoleName::Member => Self::Member,
-            RoleName::Guest => Self::Guest,
-        }
-    }
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum IdentityAction {
-    /// Show the key in use: its name and principal.
-    Show,
-    /// List all keys.
-    List,
-    /// Make a new Ed25519 key.
-    New {
-        /// Its name.
-        name: String,
-    },
-    /// Take over a key from a PEM file: Ed25519 (PKCS#8) or secp256k1.
-    Import {
-        /// Its name here.
-        name: String,
-        /// The file.
-        pem: PathBuf,
-    },
-    /// Print a key as PEM. Whoever has it can act as you.
-    Export {
-        /// Its name [default: the one in use].
-        name: Option<String>,
-    },
-    /// Sign with this key from now on.
-    Use {
-        /// Its name.
-        name: String,
-    },
-}
-
-fn parse_person(text: &str) -> Result<Principal, String> {
-    if text == "public" {
-        return Ok(Principal::anonymous());
-    }
-    Principal::from_text(text)
-        .map_err(|error| format!("{error}: write a principal, or `public` for everybody"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -375,12 +276,6 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Arguments::command().debug_assert();
-    }
-
-    #[test]
-    fn public_means_the_anonymous_principal() {
-        assert_eq!(parse_person("public"), Ok(Principal::anonymous()));
-        assert!(parse_person("nobody").is_err());
     }
 
     #[test]

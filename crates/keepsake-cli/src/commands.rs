@@ -2,6 +2,7 @@
 
 mod capsule;
 mod confirm;
+mod fsck;
 mod get;
 mod identity;
 mod link;
@@ -13,7 +14,7 @@ mod show;
 mod upload;
 
 use crate::args::{Arguments, Command};
-use crate::context::{Context, start_log};
+use crate::context::{Context, given, start_log};
 use crate::output::Output;
 use anyhow::Result;
 use clap::CommandFactory;
@@ -29,6 +30,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     let context = || Context::new(&global);
     match command {
         Command::Serve(args) => serve::run(args, global.canister, Output::new(&global)).await,
+        Command::Fsck(args) => fsck::run(&args, Output::new(&global)),
         Command::Upload(args) => upload::run(context()?, args).await,
         Command::Ls(args) => ls::run(&context()?, args).await,
         Command::Show(args) => show::run(&context()?, &args).await,
@@ -38,7 +40,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
         Command::Sessions { action } => sessions::run(&context()?, action).await,
         Command::Capsule { action } => capsule::run(&context()?, action).await,
         Command::Identity { action } => {
-            identity::run(Output::new(&global), global.identity.as_deref(), action)
+            identity::run(Output::new(&global), given(global.identity.as_ref()), action)
         }
         Command::Completions { shell } => completions(shell),
     }

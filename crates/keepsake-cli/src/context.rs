@@ -22,7 +22,7 @@ pub(crate) struct Context {
 impl Context {
     pub(crate) fn new(global: &Global) -> Result<Self> {
         let output = Output::new(global);
-        let (key, made) = KeyStore::of_user()?.load(global.identity.as_deref())?;
+        let (key, made) = KeyStore::of_user()?.load(given(global.identity.as_ref()))?;
         if made {
             output.note(format_args!("made a key for you: {}", key.path.display()));
         }
@@ -37,7 +37,7 @@ impl Context {
         Ok(Self {
             client: Client::new(transport).with_retry(retry),
             output,
-            capsule_id: global.capsule_id.clone(),
+            capsule_id: given(global.capsule_id.as_ref()).map(str::to_owned),
         })
     }
 
@@ -60,6 +60,11 @@ impl Context {
             None => Ok(self.client.own_capsule_id().await?),
         }
     }
+}
+
+/// An empty variable in the environment means: not given.
+pub(crate) fn given(value: Option<&String>) -> Option<&str> {
+    value.map(String::as_str).filter(|value| !value.is_empty())
 }
 
 /// Logging to standard error, as far as the user wants it.

@@ -3,78 +3,17 @@
 //! Times are ns since 1970, lengths are bytes, hashes are lower-case hexadecimal, kinds and roles are
 //! lower-case words.
 
+mod capsule;
+mod upload;
+
+pub(crate) use capsule::{CapsuleHeaderShape, CapsuleShape};
+pub(crate) use upload::{FailedLine, RemovedLine, UploadLine};
+
 use keepsake_client::api::{
-    AssetMetadata, AssetType, Capsule, CapsuleHeader, Memory, MemoryHeader, PersonRef, PublishedAsset, Role,
-    SessionInfo, SessionState,
+    AssetMetadata, AssetType, Memory, MemoryHeader, PublishedAsset, SessionInfo, SessionState,
 };
 use keepsake_client::upload::hex;
-use keepsake_client::{ChunkCounts, Uploaded};
 use serde::Serialize;
-
-/// One line of `upload --json` for a file that was uploaded.
-#[derive(Serialize)]
-pub(crate) struct UploadLine {
-    pub(crate) file: String,
-    pub(crate) ok: bool,
-    pub(crate) memory_id: String,
-    pub(crate) capsule_id: String,
-    pub(crate) mime_type: String,
-    pub(crate) bytes: u64,
-    pub(crate) sha256: String,
-    /// Of the original.
-    pub(crate) chunks_sent: u32,
-    /// Of the original: there already from an interrupted upload.
-    pub(crate) chunks_skipped: u32,
-    pub(crate) chunks_retried: u32,
-    pub(crate) derived_chunks_sent: u32,
-    pub(crate) derived_chunks_skipped: u32,
-    /// Why there are no derivatives; null where there are.
-    pub(crate) derivatives_skipped: Option<String>,
-    pub(crate) seconds: f64,
-    pub(crate) assets: Vec<AssetShape>,
-}
-
-impl UploadLine {
-    pub(crate) fn new(file: String, uploaded: Uploaded, seconds: f64) -> Self {
-        let ChunkCounts { sent, skipped, retried } = uploaded.original_chunks;
-        Self {
-            file,
-            ok: true,
-            memory_id: uploaded.memory_id,
-            capsule_id: uploaded.capsule_id,
-            mime_type: uploaded.mime_type,
-            bytes: uploaded.total_len,
-            sha256: hex(&uploaded.sha256),
-            chunks_sent: sent,
-            chunks_skipped: skipped,
-            chunks_retried: retried + uploaded.derived_chunks.retried,
-            derived_chunks_sent: uploaded.derived_chunks.sent,
-            derived_chunks_skipped: uploaded.derived_chunks.skipped,
-            derivatives_skipped: uploaded.derivatives_skipped,
-            seconds,
-            assets: uploaded.assets.into_iter().map(AssetShape::from).collect(),
-        }
-    }
-}
-
-/// One line of `upload --json` or `rm --json` for what failed.
-#[derive(Serialize)]
-pub(crate) struct FailedLine {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) file: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) memory_id: Option<String>,
-    pub(crate) ok: bool,
-    pub(crate) error: String,
-    pub(crate) exit_code: u8,
-}
-
-/// One line of `rm --json`.
-#[derive(Serialize)]
-pub(crate) struct RemovedLine {
-    pub(crate) memory_id: String,
-    pub(crate) ok: bool,
-}
 
 /// An asset.
 #[derive(Serialize)]
@@ -323,69 +262,6 @@ impl From<SessionInfo> for SessionShape {
     }
 }
 
-/// One element of `capsule ls --json`.
-#[derive(Serialize)]
-pub(crate) struct CapsuleHeaderShape {
-    pub(crate) id: String,
-    pub(crate) subject: String,
-    pub(crate) role: String,
-    pub(crate) memory_count: u64,
-    pub(crate) created_at: u64,
-    pub(crate) updated_at: u64,
-}
-
-impl From<CapsuleHeader> for CapsuleHeaderShape {
-    fn from(capsule: CapsuleHeader) -> Self {
-        Self {
-            id: capsule.id,
-            subject: person(&capsule.subject),
-            role: role(capsule.role),
-            memory_count: capsule.memory_count,
-            created_at: capsule.created_at,
-            updated_at: capsule.updated_at,
-        }
-    }
-}
-
-/// `capsule show --json` and `capsule create --json`.
-#[derive(Serialize)]
-pub(crate) struct CapsuleShape {
-    pub(crate) id: String,
-    pub(crate) subject: String,
-    pub(crate) members: Vec<MemberShape>,
-    pub(crate) memory_count: u64,
-    pub(crate) bytes_used: u64,
-    pub(crate) bytes_in_flight: u64,
-    pub(crate) created_at: u64,
-    pub(crate) updated_at: u64,
-}
-
-/// A member in `capsule show --json`.
-#[derive(Serialize)]
-pub(crate) struct MemberShape {
-    pub(crate) principal: String,
-    pub(crate) role: String,
-}
-
-impl From<Capsule> for CapsuleShape {
-    fn from(capsule: Capsule) -> Self {
-        let members = capsule
-            .members
-            .into_iter()
-            .map(|member| MemberShape { principal: member.principal.to_text(), role: role(member.role) });
-        Self {
-            id: capsule.id,
-            subject: person(&capsule.subject),
-            members: members.collect(),
-            memory_count: capsule.memory_count,
-            bytes_used: capsule.bytes_used,
-            bytes_in_flight: capsule.bytes_in_flight,
-            created_at: capsule.created_at,
-            updated_at: capsule.updated_at,
-        }
-    }
-}
-
 /// `identity … --json`.
 #[derive(Serialize)]
 pub(crate) struct IdentityShape {
@@ -400,18 +276,6 @@ pub(crate) struct IdentityShape {
 /// An asset's kind as a word.
 pub(crate) fn kind(kind: AssetType) -> String {
     lower(kind)
-}
-
-fn role(role: Role) -> String {
-    lower(role)
-}
-
-/// Whom a capsule is about.
-pub(crate) fn person(person: &PersonRef) -> String {
-    match person {
-        PersonRef::Principal(principal) => principal.to_text(),
-        PersonRef::Opaque(name) => name.clone(),
-    }
 }
 
 fn lower(variant: impl std::fmt::Debug) -> String {

@@ -203,11 +203,17 @@ fn understand_status(payload: &HttpErrorPayload) -> TransportError {
     let text = String::from_utf8_lossy(&payload.content);
     let reason: String = text.trim().chars().take(300).collect();
     match payload.status {
-        400 if reason.to_ascii_lowercase().contains("expir") => TransportError::Expired(reason),
+        400 if is_ingress_expiry(&reason) => TransportError::Expired(reason),
         408 => TransportError::Timeout(reason),
         status @ (429 | 500..) => TransportError::Busy { status, reason },
         status => TransportError::Http { status, reason },
     }
+}
+
+/// The message was too old or too new; not: a delegation ran out, which signing again does not help.
+fn is_ingress_expiry(reason: &str) -> bool {
+    let reason = reason.to_ascii_lowercase();
+    reason.contains("expir") && !reason.contains("delegation")
 }
 
 fn understand_reject(reject: &RejectResponse) -> TransportError {
@@ -262,6 +268,10 @@ mod tests {
         assert!(matches!(understand_status(&payload(503, "")), TransportError::Busy { .. }));
         let expired = understand_status(&payload(400, "Ingress expiry too far in the past"));
         assert!(matches!(expired, TransportError::Expired(_)), "{expired:?}");
+        let expired = understand_status(&payload(400, "the message expired before it ran"));
+        assert!(matches!(expired, TransportError::Expired(_)), "{expired:?}");
+        let delegation = understand_status(&payload(400, "Invalid delegation expiry: it has expired"));
+        assert!(matches!(delegation, TransportError::Http { status: 400, .. }), "{delegation:?}");
         assert!(matches!(understand_status(&payload(404, "")), TransportError::Http { status: 404, .. }));
     }
 

@@ -1,0 +1,135 @@
+//! The actions of `sessions`, `capsule` and `identity`. Owns no behaviour.
+
+use clap::{Subcommand, ValueEnum};
+use keepsake_client::api::{Principal, Role};
+use std::path::PathBuf;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SessionsAction {
+    /// List your uploads in progress.
+    Ls,
+    /// Give uploads up and free what they hold.
+    Abort {
+        /// Session numbers.
+        #[arg(required = true, value_name = "SESSION")]
+        session_ids: Vec<u64>,
+    },
+    /// Evict sessions whose time ran out.
+    Cleanup,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CapsuleAction {
+    /// List the capsules that you have a role in.
+    Ls,
+    /// Show a capsule with its members.
+    Show {
+        /// The capsule [default: your own].
+        capsule_id: Option<String>,
+    },
+    /// Make your own capsule, or one about somebody.
+    Create {
+        /// A name or a principal: whom the capsule is about [default: you].
+        #[arg(long, value_name = "PERSON")]
+        about: Option<String>,
+    },
+    /// Delete a capsule with all its memories.
+    Delete {
+        /// The capsule.
+        capsule_id: String,
+        /// Do not ask.
+        #[arg(short, long)]
+        yes: bool,
+    },
+    /// Give somebody a role.
+    #[command(after_help = "Example:\n  keepsake capsule grant capsule_1 public guest    everybody may look")]
+    Grant {
+        /// The capsule.
+        capsule_id: String,
+        /// Who: a principal, or `public` for everybody.
+        #[arg(value_parser = parse_person, value_name = "PRINCIPAL")]
+        who: Principal,
+        /// What they may do.
+        role: RoleName,
+    },
+    /// Take somebody's role away.
+    Revoke {
+        /// The capsule.
+        capsule_id: String,
+        /// Who: a principal, or `public` for everybody.
+        #[arg(value_parser = parse_person, value_name = "PRINCIPAL")]
+        who: Principal,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RoleName {
+    /// Also grants roles and deletes the capsule.
+    Owner,
+    /// Also changes and deletes any memory.
+    Admin,
+    /// Also uploads.
+    Member,
+    /// Looks.
+    Guest,
+}
+
+impl From<RoleName> for Role {
+    fn from(name: RoleName) -> Self {
+        match name {
+            RoleName::Owner => Self::Owner,
+            RoleName::Admin => Self::Admin,
+            RoleName::Member => Self::Member,
+            RoleName::Guest => Self::Guest,
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum IdentityAction {
+    /// Show the key in use: its name and principal.
+    Show,
+    /// List all keys.
+    List,
+    /// Make a new Ed25519 key.
+    New {
+        /// Its name.
+        name: String,
+    },
+    /// Take over a key from a PEM file: Ed25519 (PKCS#8) or secp256k1.
+    Import {
+        /// Its name here.
+        name: String,
+        /// The file.
+        pem: PathBuf,
+    },
+    /// Print a key as PEM. Whoever has it can act as you.
+    Export {
+        /// Its name [default: the one in use].
+        name: Option<String>,
+    },
+    /// Sign with this key from now on.
+    Use {
+        /// Its name.
+        name: String,
+    },
+}
+
+fn parse_person(text: &str) -> Result<Principal, String> {
+    if text == "public" {
+        return Ok(Principal::anonymous());
+    }
+    Principal::from_text(text)
+        .map_err(|error| format!("{error}: write a principal, or `public` for everybody"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn public_means_the_anonymous_principal() {
+        assert_eq!(parse_person("public"), Ok(Principal::anonymous()));
+        assert!(parse_person("nobody").is_err());
+    }
+}
