@@ -10,7 +10,7 @@ use crate::call::Call;
 use crate::idem::{Scope, key_of};
 use crate::ids::CapsuleId;
 use crate::layout::Field;
-use crate::limits::{CAPSULES_PER_CALLER_MAX, MEMBERS_PER_CAPSULE_MAX, PERSON_BYTES_MAX};
+use crate::limits::{CAPSULES_PER_CALLER_MAX, MEMBERS_PER_CAPSULE_MAX, PERSON_BYTES_MAX, TICK_SLICE};
 use crate::record::{Record, principal, u64_be};
 use crate::refusal::{Refusal, RefusalKind};
 use crate::store::Store;
@@ -265,7 +265,8 @@ impl<R: Memory, H: Memory> Store<R, H> {
             self.idem.remove(&key);
         }
         self.update_caller(&record.creator, |c| c.capsules_created -= 1);
-        self.purge_capsule(call, id);
+        let mut rows = TICK_SLICE;
+        self.purge_capsule(call, id, &mut rows);
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use crate::layout::Field;
 use crate::memory::AssetSource;
 use crate::record::{key16, principal_key, principal_of_key};
 use crate::store::{CallerRecord, Store};
-use crate::upload::{SessionState, session_of_key};
+use crate::upload::SessionState;
 use ic_stable_structures::Memory;
 use std::collections::BTreeMap;
 
@@ -40,6 +40,7 @@ struct Tally {
     references: BTreeMap<u64, u32>,
     items: u64,
     pending: u64,
+    finished: u64,
     in_flight: u64,
 }
 
@@ -87,19 +88,25 @@ impl<R: Memory, H: Memory> Store<R, H> {
             } else {
                 if matches!(session.state, SessionState::Finished(_)) {
                     counted.finished_sessions += 1;
+                    tally.finished += 1;
                 }
                 tally.expect(session.reserved() == 0, || format!("ended session {id} still holds extents"));
             }
-            let listed = self.sessions_of.contains_key(&session_of_key(&session.caller, SessionId(id)));
-            tally.expect(listed, || format!("session {id} is not listed under its caller"));
+            let listed = self.is_listed_rightly(SessionId(id), &session);
+            tally.expect(listed, || format!("session {id} is not listed where its state says"));
             self.check_item(tally, session.capsule, ItemKind::Session, id);
         }
         let stray: Vec<_> = self.bits.sessions().filter(|id| !self.is_pending(*id)).collect();
         for id in stray {
             tally.wrong(format!("chunk bits of session {}, which is not pending", id.0));
         }
-        let (sessions, listed) = (self.sessions.len(), self.sessions_of.len());
-        tally.expect(sessions == listed, || format!("{sessions} sessions, {listed} listed under callers"));
+        let alive = tally.pending + tally.finished;
+        for (what, listed) in [("callers", self.sessions_of.len()), ("states", self.sessions_by_state.len())]
+        {
+            tally.expect(alive == listed, || {
+                format!("{alive} sessions pending or finished, {listed} listed under {what}")
+            });
+        }
     }
 
     fn is_pending(&self, id: SessionId) -> bool {
@@ -222,6 +229,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         }
         for (what, field, found) in [
             ("pending sessions", Field::PendingSessions, tally.pending),
+            ("finished sessions", Field::FinishedSessions, tally.finished),
             ("bytes in flight", Field::BytesInFlight, tally.in_flight),
         ] {
             let stored = self.header.read(field);

@@ -19,7 +19,7 @@ pub use extent::{Extent, GRANULE_BYTES};
 
 use crate::Call;
 use crate::layout::{Field, Header, Map, Part, part};
-use crate::limits::{EXTENTS_PER_ALLOCATION_MAX, LIMBO_RELEASES_PER_ALLOCATION};
+use crate::limits::{EXTENTS_PER_ALLOCATION_MAX, LIMBO_SLICE, LIMBO_SLICES_PER_ALLOCATION};
 use crate::record::{halves16, key16};
 use ic_stable_structures::Memory;
 use ic_stable_structures::memory_manager::MemoryManager;
@@ -67,17 +67,22 @@ impl<R: Memory, H: Memory> Heap<R, H> {
     }
 
     /// Takes `len` bytes, in one extent where there is a run long enough, else in at most
-    /// [`EXTENTS_PER_ALLOCATION_MAX`]. O(log free runs).
+    /// [`EXTENTS_PER_ALLOCATION_MAX`]. O(log free runs), and up to [`LIMBO_SLICES_PER_ALLOCATION`] slices of limbo where
+    /// the heap is nearly full.
     ///
     /// # Errors
-    /// [`HeapFull`]; nothing is taken.
+    /// [`HeapFull`]; nothing is taken. What came out of limbo stays out, so that trying again gets further.
     pub fn allocate(&mut self, call: &Call, len: u64) -> Result<Vec<Extent>, HeapFull> {
-        self.release(call, LIMBO_RELEASES_PER_ALLOCATION);
-        if let Some(extents) = self.take(len) {
-            return Ok(extents);
+        for _ in 0..LIMBO_SLICES_PER_ALLOCATION {
+            let released = self.release(call, LIMBO_SLICE);
+            if let Some(extents) = self.take(len) {
+                return Ok(extents);
+            }
+            if !released {
+                break;
+            }
         }
-        self.release(call, usize::MAX);
-        self.take(len).ok_or(HeapFull)
+        Err(HeapFull)
     }
 
     /// Gives extents back. They may be taken again once their epoch is reusable. O(log free runs) each.
@@ -136,6 +141,14 @@ impl<R: Memory, H: Memory> Heap<R, H> {
         assert!(rest.is_empty(), "a read stays within its extents");
     }
 
+    /// Whether `extents` hold the first `len` bytes within the memory.
+    pub(crate) fn covers(&self, extents: &[Extent], len: u64) -> bool {
+        let end = self.bytes.size() * WASM_PAGE_BYTES;
+        let held: u64 = extents.iter().map(|extent| extent.len).sum();
+        let within = |run: Extent| run.offset.checked_add(run.len).is_some_and(|its_end| its_end <= end);
+        held >= len && extent::runs(extents, 0, len).all(within)
+    }
+
     pub(crate) fn limit(&mut self, limit_bytes: u64) {
         self.limit_bytes = limit_bytes;
     }
@@ -161,17 +174,19 @@ impl<R: Memory, H: Memory> Heap<R, H> {
         self.limbo.last_key_value().map(|(key, _)| halves16(&key).0)
     }
 
-    /// Moves freed runs whose epoch is reusable to the free list, at most `most` of them.
-    fn release(&mut self, call: &Call, most: usize) {
+    /// Moves freed runs whose epoch is reusable to the free list, at most `most` of them. True where there may be
+    /// more.
+    fn release(&mut self, call: &Call, most: usize) -> bool {
         for _ in 0..most {
-            let Some((key, len)) = self.limbo.first_key_value() else { return };
+            let Some((key, len)) = self.limbo.first_key_value() else { return false };
             let (epoch, offset) = halves16(&key);
             if epoch > call.reusable_through {
-                return;
+                return false;
             }
             self.limbo.remove(&key);
             self.insert_free(offset, len);
         }
+        true
     }
 
     fn take(&mut self, len: u64) -> Option<Vec<Extent>> {

@@ -36,17 +36,19 @@ pub struct Tick {
 }
 
 impl<R: Memory, H: Memory> Store<R, H> {
-    /// Works off what is due, at most [`TICK_SLICE`] rows.
+    /// Works off what is due, at most [`TICK_SLICE`] rows, those of deleted capsules included.
     pub fn tick(&mut self, call: &Call) -> Tick {
         let mut done = Tick::default();
-        for _ in 0..TICK_SLICE {
+        let mut rows = TICK_SLICE;
+        while rows > 0 {
             let Some(key) = self.next_due(call.now_ns) else { return done };
             self.due.remove(&key);
+            rows -= 1;
             let id = u64_be(&key[9..]);
             match key[8] {
                 0 => done.sessions_evicted += u32::from(self.session_due(call, SessionId(id))),
                 1 => done.blobs_collected += u32::from(self.blob_due(call, BlobId(id))),
-                _ => self.purge_capsule(call, CapsuleId(id)),
+                _ => self.purge_capsule(call, CapsuleId(id), &mut rows),
             }
         }
         done.more = self.next_due(call.now_ns).is_some();
@@ -60,12 +62,6 @@ impl<R: Memory, H: Memory> Store<R, H> {
 
     pub(crate) fn add_due(&mut self, at_ns: u64, kind: DueKind, id: u64) {
         self.due.insert(due_key(at_ns, kind, id), ());
-    }
-
-    /// Sessions in the queue with the time they are looked at, in that order.
-    pub(crate) fn due_sessions(&self) -> impl Iterator<Item = (u64, SessionId)> + '_ {
-        let sessions = self.due.keys().filter(|key| key[8] == DueKind::Session as u8);
-        sessions.map(|key| (u64_be(&key[..8]), SessionId(u64_be(&key[9..]))))
     }
 
     fn next_due(&self, now_ns: u64) -> Option<[u8; 17]> {
@@ -103,9 +99,10 @@ impl<R: Memory, H: Memory> Store<R, H> {
         }
     }
 
-    /// One slice of a deleted capsule: nobody can see it any more; its space comes back.
-    pub(crate) fn purge_capsule(&mut self, call: &Call, id: CapsuleId) {
-        for _ in 0..TICK_SLICE {
+    /// At most `rows` items of a deleted capsule: nobody can see it any more; its space comes back.
+    pub(crate) fn purge_capsule(&mut self, call: &Call, id: CapsuleId, rows: &mut u32) {
+        while *rows > 0 {
+            *rows -= 1;
             match self.first_item(id) {
                 None => {
                     self.capsules.remove(&id.0);

@@ -20,7 +20,8 @@
 //!  14  items of a capsule         capsule, kind u8, id         -
 //!  15  idempotency keys           SHA-256                      IdemRecord
 //!  16  callers                    principal                    CallerRecord
-//!  17  sessions of a caller       principal, session           -
+//!  17  sessions of a caller       principal, state u8, session -
+//!  18  sessions by state          state u8, session            -
 //! ```
 //! Header, little-endian, at offset 0 of virtual memory 0:
 //! ```text
@@ -66,6 +67,7 @@ pub(crate) enum Part {
     Idem = 15,
     Callers = 16,
     SessionsOf = 17,
+    SessionsByState = 18,
 }
 
 pub(crate) fn part<R: Memory>(manager: &MemoryManager<R>, part: Part) -> Vm<R> {

@@ -39,8 +39,11 @@ pub const HASH_CATCH_UP_FINISH_BYTES: u64 = 256 << 20;
 
 /// Extents of one allocation: a fragmented heap may cut a blob, but records stay small and frees cheap.
 pub const EXTENTS_PER_ALLOCATION_MAX: usize = 8;
-/// Freed extents moved from limbo to the free list by one allocation: more than one message usually frees.
-pub const LIMBO_RELEASES_PER_ALLOCATION: usize = 64;
+/// Freed extents moved from limbo to the free list in one go: more than one message usually frees.
+pub const LIMBO_SLICE: usize = 64;
+/// Slices of limbo that one allocation goes through before it says that the heap is full: 4,096 extents, so that
+/// a put into a full heap costs no more than the hash of its chunk.
+pub const LIMBO_SLICES_PER_ALLOCATION: usize = 64;
 
 /// Bytes of one answer: 2 MiB less its envelope.
 pub const RESPONSE_BYTES_MAX: u32 = 2_000_000;

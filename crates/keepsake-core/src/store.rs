@@ -113,7 +113,8 @@ pub struct Store<R: Memory, H: Memory> {
     pub(crate) items: Map<[u8; 17], (), R>,
     pub(crate) idem: Map<[u8; 32], Record<IdemRecord>, R>,
     pub(crate) callers: Map<[u8; 30], Record<CallerRecord>, R>,
-    pub(crate) sessions_of: Map<[u8; 38], (), R>,
+    pub(crate) sessions_of: Map<[u8; 39], (), R>,
+    pub(crate) sessions_by_state: Map<[u8; 9], (), R>,
 }
 
 impl<R: Memory, H: Memory> Store<R, H> {
@@ -173,6 +174,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
             idem: Map::init(part(manager, Part::Idem)),
             callers: Map::init(part(manager, Part::Callers)),
             sessions_of: Map::init(part(manager, Part::SessionsOf)),
+            sessions_by_state: Map::init(part(manager, Part::SessionsByState)),
         })
     }
 

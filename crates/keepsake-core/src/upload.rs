@@ -12,6 +12,7 @@
 
 mod bits;
 mod finish;
+mod index;
 mod list;
 mod put;
 mod rolling;
@@ -35,10 +36,9 @@ use crate::limits::{
     CHUNK_BYTES_MAX, CHUNK_BYTES_MIN_BEYOND, CHUNKS_MAX, CHUNKS_MAX_WITH_TOTAL_LEN, ENDED_TTL_NS,
     SESSION_TTL_NS, TEXT_SHORT_BYTES_MAX,
 };
-use crate::record::{Record, principal_key};
+use crate::record::Record;
 use crate::refusal::{Refusal, RefusalKind};
 use crate::store::Store;
-use ic_principal::Principal;
 use ic_stable_structures::Memory;
 
 /// What the client knows about a file before it sends it.
@@ -183,8 +183,8 @@ impl<R: Memory, H: Memory> Store<R, H> {
         self.check_room(call, capsule, session.total_len.unwrap_or(0))?;
         let id = SessionId(self.header.next(Field::NextSession));
         self.remember(key, [0; 32], id.0, Vec::new());
+        self.list_session(id, &session);
         self.sessions.insert(id.0, Record(session));
-        self.sessions_of.insert(session_of_key(&call.caller, id), ());
         self.add_item(capsule, ItemKind::Session, id.0);
         self.add_due(call.now_ns.saturating_add(SESSION_TTL_NS), DueKind::Session, id.0);
         self.update_caller(&call.caller, |c| c.pending_sessions += 1);
@@ -230,6 +230,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
             SessionState::Pending => {}
         }
         self.release_session(call, id, &session);
+        self.unlist_session(id, &session);
         session.forget_bytes();
         session.state = SessionState::Aborted;
         session.last_seen_ns = call.now_ns;
@@ -247,7 +248,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
 
     /// A pending session ends: its bits, key and counters go, its bytes stay where they are.
     pub(crate) fn leave_pending(&mut self, id: SessionId, session: &SessionRecord) {
-        self.bits.clear(id, session.expected);
+        self.bits.clear(id);
         let capsule = CapsuleId(session.capsule);
         let key = idem_key(Scope::Begin, &session.caller, capsule, &session.idem);
         self.idem.remove(&key.expect("a stored key was checked at begin"));
@@ -268,7 +269,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
             self.header.sub(Field::FinishedSessions, 1);
         }
         self.sessions.remove(&id.0);
-        self.sessions_of.remove(&session_of_key(&session.caller, id));
+        self.unlist_session(id, session);
         self.remove_item(CapsuleId(session.capsule), ItemKind::Session, id.0);
     }
 
@@ -342,11 +343,4 @@ fn check_expected(expected: u32, total_len: Option<u64>) -> Result<(), UploadErr
 
 pub(crate) fn checked_sha256(bytes: &[u8]) -> Result<[u8; 32], UploadError> {
     bytes.try_into().map_err(|_| UploadError::Sha256Length(bytes.len()))
-}
-
-pub(crate) fn session_of_key(caller: &Principal, id: SessionId) -> [u8; 38] {
-    let mut key = [0; 38];
-    key[..30].copy_from_slice(&principal_key(caller));
-    key[30..].copy_from_slice(&id.0.to_be_bytes());
-    key
 }

@@ -106,6 +106,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
             memory: None,
         };
         let blob_id = self.add_blob(blob);
+        self.unlist_session(id, &session);
         session.body = Vec::new();
         session.tail = Vec::new();
         session.state = SessionState::Finished(blob_id.0);
@@ -117,6 +118,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
             c.bytes_used += session.bytes_received;
             c.updated_ns = call.now_ns;
         });
+        self.list_session(id, &session);
         self.sessions.insert(id.0, Record(session));
         blob_id
     }

@@ -1,13 +1,13 @@
 //! What callers and operators see of sessions. Owns reads only.
 
+use super::index::Listed;
 use super::session::{SessionRecord, SessionState};
-use super::{Store, UploadError, session_of_key};
+use super::{Store, UploadError};
 use crate::access::Denied;
 use crate::call::Call;
 use crate::ids::SessionId;
 use crate::layout::Field;
-use crate::limits::{MISSING_RANGES_MAX, SESSION_TTL_NS, SESSIONS_LISTED_MAX, SESSIONS_PROBED_MAX};
-use crate::record::u64_be;
+use crate::limits::{MISSING_RANGES_MAX, SESSIONS_LISTED_MAX, SESSIONS_PROBED_MAX};
 use ic_principal::Principal;
 use ic_stable_structures::Memory;
 
@@ -59,67 +59,56 @@ impl<R: Memory, H: Memory> Store<R, H> {
         Ok(UploadStatus { record, missing, missing_truncated })
     }
 
-    /// The caller's sessions, or all for a controller; newest first, at most [`SESSIONS_LISTED_MAX`].
+    /// The caller's sessions, or all for a controller; newest first, at most [`SESSIONS_LISTED_MAX`]. O(rows).
     pub fn session_list(&self, caller: &Principal) -> Vec<SessionView> {
-        let view =
-            |id: u64| self.session(SessionId(id)).map(|record| SessionView { id: SessionId(id), record });
-        let alive = |view: &SessionView| view.record.state != SessionState::Aborted;
-        if self.is_controller(caller) {
-            return self
-                .sessions
-                .keys()
-                .rev()
-                .filter_map(view)
-                .filter(alive)
-                .take(SESSIONS_LISTED_MAX)
-                .collect();
-        }
-        self.own_session_ids(caller).filter_map(view).filter(alive).take(SESSIONS_LISTED_MAX).collect()
+        let ids = if self.is_controller(caller) {
+            newest(self.sessions_in(Listed::Pending), self.sessions_in(Listed::Finished))
+        } else {
+            newest(self.sessions_of(caller, Listed::Pending), self.sessions_of(caller, Listed::Finished))
+        };
+        let view = |id| SessionView { id, record: self.session(id).expect("a listed session has a record") };
+        ids.into_iter().map(view).collect()
     }
 
-    /// The ids of live (pending) sessions, at most [`SESSIONS_PROBED_MAX`].
+    /// The ids of live (pending) sessions, oldest first, at most [`SESSIONS_PROBED_MAX`]. O(rows).
     pub fn session_ids(&self) -> Vec<SessionId> {
-        let pending = self.sessions.iter().filter(|entry| entry.value().0.state == SessionState::Pending);
-        pending.map(|entry| SessionId(*entry.key())).take(SESSIONS_PROBED_MAX).collect()
+        self.sessions_in(Listed::Pending).take(SESSIONS_PROBED_MAX).collect()
     }
 
-    /// Counters over the caller's sessions, or all for a controller.
+    /// Counters over the caller's sessions, or all for a controller. The oldest `last_seen` is that of the
+    /// [`SESSIONS_LISTED_MAX`] pending sessions that were begun first; a caller has no more than that by default.
     pub fn session_stats(&self, caller: &Principal) -> SessionsStats {
         if self.is_controller(caller) {
             return SessionsStats {
                 pending: self.header.read(Field::PendingSessions),
                 finished: self.header.read(Field::FinishedSessions),
                 bytes_in_flight: self.header.read(Field::BytesInFlight),
-                oldest_last_seen_ns: self.oldest_last_seen_ns(),
+                oldest_last_seen_ns: self.oldest_last_seen_ns(self.sessions_in(Listed::Pending)),
             };
         }
         let record = self.caller_record(caller);
-        let pending = self.own_session_ids(caller).filter_map(|id| self.session(SessionId(id)));
-        let pending =
-            pending.filter(|s| s.state == SessionState::Pending).take(record.pending_sessions as usize);
         SessionsStats {
             pending: record.pending_sessions.into(),
             finished: record.finished_sessions,
             bytes_in_flight: record.bytes_in_flight,
-            oldest_last_seen_ns: pending.map(|s| s.last_seen_ns).min(),
+            oldest_last_seen_ns: self.oldest_last_seen_ns(self.sessions_of(caller, Listed::Pending)),
         }
     }
 
-    fn own_session_ids(&self, caller: &Principal) -> impl Iterator<Item = u64> + '_ {
-        let range = session_of_key(caller, SessionId(0))..=session_of_key(caller, SessionId(u64::MAX));
-        self.sessions_of.keys_range(range).rev().map(|key| u64_be(&key[30..]))
+    fn oldest_last_seen_ns(&self, pending: impl Iterator<Item = SessionId>) -> Option<u64> {
+        let records = pending.take(SESSIONS_LISTED_MAX).filter_map(|id| self.session(id));
+        records.map(|session| session.last_seen_ns).min()
     }
+}
 
-    /// Due entries are in the order of deadlines that can only have moved on, so the walk ends early.
-    fn oldest_last_seen_ns(&self) -> Option<u64> {
-        let mut oldest: Option<u64> = None;
-        for (at_ns, session) in self.due_sessions() {
-            if oldest.is_some_and(|found| found.saturating_add(SESSION_TTL_NS) <= at_ns) {
-                break;
-            }
-            let pending = self.session(session).filter(|s| s.state == SessionState::Pending);
-            oldest = oldest.into_iter().chain(pending.map(|s| s.last_seen_ns)).min();
-        }
-        oldest
-    }
+/// The newest of two lists that are each in the order of ids, newest first.
+fn newest(
+    pending: impl DoubleEndedIterator<Item = SessionId>,
+    finished: impl DoubleEndedIterator<Item = SessionId>,
+) -> Vec<SessionId> {
+    let rows = pending.rev().take(SESSIONS_LISTED_MAX).chain(finished.rev().take(SESSIONS_LISTED_MAX));
+    let mut ids: Vec<_> = rows.collect();
+    ids.sort_unstable_by(|one, other| other.cmp(one));
+    ids.truncate(SESSIONS_LISTED_MAX);
+    ids
 }
