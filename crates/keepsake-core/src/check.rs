@@ -2,6 +2,10 @@
 //!
 //! Reads everything once, O(records): for tests, `fsck` and operators; never part of a message.
 
+mod bytes;
+
+pub use bytes::BytesReport;
+
 use crate::capsule::{CapsuleRecord, ItemKind, item_key};
 use crate::ids::{BlobId, CapsuleId, MemoryId, SessionId};
 use crate::layout::Field;

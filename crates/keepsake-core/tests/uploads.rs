@@ -1,7 +1,7 @@
 //! Sessions through the core's public interface: any order, any interleaving, restarts at any point, and a store
 //! that is sound after every step.
 
-use ic_stable_structures::VectorMemory;
+use ic_stable_structures::{Memory as _, VectorMemory};
 use keepsake_core::ids::{CapsuleId, SessionId};
 use keepsake_core::memory::{AssetKind, AssetMeta, MediaType, MemoryMeta, NewAsset, NewSource};
 use keepsake_core::publish::PublishSession;
@@ -354,4 +354,34 @@ proptest! {
             bench.assert_sound();
         }
     }
+}
+
+#[test]
+fn a_flipped_byte_in_a_blob_or_in_a_pending_session_is_found_by_the_check_of_bytes() {
+    let mut bench = Bench::new();
+    let bytes = file(9_000, 3);
+    let blob = bench.begin(1, 2, "blob");
+    bench.put(1, blob, 0, &bytes[..5_000]).unwrap();
+    bench.put(1, blob, 1, &bytes[5_000..]).unwrap();
+    let call = bench.call(1);
+    let (_, blob) = bench.store.upload_finish(&call, blob, &Sha256::digest(&bytes), 9_000).unwrap();
+    let pending = bench.begin(1, 3, "pending");
+    bench.put(1, pending, 0, &bytes[..4_000]).unwrap();
+    bench.put(1, pending, 2, &bytes[..10]).unwrap();
+
+    let sound = bench.store.check_bytes(|_| {});
+    assert_eq!((sound.blobs, sound.sessions, sound.bytes), (1, 1, 13_000));
+    assert_eq!(sound.violations, Vec::<String>::new());
+
+    let last_of_blob = blob.extents[1].offset + 3_999;
+    // The session's first chunk lies right after the blob, whose tail takes one granule.
+    let first_of_session = blob.extents[1].offset + 4_096;
+    for at in [last_of_blob, first_of_session] {
+        let mut byte = [0];
+        bench.heap.read(at, &mut byte);
+        bench.heap.write(at, &[!byte[0]]);
+        assert_eq!(bench.store.check_bytes(|_| {}).violations.len(), 1, "byte {at}");
+        bench.heap.write(at, &byte);
+    }
+    bench.assert_sound();
 }

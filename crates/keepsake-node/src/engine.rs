@@ -17,7 +17,7 @@ pub mod options;
 
 mod application;
 mod committer;
-mod guard;
+pub(crate) mod guard;
 mod mailbox;
 mod readers;
 mod writer;

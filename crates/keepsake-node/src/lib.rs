@@ -2,6 +2,7 @@
 
 pub mod data_dir;
 pub mod engine;
+pub mod fsck;
 mod http;
 pub mod ic;
 pub mod serve;

@@ -9,5 +9,6 @@ pub mod http;
 mod wire;
 
 pub use host::{Event, Install, Kind, OpenError, Quotas, Reject, Reply, Service, Tick};
+pub use keepsake_core::check::{BytesReport, CheckReport};
 pub use keepsake_core::limits::SESSION_TTL_NS;
 pub use keepsake_core::{Call, Principal};

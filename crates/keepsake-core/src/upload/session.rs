@@ -116,8 +116,17 @@ impl SessionRecord {
     }
 
     /// Body and tail, in the order of the file.
-    pub(super) fn extents(&self) -> Vec<Extent> {
+    pub(crate) fn extents(&self) -> Vec<Extent> {
         self.body.iter().chain(&self.tail).copied().collect()
+    }
+
+    /// Length of the contiguous prefix that the hash has taken, bytes.
+    pub(crate) fn hashed_bytes(&self) -> u64 {
+        if self.hashed == self.expected {
+            self.bytes_received
+        } else {
+            u64::from(self.hashed) * u64::from(self.chunk_len)
+        }
     }
 
     pub(super) fn forget_bytes(&mut self) {
