@@ -10,7 +10,7 @@ mod report;
 use crate::child::{Running, StopFlag};
 use crate::http;
 use crate::run::node::{Node, Program};
-use crate::workspace::{self, Profile};
+use crate::workspace;
 use anyhow::{Context, Result, bail, ensure};
 use lexopt::prelude::*;
 use process::{Peak, Usage};
@@ -73,8 +73,7 @@ pub(crate) fn command(mut arguments: lexopt::Parser) -> Result<()> {
 }
 
 fn node(bytes: u64, folder: &Path) -> Result<Measured> {
-    let program = workspace::keepsake(Profile::Release)?;
-    let messages = messages_program()?;
+    let (program, messages) = programs()?;
     let stop = StopFlag::install()?;
     std::fs::create_dir_all(folder)?;
     let folder = tempfile::Builder::new().prefix("run-").tempdir_in(folder)?;
@@ -100,15 +99,19 @@ fn node(bytes: u64, folder: &Path) -> Result<Measured> {
     Ok(measured)
 }
 
-/// The program that sends single messages; an example of the client, so that xtask stays small.
-fn messages_program() -> Result<PathBuf> {
+/// The `keepsake` program, and the example of the client that sends single messages, in one build: apart they
+/// would choose other features for some dependencies and compile them twice.
+fn programs() -> Result<(PathBuf, PathBuf)> {
+    println!("Building both programs for release (the first time takes minutes) …");
     let mut command = workspace::cargo();
-    command.args(["build", "--release", "--package", "keepsake-client", "--example", "messages"]);
+    command.args(["build", "--release", "--package", "keepsake-cli", "--bin", "keepsake"]);
+    command.args(["--package", "keepsake-client", "--example", "messages"]);
     ensure!(
         command.status().context("cannot start cargo")?.success(),
-        "the example `messages` does not build"
+        "the programs do not build, see above"
     );
-    Ok(workspace::target_dir()?.join("release/examples/messages"))
+    let folder = workspace::target_dir()?.join("release");
+    Ok((folder.join("keepsake"), folder.join("examples").join("messages")))
 }
 
 fn raw(measured: &mut Measured, file: &Path, copy: &Path, stop: &StopFlag) -> Result<()> {

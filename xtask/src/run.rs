@@ -8,7 +8,7 @@ pub(crate) mod node;
 
 use crate::child::StopFlag;
 use crate::photo;
-use crate::workspace::{self, Profile};
+use crate::workspace;
 use anyhow::{Context, Result};
 use lexopt::prelude::*;
 use node::{Node, Program};
@@ -45,7 +45,7 @@ pub(crate) fn command(mut arguments: lexopt::Parser) -> Result<()> {
 
 fn run(options: Options) -> Result<()> {
     let files = absolute(&options.files)?;
-    let program = workspace::keepsake(Profile::Dev)?;
+    let program = workspace::keepsake()?;
     let stop = StopFlag::install()?;
     let target = workspace::target_dir()?;
     std::fs::create_dir_all(&target)?;

@@ -8,13 +8,6 @@ use std::process::Command;
 /// Names a `keepsake` program that is there already.
 pub(crate) const KEEPSAKE_BIN: &str = "KEEPSAKE_BIN";
 
-/// How a program is built.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Profile {
-    Dev,
-    Release,
-}
-
 /// The root of the workspace.
 pub(crate) fn root() -> PathBuf {
     let own = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
@@ -50,10 +43,8 @@ pub(crate) fn target_dir() -> Result<PathBuf> {
 }
 
 /// The `keepsake` program: the one that [`KEEPSAKE_BIN`] names, or one that is built now.
-pub(crate) fn keepsake(profile: Profile) -> Result<PathBuf> {
-    if profile == Profile::Dev
-        && let Some(path) = std::env::var_os(KEEPSAKE_BIN)
-    {
+pub(crate) fn keepsake() -> Result<PathBuf> {
+    if let Some(path) = std::env::var_os(KEEPSAKE_BIN) {
         return PathBuf::from(&path)
             .canonicalize()
             .with_context(|| format!("{KEEPSAKE_BIN}={}", path.display()));
@@ -61,20 +52,13 @@ pub(crate) fn keepsake(profile: Profile) -> Result<PathBuf> {
     println!("Building the keepsake program (the first time takes minutes) …");
     let mut command = cargo();
     command.args(["build", "--package", "keepsake-cli", "--bin", "keepsake"]);
-    if profile == Profile::Release {
-        command.arg("--release");
-    }
     if !command.status().context("cannot start cargo")?.success() {
         bail!("the keepsake program does not build, see above");
     }
-    built(profile)
+    built()
 }
 
-/// Where a build puts the `keepsake` program.
-pub(crate) fn built(profile: Profile) -> Result<PathBuf> {
-    let folder = match profile {
-        Profile::Dev => "debug",
-        Profile::Release => "release",
-    };
-    Ok(target_dir()?.join(folder).join(format!("keepsake{}", std::env::consts::EXE_SUFFIX)))
+/// Where a build in the dev profile puts the `keepsake` program.
+pub(crate) fn built() -> Result<PathBuf> {
+    Ok(target_dir()?.join("debug").join(format!("keepsake{}", std::env::consts::EXE_SUFFIX)))
 }

@@ -1,7 +1,7 @@
 //! The steps of `cargo xtask test`, in their order. Owns what each one runs, and when it cannot.
 
 use super::{Outcome, Step};
-use crate::workspace::{self, KEEPSAKE_BIN, Profile};
+use crate::workspace::{self, KEEPSAKE_BIN};
 use anyhow::{Context, Result, bail};
 use std::process::{Command, Stdio};
 
@@ -78,11 +78,11 @@ fn run_once() -> Result<Outcome> {
 /// The program that `test` built. Building it anew for itself alone would choose other features for some
 /// dependencies and compile them twice.
 fn program() -> Result<std::path::PathBuf> {
-    let built = workspace::built(Profile::Dev)?;
+    let built = workspace::built()?;
     if std::env::var_os(KEEPSAKE_BIN).is_none() && built.exists() {
         return Ok(built);
     }
-    workspace::keepsake(Profile::Dev)
+    workspace::keepsake()
 }
 
 /// Why Node.js cannot be used here, if so.
