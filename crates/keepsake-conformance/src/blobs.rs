@@ -30,6 +30,9 @@ pub async fn reads_are_clipped_and_bounded<H: Host>(host: &H) {
     refused(guest.blob_read_range(&locator, 2_500_001, 1).await, "range_beyond_end");
     refused(guest.blob_read_range(&locator, u64::MAX, u32::MAX).await, "range_beyond_end");
     refused(guest.blob_read_range(&locator, 0, 2_000_001).await, "range_too_large");
+    refused(guest.blob_read_range(&locator, 499_999, u32::MAX).await, "range_too_large");
+    let clipped = allowed(guest.blob_read_range(&locator, 500_000, u32::MAX).await);
+    assert!(clipped == file[500_000..], "what is clipped at the end fits one answer");
     refused(guest.blob_read(&locator).await, "blob_too_large");
     assert!(allowed(guest.blob_read(&small).await) == file[..1_000], "a whole small blob");
 

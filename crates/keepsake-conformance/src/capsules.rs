@@ -32,9 +32,11 @@ pub async fn ones_own_capsule_is_made_once<H: Host>(host: &H) {
     let another = allowed(newcomer.capsules_create(Some(about.clone())).await);
     assert_ne!(another.id, made.id);
     assert_eq!(another.subject, about);
+    let third = allowed(newcomer.capsules_create(Some(about)).await);
+    assert_ne!(third.id, another.id, "a person may have several capsules");
     let info = allowed(newcomer.capsules_read_basic(Some(&another.id)).await);
     assert_eq!((info.is_owner, info.is_self_capsule), (true, false));
-    for id in [&made.id, &another.id] {
+    for id in [&made.id, &another.id, &third.id] {
         allowed(newcomer.capsules_delete(id).await);
         refused(newcomer.capsules_read_full(Some(id)).await, "not_found");
         refused(newcomer.capsules_delete(id).await, "not_found");

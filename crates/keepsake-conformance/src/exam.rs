@@ -15,6 +15,7 @@ macro_rules! exam {
             bad_arguments::calls_in_the_wrong_order_are_refused,
             bad_arguments::what_is_not_the_methods_candid_is_rejected,
             bad_arguments::what_is_no_method_is_rejected,
+            bad_arguments::a_query_answers_as_an_update_too,
             uploads::chunks_come_in_any_order,
             uploads::late_duplicates_are_harmless,
             uploads::chunk_lengths_are_held,

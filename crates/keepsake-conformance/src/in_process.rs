@@ -91,7 +91,9 @@ impl InProcess {
         let (jobs, inbox) = mpsc::channel::<Job>();
         std::thread::spawn(move || {
             let mut machine = Machine::start();
-            inbox.into_iter().for_each(|job| job(&mut machine));
+            for job in inbox {
+                job(&mut machine);
+            }
         });
         Self { jobs }
     }

@@ -85,6 +85,27 @@ fn endpoints_takes_arguments(method: &str) -> bool {
     !none.contains(&method) && !optional.contains(&method)
 }
 
+/// As on the IC, a query answers as an update too: the same bytes, and nothing changed.
+pub async fn a_query_answers_as_an_update_too<H: Host>(host: &H) {
+    let world = World::new(host, "replicated").await;
+    let things = world.things().await;
+    let transport = world.member().transport();
+    let is_query = |row: &&Row| endpoints::kind(row.method) == Some(Kind::Query);
+    for row in TABLE.iter().filter(is_query) {
+        let before = Snapshot::take(&world, &things).await;
+        let arg = (row.args)(&things, &unique("replicated"));
+        let asked = transport.query(row.method, arg.clone()).await;
+        let certified = transport.update(row.method, arg).await;
+        let (Ok(asked), Ok(certified)) = (&asked, &certified) else {
+            panic!("{}: {asked:?} as a query, {certified:?} as an update", row.method);
+        };
+        // A token tells the second that it ends in.
+        assert!(asked == certified || row.method.starts_with("mint_"), "{}: other answers", row.method);
+        let after = Snapshot::take(&world, &things).await;
+        assert_eq!(before.changes(&after), Vec::<&str>::new(), "{}: it changed this", row.method);
+    }
+}
+
 /// No such method; a method that is called as the other kind where that cannot work.
 pub async fn what_is_no_method_is_rejected<H: Host>(host: &H) {
     let world = World::new(host, "methods").await;

@@ -90,9 +90,6 @@ pub(crate) const CASES: &[Case] = &[
     }),
     case("blob_read_chunk", "an index beyond", "chunk_index_beyond_end", |t, _| encode((&t.blob, 1_u32))),
     case("blob_read_range", "a start beyond", "range_beyond_end", |t, _| encode((&t.blob, u64::MAX, 1_u32))),
-    case("blob_read_range", "too many bytes", "range_too_large", |t, _| {
-        encode((&t.blob, 0_u64, 2_000_001_u32))
-    }),
     case("blob_delete", "a blob in use", "blob_referenced", |t, _| encode((&t.referenced,))),
     case("memories_create", "no bytes at all", "bytes_source", |t, g| create(t, g.idem, None, None, None)),
     case("memories_create", "two sources", "bytes_source", |t, g| {

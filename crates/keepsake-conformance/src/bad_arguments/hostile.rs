@@ -55,7 +55,7 @@ pub async fn hostile_ids_name_nothing<H: Host>(host: &H) {
                     assert_eq!(done.map(|d| (d.deleted_count, d.failed_count)), Ok((0, 1)), "{id:?}");
                 }
                 method => {
-                    assert_eq!(refusal(&reply), Some(Error::NotFound), "{method} of {:?} {id:?}", row.of)
+                    assert_eq!(refusal(&reply), Some(Error::NotFound), "{method} of {:?} {id:?}", row.of);
                 }
             }
         }

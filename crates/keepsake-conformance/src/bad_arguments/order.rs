@@ -1,6 +1,6 @@
 //! Calls in the wrong order: before the thing is made, after it is gone, twice.
 
-use crate::api::AssetType;
+use crate::api::{AssetType, MemoryUpdateData};
 use crate::host::Host;
 use crate::samples::{blob, inline, sha256, unique};
 use crate::snapshot::Snapshot;
@@ -39,7 +39,7 @@ pub async fn calls_in_the_wrong_order_are_refused<H: Host>(host: &H) {
     refused(member.blob_delete(&gone.blob).await, "not_found");
     refused(member.blob_read(&gone.referenced).await, "not_found");
     refused(member.memories_delete(&gone.memory, true).await, "not_found");
-    refused(member.memories_update(&gone.memory, &Default::default()).await, "not_found");
+    refused(member.memories_update(&gone.memory, &MemoryUpdateData::default()).await, "not_found");
     refused(member.memories_list_assets(&gone.memory).await, "not_found");
     refused(member.mint_http_token(&gone.memory, &[], None, 60).await, "not_found");
     let display = blob(AssetType::Display, &things.blob);

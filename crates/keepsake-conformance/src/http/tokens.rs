@@ -40,6 +40,10 @@ pub async fn a_token_covers_what_it_names<H: Host>(host: &H) {
     status(&placeholder, &small, 200).await;
     status("original", &small, 403).await;
     status(&things.asset, &small, 403).await;
+    // It tells nothing of assets that it does not cover, not even that there are none.
+    status("display", &small, 403).await;
+    status("asset_99", &small, 403).await;
+    status("thumbnail", &small, 404).await;
     let one = mint(&[], Some(std::slice::from_ref(&things.asset))).await;
     status("original", &one, 200).await;
     status("placeholder", &one, 403).await;
