@@ -3,6 +3,7 @@
 //! All cargo steps share one profile and one target directory, so that a machine builds once.
 
 mod steps;
+mod tour;
 
 use crate::table;
 use anyhow::{Result, bail};

@@ -127,12 +127,17 @@ impl Program {
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.path);
-        command.args(arguments).env("KEEPSAKE_NODE", &self.node_url).env("KEEPSAKE_HOME", &self.home);
+        command.args(arguments).stdin(Stdio::null());
+        self.set_environment(&mut command);
+        command
+    }
+
+    /// Points a command at the node, with the keys of this run and nothing from outside.
+    pub(crate) fn set_environment(&self, command: &mut Command) {
+        command.env("KEEPSAKE_NODE", &self.node_url).env("KEEPSAKE_HOME", &self.home);
         for name in ["KEEPSAKE_CANISTER", "KEEPSAKE_CAPSULE", "KEEPSAKE_IDENTITY"] {
             command.env_remove(name);
         }
-        command.stdin(Stdio::null());
-        command
     }
 
     /// Uploads a file with progress on the terminal; returns what `--json` prints.

@@ -1,6 +1,6 @@
 //! The steps of `cargo xtask test`, in their order. Owns what each one runs, and when it cannot.
 
-use super::{Outcome, Step};
+use super::{Outcome, Step, tour};
 use crate::workspace::{self, KEEPSAKE_BIN};
 use anyhow::{Context, Result, bail};
 use std::process::{Command, Stdio};
@@ -15,6 +15,11 @@ pub(super) const ALL: &[Step] = &[
     Step { name: "test", about: "all Rust tests", run: test },
     Step { name: "deny", about: "licences, bans and sources of dependencies", run: deny },
     Step { name: "agents", about: "the JavaScript agents, unmodified, against a real node", run: agents },
+    Step {
+        name: "tour",
+        about: "the tour in README.md, command by command",
+        run: || tour::take(&program()?),
+    },
     Step { name: "run", about: "cargo xtask run --once", run: run_once },
 ];
 
