@@ -157,7 +157,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         if offset > blob.len {
             return Err(BlobError::RangeBeyondEnd { offset, size: blob.len });
         }
-        if len > RESPONSE_BYTES_MAX {
+        if u64::from(len).min(blob.len - offset) > RESPONSE_BYTES_MAX.into() {
             return Err(BlobError::RangeTooLarge(len));
         }
         Ok(self.bytes_of(&blob, offset, len.into()))
