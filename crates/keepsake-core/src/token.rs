@@ -11,7 +11,7 @@ use crate::access::Denied;
 use crate::call::Call;
 use crate::ids::{AssetId, MemoryId};
 use crate::limits::{TOKEN_ASSET_IDS_MAX, TOKEN_TTL_SECS_MAX};
-use crate::memory::{AssetKind, AssetRecord};
+use crate::memory::{AssetChoice, AssetKind, AssetRecord};
 use crate::record::{principal_key, principal_of_key, u64_be};
 use crate::refusal::{Refusal, RefusalKind};
 use crate::store::Store;
@@ -38,6 +38,17 @@ impl TokenScope {
     pub fn covers(&self, asset: &AssetRecord) -> bool {
         let all = self.kinds.is_empty() && self.assets.is_empty();
         all || self.kinds.contains(&asset.meta.kind) || self.assets.contains(&AssetId(asset.id))
+    }
+
+    /// Whether what is asked for by kind or by id is named, whether or not there is such an asset: only then may
+    /// the holder learn that there is none.
+    pub fn names(&self, choice: Option<AssetChoice>) -> bool {
+        match choice {
+            _ if self.kinds.is_empty() && self.assets.is_empty() => true,
+            Some(AssetChoice::Kind(kind)) => self.kinds.contains(&kind),
+            Some(AssetChoice::Id(id)) => self.assets.contains(&id),
+            Some(AssetChoice::Index(_)) | None => false,
+        }
     }
 }
 

@@ -68,13 +68,15 @@ fn find<R: Memory, H: Memory>(
     let Some((id, record)) = stored.filter(|(id, _)| grant.as_ref().is_none_or(|g| g.memory == *id)) else {
         return Err(not_covered());
     };
-    let asset = choice(asset).and_then(|choice| store.asset_of(id, &record, choice).ok());
-    match asset {
+    let choice = choice(asset);
+    match choice.and_then(|choice| store.asset_of(id, &record, choice).ok()) {
         Some(asset) if grant.as_ref().is_none_or(|g| g.scope.covers(&asset.record)) => {
             Ok(Found { asset, public })
         }
-        Some(_) => Err(not_covered()),
-        None => Err(plain(404, "the memory has no such asset\n")),
+        None if grant.as_ref().is_none_or(|g| g.scope.names(choice)) => {
+            Err(plain(404, "the memory has no such asset\n"))
+        }
+        Some(_) | None => Err(not_covered()),
     }
 }
 
