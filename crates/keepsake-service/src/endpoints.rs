@@ -55,6 +55,10 @@ macro_rules! endpoints {
             method: &str,
             arg: &[u8],
         ) -> Result<Reply, Reject> {
+            // As on the IC: a query method may be called as an update, and its answer is certified.
+            if kind(method) == Some(Kind::Query) {
+                return query(store, call, method, arg);
+            }
             let mut context = Update { store, call, events: Vec::new() };
             let bytes = match method {
                 $( $name if endpoints!(@is_update $kind) => endpoints!(@update $kind context, $name, arg, $module::$handler, ($($arg,)*)), )*

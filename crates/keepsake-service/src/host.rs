@@ -76,14 +76,14 @@ pub struct Reject {
 
 impl Reject {
     pub(crate) fn no_method(kind: Kind, method: &str) -> Self {
-        let (kind, other) = match kind {
-            Kind::Update => ("update", "query"),
-            Kind::Query => ("query", "update"),
+        let kind = match kind {
+            Kind::Update => "update",
+            Kind::Query => "query",
         };
         let hint = if endpoints::kind(method).is_some() {
-            format!("it is a {other} method: call it as one")
+            "it is an update method: call it as one"
         } else {
-            "see keepsake.did for the methods that there are".to_owned()
+            "see keepsake.did for the methods that there are"
         };
         let method: String = method.chars().take(64).collect();
         Self {
@@ -124,10 +124,10 @@ impl<R: Memory, H: Memory> Service<R, H> {
         Ok(Self { store: Store::open_snapshot(records, heap)? })
     }
 
-    /// Runs an update message.
+    /// Runs an update message. A query method may be called so too.
     ///
     /// # Errors
-    /// [`Reject`] when there is no such update method or the arguments do not decode.
+    /// [`Reject`] when there is no such method or the arguments do not decode.
     pub fn update(&mut self, call: &Call, method: &str, arg: &[u8]) -> Result<Reply, Reject> {
         endpoints::update(&mut self.store, call, method, arg)
     }
