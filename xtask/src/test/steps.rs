@@ -15,12 +15,12 @@ pub(super) const ALL: &[Step] = &[
     Step { name: "test", about: "all Rust tests", run: test },
     Step { name: "deny", about: "licences, bans and sources of dependencies", run: deny },
     Step { name: "agents", about: "the JavaScript agents, unmodified, against a real node", run: agents },
+    Step { name: "run", about: "cargo xtask run --once", run: run_once },
     Step {
         name: "tour",
         about: "the tour in README.md, command by command",
         run: || tour::take(&program()?),
     },
-    Step { name: "run", about: "cargo xtask run --once", run: run_once },
 ];
 
 fn fmt() -> Result<Outcome> {
