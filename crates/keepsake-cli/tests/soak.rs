@@ -1,0 +1,27 @@
+//! Parallel two-lane uploads against a node of their own: killed at random, crowded, and checked by `keepsake fsck`.
+//!
+//! Small by default; `cargo xtask soak` runs the same tests for hours. Sizes come from the environment:
+//! `KEEPSAKE_TORTURE_ROUNDS`, `KEEPSAKE_TORTURE_SEED`, `KEEPSAKE_CROWD_UPLOADS`, `KEEPSAKE_CROWD_KILLS`, and
+//! `KEEPSAKE_SOAK_SECONDS`, after which neither takes new work. Each prints its seed, lines of progress, and one line
+//! `RESULT {json}`.
+
+#[path = "soak/bystander.rs"]
+mod bystander;
+#[path = "soak/crowd.rs"]
+mod crowd;
+#[path = "soak/customer.rs"]
+mod customer;
+#[path = "soak/fsck.rs"]
+mod fsck;
+#[path = "soak/ledger.rs"]
+mod ledger;
+#[path = "soak/node.rs"]
+mod node;
+#[path = "soak/picture.rs"]
+mod picture;
+#[path = "soak/progress.rs"]
+mod progress;
+#[path = "soak/settle.rs"]
+mod settle;
+#[path = "soak/torture.rs"]
+mod torture;
