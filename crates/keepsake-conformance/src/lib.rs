@@ -15,6 +15,7 @@ pub mod bad_arguments;
 pub mod blobs;
 pub mod capsules;
 pub mod exam;
+pub mod fuzz;
 pub mod host;
 pub mod http;
 pub mod in_process;

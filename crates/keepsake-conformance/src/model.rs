@@ -17,7 +17,7 @@ mod state;
 mod step;
 mod uploads;
 
-pub use operation::Operation;
+pub use operation::{Bytes, Claim, Delivery, Operation};
 pub use run::{Failure, RunOptions, operations, replay, run};
 pub use state::{Bounds, Model};
 

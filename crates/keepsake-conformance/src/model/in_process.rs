@@ -2,7 +2,7 @@
 
 use super::{Bounds, Subject};
 use candid::Principal;
-use ic_stable_structures::VectorMemory;
+use ic_stable_structures::{Memory, VectorMemory};
 use keepsake_service::{Call, Install, Quotas, Reject, Reply, Service};
 
 /// A world of its own.
@@ -37,6 +37,13 @@ impl World {
             2 => Bounds { heap_bytes_max: 96 * 4_096, ..roomy },
             _ => roomy,
         }
+    }
+
+    /// All bytes of records and heap that can matter, to tell whether anything changed.
+    pub fn store_image(&self) -> (Vec<u8>, u64) {
+        let mut records = vec![0; usize::try_from(self.records.size() * 65_536).expect("a small world")];
+        self.records.read(0, &mut records);
+        (records, self.service.store().heap().usage().end)
     }
 
     fn call(&self, caller: Principal) -> Call {

@@ -1,0 +1,5 @@
+//! Candid arguments changed by a fuzzer. `cargo +nightly fuzz run arguments`; the body is in `keepsake_conformance::fuzz`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| keepsake_conformance::fuzz::arguments(data));
