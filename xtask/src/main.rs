@@ -9,6 +9,7 @@ mod mutants;
 mod photo;
 mod picture;
 mod run;
+mod soak;
 mod table;
 mod test;
 mod workspace;
@@ -34,6 +35,14 @@ Developer commands of Keepsake.
 
   cargo xtask mutants [WORD…]          break the core by hand, one promise at a time, and see that a test
                                        notices; with words: the mutants whose names contain one
+
+  cargo xtask soak [OPTIONS]           1,000,000 operations of the model, 200 kills of a node under load,
+                                       10,000 uploads by 32 clients: no promise may break
+      --minutes N                      stop after about so long [default: the full programme]
+      --seed S                         the same choices as an earlier soak
+      --operations N, --rounds N, --uploads N
+                                       other sizes; 0 leaves the part out
+      --release                        with a release build [default: the build of `cargo xtask test`]
 
   cargo xtask help                     this text
 
@@ -62,6 +71,7 @@ fn command() -> anyhow::Result<()> {
         "test" => test::command(arguments),
         "bench" => bench::command(arguments),
         "mutants" => mutants::command(arguments),
+        "soak" => soak::command(arguments),
         "help" => {
             println!("{HELP}");
             Ok(())

@@ -1,0 +1,117 @@
+//! Test programs as parts of a soak: built once, run with sizes in their environment, read line by line.
+//!
+//! Owns the building and the process groups: a test that is stopped takes its node along.
+
+use crate::child::{Running, StopFlag};
+use crate::workspace::cargo;
+use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process_group};
+use serde_json::Value;
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread::JoinHandle;
+
+/// The line of a test that is meant for programs begins like this.
+const RESULT: &str = "RESULT ";
+
+/// The test programs.
+pub(crate) struct Programs {
+    /// `tests/model.rs` of the conformance package.
+    pub(crate) model: PathBuf,
+    /// `tests/soak.rs` of the program's package.
+    pub(crate) soak: PathBuf,
+}
+
+impl Programs {
+    pub(crate) fn build(release: bool) -> Result<Self> {
+        println!("Building the tests …");
+        Ok(Self {
+            model: build("keepsake-conformance", "model", release)?,
+            soak: build("keepsake-cli", "soak", release)?,
+        })
+    }
+}
+
+fn build(package: &str, test: &str, release: bool) -> Result<PathBuf> {
+    let mut command = cargo();
+    command.args(["test", "--no-run", "--package", package, "--test", test]);
+    command.args(["--message-format", "json-render-diagnostics"]).stderr(Stdio::inherit());
+    if release {
+        command.arg("--release");
+    }
+    let output = command.output().context("cannot start cargo")?;
+    if !output.status.success() {
+        bail!("the test `{test}` of {package} does not build, see above");
+    }
+    let messages = String::from_utf8_lossy(&output.stdout);
+    let built = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let ours = built.filter(|message| message["target"]["name"] == test);
+    let mut programs = ours.filter_map(|message| message["executable"].as_str().map(PathBuf::from));
+    programs.next().with_context(|| format!("cargo names no program for the test `{test}`"))
+}
+
+/// A test that runs.
+pub(crate) struct TestRun {
+    running: Running,
+    reader: JoinHandle<Vec<String>>,
+}
+
+/// How a test ended.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) passed: bool,
+    pub(crate) lines: Vec<String>,
+    /// Its line for programs.
+    pub(crate) result: Option<Value>,
+}
+
+impl TestRun {
+    /// Starts one test of `program`; with `echo` its lines are printed as they come.
+    pub(crate) fn start(program: &Path, test: &str, sizes: &[(&str, u64)], echo: bool) -> Result<Self> {
+        let mut command = Command::new(program);
+        command.args(["--nocapture", test]).stdin(Stdio::null()).stdout(Stdio::piped());
+        command.envs(sizes.iter().map(|(name, value)| (name, value.to_string())));
+        // A group of its own: Ctrl-C does not reach it, but a stop reaches its node too.
+        command.process_group(0);
+        let mut running = Running::start(test, &mut command)?;
+        let stdout = running.child.stdout.take().expect("standard output is piped");
+        let reader = std::thread::spawn(move || {
+            let lines = BufReader::new(stdout).lines().map_while(Result::ok);
+            lines.inspect(|line| println_if(echo && is_progress(line), line)).collect()
+        });
+        Ok(Self { running, reader })
+    }
+
+    /// Waits for the end.
+    pub(crate) fn finish(mut self, stop: &StopFlag) -> Result<Found> {
+        let group = Pid::from_child(&self.running.child);
+        let ended = self.running.wait(stop, |_| {
+            if stop.is_set() {
+                // Not waited for yet, so the group is still its own.
+                let _ = kill_process_group(group, Signal::TERM);
+            }
+        });
+        if ended.as_ref().is_ok_and(|status| !status.success()) {
+            // A test that failed may have left its node.
+            let _ = kill_process_group(group, Signal::TERM);
+        }
+        let status = ended?;
+        let lines = self.reader.join().expect("reading lines does not panic");
+        let result =
+            lines.iter().rev().find_map(|line| serde_json::from_str(line.split_once(RESULT)?.1).ok());
+        Ok(Found { passed: status.success(), lines, result })
+    }
+}
+
+/// Not what the test harness and programs say to each other.
+fn is_progress(line: &str) -> bool {
+    !line.is_empty() && !line.contains(RESULT) && !line.starts_with("running ")
+}
+
+fn println_if(wanted: bool, line: &str) {
+    if wanted {
+        println!("{line}");
+    }
+}
