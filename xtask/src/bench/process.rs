@@ -5,6 +5,9 @@ use anyhow::{Context, Result};
 use std::fs;
 use std::ops::Sub;
 
+/// What Linux shows to programs on every architecture in use, whatever it ticks with inside.
+const TICKS_PER_SECOND: f64 = 100.0;
+
 /// Memory and processor time of a process.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Usage {
@@ -66,8 +69,7 @@ fn times(pid: u32) -> Result<(f64, f64)> {
     let (_, fields) = stat.rsplit_once(") ").context("no name in /proc/…/stat")?;
     let mut fields = fields.split(' ').skip(11).map(str::parse::<u64>);
     let mut next = || fields.next().context("/proc/…/stat is short")?.context("no number in /proc/…/stat");
-    let per_second = rustix::param::clock_ticks_per_second() as f64;
-    Ok((next()? as f64 / per_second, next()? as f64 / per_second))
+    Ok((next()? as f64 / TICKS_PER_SECOND, next()? as f64 / TICKS_PER_SECOND))
 }
 
 #[cfg(test)]
