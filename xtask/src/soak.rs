@@ -12,7 +12,6 @@ use anyhow::{Result, bail, ensure};
 use lexopt::prelude::*;
 use part::{Found, Programs, TestRun};
 use serde_json::Value as Json;
-use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 const OPERATIONS: u64 = 1_000_000;
@@ -112,7 +111,7 @@ fn model(options: &Options, programs: &Programs, limit: Option<Duration>, stop: 
         next += batch.len() as u64;
         // One run takes four seeds: one for each kind of bounds.
         let seed_of = |slice: &u64| options.seed.wrapping_mul(1_000_003).wrapping_add(slice * 4);
-        let start = |slice: &u64| start_slice(&programs.model, seed_of(slice), options.operations);
+        let start = |slice: &u64| start_slice(programs, seed_of(slice), options.operations);
         let running = batch.iter().map(start).collect::<Result<Vec<_>>>()?;
         for (slice, running) in batch.iter().zip(running) {
             let found = running.finish(stop)?;
@@ -132,10 +131,10 @@ fn model(options: &Options, programs: &Programs, limit: Option<Duration>, stop: 
     Ok(done)
 }
 
-fn start_slice(program: &Path, seed: u64, operations: u64) -> Result<TestRun> {
+fn start_slice(programs: &Programs, seed: u64, operations: u64) -> Result<TestRun> {
     let operations = operations.min(SLICE_OPERATIONS);
     let sizes = [("KEEPSAKE_MODEL_SEED", seed), ("KEEPSAKE_MODEL_OPERATIONS", operations)];
-    TestRun::start(program, "interleaving_uploads", &sizes, false)
+    TestRun::start(programs, &programs.model, "interleaving_uploads", &sizes, false)
 }
 
 /// `seed 7: 1050 operations, 0 violations`
@@ -201,7 +200,7 @@ fn with_a_node(
     let words: Vec<_> = sizes.iter().map(|(name, value)| format!("{name}={value}")).collect();
     let again = format!("{} cargo test -p keepsake-cli --test soak -- --nocapture {test}", words.join(" "));
     sizes.extend(limit.map(|limit| ("KEEPSAKE_SOAK_SECONDS", limit.as_secs())));
-    Ok((TestRun::start(&programs.soak, test, &sizes, true)?.finish(stop)?, again))
+    Ok((TestRun::start(programs, &programs.soak, test, &sizes, true)?.finish(stop)?, again))
 }
 
 fn number(result: Option<&Json>, key: &str) -> u64 {

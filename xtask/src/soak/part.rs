@@ -3,7 +3,7 @@
 //! Owns the building and the process groups: a test that is stopped takes its node along.
 
 use crate::child::{Running, StopFlag};
-use crate::workspace::cargo;
+use crate::workspace::{KEEPSAKE_BIN, cargo};
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
@@ -12,29 +12,53 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread::JoinHandle;
+use tempfile::TempDir;
 
 /// The line of a test that is meant for programs begins like this.
 const RESULT: &str = "RESULT ";
 
-/// The test programs.
+/// The programs, as copies: a build that goes on meanwhile does not take them away.
 pub(crate) struct Programs {
     /// `tests/model.rs` of the conformance package.
     pub(crate) model: PathBuf,
     /// `tests/soak.rs` of the program's package.
     pub(crate) soak: PathBuf,
+    keepsake: PathBuf,
+    _folder: TempDir,
 }
 
 impl Programs {
     pub(crate) fn build(release: bool) -> Result<Self> {
         println!("Building the tests …");
+        let model = build("keepsake-conformance", "model", release)?;
+        let soak = build("keepsake-cli", "soak", release)?;
+        let folder = tempfile::tempdir()?;
+        let keep = |built: &Built, name: &str| -> Result<PathBuf> {
+            let (from, to) = (built.program(name)?, folder.path().join(name));
+            std::fs::copy(&from, &to).with_context(|| from.display().to_string())?;
+            Ok(to)
+        };
         Ok(Self {
-            model: build("keepsake-conformance", "model", release)?,
-            soak: build("keepsake-cli", "soak", release)?,
+            model: keep(&model, "model")?,
+            soak: keep(&soak, "soak")?,
+            keepsake: keep(&soak, "keepsake")?,
+            _folder: folder,
         })
     }
 }
 
-fn build(package: &str, test: &str, release: bool) -> Result<PathBuf> {
+/// What cargo said that it built.
+struct Built(Vec<Value>);
+
+impl Built {
+    fn program(&self, name: &str) -> Result<PathBuf> {
+        let ours = self.0.iter().filter(|message| message["target"]["name"] == name);
+        let mut programs = ours.filter_map(|message| message["executable"].as_str().map(PathBuf::from));
+        programs.next().with_context(|| format!("cargo names no program `{name}`"))
+    }
+}
+
+fn build(package: &str, test: &str, release: bool) -> Result<Built> {
     let mut command = cargo();
     command.args(["test", "--no-run", "--package", package, "--test", test]);
     command.args(["--message-format", "json-render-diagnostics"]).stderr(Stdio::inherit());
@@ -46,10 +70,7 @@ fn build(package: &str, test: &str, release: bool) -> Result<PathBuf> {
         bail!("the test `{test}` of {package} does not build, see above");
     }
     let messages = String::from_utf8_lossy(&output.stdout);
-    let built = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let ours = built.filter(|message| message["target"]["name"] == test);
-    let mut programs = ours.filter_map(|message| message["executable"].as_str().map(PathBuf::from));
-    programs.next().with_context(|| format!("cargo names no program for the test `{test}`"))
+    Ok(Built(messages.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()))
 }
 
 /// A test that runs.
@@ -69,8 +90,15 @@ pub(crate) struct Found {
 
 impl TestRun {
     /// Starts one test of `program`; with `echo` its lines are printed as they come.
-    pub(crate) fn start(program: &Path, test: &str, sizes: &[(&str, u64)], echo: bool) -> Result<Self> {
+    pub(crate) fn start(
+        programs: &Programs,
+        program: &Path,
+        test: &str,
+        sizes: &[(&str, u64)],
+        echo: bool,
+    ) -> Result<Self> {
         let mut command = Command::new(program);
+        command.env(KEEPSAKE_BIN, &programs.keepsake);
         command.args(["--nocapture", test]).stdin(Stdio::null()).stdout(Stdio::piped());
         command.envs(sizes.iter().map(|(name, value)| (name, value.to_string())));
         // A group of its own: Ctrl-C does not reach it, but a stop reaches its node too.

@@ -69,20 +69,20 @@ fn thirty_two_clients_lose_and_mix_nothing_while_the_node_is_killed_and_others_a
             runtime.spawn(linger(client, person.capsule.clone(), random.next(), Arc::clone(&leaving)))
         })
         .collect();
-    kill_now_and_then(&mut node, &counters, &mut progress, uploads, kills, &uploading);
+    let killed = kill_now_and_then(&mut node, &counters, &mut progress, uploads, kills, &uploading);
     let published: Vec<Published> = wait(&runtime, uploading);
     leaving.store(true, Ordering::SeqCst);
     let abandoned = wait(&runtime, lingering);
     let count = counters.done.load(Ordering::SeqCst);
     let verdict = runtime.block_on(verify(&node, &people, published, abandoned, count));
-    node.stop();
-    let found = sound(node.data());
     println!("crowd: {verdict:?}");
     progress.result(json!({
         "uploads": count, "published": verdict.published, "lost": verdict.lost, "mixed": verdict.mixed,
-        "sessions_left": verdict.sessions_left, "abandoned": verdict.abandoned, "faults": kills,
+        "sessions_left": verdict.sessions_left, "abandoned": verdict.abandoned, "faults": killed,
         "violations": verdict.lost + verdict.mixed + verdict.sessions_left + verdict.unexplained,
     }));
+    node.stop();
+    let found = sound(node.data());
     assert_eq!(found["memories"], count);
     assert_eq!(found["blobs"], 3 * count, "no blob is left over");
     let expected = Tally { published: count, abandoned: verdict.abandoned, ..Tally::default() };
@@ -152,7 +152,7 @@ fn kill_now_and_then(
     uploads: u64,
     kills: u64,
     uploading: &[JoinHandle<Published>],
-) {
+) -> u64 {
     let mut killed = 0;
     while uploading.iter().any(|task| !task.is_finished()) {
         std::thread::sleep(Duration::from_millis(20));
@@ -167,6 +167,7 @@ fn kill_now_and_then(
         }
         progress.tell(done, uploads, &format!("{killed} kills survived"));
     }
+    killed
 }
 
 fn wait<T>(runtime: &Runtime, tasks: Vec<JoinHandle<T>>) -> Vec<T> {

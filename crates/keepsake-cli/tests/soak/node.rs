@@ -89,8 +89,10 @@ fn serve(data: &Path, address: &str, stdout: Stdio) -> Child {
         .expect("the program starts")
 }
 
+/// The program under test: the one that `KEEPSAKE_BIN` names, for a soak that must outlast a new build of it.
 pub(crate) fn program() -> PathBuf {
-    assert_cmd::cargo::cargo_bin!("keepsake").to_owned()
+    std::env::var_os("KEEPSAKE_BIN")
+        .map_or_else(|| assert_cmd::cargo::cargo_bin!("keepsake").to_owned(), PathBuf::from)
 }
 
 /// A client that signs with `key`, over connections of its own.
