@@ -10,10 +10,10 @@
 use crate::call::Call;
 use crate::capsule::ItemKind;
 use crate::ids::{BlobId, CapsuleId, MemoryId, SessionId};
-use crate::limits::TICK_SLICE;
+use crate::limits::{BITS_PAGES_PER_ROW, TICK_SLICE};
 use crate::record::u64_be;
 use crate::store::Store;
-use crate::upload::SessionState;
+use crate::upload::{SessionRecord, SessionState};
 use ic_stable_structures::Memory;
 
 /// What an entry of the queue is about.
@@ -46,7 +46,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
             rows -= 1;
             let id = u64_be(&key[9..]);
             match key[8] {
-                0 => done.sessions_evicted += u32::from(self.session_due(call, SessionId(id))),
+                0 => done.sessions_evicted += u32::from(self.session_due(call, SessionId(id), &mut rows)),
                 1 => done.blobs_collected += u32::from(self.blob_due(call, BlobId(id))),
                 _ => self.purge_capsule(call, CapsuleId(id), &mut rows),
             }
@@ -69,7 +69,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
     }
 
     /// Evicts a pending session, or forgets an ended one, whose time has passed. True where one was evicted.
-    fn session_due(&mut self, call: &Call, id: SessionId) -> bool {
+    fn session_due(&mut self, call: &Call, id: SessionId, rows: &mut u32) -> bool {
         let Some(session) = self.session(id) else { return false };
         if session.deadline_ns() >= call.now_ns {
             self.add_due(session.deadline_ns(), DueKind::Session, id.0);
@@ -77,10 +77,17 @@ impl<R: Memory, H: Memory> Store<R, H> {
         }
         let pending = session.state == SessionState::Pending;
         if pending {
-            self.release_session(call, id, &session);
+            self.evict(call, id, &session, rows);
         }
         self.forget_session(id, &session);
         pending
+    }
+
+    /// Releases a session; a long one, with many pages of bits, counts as several rows.
+    fn evict(&mut self, call: &Call, id: SessionId, session: &SessionRecord, rows: &mut u32) {
+        let pages = self.release_session(call, id, session);
+        let more_rows = u32::try_from(pages / BITS_PAGES_PER_ROW).expect("a session has at most 256 pages");
+        *rows = rows.saturating_sub(more_rows);
     }
 
     /// Collects a blob that nothing refers to and whose time has passed.
@@ -119,7 +126,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
                 Some((ItemKind::Session, session)) => {
                     let record = self.session(SessionId(session)).expect("an indexed session has a record");
                     if record.state == SessionState::Pending {
-                        self.release_session(call, SessionId(session), &record);
+                        self.evict(call, SessionId(session), &record, rows);
                     }
                     self.forget_session(SessionId(session), &record);
                 }

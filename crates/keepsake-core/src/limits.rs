@@ -72,6 +72,8 @@ pub const BULK_ITEMS_MAX: usize = 1_000;
 pub const DELETE_ALL_SLICE: u32 = 10_000;
 /// Rows that one slice of housekeeping works off.
 pub const TICK_SLICE: u32 = 200;
+/// Pages of an evicted session's bitset that count as one more row: removing them costs about as much.
+pub const BITS_PAGES_PER_ROW: usize = 8;
 
 /// Idempotency key, bytes.
 pub const IDEM_BYTES_MAX: usize = 256;

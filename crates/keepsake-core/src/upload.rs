@@ -240,15 +240,16 @@ impl<R: Memory, H: Memory> Store<R, H> {
     }
 
     /// Gives back what a pending session took: extents, bits, quota, its key. Its record stays with the caller.
-    pub(crate) fn release_session(&mut self, call: &Call, id: SessionId, session: &SessionRecord) {
+    /// Says how many pages of bits went.
+    pub(crate) fn release_session(&mut self, call: &Call, id: SessionId, session: &SessionRecord) -> usize {
         self.heap.free(call, &session.body);
         self.heap.free(call, &session.tail);
-        self.leave_pending(id, session);
+        self.leave_pending(id, session)
     }
 
     /// A pending session ends: its bits, key and counters go, its bytes stay where they are.
-    pub(crate) fn leave_pending(&mut self, id: SessionId, session: &SessionRecord) {
-        self.bits.clear(id);
+    pub(crate) fn leave_pending(&mut self, id: SessionId, session: &SessionRecord) -> usize {
+        let pages = self.bits.clear(id);
         let capsule = CapsuleId(session.capsule);
         let key = idem_key(Scope::Begin, &session.caller, capsule, &session.idem);
         self.idem.remove(&key.expect("a stored key was checked at begin"));
@@ -260,6 +261,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         self.update_capsule(capsule, |c| c.bytes_in_flight -= reserved);
         self.header.sub(Field::PendingSessions, 1);
         self.header.sub(Field::BytesInFlight, reserved);
+        pages
     }
 
     /// Removes an ended session's record.

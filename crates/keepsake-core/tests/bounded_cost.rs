@@ -320,3 +320,23 @@ fn the_end_of_the_longest_session_is_bounded() {
     compare("chunks of the session: 4,096, then 16,384", &costs(4_096), &costs(16_384), 4);
     compare("chunks of the session: 4,096, then 1,048,576", &costs(4_096), &costs(1 << 20), 300);
 }
+
+#[test]
+fn a_slice_ends_early_after_long_sessions() {
+    let mut world = World::new(SMALL);
+    let chunks = 1 << 20;
+    let options = BeginOptions { total_len: Some(u64::from(chunks) * 65_536), ..BeginOptions::default() };
+    for who in 100..107 {
+        let call = world.call(who);
+        let capsule = world.store.capsule_create(&call, None).unwrap().id;
+        let id = world.store.upload_begin(&call, capsule, chunks, "long", options.clone()).unwrap();
+        (0..chunks).step_by(4_096).for_each(|index| world.put(who, id, index, &vec![8; 65_536]));
+    }
+    world.now_ns += 30 * HOUR_NS;
+    let pending = world.store.session_ids().len();
+    let (cost, done) = world.measure(|w| w.store.tick(&w.call(OWNER)));
+    println!("  tick, one slice with seven sessions of 1,048,576 chunks: {cost:?}");
+    assert!(done.more, "256 pages of bits each are more than one slice");
+    while world.store.tick(&world.call(OWNER)).more {}
+    assert!(pending > 7 && world.store.session_ids().is_empty());
+}

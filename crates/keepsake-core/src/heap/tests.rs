@@ -74,6 +74,32 @@ fn fragments_serve_when_no_run_is_long_enough() {
     assert_conserved(&heap, &[pieces[0].clone(), pieces[2].clone(), pieces[4].clone(), split]);
 }
 
+#[test]
+fn a_full_heap_goes_through_a_long_limbo_in_slices_and_gets_there() {
+    let slice = LIMBO_SLICE * LIMBO_SLICES_PER_ALLOCATION;
+    let pieces = slice as u64 + 10;
+    let mut heap = heap(pieces * 8_192);
+    let run = |heap: &mut TestHeap| heap.allocate(&call(1, 0), 4_096).unwrap();
+    // Every second granule is freed, so that no two of them make a run long enough.
+    let freed: Vec<_> = (0..pieces).map(|_| (run(&mut heap), run(&mut heap)).0).collect();
+    for extents in &freed {
+        heap.free(&call(2, 1), extents);
+    }
+    let last = freed.last().unwrap()[0];
+    heap.free(&call(3, 2), &[Extent { offset: last.offset + 4_096, len: 4_096 }]);
+
+    let all = pieces * 4_096;
+    assert_eq!(heap.allocate(&call(4, 3), all), Err(HeapFull), "no run is as long as that");
+    assert!(!heap.limbo.is_empty(), "one message goes through a bounded part of limbo");
+    let found = loop {
+        match heap.allocate(&call(5, 3), 8_000) {
+            Ok(extents) => break extents,
+            Err(HeapFull) => assert!(!heap.limbo.is_empty(), "trying again gets there"),
+        }
+    };
+    assert_eq!(found.iter().map(|extent| extent.len).sum::<u64>(), 8_000);
+}
+
 #[derive(Clone, Debug)]
 enum Operation {
     Allocate(u64),

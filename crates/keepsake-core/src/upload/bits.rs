@@ -53,13 +53,14 @@ impl<R: Memory> Bits<R> {
         (ranges, false)
     }
 
-    /// Removes a session's pages. O(pages that are there): at most 256, and 4 where no length was announced.
-    pub(super) fn clear(&mut self, id: SessionId) {
+    /// Removes a session's pages and says how many there were: at most 256, and 4 where no length was announced.
+    pub(super) fn clear(&mut self, id: SessionId) -> usize {
         let all = key16(id.0, 0)..=key16(id.0, u64::MAX);
         let pages: Vec<_> = self.0.keys_range(all).collect();
-        for page in pages {
-            self.0.remove(&page);
+        for page in &pages {
+            self.0.remove(page);
         }
+        pages.len()
     }
 
     /// Pages of all sessions, for checks.
@@ -93,7 +94,7 @@ mod tests {
         assert!(bits.contains(id, 4_096) && !bits.contains(id, 4_097) && !bits.contains(SessionId(4), 0));
         assert_eq!(bits.missing(id, 10_000, 9), (vec![(1, 4_095), (4_097, 9_999)], false));
         assert_eq!(bits.missing(id, 10_000, 1), (vec![(1, 4_095)], true));
-        bits.clear(id);
+        assert_eq!(bits.clear(id), 3);
         assert_eq!(bits.missing(id, 10_000, 9), (vec![(0, 10_000)], false));
         assert_eq!(bits.sessions().count(), 0);
     }
