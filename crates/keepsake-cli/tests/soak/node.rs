@@ -30,7 +30,9 @@ impl Node {
         let mut line = String::new();
         BufReader::new(stdout).read_line(&mut line).expect("the node's output can be read");
         let told: Option<Value> = serde_json::from_str(&line).ok();
-        let url = told.as_ref().and_then(|told| told["url"].as_str()).expect("the node starts");
+        let Some(url) = told.as_ref().and_then(|told| told["url"].as_str()) else {
+            panic!("the node does not start: it ended with {:?}", child.wait())
+        };
         let address = url.strip_prefix("http://").expect("the address is http").to_owned();
         Self { child, address, data: data.to_owned() }
     }
