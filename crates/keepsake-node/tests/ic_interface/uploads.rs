@@ -34,7 +34,7 @@ impl Order {
         let step = match self {
             Self::Straight => 1,
             Self::Shuffled | Self::SixteenAtOnce => {
-                (count * 5 / 8..).find(|step| coprime(*step, count)).unwrap()
+                (count * 5 / 8..count).find(|step| coprime(*step, count)).unwrap()
             }
         };
         let visited = (0..count).map(|turn| turn * step % count);
