@@ -12,6 +12,8 @@ use keepsake_client::api::{self, AssetType, Role};
 use serde_bytes::ByteBuf;
 
 const MIME: &str = "image/jpeg";
+/// What the sessions of a publish become, in their order.
+const PUBLISHED: [AssetType; 2] = [AssetType::Original, AssetType::Display];
 
 impl<S: Subject> Stepper<'_, S> {
     pub(super) fn publish(
@@ -24,7 +26,6 @@ impl<S: Subject> Stepper<'_, S> {
         inline: u8,
     ) -> Step {
         let (now, bounds, capsule) = (self.now(), self.subject.bounds(), self.capsule_at(capsule));
-        let kinds = [AssetType::Original, AssetType::Display];
         // The second number is often beyond the sessions that there are: then one session is published.
         let named = [Some(sessions[0]), Some(sessions[1]).filter(|at| *at < 8)];
         let claimed = named.iter().flatten().map(|at| {
@@ -41,7 +42,7 @@ impl<S: Subject> Stepper<'_, S> {
             metadata: samples::asset(*kind, MIME),
         };
         let mut assets: Vec<NewAsset> =
-            kinds.iter().zip(&claimed).map(|(kind, _)| (*kind, Source::Blob(String::new()))).collect();
+            PUBLISHED.iter().zip(&claimed).map(|(kind, _)| (*kind, Source::Blob(String::new()))).collect();
         let inline_assets: Vec<_> =
             bytes.iter().map(|bytes| inline_input(AssetType::Placeholder, bytes)).collect();
         assets.extend(bytes.iter().map(|bytes| (AssetType::Placeholder, Source::Inline(bytes.clone()))));
@@ -49,7 +50,7 @@ impl<S: Subject> Stepper<'_, S> {
         let request = api::PublishRequest {
             capsule_id: capsule.clone(),
             metadata: samples::memory("a walk"),
-            sessions: kinds.iter().zip(&claimed).map(session).collect(),
+            sessions: PUBLISHED.iter().zip(&claimed).map(session).collect(),
             inline_assets,
             idem: idem.clone(),
         };
