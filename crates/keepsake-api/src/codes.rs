@@ -1,5 +1,5 @@
-//! The table of error codes, in the one place that lists them all. Owns names and meanings; a test in
-//! the service holds every refusal of the core to it.
+//! The table of error codes, in the one place that lists them all. Owns names and meanings; the conformance exam
+//! holds every refusal of the service to it.
 
 /// Which variant of [`crate::Error`] carries a code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
