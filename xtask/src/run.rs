@@ -40,12 +40,20 @@ pub(crate) fn command(mut arguments: lexopt::Parser) -> Result<()> {
             _ => return Err(argument.unexpected().into()),
         }
     }
-    run(options)
+    // A wrong file name is told before anything is built.
+    options.files = absolute(&options.files)?;
+    run(workspace::keepsake()?, options)
 }
 
-fn run(options: Options) -> Result<()> {
-    let files = absolute(&options.files)?;
-    let program = workspace::keepsake()?;
+/// What `--once` does, with a program that is there already.
+///
+/// # Errors
+/// Any step that fails.
+pub(crate) fn once(program: PathBuf) -> Result<()> {
+    run(program, Options { once: true, ..Options::default() })
+}
+
+fn run(program: PathBuf, options: Options) -> Result<()> {
     let stop = StopFlag::install()?;
     let target = workspace::target_dir()?;
     std::fs::create_dir_all(&target)?;
@@ -62,8 +70,8 @@ fn run(options: Options) -> Result<()> {
     let mut node = Node::start(&program, &data, listen, &folder.join("node.log"), &stop)?;
     println!("A node serves {} from {}", node.url, data.display());
     let program = Program::new(program, node.url.clone(), folder.join("identity"));
-    let own_photo = files.is_empty();
-    let files = if own_photo { vec![make_photo(&folder)?] } else { files };
+    let own_photo = options.files.is_empty();
+    let files = if own_photo { vec![make_photo(&folder)?] } else { options.files };
     for file in &files {
         go_and_come_back(&program, file, own_photo, &stop)?;
     }

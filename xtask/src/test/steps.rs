@@ -1,6 +1,7 @@
 //! The steps of `cargo xtask test`, in their order. Owns what each one runs, and when it cannot.
 
 use super::{Outcome, Step, tour};
+use crate::run;
 use crate::workspace::{self, KEEPSAKE_BIN};
 use anyhow::{Context, Result, bail};
 use std::process::{Command, Stdio};
@@ -75,9 +76,10 @@ fn agents() -> Result<Outcome> {
     pass(test.current_dir(&web).env(KEEPSAKE_BIN, program()?))
 }
 
+/// In this process: `cargo test` may have replaced the file that it was started from.
 fn run_once() -> Result<Outcome> {
-    let own = std::env::current_exe().context("cannot find this program")?;
-    pass(Command::new(own).args(["run", "--once"]).env(KEEPSAKE_BIN, program()?))
+    run::once(program()?)?;
+    Ok(Outcome::Passed)
 }
 
 /// The program that `test` built. Building it anew for itself alone would choose other features for some
