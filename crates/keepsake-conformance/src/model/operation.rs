@@ -102,7 +102,7 @@ fn operation(u: &mut Unstructured<'_>) -> Result<Operation> {
             who: who(u)?,
             capsule: small(u, 4)?,
             key: small(u, 6)?,
-            announce: small(u, 12)?,
+            announce: small(u, 13)?,
         },
         23..=35 => {
             Operation::Put { who: who(u)?, session: small(u, 8)?, index: small(u, 6)?, bytes: bytes(u)? }
