@@ -2,6 +2,8 @@
 
 #[path = "program/crowd.rs"]
 mod crowd;
+#[path = "program/flat_memory.rs"]
+mod flat_memory;
 #[path = "program/interruption.rs"]
 mod interruption;
 #[path = "program/round_trip.rs"]

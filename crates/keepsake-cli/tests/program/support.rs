@@ -35,6 +35,10 @@ impl Node {
         Self { child, url, data: data.to_owned() }
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// `kill -9`, and waits for the end.
     pub(crate) fn kill(&mut self) {
         self.child.kill().expect("the node runs");
@@ -133,9 +137,17 @@ pub(crate) fn jpeg(width: u16, height: u16, seed: u64) -> Vec<u8> {
 
 /// Writes `len` bytes that do not repeat; gives their SHA-256 in hexadecimal.
 pub(crate) fn random_file(path: &Path, len: u64) -> String {
-    let mut file = std::io::BufWriter::new(std::fs::File::create(path).expect("the file can be made"));
-    let (mut random, mut hasher) = (Random(len ^ 0x5eed), Sha256::new());
-    let mut left = len;
+    std::fs::write(path, []).expect("the file can be made");
+    random_bytes_after(path, len)
+}
+
+/// Makes a file `len` bytes long with bytes that do not repeat; gives the SHA-256 of the whole in hexadecimal.
+pub(crate) fn random_bytes_after(path: &Path, len: u64) -> String {
+    let head = std::fs::read(path).expect("the file is there");
+    let file = std::fs::File::options().append(true).open(path).expect("the file can be written");
+    let (mut file, mut random) = (std::io::BufWriter::new(file), Random(len ^ 0x5eed));
+    let mut hasher = Sha256::new_with_prefix(&head);
+    let mut left = len - head.len() as u64;
     while left > 0 {
         let word = random.next().to_le_bytes();
         let part = &word[..usize::try_from(left.min(8)).expect("at most 8")];
