@@ -29,6 +29,7 @@ macro_rules! exam {
             publish::what_is_published_is_there_at_once,
             publish::a_publish_happens_whole_or_not_at_all,
             publish::a_publish_is_idempotent,
+            barrier::retrieval_right_after_finish,
             blobs::reads_are_clipped_and_bounded,
             blobs::a_referenced_blob_stays,
             blobs::deleting_a_memory_takes_its_blobs_where_told,

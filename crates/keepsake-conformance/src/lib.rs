@@ -12,6 +12,7 @@
 
 pub mod access;
 pub mod bad_arguments;
+pub mod barrier;
 pub mod blobs;
 pub mod capsules;
 pub mod exam;

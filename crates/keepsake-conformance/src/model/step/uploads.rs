@@ -146,7 +146,9 @@ fn announced(capsule: String, caller: Principal, idem: String, announce: u8, now
         9 => api::BeginOptions { total_len: Some(whole.len() as u64 + 1), ..Default::default() },
         10 => api::BeginOptions { total_len: Some(1 << 40), ..Default::default() },
         11 => api::BeginOptions { mime_type: Some("image/png".into()), ..Default::default() },
-        12 => api::BeginOptions { sha256: Some(ByteBuf::from(sha256(b"another file"))), ..Default::default() },
+        12 => {
+            api::BeginOptions { sha256: Some(ByteBuf::from(sha256(b"another file"))), ..Default::default() }
+        }
         _ => api::BeginOptions::default(),
     };
     session
