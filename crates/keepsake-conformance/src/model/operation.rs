@@ -74,6 +74,13 @@ fn who(u: &mut Unstructured<'_>) -> Result<u8> {
     Ok([0, 0, 0, 0, 1, 1, 1, 2, 2, 3, 4][u.choose_index(11)?])
 }
 
+/// In the place of a caller: the one who began the session.
+pub(super) const BEGINNER: u8 = u8::MAX;
+
+fn uploader(u: &mut Unstructured<'_>) -> Result<u8> {
+    if u.arbitrary()? { Ok(BEGINNER) } else { who(u) }
+}
+
 fn small(u: &mut Unstructured<'_>, below: u8) -> Result<u8> {
     u.int_in_range(0..=below - 1)
 }
@@ -105,11 +112,11 @@ fn operation(u: &mut Unstructured<'_>) -> Result<Operation> {
             announce: small(u, 13)?,
         },
         23..=35 => {
-            Operation::Put { who: who(u)?, session: small(u, 8)?, index: small(u, 6)?, bytes: bytes(u)? }
+            Operation::Put { who: uploader(u)?, session: small(u, 8)?, index: small(u, 6)?, bytes: bytes(u)? }
         }
         36..=57 => Operation::PutNext { session: small(u, 8)? },
-        58..=65 => Operation::Finish { who: who(u)?, session: small(u, 8)?, claim: claim(u)? },
-        66..=67 => Operation::Abort { who: who(u)?, session: small(u, 8)? },
+        58..=65 => Operation::Finish { who: uploader(u)?, session: small(u, 8)?, claim: claim(u)? },
+        66..=67 => Operation::Abort { who: uploader(u)?, session: small(u, 8)? },
         68..=75 => Operation::Publish {
             who: who(u)?,
             capsule: small(u, 4)?,

@@ -3,7 +3,7 @@
 
 use super::Subject;
 use super::observe::{number, same};
-use super::operation::Operation;
+use super::operation::{BEGINNER, Operation};
 use super::state::Model;
 use candid::utils::ArgumentEncoder;
 use candid::{CandidType, Principal};
@@ -61,11 +61,13 @@ impl<S: Subject> Stepper<'_, S> {
                 self.begin(person(who), capsule, key, announce)
             }
             Operation::Put { who, session, index, bytes } => {
-                self.put(person(who), session, index.into(), bytes)
+                self.put(self.uploader(who, session), session, index.into(), bytes)
             }
             Operation::PutNext { session } => self.put_next(session),
-            Operation::Finish { who, session, claim } => self.finish(person(who), session, claim),
-            Operation::Abort { who, session } => self.abort(person(who), session),
+            Operation::Finish { who, session, claim } => {
+                self.finish(self.uploader(who, session), session, claim)
+            }
+            Operation::Abort { who, session } => self.abort(self.uploader(who, session), session),
             Operation::Publish { who, capsule, sessions, claim, key, inline } => {
                 self.publish(person(who), capsule, sessions, claim, key, inline)
             }
@@ -112,6 +114,11 @@ impl<S: Subject> Stepper<'_, S> {
         let mut ids: Vec<_> = self.model.capsules.keys().collect();
         ids.sort_by_key(|id| number(id));
         ids.get(usize::from(at)).map_or_else(|| "capsule_999".to_owned(), |id| (*id).clone())
+    }
+
+    fn uploader(&self, who: u8, session: u8) -> Principal {
+        let beginner = || self.model.sessions.get(&self.session_at(session)).map(|session| session.caller);
+        if who == BEGINNER { beginner().unwrap_or(person(0)) } else { person(who) }
     }
 
     fn session_at(&self, at: u8) -> u64 {
