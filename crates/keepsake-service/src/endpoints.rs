@@ -114,62 +114,71 @@ macro_rules! endpoints {
     (@query update $context:ident, $name:literal, $arg:ident, $handler:path, $args:ty) => { unreachable!() };
 }
 
-endpoints! {
-    update "capsules_create" capsules::create(Option<api::PersonRef>) -> Answer<api::Capsule>;
-    query "capsules_list" capsules::list() -> Vec<api::CapsuleHeader>;
-    query "capsules_read_basic" capsules::read_basic(Option<String>) -> Answer<api::CapsuleInfo>;
-    query "capsules_read_full" capsules::read_full(Option<String>) -> Answer<api::Capsule>;
-    update "capsules_delete" capsules::delete(String) -> Answer<()>;
-    update "capsules_grant" capsules::grant(String, Principal, api::Role) -> Answer<()>;
-    update "capsules_revoke" capsules::revoke(String, Principal) -> Answer<()>;
+/// Passes the table to the macro `$callback`: one `kind "name" module::handler(arguments) -> result;` for each
+/// endpoint. A host that must name its entry points one by one makes them from this, so that nothing is listed twice.
+#[macro_export]
+macro_rules! for_each_endpoint {
+    ($callback:ident) => {
+        $callback! {
+            update "capsules_create" capsules::create(Option<api::PersonRef>) -> Answer<api::Capsule>;
+            query "capsules_list" capsules::list() -> Vec<api::CapsuleHeader>;
+            query "capsules_read_basic" capsules::read_basic(Option<String>) -> Answer<api::CapsuleInfo>;
+            query "capsules_read_full" capsules::read_full(Option<String>) -> Answer<api::Capsule>;
+            update "capsules_delete" capsules::delete(String) -> Answer<()>;
+            update "capsules_grant" capsules::grant(String, Principal, api::Role) -> Answer<()>;
+            update "capsules_revoke" capsules::revoke(String, Principal) -> Answer<()>;
 
-    query "upload_config" uploads::config() -> api::UploadConfig;
-    update "uploads_begin" uploads::begin(String, u32, String, Option<api::BeginOptions>) -> Answer<u64>;
-    update "uploads_put_chunk" uploads::put_chunk(u64, u32, ByteBuf) -> Answer<()>;
-    query "uploads_status" uploads::status(u64) -> Answer<api::UploadStatus>;
-    update "uploads_finish" uploads::finish(u64, ByteBuf, u64) -> Answer<api::UploadFinishResult>;
-    update "uploads_abort" uploads::abort(u64) -> Answer<()>;
-    update "uploads_publish" uploads::publish(api::PublishRequest) -> Answer<api::PublishResult>;
-    query "sessions_list" uploads::list() -> Answer<Vec<api::SessionInfo>>;
-    query "sessions_stats" uploads::stats() -> Answer<api::SessionStats>;
-    update "sessions_cleanup_expired" uploads::cleanup_expired() -> Answer<u32>;
-    query "_probe_sessions" uploads::probe() -> Vec<u64>;
+            query "upload_config" uploads::config() -> api::UploadConfig;
+            update "uploads_begin" uploads::begin(String, u32, String, Option<api::BeginOptions>) -> Answer<u64>;
+            update "uploads_put_chunk" uploads::put_chunk(u64, u32, ByteBuf) -> Answer<()>;
+            query "uploads_status" uploads::status(u64) -> Answer<api::UploadStatus>;
+            update "uploads_finish" uploads::finish(u64, ByteBuf, u64) -> Answer<api::UploadFinishResult>;
+            update "uploads_abort" uploads::abort(u64) -> Answer<()>;
+            update "uploads_publish" uploads::publish(api::PublishRequest) -> Answer<api::PublishResult>;
+            query "sessions_list" uploads::list() -> Answer<Vec<api::SessionInfo>>;
+            query "sessions_stats" uploads::stats() -> Answer<api::SessionStats>;
+            update "sessions_cleanup_expired" uploads::cleanup_expired() -> Answer<u32>;
+            query "_probe_sessions" uploads::probe() -> Vec<u64>;
 
-    query "blob_get_meta" blobs::meta(String) -> Answer<api::BlobMeta>;
-    query "blob_read" blobs::read(String) -> Answer<ByteBuf>;
-    query "blob_read_chunk" blobs::read_chunk(String, u32) -> Answer<ByteBuf>;
-    query "blob_read_range" blobs::read_range(String, u64, u32) -> Answer<ByteBuf>;
-    update "blob_delete" blobs::delete(String) -> Answer<String>;
+            query "blob_get_meta" blobs::meta(String) -> Answer<api::BlobMeta>;
+            query "blob_read" blobs::read(String) -> Answer<ByteBuf>;
+            query "blob_read_chunk" blobs::read_chunk(String, u32) -> Answer<ByteBuf>;
+            query "blob_read_range" blobs::read_range(String, u64, u32) -> Answer<ByteBuf>;
+            update "blob_delete" blobs::delete(String) -> Answer<String>;
 
-    update "memories_create" memories::create(
-        String, Option<ByteBuf>, Option<api::BlobRef>, Option<api::BlobHosting>, Option<String>, Option<String>,
-        Option<u64>, Option<ByteBuf>, api::AssetMetadata, String
-    ) -> Answer<String>;
-    update "memories_create_with_internal_blobs" memories::create_with_blobs(
-        String, api::MemoryMetadata, Vec<api::InternalBlobAssetInput>, String
-    ) -> Answer<String>;
-    update "memories_create_with_internal_blobs_and_inline_assets" memories::create_with_blobs_and_inline(
-        String, api::MemoryMetadata, Vec<api::InternalBlobAssetInput>, Vec<api::InlineAssetInput>, String
-    ) -> Answer<String>;
-    update "memories_add_asset" memories::add_asset(String, api::InternalBlobAssetInput, String) -> Answer<String>;
-    update "memories_add_inline_asset" memories::add_inline_asset(String, api::InlineAssetInput, String) -> Answer<String>;
-    query "memories_read" memories::read(String) -> Answer<api::Memory>;
-    query "memories_read_asset" memories::read_asset(String, u32) -> Answer<api::MemoryAssetData>;
-    query "asset_get_by_id" memories::asset_by_id(String, String) -> Answer<api::MemoryAssetData>;
-    query "memories_list" memories::list(String, Option<String>, Option<u32>) -> Answer<api::Page>;
-    query "memories_list_by_capsule" memories::list(String, Option<String>, Option<u32>) -> Answer<api::Page>;
-    query "memories_list_assets" memories::list_assets(String) -> Answer<api::MemoryAssetsList>;
-    query "memories_ping" memories::ping(Vec<String>) -> Answer<Vec<api::MemoryPresenceResult>>;
-    update "memories_update" memories::update(String, api::MemoryUpdateData) -> Answer<api::Memory>;
-    update "memories_delete" memories::delete(String, bool) -> Answer<()>;
-    update "memories_delete_bulk" memories::delete_bulk(String, Vec<String>, bool) -> Answer<api::BulkDeleteResult>;
-    update "memories_delete_all" memories::delete_all(String, bool) -> Answer<api::BulkDeleteResult>;
-    update "asset_remove_by_id" memories::asset_remove(String, String) -> Answer<api::AssetRemovalResult>;
+            update "memories_create" memories::create(
+                String, Option<ByteBuf>, Option<api::BlobRef>, Option<api::BlobHosting>, Option<String>, Option<String>,
+                Option<u64>, Option<ByteBuf>, api::AssetMetadata, String
+            ) -> Answer<String>;
+            update "memories_create_with_internal_blobs" memories::create_with_blobs(
+                String, api::MemoryMetadata, Vec<api::InternalBlobAssetInput>, String
+            ) -> Answer<String>;
+            update "memories_create_with_internal_blobs_and_inline_assets" memories::create_with_blobs_and_inline(
+                String, api::MemoryMetadata, Vec<api::InternalBlobAssetInput>, Vec<api::InlineAssetInput>, String
+            ) -> Answer<String>;
+            update "memories_add_asset" memories::add_asset(String, api::InternalBlobAssetInput, String) -> Answer<String>;
+            update "memories_add_inline_asset" memories::add_inline_asset(String, api::InlineAssetInput, String) -> Answer<String>;
+            query "memories_read" memories::read(String) -> Answer<api::Memory>;
+            query "memories_read_asset" memories::read_asset(String, u32) -> Answer<api::MemoryAssetData>;
+            query "asset_get_by_id" memories::asset_by_id(String, String) -> Answer<api::MemoryAssetData>;
+            query "memories_list" memories::list(String, Option<String>, Option<u32>) -> Answer<api::Page>;
+            query "memories_list_by_capsule" memories::list(String, Option<String>, Option<u32>) -> Answer<api::Page>;
+            query "memories_list_assets" memories::list_assets(String) -> Answer<api::MemoryAssetsList>;
+            query "memories_ping" memories::ping(Vec<String>) -> Answer<Vec<api::MemoryPresenceResult>>;
+            update "memories_update" memories::update(String, api::MemoryUpdateData) -> Answer<api::Memory>;
+            update "memories_delete" memories::delete(String, bool) -> Answer<()>;
+            update "memories_delete_bulk" memories::delete_bulk(String, Vec<String>, bool) -> Answer<api::BulkDeleteResult>;
+            update "memories_delete_all" memories::delete_all(String, bool) -> Answer<api::BulkDeleteResult>;
+            update "asset_remove_by_id" memories::asset_remove(String, String) -> Answer<api::AssetRemovalResult>;
 
-    query "http_request" gateway::http_request(api::HttpRequest) -> api::HttpResponse;
-    query "mint_http_token" gateway::mint(String, Vec<String>, Option<Vec<String>>, u32) -> Answer<String>;
-    query "mint_http_tokens_bulk" gateway::mint_bulk(Vec<api::TokenRequest>, u32) -> Answer<Vec<api::MintedToken>>;
+            query "http_request" gateway::http_request(api::HttpRequest) -> api::HttpResponse;
+            query "mint_http_token" gateway::mint(String, Vec<String>, Option<Vec<String>>, u32) -> Answer<String>;
+            query "mint_http_tokens_bulk" gateway::mint_bulk(Vec<api::TokenRequest>, u32) -> Answer<Vec<api::MintedToken>>;
+        }
+    };
 }
+
+for_each_endpoint!(endpoints);
 
 fn decode<'a, A: ArgumentDecoder<'a>>(method: &str, arg: &'a [u8]) -> Result<A, Reject> {
     let mut config = DecoderConfig::new();
