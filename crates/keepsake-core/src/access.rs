@@ -97,7 +97,17 @@ impl<R: Memory, H: Memory> Store<R, H> {
         }
     }
 
-    pub(crate) fn set_member(&mut self, capsule: CapsuleId, who: &Principal, role: Role) {
+    /// Gives a role in a capsule that `creator` made.
+    pub(crate) fn set_member(
+        &mut self,
+        capsule: CapsuleId,
+        creator: &Principal,
+        who: &Principal,
+        role: Role,
+    ) {
+        if self.granted_role(capsule, who).is_none() {
+            self.list_capsule(who, capsule, creator);
+        }
         self.members.insert(member_key(capsule, who), role as u8);
         self.capsules_of.insert(capsule_of_key(who, capsule), ());
     }
@@ -105,6 +115,13 @@ impl<R: Memory, H: Memory> Store<R, H> {
     pub(crate) fn remove_member(&mut self, capsule: CapsuleId, who: &Principal) {
         self.members.remove(&member_key(capsule, who));
         self.capsules_of.remove(&capsule_of_key(who, capsule));
+        self.unlist_capsule(who, capsule);
+    }
+
+    /// Anybody has a role here: the capsule was not deleted. O(log members).
+    pub(crate) fn has_members(&self, capsule: CapsuleId) -> bool {
+        let from = member_key(capsule, &Principal::management_canister());
+        self.members.keys_range(from..).next().is_some_and(|key| key[..8] == from[..8])
     }
 
     /// Everybody with a role of their own, by principal.

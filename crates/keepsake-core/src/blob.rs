@@ -214,6 +214,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
     /// One more asset refers to the blob: it does not expire.
     pub(crate) fn refer(&mut self, id: BlobId, published_with: Option<u64>) {
         let mut blob = self.blob(id).expect("an asset's blob was checked");
+        self.remove_blob_due(id, &blob);
         blob.references += 1;
         blob.expires_ns = None;
         blob.memory = blob.memory.or(published_with);
@@ -237,9 +238,16 @@ impl<R: Memory, H: Memory> Store<R, H> {
         }
     }
 
+    fn remove_blob_due(&mut self, id: BlobId, blob: &BlobRecord) {
+        if let Some(at_ns) = blob.expires_ns {
+            self.remove_due(at_ns, DueKind::Blob, id.0);
+        }
+    }
+
     pub(crate) fn drop_blob(&mut self, call: &Call, id: BlobId, blob: &BlobRecord) {
         let capsule = CapsuleId(blob.capsule);
         self.heap.free(call, &blob.extents);
+        self.remove_blob_due(id, blob);
         self.blobs.remove(&id.0);
         self.remove_item(capsule, ItemKind::Blob, id.0);
         self.header.sub(Field::BlobsStored, 1);

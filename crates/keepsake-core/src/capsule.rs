@@ -1,9 +1,15 @@
 //! Capsules: containers of memories with members and counters. Owns their records, their quota and their items
-//! index; roles are in [`crate::access`].
+//! index; roles are in [`crate::access`], the order of a list in `capsule/listing.rs`.
 //!
 //! ```text
 //! items of a capsule   key: capsule u64 | kind u8 (0 memory, 1 blob, 2 session) | id u64
 //! ```
+
+mod listing;
+
+#[cfg(test)]
+pub(crate) use listing::Listing;
+pub(crate) use listing::listing_key;
 
 use crate::access::{Denied, Role, require_somebody};
 use crate::call::Call;
@@ -95,9 +101,12 @@ pub enum CapsuleError {
     /// The capsule has too many members.
     #[error("members_per_capsule: at most {MEMBERS_PER_CAPSULE_MAX}")]
     TooManyMembers,
-    /// The name of an opaque person is empty or too long.
-    #[error("text_too_long: subject has {0} bytes, allowed 1..={PERSON_BYTES_MAX}")]
+    /// The name of an opaque person is too long.
+    #[error("text_too_long: subject has {0} bytes, allowed {PERSON_BYTES_MAX}")]
     SubjectLength(usize),
+    /// The name of an opaque person is empty.
+    #[error("subject_empty: a person's name has at least one byte")]
+    SubjectEmpty,
     /// It would be left without an owner.
     #[error("last_owner: grant Owner to somebody else first")]
     LastOwner,
@@ -111,7 +120,9 @@ impl Refusal for CapsuleError {
         match self {
             Self::Denied(denied) => denied.kind(),
             Self::TooManyCapsules | Self::TooManyMembers => RefusalKind::ResourceExhausted,
-            Self::SubjectLength(_) | Self::RoleNotForAnonymous => RefusalKind::InvalidArgument,
+            Self::SubjectLength(_) | Self::SubjectEmpty | Self::RoleNotForAnonymous => {
+                RefusalKind::InvalidArgument
+            }
             Self::LastOwner => RefusalKind::Conflict,
         }
     }
@@ -152,7 +163,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
             member_count: 1,
         };
         self.capsules.insert(id.0, Record(record.clone()));
-        self.set_member(id, &call.caller, Role::Owner);
+        self.set_member(id, &call.caller, &call.caller, Role::Owner);
         if own {
             self.remember(own_key(&call.caller), [0; 32], id.0, Vec::new());
         }
@@ -171,12 +182,13 @@ impl<R: Memory, H: Memory> Store<R, H> {
         Ok(CapsuleView { id, record: self.capsule_record(id), role })
     }
 
-    /// Every capsule that the caller has a role in, by id, at most [`CAPSULES_PER_CALLER_MAX`].
+    /// Every capsule that the caller has a role in, at most [`CAPSULES_PER_CALLER_MAX`]: those it made first, then the
+    /// others in the order of the grants. So nobody can push a capsule off the list by granting roles in others.
     pub fn capsule_list(&self, caller: &Principal) -> Vec<CapsuleView> {
         if *caller == Principal::anonymous() {
             return Vec::new();
         }
-        let ids = self.capsule_ids_of(caller, CAPSULES_PER_CALLER_MAX as usize);
+        let ids = self.listed_capsules(caller);
         ids.into_iter().filter_map(|id| self.capsule(caller, Some(id)).ok()).collect()
     }
 
@@ -220,8 +232,9 @@ impl<R: Memory, H: Memory> Store<R, H> {
         record.owner_count += u32::from(role == Role::Owner);
         record.owner_count -= u32::from(had == Some(Role::Owner));
         record.updated_ns = call.now_ns;
+        let creator = record.creator;
         self.capsules.insert(id.0, Record(record));
-        self.set_member(id, who, role);
+        self.set_member(id, &creator, who, role);
         Ok(())
     }
 
@@ -327,13 +340,14 @@ pub(crate) fn item_key(capsule: CapsuleId, kind: ItemKind, id: u64) -> [u8; 17] 
     key
 }
 
-fn own_key(caller: &Principal) -> [u8; 32] {
+pub(crate) fn own_key(caller: &Principal) -> [u8; 32] {
     key_of(Scope::OwnCapsule, caller, CapsuleId(0), b"")
 }
 
 fn check_subject(subject: &Subject) -> Result<(), CapsuleError> {
     match subject {
-        Subject::Opaque(name) if name.is_empty() || name.len() > PERSON_BYTES_MAX => {
+        Subject::Opaque(name) if name.is_empty() => Err(CapsuleError::SubjectEmpty),
+        Subject::Opaque(name) if name.len() > PERSON_BYTES_MAX => {
             Err(CapsuleError::SubjectLength(name.len()))
         }
         _ => Ok(()),

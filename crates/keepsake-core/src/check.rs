@@ -3,6 +3,9 @@
 //! Reads everything once, O(records): for tests, `fsck` and operators; never part of a message.
 
 mod bytes;
+mod queue;
+#[cfg(test)]
+mod tests;
 
 pub use bytes::BytesReport;
 
@@ -12,7 +15,7 @@ use crate::layout::Field;
 use crate::memory::AssetSource;
 use crate::record::{key16, principal_key, principal_of_key};
 use crate::store::{CallerRecord, Store};
-use crate::upload::SessionState;
+use crate::upload::{Listed, SessionState};
 use ic_stable_structures::Memory;
 use std::collections::BTreeMap;
 
@@ -45,6 +48,7 @@ struct Tally {
     items: u64,
     pending: u64,
     finished: u64,
+    aborted: u64,
     in_flight: u64,
 }
 
@@ -70,6 +74,8 @@ impl<R: Memory, H: Memory> Store<R, H> {
         self.check_capsules(&mut tally);
         self.check_callers(&mut tally);
         self.check_heap(&mut tally);
+        self.check_due(&mut tally);
+        self.check_idem(&mut tally);
         tally.report
     }
 
@@ -93,6 +99,9 @@ impl<R: Memory, H: Memory> Store<R, H> {
                 if matches!(session.state, SessionState::Finished(_)) {
                     counted.finished_sessions += 1;
                     tally.finished += 1;
+                } else if self.is_listed(SessionId(id), &session, Listed::Aborted) {
+                    counted.aborted_sessions += 1;
+                    tally.aborted += 1;
                 }
                 tally.expect(session.reserved() == 0, || format!("ended session {id} still holds extents"));
             }
@@ -105,8 +114,8 @@ impl<R: Memory, H: Memory> Store<R, H> {
             tally.wrong(format!("chunk bits of session {}, which is not pending", id.0));
         }
         let alive = tally.pending + tally.finished;
-        for (what, listed) in [("callers", self.sessions_of.len()), ("states", self.sessions_by_state.len())]
-        {
+        let of_callers = self.sessions_of.len().saturating_sub(tally.aborted);
+        for (what, listed) in [("callers", of_callers), ("states", self.sessions_by_state.len())] {
             tally.expect(alive == listed, || {
                 format!("{alive} sessions pending or finished, {listed} listed under {what}")
             });

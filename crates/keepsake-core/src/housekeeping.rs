@@ -5,13 +5,13 @@
 //! key: time ns u64 | kind u8 (0 session, 1 blob, 2 capsule) | id u64
 //! ```
 //! An entry says "look at this not before"; the record decides. A session that was touched since goes back into
-//! the queue under its new deadline, so a put never writes here.
+//! the queue under its new deadline, so a put never writes here. What goes before its time takes its entry along.
 
 use crate::call::Call;
 use crate::capsule::ItemKind;
 use crate::ids::{BlobId, CapsuleId, MemoryId, SessionId};
 use crate::limits::{BITS_PAGES_PER_ROW, TICK_SLICE};
-use crate::record::u64_be;
+use crate::record::{Record, u64_be};
 use crate::store::Store;
 use crate::upload::{SessionRecord, SessionState};
 use ic_stable_structures::Memory;
@@ -64,15 +64,21 @@ impl<R: Memory, H: Memory> Store<R, H> {
         self.due.insert(due_key(at_ns, kind, id), ());
     }
 
+    pub(crate) fn remove_due(&mut self, at_ns: u64, kind: DueKind, id: u64) {
+        self.due.remove(&due_key(at_ns, kind, id));
+    }
+
     fn next_due(&self, now_ns: u64) -> Option<[u8; 17]> {
         self.due.first_key_value().map(|(key, ())| key).filter(|key| u64_be(&key[..8]) < now_ns)
     }
 
     /// Evicts a pending session, or forgets an ended one, whose time has passed. True where one was evicted.
     fn session_due(&mut self, call: &Call, id: SessionId, rows: &mut u32) -> bool {
-        let Some(session) = self.session(id) else { return false };
+        let Some(mut session) = self.session(id) else { return false };
         if session.deadline_ns() >= call.now_ns {
             self.add_due(session.deadline_ns(), DueKind::Session, id.0);
+            session.due_ns = Some(session.deadline_ns());
+            self.sessions.insert(id.0, Record(session));
             return false;
         }
         let pending = session.state == SessionState::Pending;

@@ -24,6 +24,8 @@ pub(crate) enum Scope {
     Memory = 3,
     Asset = 4,
     Publish = 5,
+    /// No message: see `capsule/listing.rs`.
+    Listing = 6,
 }
 
 /// The first answer, and what it answered.

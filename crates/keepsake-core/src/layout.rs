@@ -18,7 +18,8 @@
 //!  12  memories                   memory u64                   MemoryRecord
 //!  13  inline assets              memory, asset                bytes
 //!  14  items of a capsule         capsule, kind u8, id         -
-//!  15  idempotency keys           SHA-256                      IdemRecord
+//!  15  idempotency keys,          SHA-256                      IdemRecord
+//!      order of capsules lists
 //!  16  callers                    principal                    CallerRecord
 //!  17  sessions of a caller       principal, state u8, session -
 //!  18  sessions by state          state u8, session            -
@@ -28,7 +29,7 @@
 //!    0  magic "KEEPSAKE"     8  layout version u32   12  zero u32
 //!   16  next capsule u64    24  next memory u64      32  next blob u64      40  next session u64
 //!   48  heap end u64        56  pending sessions     64  finished sessions  72  bytes in flight
-//!   80  HTTP token secret, 32 bytes                 112  memories stored    120  blobs stored
+//!   80  HTTP token secret, 32 bytes (0: none yet)   112  memories stored    120  blobs stored
 //! ```
 
 use ic_stable_structures::memory_manager::{MemoryId, MemoryManager, VirtualMemory};
@@ -146,6 +147,10 @@ impl<R: Memory> Header<R> {
         let next = self.read(field);
         self.set(field, next + 1);
         next
+    }
+
+    pub(crate) fn set_token_secret(&self, token_secret: &[u8; 32]) {
+        self.0.write(SECRET_OFFSET, token_secret);
     }
 
     pub(crate) fn token_secret(&self) -> [u8; 32] {

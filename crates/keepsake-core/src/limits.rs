@@ -17,6 +17,9 @@ pub const INLINE_BUDGET_PER_CAPSULE_BYTES: u32 = 1 << 30;
 
 /// Pending sessions of one caller: a day of interrupted uploads, yet one caller cannot fill the index.
 pub const SESSIONS_PER_CALLER_MAX: u32 = 1_000;
+/// Aborted sessions of one caller that still answer a repeated abort: as many as may be pending by default, so that
+/// begin and abort in turns leave a bounded trace.
+pub const ABORTED_PER_CALLER_MAX: u32 = 1_000;
 /// Bytes reserved by the pending sessions of one caller, by default.
 pub const BYTES_IN_FLIGHT_PER_CALLER_MAX: u64 = 256 << 30;
 /// Bytes of one capsule, by default: the whole of what one canister can hold.
@@ -47,6 +50,8 @@ pub const LIMBO_SLICES_PER_ALLOCATION: usize = 64;
 
 /// Bytes of one answer: 2 MiB less its envelope.
 pub const RESPONSE_BYTES_MAX: u32 = 2_000_000;
+/// An id on the wire, bytes: the longest one is a prefix and twenty digits.
+pub const ID_BYTES_MAX: usize = 32;
 /// Missing ranges shown by a status.
 pub const MISSING_RANGES_MAX: usize = 1_000;
 /// Rows of `sessions_list`, and of `_probe_sessions` times ten.
@@ -58,7 +63,7 @@ pub const PAGE_ITEMS_MAX: u32 = 100;
 /// Rows of a page where the caller does not say.
 pub const PAGE_ITEMS_DEFAULT: u32 = 50;
 
-/// Capsules that one caller may have a role in and still list in one answer.
+/// Capsules that one caller may make, and rows of `capsules_list`; the order of the rows says which come first.
 pub const CAPSULES_PER_CALLER_MAX: u32 = 1_000;
 /// Members of one capsule.
 pub const MEMBERS_PER_CAPSULE_MAX: u32 = 1_000;

@@ -13,7 +13,7 @@ mod delete;
 mod read;
 mod record;
 
-pub use check::{MemoryError, TextField};
+pub use check::{MemoryError, TextField, check_id};
 pub use delete::BulkDeleted;
 pub use read::{AssetBytes, AssetChoice, MemoryPage};
 pub use record::{
@@ -132,7 +132,8 @@ impl<R: Memory, H: Memory> Store<R, H> {
         Ok(made)
     }
 
-    /// Replaces a memory's metadata by what `change` makes of it.
+    /// Replaces a memory's metadata by what `change` makes of it. A time of 0 says nothing, as when it is made: the
+    /// one that is known stays.
     ///
     /// # Errors
     /// [`MemoryError`].
@@ -143,8 +144,15 @@ impl<R: Memory, H: Memory> Store<R, H> {
         change: impl FnOnce(&mut MemoryMeta),
     ) -> Result<MemoryRecord, MemoryError> {
         let mut record = self.changeable(call, id)?;
+        let (created_at_ns, uploaded_at_ns) = (record.meta.created_at_ns, record.meta.uploaded_at_ns);
         change(&mut record.meta);
         check_memory_meta(&record.meta)?;
+        for (time, known) in [
+            (&mut record.meta.created_at_ns, created_at_ns),
+            (&mut record.meta.uploaded_at_ns, uploaded_at_ns),
+        ] {
+            *time = if *time == 0 { known } else { *time };
+        }
         record.meta.updated_at_ns = call.now_ns;
         record.updated_ns = call.now_ns;
         self.memories.insert(id.0, Record(record.clone()));

@@ -153,7 +153,8 @@ impl<R: Memory, H: Memory> Store<R, H> {
         let mut budget = HASH_CATCH_UP_FINISH_BYTES;
         let mut complete = Vec::with_capacity(sessions.len());
         for session in sessions {
-            let record = self.own_session(call, SessionId(session.session)).map_err(UploadError::from)?;
+            let record =
+                self.writable_session(call, SessionId(session.session)).map_err(UploadError::from)?;
             if record.capsule != capsule.0 {
                 return Err(PublishError::SessionInOtherCapsule(session.session));
             }

@@ -94,6 +94,9 @@ pub(crate) struct CallerRecord {
     pub(crate) finished_sessions: u64,
     #[n(3)]
     pub(crate) capsules_created: u32,
+    /// Aborted sessions that are listed.
+    #[cbor(n(4), default)]
+    pub(crate) aborted_sessions: u32,
 }
 
 /// The store over its records memory `R` and its blob heap `H`.

@@ -67,12 +67,16 @@ pub enum TokenError {
     /// No kind and an empty list of ids: it would cover nothing.
     #[error("token_scope_empty: name variants or asset_ids, or leave asset_ids null to cover all assets")]
     ScopeEmpty,
+    /// The host has not brought the secret yet.
+    #[error("token_secret_pending: the host waits for its random secret; try again in a few seconds")]
+    SecretPending,
 }
 
 impl Refusal for TokenError {
     fn kind(&self) -> RefusalKind {
         match self {
             Self::Denied(denied) => denied.kind(),
+            Self::SecretPending => RefusalKind::Conflict,
             _ => RefusalKind::InvalidArgument,
         }
     }
@@ -88,6 +92,18 @@ pub struct TokenGrant {
 }
 
 impl<R: Memory, H: Memory> Store<R, H> {
+    /// Whether tokens can be made and opened. A store that was made with a secret of zeros has none yet.
+    pub fn has_token_secret(&self) -> bool {
+        self.header.token_secret() != [0; 32]
+    }
+
+    /// Brings the secret to a store that has none yet; one that has keeps its own, so that tokens stay good.
+    pub fn set_token_secret(&mut self, token_secret: &[u8; 32]) {
+        if !self.has_token_secret() {
+            self.header.set_token_secret(token_secret);
+        }
+    }
+
     /// Makes a token for assets of a memory that the caller may read.
     ///
     /// # Errors
@@ -105,6 +121,9 @@ impl<R: Memory, H: Memory> Store<R, H> {
         }
         if scope.assets.len() > TOKEN_ASSET_IDS_MAX {
             return Err(TokenError::AssetIds(scope.assets.len()));
+        }
+        if !self.has_token_secret() {
+            return Err(TokenError::SecretPending);
         }
         let expires_s = call.now_ns / 1_000_000_000 + u64::from(ttl_secs);
         let mut token = vec![VERSION];
@@ -130,6 +149,10 @@ impl<R: Memory, H: Memory> Store<R, H> {
     }
 
     fn authentic<'a>(&self, token: &'a [u8]) -> Option<&'a [u8]> {
+        // A secret that everybody knows would make every token genuine.
+        if !self.has_token_secret() {
+            return None;
+        }
         let (body, mac) = token.split_at_checked(token.len().checked_sub(MAC_BYTES)?)?;
         self.mac(body).verify_slice(mac).ok().map(|()| body)
     }

@@ -21,6 +21,7 @@ mod session;
 pub(crate) use bits::Bits;
 pub use finish::Claim;
 pub(crate) use finish::Complete;
+pub(crate) use index::Listed;
 pub use list::{SessionView, SessionsStats, UploadStatus};
 pub use rolling::Rolling;
 pub use session::{SessionRecord, SessionState};
@@ -33,12 +34,13 @@ use crate::idem::{IdemError, Scope, idem_key};
 use crate::ids::{BlobId, CapsuleId, SessionId};
 use crate::layout::Field;
 use crate::limits::{
-    CHUNK_BYTES_MAX, CHUNK_BYTES_MIN_BEYOND, CHUNKS_MAX, CHUNKS_MAX_WITH_TOTAL_LEN, ENDED_TTL_NS,
+    ABORTED_PER_CALLER_MAX, CHUNK_BYTES_MAX, CHUNK_BYTES_MIN_BEYOND, CHUNKS_MAX, CHUNKS_MAX_WITH_TOTAL_LEN,
     SESSION_TTL_NS, TEXT_SHORT_BYTES_MAX,
 };
 use crate::record::Record;
 use crate::refusal::{Refusal, RefusalKind};
 use crate::store::Store;
+use ic_principal::Principal;
 use ic_stable_structures::Memory;
 
 /// What the client knows about a file before it sends it.
@@ -184,9 +186,9 @@ impl<R: Memory, H: Memory> Store<R, H> {
         let id = SessionId(self.header.next(Field::NextSession));
         self.remember(key, [0; 32], id.0, Vec::new());
         self.list_session(id, &session);
+        self.add_due(session.deadline_ns(), DueKind::Session, id.0);
         self.sessions.insert(id.0, Record(session));
         self.add_item(capsule, ItemKind::Session, id.0);
-        self.add_due(call.now_ns.saturating_add(SESSION_TTL_NS), DueKind::Session, id.0);
         self.update_caller(&call.caller, |c| c.pending_sessions += 1);
         self.header.add(Field::PendingSessions, 1);
         Ok(id)
@@ -218,7 +220,8 @@ impl<R: Memory, H: Memory> Store<R, H> {
         if allowed { Ok(()) } else { Err(UploadError::Exhausted) }
     }
 
-    /// Ends a pending session and frees all that it took. Again: `Ok`. O(pages of its bitset).
+    /// Ends a pending session and frees all that it took, whatever the caller's role is by now. Again: `Ok`, for the
+    /// newest [`ABORTED_PER_CALLER_MAX`] of the caller's. O(pages of its bitset).
     ///
     /// # Errors
     /// [`UploadError::Finished`] where it is a blob already, else [`UploadError::Denied`].
@@ -234,8 +237,10 @@ impl<R: Memory, H: Memory> Store<R, H> {
         session.forget_bytes();
         session.state = SessionState::Aborted;
         session.last_seen_ns = call.now_ns;
+        self.list_session(id, &session);
         self.sessions.insert(id.0, Record(session));
-        self.add_due(call.now_ns.saturating_add(ENDED_TTL_NS), DueKind::Session, id.0);
+        self.update_caller(&call.caller, |c| c.aborted_sessions += 1);
+        self.trim_aborted(&call.caller, id);
         Ok(())
     }
 
@@ -264,14 +269,35 @@ impl<R: Memory, H: Memory> Store<R, H> {
         pages
     }
 
+    /// Forgets the aborted session that was begun first, other than `newest`, where the caller has too many.
+    fn trim_aborted(&mut self, caller: &Principal, newest: SessionId) {
+        if self.caller_record(caller).aborted_sessions <= ABORTED_PER_CALLER_MAX {
+            return;
+        }
+        let first = self.sessions_of(caller, Listed::Aborted).find(|id| *id != newest);
+        let id = first.expect("the caller has aborted others");
+        let session = self.session(id).expect("a listed session has a record");
+        self.forget_session(id, &session);
+    }
+
     /// Removes an ended session's record.
     pub(crate) fn forget_session(&mut self, id: SessionId, session: &SessionRecord) {
-        if matches!(session.state, SessionState::Finished(_)) {
-            self.update_caller(&session.caller, |c| c.finished_sessions -= 1);
-            self.header.sub(Field::FinishedSessions, 1);
+        let listed = self.unlist_session(id, session);
+        match session.state {
+            SessionState::Finished(_) => {
+                self.update_caller(&session.caller, |c| c.finished_sessions -= 1);
+                self.header.sub(Field::FinishedSessions, 1);
+            }
+            // Those of before they were listed are not counted either.
+            SessionState::Aborted if listed => {
+                self.update_caller(&session.caller, |c| c.aborted_sessions -= 1);
+            }
+            SessionState::Aborted | SessionState::Pending => {}
+        }
+        if let Some(at_ns) = session.due_ns {
+            self.remove_due(at_ns, DueKind::Session, id.0);
         }
         self.sessions.remove(&id.0);
-        self.unlist_session(id, session);
         self.remove_item(CapsuleId(session.capsule), ItemKind::Session, id.0);
     }
 
@@ -279,10 +305,17 @@ impl<R: Memory, H: Memory> Store<R, H> {
         self.sessions.get(&id.0).map(|record| record.0)
     }
 
-    /// The caller's own session, in a capsule where it may still upload.
+    /// The caller's own session, to look at or to abort: it takes from the caller's quotas, so that stays possible
+    /// without any role. Gone with its capsule.
     pub(crate) fn own_session(&self, call: &Call, id: SessionId) -> Result<SessionRecord, Denied> {
         require_somebody(&call.caller)?;
         let session = self.session(id).filter(|s| s.caller == call.caller).ok_or(Denied::NotFound)?;
+        if self.has_members(CapsuleId(session.capsule)) { Ok(session) } else { Err(Denied::NotFound) }
+    }
+
+    /// The caller's own session, in a capsule where it may still upload.
+    pub(crate) fn writable_session(&self, call: &Call, id: SessionId) -> Result<SessionRecord, Denied> {
+        let session = self.own_session(call, id)?;
         self.require(CapsuleId(session.capsule), &call.caller, Role::Member)?;
         Ok(session)
     }
@@ -319,6 +352,7 @@ fn new_session(
         tail: Vec::new(),
         hashed: 0,
         rolling: Rolling::new(),
+        due_ns: Some(call.now_ns.saturating_add(SESSION_TTL_NS)),
     })
 }
 

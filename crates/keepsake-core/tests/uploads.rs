@@ -1,18 +1,21 @@
 //! Sessions through the core's public interface: any order, any interleaving, restarts at any point, and a store
 //! that is sound after every step.
 
+#[path = "support/inputs.rs"]
+mod inputs;
+
 use ic_stable_structures::{Memory as _, VectorMemory};
+use inputs::{HOUR_NS, asset_meta, file, memory_meta, publish_session, sha256};
+use keepsake_core::access::{Denied, Role};
+use keepsake_core::capsule::Subject;
 use keepsake_core::ids::{CapsuleId, SessionId};
-use keepsake_core::memory::{AssetKind, AssetMeta, MediaType, MemoryMeta, NewAsset, NewSource};
-use keepsake_core::publish::PublishSession;
+use keepsake_core::limits::{ABORTED_PER_CALLER_MAX, CAPSULES_PER_CALLER_MAX};
+use keepsake_core::memory::{AssetKind, NewAsset, NewSource};
 use keepsake_core::upload::{BeginOptions, UploadError};
 use keepsake_core::{Call, Config, Principal, Store};
 use proptest::prelude::*;
-use sha2::{Digest, Sha256};
 
 type TestStore = Store<VectorMemory, VectorMemory>;
-
-const HOUR_NS: u64 = 3_600_000_000_000;
 
 struct Bench {
     records: VectorMemory,
@@ -59,73 +62,7 @@ impl Bench {
 }
 
 fn person(who: u8) -> Principal {
-    Principal::self_authenticating([who])
-}
-
-fn file(len: usize, seed: u8) -> Vec<u8> {
-    (0..len as u64)
-        .map(|i| (i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56).to_le_bytes()[0].wrapping_add(seed))
-        .collect()
-}
-
-fn sha256(bytes: &[u8]) -> [u8; 32] {
-    Sha256::digest(bytes).into()
-}
-
-fn asset_meta(kind: AssetKind) -> AssetMeta {
-    AssetMeta {
-        media: MediaType::Image,
-        name: "a.jpg".into(),
-        mime_type: "image/jpeg".into(),
-        description: None,
-        tags: Vec::new(),
-        kind,
-        width: None,
-        height: None,
-        url: None,
-        storage_key: None,
-        bucket: None,
-        asset_location: None,
-        processing_status: None,
-        processing_error: None,
-        created_at_ns: 1,
-        updated_at_ns: 1,
-        deleted_at_ns: None,
-        dpi: None,
-        color_space: None,
-        exif_data: None,
-        compression_ratio: None,
-        orientation: None,
-    }
-}
-
-fn memory_meta() -> MemoryMeta {
-    MemoryMeta {
-        title: Some("t".into()),
-        description: None,
-        tags: Vec::new(),
-        content_type: "image/jpeg".into(),
-        memory_type: MediaType::Image,
-        date_of_memory_ns: None,
-        file_created_at_ns: None,
-        people_in_memory: None,
-        location: None,
-        memory_notes: None,
-        parent_folder_id: None,
-        created_by: None,
-        created_at_ns: 0,
-        updated_at_ns: 0,
-        uploaded_at_ns: 0,
-    }
-}
-
-fn publish_session(id: SessionId, kind: AssetKind, bytes: &[u8]) -> PublishSession {
-    PublishSession {
-        session: id.0,
-        sha256: sha256(bytes).to_vec().into(),
-        total_len: bytes.len() as u64,
-        meta: asset_meta(kind),
-    }
+    inputs::person(who.into())
 }
 
 #[test]
@@ -162,7 +99,7 @@ fn a_refused_publish_leaves_every_session_pending() {
     let good = publish_session(one, AssetKind::Original, &a);
     let bad = publish_session(two, AssetKind::Display, &a[..300]);
     let call = bench.call(1);
-    let refused = bench.store.publish(&call, capsule, memory_meta(), &[good.clone(), bad], vec![], "p");
+    let refused = bench.store.publish(&call, capsule, memory_meta("t"), &[good.clone(), bad], vec![], "p");
     assert!(refused.unwrap_err().to_string().starts_with("sha256_differs"));
     assert_eq!(bench.store.session_stats(&person(1)).pending, 2);
     assert_eq!(bench.store.memory_count(), 0);
@@ -171,9 +108,10 @@ fn a_refused_publish_leaves_every_session_pending() {
     let right = [good, publish_session(two, AssetKind::Display, &b)];
     let inline =
         NewAsset { meta: asset_meta(AssetKind::Placeholder), source: NewSource::Inline(vec![9; 20]) };
-    let done = bench.store.publish(&call, capsule, memory_meta(), &right, vec![inline.clone()], "p").unwrap();
+    let done =
+        bench.store.publish(&call, capsule, memory_meta("t"), &right, vec![inline.clone()], "p").unwrap();
     assert_eq!(done.assets.len(), 3);
-    let again = bench.store.publish(&call, capsule, memory_meta(), &right, vec![inline], "p").unwrap();
+    let again = bench.store.publish(&call, capsule, memory_meta("t"), &right, vec![inline], "p").unwrap();
     assert_eq!(again, done, "a repeated publish gives the first answer");
     assert_eq!(bench.store.memory_count(), 1);
     bench.assert_sound();
@@ -235,7 +173,7 @@ fn a_deleted_capsule_gives_everything_back() {
         let capsule = bench.capsule(1);
         let call = bench.call(1);
         let session = publish_session(id, AssetKind::Original, &file(5_000, n));
-        bench.store.publish(&call, capsule, memory_meta(), &[session], vec![], &format!("p{n}")).unwrap();
+        bench.store.publish(&call, capsule, memory_meta("t"), &[session], vec![], &format!("p{n}")).unwrap();
         bench.begin(1, 3, &format!("open{n}"));
     }
     let capsule = bench.capsule(1);
@@ -249,6 +187,96 @@ fn a_deleted_capsule_gives_everything_back() {
     assert_eq!(bench.store.heap().usage().end, 0);
     bench.assert_sound();
     assert_ne!(bench.capsule(1), capsule, "the caller's own capsule can be made anew");
+}
+
+#[test]
+fn begin_and_abort_in_turns_leave_a_bounded_trace() {
+    let mut bench = Bench::new();
+    let mut aborted = Vec::new();
+    for n in 0..ABORTED_PER_CALLER_MAX + 50 {
+        let id = bench.begin(1, 1, &format!("s{n}"));
+        let call = bench.call(1);
+        bench.store.upload_abort(&call, id).unwrap();
+        aborted.push(id);
+    }
+    let others = bench.begin(2, 1, "another caller's");
+    let call = bench.call(2);
+    bench.store.upload_abort(&call, others).unwrap();
+    bench.assert_sound();
+    assert_eq!(bench.store.check().sessions, u64::from(ABORTED_PER_CALLER_MAX) + 1);
+    let call = bench.call(1);
+    let (gone, kept) = aborted.split_at(50);
+    for id in gone {
+        assert_eq!(bench.store.upload_abort(&call, *id), Err(Denied::NotFound.into()), "{id:?}");
+    }
+    for id in kept {
+        assert_eq!(bench.store.upload_abort(&call, *id), Ok(()), "{id:?}");
+    }
+    bench.now_ns += 100 * HOUR_NS;
+    let mut slices = 1;
+    while bench.store.tick(&bench.call(9)).more {
+        slices += 1;
+    }
+    assert!(slices <= 6, "{slices} slices: the queue holds entries of sessions that are long gone");
+    assert_eq!(bench.store.check().sessions, 0);
+    bench.assert_sound();
+}
+
+#[test]
+fn an_upload_deleted_at_once_leaves_nothing_in_the_queue() {
+    let mut bench = Bench::new();
+    for n in 0..20 {
+        let id = bench.begin(1, 1, &format!("s{n}"));
+        bench.put(1, id, 0, b"abc").unwrap();
+        let call = bench.call(1);
+        let (blob, _) = bench.store.upload_finish(&call, id, &sha256(b"abc"), 3).unwrap();
+        bench.store.blob_delete(&call, blob).unwrap();
+    }
+    bench.now_ns += 10 * HOUR_NS;
+    let call = bench.call(1);
+    let capsule = bench.capsule(1);
+    bench.store.capsule_delete(&call, capsule).unwrap();
+    assert_eq!(bench.store.next_due_ns(), None);
+}
+
+#[test]
+fn no_grant_pushes_a_capsule_off_the_list() {
+    let mut bench = Bench::new();
+    let create = |bench: &mut Bench, who, name: &str| {
+        let (call, about) = (bench.call(who), Subject::Opaque(name.into()));
+        bench.store.capsule_create(&call, Some(about)).unwrap().id
+    };
+    // A crowd that has more capsules than a list has rows, made before those that matter.
+    let crowd: Vec<_> = (0..CAPSULES_PER_CALLER_MAX + 10).map(|n| (if n < 600 { 7 } else { 8 }, n)).collect();
+    let unwanted: Vec<_> =
+        crowd.iter().map(|(who, n)| (*who, create(&mut bench, *who, &format!("c{n}")))).collect();
+    let friends = create(&mut bench, 2, "friend");
+    let call = bench.call(2);
+    bench.store.capsule_grant(&call, friends, &person(1), Role::Guest).unwrap();
+    for (who, id) in &unwanted {
+        let call = bench.call(*who);
+        bench.store.capsule_grant(&call, *id, &person(1), Role::Owner).unwrap();
+    }
+    let own = bench.capsule(1);
+    let ids = |bench: &Bench| -> Vec<_> {
+        bench.store.capsule_list(&person(1)).iter().map(|view| view.id).collect()
+    };
+    let listed = ids(&bench);
+    assert_eq!((listed.len(), &listed[..3]), (1_000, &[own, friends, unwanted[0].1][..]));
+    bench.assert_sound();
+
+    // Room is taken by those that did not fit.
+    for (who, id) in &unwanted[..20] {
+        let call = bench.call(*who);
+        bench.store.capsule_revoke(&call, *id, &person(1)).unwrap();
+    }
+    let listed = ids(&bench);
+    assert_eq!(listed.len(), 992);
+    assert!(unwanted[20..].iter().all(|(_, id)| listed.contains(id)));
+    assert_eq!(listed[..2], [own, friends]);
+    bench.restart();
+    assert_eq!(ids(&bench), listed);
+    bench.assert_sound();
 }
 
 #[derive(Clone, Debug)]
@@ -364,7 +392,7 @@ fn a_flipped_byte_in_a_blob_or_in_a_pending_session_is_found_by_the_check_of_byt
     bench.put(1, blob, 0, &bytes[..5_000]).unwrap();
     bench.put(1, blob, 1, &bytes[5_000..]).unwrap();
     let call = bench.call(1);
-    let (_, blob) = bench.store.upload_finish(&call, blob, &Sha256::digest(&bytes), 9_000).unwrap();
+    let (_, blob) = bench.store.upload_finish(&call, blob, &sha256(&bytes), 9_000).unwrap();
     let pending = bench.begin(1, 3, "pending");
     bench.put(1, pending, 0, &bytes[..4_000]).unwrap();
     bench.put(1, pending, 2, &bytes[..10]).unwrap();

@@ -7,8 +7,8 @@ use crate::access::Denied;
 use crate::idem::IdemError;
 use crate::ids::BlobId;
 use crate::limits::{
-    ASSETS_PER_MEMORY_MAX, BULK_ITEMS_MAX, INLINE_BYTES_MAX, TAG_BYTES_MAX, TAGS_MAX, TEXT_LONG_BYTES_MAX,
-    TEXT_SHORT_BYTES_MAX,
+    ASSETS_PER_MEMORY_MAX, BULK_ITEMS_MAX, ID_BYTES_MAX, INLINE_BYTES_MAX, TAG_BYTES_MAX, TAGS_MAX,
+    TEXT_LONG_BYTES_MAX, TEXT_SHORT_BYTES_MAX,
 };
 use crate::refusal::{Refusal, RefusalKind};
 
@@ -47,6 +47,14 @@ pub enum MemoryError {
         count: usize,
         /// Its limit.
         most: usize,
+    },
+    /// More bytes than an id can have; the answer would repeat them.
+    #[error("id_too_long: {name} has one of {bytes} bytes, allowed {ID_BYTES_MAX}")]
+    IdLength {
+        /// The field's name on the wire.
+        name: &'static str,
+        /// Its length, bytes.
+        bytes: usize,
     },
     /// No asset, or too many.
     #[error("assets_count: {0}, a memory has 1..={ASSETS_PER_MEMORY_MAX}")]
@@ -156,6 +164,17 @@ fn check_source(source: &NewSource) -> Result<(), MemoryError> {
         }
         NewSource::Inline(_) | NewSource::Blob(_) => Ok(()),
     }
+}
+
+/// What an answer repeats must not be longer than an id can be.
+///
+/// # Errors
+/// [`MemoryError::IdLength`].
+pub fn check_id(name: &'static str, id: &str) -> Result<(), MemoryError> {
+    if id.len() > ID_BYTES_MAX {
+        return Err(MemoryError::IdLength { name, bytes: id.len() });
+    }
+    Ok(())
 }
 
 pub(crate) fn check_bulk(name: &'static str, count: usize) -> Result<(), MemoryError> {

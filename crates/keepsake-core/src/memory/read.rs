@@ -1,6 +1,6 @@
 //! Reads of memories: one, a page, an asset. Owns no change.
 
-use super::check::{MemoryError, check_bulk};
+use super::check::{MemoryError, check_bulk, check_id};
 use super::record::{AssetKind, AssetRecord, AssetSource, MemoryRecord};
 use crate::access::{Denied, Role};
 use crate::capsule::{ItemKind, item_key};
@@ -134,13 +134,14 @@ impl<R: Memory, H: Memory> Store<R, H> {
     /// For each id, the memory if the caller may read it.
     ///
     /// # Errors
-    /// [`MemoryError::Items`] for too many ids.
+    /// [`MemoryError::Items`] for too many ids, [`MemoryError::IdLength`] for what is too long to be one.
     pub fn memory_presence(
         &self,
         caller: &Principal,
         ids: &[String],
     ) -> Result<Vec<Option<MemoryRecord>>, MemoryError> {
         check_bulk("memory_ids", ids.len())?;
+        ids.iter().try_for_each(|id| check_id("memory_ids", id))?;
         let found = |id: &String| MemoryId::parse(id).and_then(|id| self.memory_read(caller, id).ok());
         Ok(ids.iter().map(found).collect())
     }

@@ -57,7 +57,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         claim: &Claim<'_>,
         budget: &mut u64,
     ) -> Result<Complete, UploadError> {
-        let mut session = self.own_session(call, id)?;
+        let mut session = self.writable_session(call, id)?;
         let sha256 = checked_sha256(claim.sha256)?;
         match session.state {
             SessionState::Aborted => return Err(crate::access::Denied::NotFound.into()),

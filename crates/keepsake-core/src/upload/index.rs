@@ -3,9 +3,10 @@
 //!
 //! ```text
 //! sessions of a caller   key: principal (1 length + 29) | state u8 | session u64
-//! sessions by state      key: state u8 | session u64         state: 0 pending, 1 finished
+//! sessions by state      key: state u8 | session u64         state: 0 pending, 1 finished, 2 aborted
 //! ```
-//! An aborted session is in neither: it answers a repeated abort and nothing else.
+//! An aborted session answers a repeated abort and nothing else: it is listed under its caller only, to be counted,
+//! and not at all where an older program aborted it.
 
 use super::session::{SessionRecord, SessionState};
 use crate::ids::SessionId;
@@ -19,15 +20,16 @@ use ic_stable_structures::Memory;
 pub(crate) enum Listed {
     Pending = 0,
     Finished = 1,
+    Aborted = 2,
 }
 
 impl Listed {
-    /// Where a session in this state is listed; nowhere once it was aborted.
-    pub(crate) fn of(state: SessionState) -> Option<Self> {
+    /// Where a session in this state is listed.
+    pub(crate) fn of(state: SessionState) -> Self {
         match state {
-            SessionState::Pending => Some(Self::Pending),
-            SessionState::Finished(_) => Some(Self::Finished),
-            SessionState::Aborted => None,
+            SessionState::Pending => Self::Pending,
+            SessionState::Finished(_) => Self::Finished,
+            SessionState::Aborted => Self::Aborted,
         }
     }
 }
@@ -35,30 +37,38 @@ impl Listed {
 impl<R: Memory, H: Memory> Store<R, H> {
     /// Lists a session under its present state. To be undone with the same state before that changes.
     pub(crate) fn list_session(&mut self, id: SessionId, session: &SessionRecord) {
-        if let Some(state) = Listed::of(session.state) {
-            self.sessions_of.insert(session_of_key(&session.caller, state, id), ());
+        let state = Listed::of(session.state);
+        self.sessions_of.insert(session_of_key(&session.caller, state, id), ());
+        if state != Listed::Aborted {
             self.sessions_by_state.insert(session_by_state_key(state, id), ());
         }
     }
 
-    pub(crate) fn unlist_session(&mut self, id: SessionId, session: &SessionRecord) {
-        if let Some(state) = Listed::of(session.state) {
-            self.sessions_of.remove(&session_of_key(&session.caller, state, id));
+    /// True where it was listed under its caller.
+    pub(crate) fn unlist_session(&mut self, id: SessionId, session: &SessionRecord) -> bool {
+        let state = Listed::of(session.state);
+        if state != Listed::Aborted {
             self.sessions_by_state.remove(&session_by_state_key(state, id));
         }
+        self.sessions_of.remove(&session_of_key(&session.caller, state, id)).is_some()
+    }
+
+    /// Whether a session is listed under its caller in `state`. O(log sessions).
+    pub(crate) fn is_listed(&self, id: SessionId, session: &SessionRecord, state: Listed) -> bool {
+        self.sessions_of.contains_key(&session_of_key(&session.caller, state, id))
     }
 
     /// Whether a session is listed where its state says, and nowhere else. O(log sessions).
     pub(crate) fn is_listed_rightly(&self, id: SessionId, session: &SessionRecord) -> bool {
         [Listed::Pending, Listed::Finished].into_iter().all(|state| {
-            let expected = Listed::of(session.state) == Some(state);
-            self.sessions_of.contains_key(&session_of_key(&session.caller, state, id)) == expected
+            let expected = Listed::of(session.state) == state;
+            self.is_listed(id, session, state) == expected
                 && self.sessions_by_state.contains_key(&session_by_state_key(state, id)) == expected
         })
     }
 
     /// A caller's sessions in one state, oldest first.
-    pub(super) fn sessions_of(
+    pub(crate) fn sessions_of(
         &self,
         caller: &Principal,
         state: Listed,

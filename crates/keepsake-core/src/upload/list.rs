@@ -5,7 +5,7 @@ use super::session::{SessionRecord, SessionState};
 use super::{Store, UploadError};
 use crate::access::Denied;
 use crate::call::Call;
-use crate::ids::SessionId;
+use crate::ids::{CapsuleId, SessionId};
 use crate::layout::Field;
 use crate::limits::{MISSING_RANGES_MAX, SESSIONS_LISTED_MAX, SESSIONS_PROBED_MAX};
 use ic_principal::Principal;
@@ -45,7 +45,7 @@ pub struct SessionsStats {
 }
 
 impl<R: Memory, H: Memory> Store<R, H> {
-    /// Where the caller's session stands. O(pages of its bitset).
+    /// Where the caller's session stands, whatever the caller's role is by now. O(pages of its bitset).
     ///
     /// # Errors
     /// [`UploadError::Denied`].
@@ -67,7 +67,8 @@ impl<R: Memory, H: Memory> Store<R, H> {
             newest(self.sessions_of(caller, Listed::Pending), self.sessions_of(caller, Listed::Finished))
         };
         let view = |id| SessionView { id, record: self.session(id).expect("a listed session has a record") };
-        ids.into_iter().map(view).collect()
+        let there = |view: &SessionView| self.has_members(CapsuleId(view.record.capsule));
+        ids.into_iter().map(view).filter(there).collect()
     }
 
     /// The ids of live (pending) sessions, oldest first, at most [`SESSIONS_PROBED_MAX`]. O(rows).

@@ -30,7 +30,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         index: u32,
         bytes: &[u8],
     ) -> Result<(), UploadError> {
-        let mut session = self.own_session(call, id)?;
+        let mut session = self.writable_session(call, id)?;
         check_bytes(&session, index, bytes)?;
         match session.state {
             SessionState::Aborted => return Err(crate::access::Denied::NotFound.into()),

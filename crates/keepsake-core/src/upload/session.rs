@@ -79,6 +79,9 @@ pub struct SessionRecord {
     /// SHA-256 of them.
     #[n(17)]
     pub rolling: Rolling,
+    /// The time of its entry in the queue of what is due, ns; none in a record of before this was kept.
+    #[n(18)]
+    pub due_ns: Option<u64>,
 }
 
 impl SessionRecord {
