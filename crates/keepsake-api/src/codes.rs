@@ -62,9 +62,11 @@ pub const CODES: &[Code] = &[
     conflict("blob_referenced", "a memory refers to the blob: remove the asset or the memory first"),
     conflict("blob_in_other_capsule", "a memory can only refer to blobs of its own capsule"),
     // Capsules
+    invalid("subject_empty", "name the person, or leave the subject null for the caller's own capsule"),
     conflict("last_owner", "a capsule keeps at least one owner"),
     invalid("role_not_for_anonymous", "the anonymous principal can only be Guest"),
     // Memories and assets
+    invalid("id_too_long", "no id is that long; the data names the field and the limit in bytes"),
     invalid("text_too_long", "the data names the field and its limit in bytes"),
     invalid("too_many_items", "the data names the list and its limit"),
     invalid("assets_count", "a memory has one to four assets"),
@@ -81,6 +83,7 @@ pub const CODES: &[Code] = &[
         "variants are original, display, thumbnail, placeholder, preview, derivative, metadata",
     ),
     invalid("token_scope_empty", "name variants or asset_ids, or leave asset_ids null to cover all assets"),
+    conflict("token_secret_pending", "the host waits for its random secret: try again in a few seconds"),
     invalid("ttl_out_of_range", "the data names the limits in seconds"),
 ];
 

@@ -2,10 +2,12 @@
 
 use crate::endpoints;
 use crate::http::{AssetRequest, AssetResponse, plan};
+use candid::de::IDLDeserialize;
 use ic_stable_structures::Memory;
 pub use keepsake_core::OpenError;
 pub use keepsake_core::Quotas;
 pub use keepsake_core::housekeeping::Tick;
+use keepsake_core::ids::SessionId;
 use keepsake_core::{Call, Config, Principal, Store};
 
 /// What a host decides when it makes or opens a store.
@@ -15,7 +17,9 @@ pub struct Install {
     pub canister_id: Principal,
     /// Principals that may see every session.
     pub controllers: Vec<Principal>,
-    /// Secret of the HTTP tokens, from the host's secure randomness; used only when the store is new.
+    /// Secret of the HTTP tokens, from the host's secure randomness; used only when the store is new. A host that
+    /// has no randomness yet gives zeros and calls [`Service::set_token_secret`] later; until then no token is made
+    /// and none opens anything.
     pub token_secret: [u8; 32],
     /// Upper bound of the blob heap, bytes.
     pub heap_bytes_max: u64,
@@ -61,6 +65,23 @@ pub struct Reply {
     pub bytes: Vec<u8>,
     /// What happened, for the host's log.
     pub events: Vec<Event>,
+}
+
+impl Reply {
+    /// `variant { Err = variant { ResourceExhausted } }`, which every update method of the interface may answer: for
+    /// a host that has no room to run it.
+    pub fn resource_exhausted() -> Self {
+        #[derive(candid::CandidType)]
+        enum Error {
+            ResourceExhausted,
+        }
+        #[derive(candid::CandidType)]
+        enum Answer {
+            Err(Error),
+        }
+        let bytes = candid::encode_one(Answer::Err(Error::ResourceExhausted)).expect("a constant encodes");
+        Self { bytes, events: Vec::new() }
+    }
 }
 
 /// A message that never reached a rule: unknown method, wrong kind, not Candid.
@@ -140,6 +161,13 @@ impl<R: Memory, H: Memory> Service<R, H> {
         endpoints::query(&self.store, call, method, arg)
     }
 
+    /// Whether an argument of `uploads_put_chunk` that begins with `head` names a session of the caller. Where `head` is
+    /// too short to tell: yes. For a host that pays for what it takes in; `update` decides for itself.
+    pub fn may_take_chunk(&self, call: &Call, head: &[u8]) -> bool {
+        let session = IDLDeserialize::new(head).and_then(|mut head| head.get_value::<u64>());
+        session.map_or(true, |id| self.store.upload_status(call, SessionId(id)).is_ok())
+    }
+
     /// One bounded slice of housekeeping: expired sessions, unreferenced blobs, deleted capsules.
     pub fn tick(&mut self, call: &Call) -> Tick {
         self.store.tick(call)
@@ -148,6 +176,16 @@ impl<R: Memory, H: Memory> Service<R, H> {
     /// Plans the answer to `GET|HEAD /asset/…`. The caller of `call` is not used: tokens decide.
     pub fn asset(&self, call: &Call, request: &AssetRequest) -> AssetResponse {
         plan::answer(&self.store, call, request, None)
+    }
+
+    /// Whether the HTTP tokens have their secret.
+    pub fn has_token_secret(&self) -> bool {
+        self.store.has_token_secret()
+    }
+
+    /// Brings the secret of the HTTP tokens, from the host's secure randomness. A store that has one keeps it.
+    pub fn set_token_secret(&mut self, token_secret: &[u8; 32]) {
+        self.store.set_token_secret(token_secret);
     }
 
     /// The kind of `method`, if there is such a method.
