@@ -9,8 +9,9 @@
 //!   lock          locked by the one process that uses DIR; holds its pid as text
 //!   records.redb  records and indexes, request statuses, commit number
 //!   heap.bin      blob bytes
-//!   root_key …    secrets, one file each, 0600
+//!   root_key …    secrets, one file each
 //! ```
+//! Every file is made with mode 0600.
 
 use rustix::fs::{Mode, OFlags};
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};

@@ -89,7 +89,9 @@ pub enum ServeError {
         source: io::Error,
     },
     /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {source}")]
+    #[error(
+        "cannot listen on {address}: {source}; choose another address (--listen), or stop what listens there"
+    )]
     Listen {
         /// Asked for.
         address: SocketAddr,
@@ -109,22 +111,35 @@ pub struct Server {
 }
 
 impl Server {
-    /// Opens the data directory, makes what is missing, and binds the address.
+    /// Binds the address, opens the data directory and makes what is missing.
     ///
     /// # Errors
     /// [`ServeError`], whose text tells the operator what to do.
     pub async fn bind(options: ServeOptions) -> Result<Self, ServeError> {
+        Self::bind_with(options, |_| ()).await
+    }
+
+    /// As [`Self::bind`], with the engine's options changed by `change`: a clock that is moved by hand, quotas.
+    ///
+    /// # Errors
+    /// As [`Self::bind`].
+    pub async fn bind_with(
+        options: ServeOptions,
+        change: impl FnOnce(&mut EngineOptions),
+    ) -> Result<Self, ServeError> {
         let listen_error = |source| ServeError::Listen { address: options.listen, source };
+        // First: an address that is taken leaves no directory behind.
+        let listener = TcpListener::bind(options.listen).await.map_err(listen_error)?;
+        let local_addr = listener.local_addr().map_err(listen_error)?;
         let dir = DataDir::open(&options.data)?;
         fix_canister_id(&dir, options.canister_id)?;
         let (root_key, node_key) = (RootKey::load_or_make(&dir)?, NodeKey::load_or_make(&dir)?);
-        let listener = TcpListener::bind(options.listen).await.map_err(listen_error)?;
-        let local_addr = listener.local_addr().map_err(listen_error)?;
         let mut engine_options = EngineOptions::new(options.canister_id);
         engine_options.controllers.clone_from(&options.controllers);
         if let Some(heap_bytes_max) = options.heap_bytes_max {
             engine_options.heap_bytes_max = heap_bytes_max;
         }
+        change(&mut engine_options);
         let clock = engine_options.clock.clone();
         let engine = Engine::open(dir, engine_options)?;
         let facts = CertifiedFacts {

@@ -17,6 +17,8 @@ use crate::storage::page::{PAGE_BYTES, PageMap};
 use crate::storage::requests::{self, REQUESTS, RecordedRequest, RequestId};
 use crate::storage::snapshot::Snapshot;
 use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -58,13 +60,19 @@ pub struct Records {
 }
 
 impl Records {
-    /// Opens the file at `path`, making it when there is none. redb's cache keeps at most `cache_bytes`.
+    /// Opens the file at `path`, making it when there is none (mode 0600). redb's cache keeps at most `cache_bytes`.
     ///
     /// # Errors
     /// [`StorageError`] when the file is no such database, or on I/O errors.
     pub fn open(path: &Path, cache_bytes: usize) -> Result<Self, StorageError> {
         let path = path.to_path_buf();
-        Self::open_with(move || Database::builder().set_cache_size(cache_bytes).create(&path))
+        Self::open_with(move || {
+            // redb would make it as any new file, which others may read.
+            let mut file = OpenOptions::new();
+            file.write(true).create(true).truncate(false).mode(0o600);
+            file.open(&path).map_err(redb::StorageError::Io)?;
+            Database::builder().set_cache_size(cache_bytes).create(&path)
+        })
     }
 
     /// As [`Self::open`], over whatever `opener` opens. It is called again after an I/O error.
