@@ -1,17 +1,20 @@
 //! Reading whole blobs back: several ranges at once, in order, checked against the SHA-256.
 //!
-//! Owns the window of ranges in flight, the check, and the rename of a complete file into place. A blob is
-//! never whole in memory.
+//! Owns the window of ranges in flight, the check, and going on from what an earlier attempt left (`download/part.rs`).
+//! A blob is never whole in memory.
+
+mod part;
+
+pub use part::part_path;
 
 use crate::client::{CallError, Client};
 use crate::transport::Transport;
-use crate::upload::blocking;
 use crate::upload::hex;
 use futures_util::{StreamExt, stream};
+use part::Part;
 use sha2::{Digest, Sha256};
 use std::io;
 use std::path::{Path, PathBuf};
-use tempfile::NamedTempFile;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -55,6 +58,16 @@ pub enum DownloadError {
         /// The file.
         path: PathBuf,
     },
+    /// Another download writes this file.
+    #[error(
+        "{} is being downloaded already: wait for that, or remove {} if nothing runs", path.display(), part.display()
+    )]
+    InProgress {
+        /// The file.
+        path: PathBuf,
+        /// Where its bytes are until it is complete.
+        part: PathBuf,
+    },
     /// The bytes are not those that were stored.
     #[error(
         "{locator}: the bytes received have SHA-256 {found}, but {expected} was stored: download it again"
@@ -91,13 +104,25 @@ impl<T: Transport> Client<T> {
         &self,
         blob: &BlobFacts,
         sink: &mut (impl AsyncWrite + Unpin + Send),
+        progress: impl FnMut(u64) + Send,
+    ) -> Result<(), DownloadError> {
+        self.download_rest(blob, sink, (0, Sha256::new()), progress).await
+    }
+
+    /// Writes what follows the first bytes, whose count and hash are given.
+    async fn download_rest(
+        &self,
+        blob: &BlobFacts,
+        sink: &mut (impl AsyncWrite + Unpin + Send),
+        (present, mut hasher): (u64, Sha256),
         mut progress: impl FnMut(u64) + Send,
     ) -> Result<(), DownloadError> {
         let range_bytes = self.limits().await?.response_bytes_max.clamp(1, RANGE_BYTES);
-        let mut ranges = stream::iter(ranges(blob.len, range_bytes))
+        let mut ranges = stream::iter(ranges(present, blob.len, range_bytes))
             .map(|range| self.range(blob, range))
             .buffered(RANGES_IN_FLIGHT);
-        let (mut hasher, mut written) = (Sha256::new(), 0);
+        let mut written = present;
+        progress(written);
         while let Some(bytes) = ranges.next().await {
             let bytes = bytes?;
             hasher.update(&bytes);
@@ -111,6 +136,10 @@ impl<T: Transport> Client<T> {
 
     /// Reads a blob into the file `path`. The file appears complete and checked, or not at all.
     ///
+    /// Until then its bytes are at [`part_path`], also after a stop, a crash or a fault: the same download goes on
+    /// from there, hashes those bytes too, and starts over where they turn out to be others. Gives how many bytes
+    /// were there already.
+    ///
     /// # Errors
     /// [`DownloadError`]; [`DownloadError::Exists`] unless `overwrite`.
     pub async fn download_to_file(
@@ -118,14 +147,42 @@ impl<T: Transport> Client<T> {
         blob: &BlobFacts,
         path: &Path,
         overwrite: bool,
-        progress: impl FnMut(u64) + Send,
-    ) -> Result<(), DownloadError> {
-        let target = TargetFile::create(path, overwrite).await?;
-        let mut sink = tokio::fs::File::from_std(target.writer()?);
-        match self.download(blob, &mut sink, progress).await {
-            Ok(()) => target.keep(overwrite).await,
-            Err(DownloadError::Write(reason)) => Err(DownloadError::File { path: path.to_owned(), reason }),
-            Err(error) => Err(error),
+        mut progress: impl FnMut(u64) + Send,
+    ) -> Result<u64, DownloadError> {
+        let part = Part::open(path, &blob.sha256, overwrite).await?;
+        let mut result = self.fill(blob, path, &part, &mut progress).await;
+        if matches!(result, Err((1.., DownloadError::Differs { .. }))) {
+            part.empty()?;
+            result = self.fill(blob, path, &part, &mut progress).await;
+        }
+        match result {
+            Ok(present) => part.keep(overwrite).await.map(|()| present),
+            Err((_, error)) => {
+                match error {
+                    DownloadError::Differs { .. } => part.remove(),
+                    _ => part.remove_if_empty(),
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Completes a part. Gives the bytes that were there already; an error comes with them too.
+    async fn fill(
+        &self,
+        blob: &BlobFacts,
+        path: &Path,
+        part: &Part,
+        progress: &mut (impl FnMut(u64) + Send),
+    ) -> Result<u64, (u64, DownloadError)> {
+        let (file, present, hasher) = part.writer(blob.len).await.map_err(|error| (0, error))?;
+        let mut sink = tokio::fs::File::from_std(file);
+        match self.download_rest(blob, &mut sink, (present, hasher), progress).await {
+            Ok(()) => Ok(present),
+            Err(DownloadError::Write(reason)) => {
+                Err((present, DownloadError::File { path: path.to_owned(), reason }))
+            }
+            Err(error) => Err((present, error)),
         }
     }
 
@@ -163,17 +220,21 @@ impl<T: Transport> Client<T> {
 /// # Errors
 /// [`DownloadError`]; [`DownloadError::Exists`] unless `overwrite`.
 pub async fn write_file(path: &Path, bytes: &[u8], overwrite: bool) -> Result<(), DownloadError> {
-    let target = TargetFile::create(path, overwrite).await?;
+    let part = Part::open(path, &Sha256::digest(bytes).into(), overwrite).await?;
+    part.empty()?;
+    let (file, ..) = part.writer(0).await?;
+    let mut sink = tokio::fs::File::from_std(file);
     let file_error = |reason| DownloadError::File { path: path.to_owned(), reason };
-    let mut sink = tokio::fs::File::from_std(target.writer()?);
     sink.write_all(bytes).await.map_err(file_error)?;
     sink.flush().await.map_err(file_error)?;
-    target.keep(overwrite).await
+    part.keep(overwrite).await
 }
 
-fn ranges(len: u64, range_bytes: u32) -> impl Iterator<Item = (u64, u32)> {
-    (0..len.div_ceil(u64::from(range_bytes))).map(move |index| {
-        let offset = index * u64::from(range_bytes);
+/// Offset and length of each range from `start` on.
+fn ranges(start: u64, len: u64, range_bytes: u32) -> impl Iterator<Item = (u64, u32)> {
+    let count = len.saturating_sub(start).div_ceil(u64::from(range_bytes));
+    (0..count).map(move |index| {
+        let offset = start + index * u64::from(range_bytes);
         let rest = u32::try_from(len - offset).unwrap_or(u32::MAX);
         (offset, rest.min(range_bytes))
     })
@@ -187,72 +248,19 @@ fn check_hash(blob: &BlobFacts, found: [u8; 32]) -> Result<(), DownloadError> {
     Err(DownloadError::Differs { locator: blob.locator.clone(), expected, found })
 }
 
-/// A file that is being written under another name beside its place.
-struct TargetFile {
-    path: PathBuf,
-    temporary: NamedTempFile,
-}
-
-impl TargetFile {
-    async fn create(path: &Path, overwrite: bool) -> Result<Self, DownloadError> {
-        let path = path.to_owned();
-        blocking(move || {
-            if !overwrite && path.symlink_metadata().is_ok() {
-                return Err(DownloadError::Exists { path });
-            }
-            let dir = match path.parent() {
-                Some(dir) if !dir.as_os_str().is_empty() => dir,
-                _ => Path::new("."),
-            };
-            let mut builder = tempfile::Builder::new();
-            builder.prefix(".keepsake-").suffix(".part");
-            #[cfg(unix)]
-            {
-                // As any new file; the umask applies.
-                use std::os::unix::fs::PermissionsExt;
-                builder.permissions(std::fs::Permissions::from_mode(0o666));
-            }
-            let created = builder.tempfile_in(dir);
-            match created {
-                Ok(temporary) => Ok(Self { path, temporary }),
-                Err(reason) => Err(DownloadError::File { path, reason }),
-            }
-        })
-        .await
-    }
-
-    fn writer(&self) -> Result<std::fs::File, DownloadError> {
-        let reopened = self.temporary.as_file().try_clone();
-        reopened.map_err(|reason| DownloadError::File { path: self.path.clone(), reason })
-    }
-
-    async fn keep(self, overwrite: bool) -> Result<(), DownloadError> {
-        let Self { path, temporary } = self;
-        blocking(move || {
-            let kept = if overwrite { temporary.persist(&path) } else { temporary.persist_noclobber(&path) };
-            match kept.map_err(|error| error.error) {
-                Ok(_) => Ok(()),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                    Err(DownloadError::Exists { path })
-                }
-                Err(reason) => Err(DownloadError::File { path, reason }),
-            }
-        })
-        .await
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn ranges_cover_the_blob_without_gap() {
-        let all: Vec<_> = ranges(10, 4).collect();
+        let all: Vec<_> = ranges(0, 10, 4).collect();
         assert_eq!(all, [(0, 4), (4, 4), (8, 2)]);
-        assert_eq!(ranges(0, 4).count(), 0);
-        assert_eq!(ranges(4, 4).collect::<Vec<_>>(), [(0, 4)]);
-        assert_eq!(ranges(5_000_000_000, 1_800_000).last(), Some((4_998_600_000, 1_400_000)));
+        assert_eq!(ranges(0, 0, 4).count(), 0);
+        assert_eq!(ranges(0, 4, 4).collect::<Vec<_>>(), [(0, 4)]);
+        assert_eq!(ranges(3, 10, 4).collect::<Vec<_>>(), [(3, 4), (7, 3)]);
+        assert_eq!(ranges(4, 4, 4).count(), 0);
+        assert_eq!(ranges(0, 5_000_000_000, 1_800_000).last(), Some((4_998_600_000, 1_400_000)));
     }
 
     #[tokio::test]
@@ -266,5 +274,54 @@ mod tests {
         write_file(&path, b"second", true).await.unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"second");
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "no temporary file is left");
+    }
+
+    fn blob(bytes: &[u8]) -> BlobFacts {
+        BlobFacts {
+            locator: "blob_1".to_owned(),
+            len: bytes.len() as u64,
+            sha256: Sha256::digest(bytes).into(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_part_has_one_writer_and_one_place_per_content_and_target() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, blob) = (dir.path().join("a"), blob(b"content"));
+        let part = Part::open(&path, &blob.sha256, false).await.unwrap();
+        let refused = Part::open(&path, &blob.sha256, false).await.unwrap_err();
+        assert!(matches!(refused, DownloadError::InProgress { .. }), "{refused}");
+        drop(part);
+        Part::open(&path, &blob.sha256, false).await.unwrap().remove();
+        let places = [
+            part_path(&path, &blob.sha256),
+            part_path(&path, &[1; 32]),
+            part_path(&dir.path().join("b"), &blob.sha256),
+        ];
+        assert!(places.iter().all(|place| place.parent() == Some(dir.path())));
+        assert_eq!(places.iter().collect::<std::collections::BTreeSet<_>>().len(), 3);
+    }
+
+    #[tokio::test]
+    async fn a_part_longer_than_the_content_is_emptied() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, blob) = (dir.path().join("a"), blob(b"content"));
+        std::fs::write(part_path(&path, &blob.sha256), b"content and more").unwrap();
+        let part = Part::open(&path, &blob.sha256, false).await.unwrap();
+        assert_eq!(part.writer(blob.len).await.unwrap().1, 0);
+        part.remove_if_empty();
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_link_in_place_of_a_part_is_not_written_through() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, other) = (dir.path().join("a"), dir.path().join("other"));
+        std::fs::write(&other, b"mine").unwrap();
+        let sha256: [u8; 32] = Sha256::digest(b"content").into();
+        std::os::unix::fs::symlink(&other, part_path(&path, &sha256)).unwrap();
+        write_file(&path, b"content", false).await.unwrap_err();
+        assert_eq!(std::fs::read(&other).unwrap(), b"mine");
     }
 }
