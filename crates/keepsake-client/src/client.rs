@@ -56,6 +56,26 @@ impl CallError {
         self.refusal().map(keepsake_api::Error::code)
     }
 
+    /// The message without the name of the method.
+    pub fn told(&self) -> String {
+        match self {
+            Self::Refused { error, .. } => error.to_string(),
+            Self::Transport { error, .. } => error.to_string(),
+            Self::Decode { reason, .. } => {
+                format!("the answer cannot be read ({reason}): use a client as new as the service")
+            }
+        }
+    }
+
+    /// The method that was called.
+    pub fn method(&self) -> &'static str {
+        match self {
+            Self::Refused { method, .. } | Self::Transport { method, .. } | Self::Decode { method, .. } => {
+                method
+            }
+        }
+    }
+
     /// The service says that there is no such thing for this caller.
     pub fn is_not_found(&self) -> bool {
         matches!(self.refusal(), Some(keepsake_api::Error::NotFound))

@@ -26,6 +26,7 @@ pub mod source;
 
 pub use events::{EventSender, EventStream, Lane, UploadEvent, upload_events};
 pub use hash::hex;
+pub(crate) use hash::sha256_of_file;
 pub use source::Source;
 
 use crate::client::{CallError, Client};
@@ -34,6 +35,7 @@ use derive::{Derived, LaneB, SentDerivatives};
 use idem::UploadKey;
 use keepsake_api::{AssetType, PublishedAsset};
 use lane::{LaneJob, SessionDone};
+use media::Media;
 use source::OpenSource;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -114,6 +116,8 @@ pub struct Uploaded {
     pub capsule_id: String,
     /// Its assets as the service stored them.
     pub assets: Vec<PublishedAsset>,
+    /// Width and height of those assets that are pictures, pixels.
+    pub pixels: Vec<(AssetType, (u32, u32))>,
     /// MIME type of the original.
     pub mime_type: String,
     /// Length of the original, bytes.
@@ -199,7 +203,8 @@ impl<T: Transport> Client<T> {
         source: Source,
         options: UploadOptions,
     ) -> Result<Uploaded, UploadError> {
-        let (source, mime_type) = open(source, options.mime_type.clone()).await?;
+        let (source, media) = open(source, options.mime_type.clone()).await?;
+        let mime_type = media.mime_type;
         options.emit(UploadEvent::Started {
             name: source.name().to_owned(),
             total_len: source.len(),
@@ -221,6 +226,7 @@ impl<T: Transport> Client<T> {
             options,
             source,
             mime_type,
+            misnamed: media.misnamed,
             capsule_id,
             key,
             chunk_bytes,
@@ -240,13 +246,16 @@ const CHUNKS_IN_FLIGHT_LIMIT: usize = 32;
 /// Enough of a file to tell its format.
 const SNIFF_BYTES: u64 = 64;
 
-async fn open(source: Source, mime_type: Option<String>) -> Result<(Arc<OpenSource>, String), UploadError> {
+async fn open(source: Source, mime_type: Option<String>) -> Result<(Arc<OpenSource>, Media), UploadError> {
     blocking(move || {
         let source = source.open()?;
         let mut prefix = vec![0; usize::try_from(source.len().min(SNIFF_BYTES)).expect("at most 64")];
         source.read_at(0, &mut prefix)?;
-        let mime_type = mime_type.unwrap_or_else(|| media::mime_type(&prefix, source.name()));
-        Ok((Arc::new(source), mime_type))
+        let media = match mime_type {
+            Some(mime_type) => Media { mime_type, misnamed: None },
+            None => Media::of(&prefix, source.name()),
+        };
+        Ok((Arc::new(source), media))
     })
     .await
 }
@@ -276,6 +285,8 @@ struct Upload<T> {
     window: Arc<Semaphore>,
     source: Arc<OpenSource>,
     mime_type: String,
+    /// The MIME type that the name promises and the bytes do not keep.
+    misnamed: Option<String>,
     capsule_id: String,
     key: UploadKey,
     chunk_bytes: u32,

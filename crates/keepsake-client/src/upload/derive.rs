@@ -54,7 +54,12 @@ impl<T: Transport> Upload<T> {
             return Ok(Err("not asked for".to_owned()));
         }
         if !self.is_known_image().await? {
-            return Ok(Err(format!("{} is no image that can be decoded", self.mime_type)));
+            return Ok(Err(match &self.misnamed {
+                Some(claimed) => {
+                    format!("the name says {claimed}, but the bytes are not: kept as {}", self.mime_type)
+                }
+                None => format!("{} is no image that can be decoded", self.mime_type),
+            }));
         }
         let permit = Arc::clone(&self.client.decoding).acquire_owned().await;
         let permit = permit.expect("the permit of decoding is never closed");

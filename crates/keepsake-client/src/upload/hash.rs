@@ -2,6 +2,12 @@
 
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+/// Read at once, bytes.
+const BUFFER_BYTES: usize = 1 << 20;
 
 /// A SHA-256.
 pub(crate) type Sha = [u8; 32];
@@ -9,6 +15,19 @@ pub(crate) type Sha = [u8; 32];
 /// SHA-256 of bytes in memory.
 pub(crate) fn sha256(bytes: &[u8]) -> Sha {
     Sha256::digest(bytes).into()
+}
+
+/// SHA-256 of a file, read piece by piece. Blocks on the disk.
+pub(crate) fn sha256_of_file(path: &Path) -> io::Result<Sha> {
+    let (mut file, mut hasher, mut buffer) = (File::open(path)?, Sha256::new(), vec![0; BUFFER_BYTES]);
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => return Ok(hasher.finalize().into()),
+            Ok(count) => hasher.update(&buffer[..count]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// Lower-case hexadecimal.

@@ -159,7 +159,7 @@ impl<T: Transport> LaneJob<T> {
     }
 
     async fn give_up(&self, session_id: Option<u64>, error: &CallError) -> Result<(), UploadError> {
-        self.emit(UploadEvent::SessionRestarted { asset: self.kind, reason: error.to_string() });
+        self.emit(UploadEvent::SessionRestarted { asset: self.kind, reason: error.told() });
         match session_id {
             Some(id) if !error.is_not_found() => Ok(self.client.uploads_abort(id).await?),
             _ => Ok(()),

@@ -11,12 +11,63 @@ use serde_bytes::ByteBuf;
 /// The MIME type of bytes that nothing is known about.
 const UNKNOWN: &str = "application/octet-stream";
 
-/// First bytes win over the name for pictures: cameras and phones misname them. Else the name decides.
-pub(crate) fn mime_type(prefix: &[u8], name: &str) -> String {
-    if let Some(sniffed) = keepsake_derivatives::sniff(prefix) {
-        return sniffed.to_owned();
+/// Images that are known by their first bytes: without those bytes a file is none, whatever it is called.
+const KNOWN_IMAGES: [&str; 4] = ["image/jpeg", "image/png", "image/webp", "image/gif"];
+
+/// Images that are text.
+const TEXT_IMAGES: [&str; 3] = ["image/svg+xml", "image/x-xpixmap", "image/x-xbitmap"];
+
+/// What a file is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Media {
+    pub(crate) mime_type: String,
+    /// The image type that the name promises, where the bytes are none.
+    pub(crate) misnamed: Option<String>,
+}
+
+impl Media {
+    /// First bytes win over the name for pictures: cameras and phones misname them. Else the name decides, unless it
+    /// promises a picture that the bytes are not.
+    pub(crate) fn of(prefix: &[u8], name: &str) -> Self {
+        if let Some(sniffed) = keepsake_derivatives::sniff(prefix) {
+            return Self { mime_type: sniffed.to_owned(), misnamed: None };
+        }
+        let named = mime_guess::from_path(name).first_raw().unwrap_or(UNKNOWN).to_owned();
+        if is_broken_promise(&named, prefix) {
+            return Self { mime_type: by_bytes(prefix).to_owned(), misnamed: Some(named) };
+        }
+        Self { mime_type: named, misnamed: None }
     }
-    mime_guess::from_path(name).first_raw().unwrap_or(UNKNOWN).to_owned()
+}
+
+fn is_broken_promise(named: &str, prefix: &[u8]) -> bool {
+    let text_image = TEXT_IMAGES.contains(&named) || named.starts_with("image/x-portable");
+    KNOWN_IMAGES.contains(&named) || (named.starts_with("image/") && !text_image && is_text(prefix))
+}
+
+fn by_bytes(prefix: &[u8]) -> &'static str {
+    match prefix {
+        [b'%', b'P', b'D', b'F', b'-', ..] => "application/pdf",
+        [b'P', b'K', 3, 4, ..] => "application/zip",
+        // ISO base media: a `ftyp` box comes first.
+        [_, _, _, _, b'f', b't', b'y', b'p', b'h' | b'm', b'e' | b'i', ..] => "image/heif",
+        [_, _, _, _, b'f', b't', b'y', b'p', b'a', b'v', b'i', ..] => "image/avif",
+        [_, _, _, _, b'f', b't', b'y', b'p', ..] => "video/mp4",
+        _ if is_text(prefix) => "text/plain",
+        _ => UNKNOWN,
+    }
+}
+
+/// UTF-8 without control characters; the prefix may end within a character.
+fn is_text(prefix: &[u8]) -> bool {
+    let text = match std::str::from_utf8(prefix) {
+        Ok(text) => text,
+        Err(error) if error.error_len().is_none() => {
+            std::str::from_utf8(&prefix[..error.valid_up_to()]).expect("valid up to there")
+        }
+        Err(_) => return false,
+    };
+    !text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t' | '\u{c}'))
 }
 
 /// The kind of memory that a file of this MIME type becomes.
@@ -104,14 +155,38 @@ mod tests {
 
     #[test]
     fn the_name_decides_where_the_bytes_say_nothing() {
-        assert_eq!(mime_type(b"hello", "a.txt"), "text/plain");
-        assert_eq!(mime_type(b"hello", "a.pdf"), "application/pdf");
-        assert_eq!(mime_type(b"hello", "noname"), UNKNOWN);
+        for (name, mime_type) in [
+            ("a.txt", "text/plain"),
+            ("a.pdf", "application/pdf"),
+            ("noname", UNKNOWN),
+            ("a.svg", "image/svg+xml"),
+        ] {
+            let media = Media { mime_type: mime_type.to_owned(), misnamed: None };
+            assert_eq!(Media::of(b"hello", name), media);
+        }
+        assert_eq!(Media::of(b"\0\x01", "a.tiff").mime_type, "image/tiff");
     }
 
     #[test]
     fn the_bytes_win_over_a_wrong_name() {
-        assert_eq!(mime_type(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "a.jpg"), "image/png");
+        assert_eq!(Media::of(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "a.jpg").mime_type, "image/png");
+    }
+
+    #[test]
+    fn a_name_that_promises_a_picture_is_not_believed_where_the_bytes_are_none() {
+        for (bytes, name, mime_type, claimed) in [
+            (&b"hello"[..], "a.jpg", "text/plain", "image/jpeg"),
+            ("h\u{e9}".as_bytes().split_last().unwrap().1, "a.png", "text/plain", "image/png"),
+            (b"hello", "a.heic", "text/plain", "image/heic"),
+            (b"%PDF-1.7", "a.gif", "application/pdf", "image/gif"),
+            (b"PK\x03\x04", "a.webp", "application/zip", "image/webp"),
+            (b"\0\0\0\x18ftypheic", "a.jpg", "image/heif", "image/jpeg"),
+            (b"\0\0\0\x18ftypisom", "a.jpg", "video/mp4", "image/jpeg"),
+            (b"\0\x01\x02", "a.jpg", UNKNOWN, "image/jpeg"),
+        ] {
+            let media = Media { mime_type: mime_type.to_owned(), misnamed: Some(claimed.to_owned()) };
+            assert_eq!(Media::of(bytes, name), media, "{name}");
+        }
     }
 
     #[test]

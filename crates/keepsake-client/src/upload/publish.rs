@@ -61,7 +61,7 @@ impl<T: Transport> Upload<T> {
                 tracing::warn!(session = session.session_id, %error, "cannot abort the session");
             }
         }
-        UploadError::Stale { name: self.source.name().to_owned(), reason: error.to_string() }
+        UploadError::Stale { name: self.source.name().to_owned(), reason: error.told() }
     }
 
     fn request(&self, original: &SessionDone, lane_b: &LaneB, limits: &UploadConfig) -> PublishRequest {
@@ -162,6 +162,7 @@ impl<T: Transport> Upload<T> {
             memory_id: published.memory_id,
             capsule_id: self.capsule_id.clone(),
             assets: published.assets,
+            pixels: pixels(lane_b),
             mime_type: self.mime_type.clone(),
             total_len: original.total_len,
             sha256: original.sha256,
@@ -170,6 +171,14 @@ impl<T: Transport> Upload<T> {
             derivatives_skipped,
         }
     }
+}
+
+fn pixels(lane_b: &LaneB) -> Vec<(AssetType, (u32, u32))> {
+    let LaneB::Made(made) = lane_b else { return Vec::new() };
+    let derived = [&made.display.1, &made.thumbnail.1, &made.placeholder];
+    let derived = derived.map(|asset| (asset.kind, (asset.width, asset.height)));
+    let original = (AssetType::Original, (made.original.width, made.original.height));
+    std::iter::once(original).chain(derived).collect()
 }
 
 /// Now, ns since 1970. The service's own clock decides what it stores as its own times.
