@@ -19,13 +19,15 @@ Examples:
 
 Exit codes:
   0 ok                    4 not allowed               7 the node cannot be reached
-  1 failed, or mixed      5 conflict, exists already  130 interrupted
+  1 failed                5 conflict, exists already  130 interrupted
   2 wrong arguments       6 quota or storage used up
   3 not found
+Of several files that fail for different reasons the code is 1.
 
 With --json each command prints one JSON object or array to standard output; `upload` and `rm` print one \
 object per line and file. Fields are added, never renamed. Times are ns since 1970, lengths are bytes. \
-Messages and progress go to standard error.";
+A command that fails prints {\"error\":{\"code\",\"message\",\"kind\"},\"exit_code\"} there too, unless \
+standard output carries the file itself (`get -o -`). Messages and progress go to standard error.";
 
 /// Photos and other memories: upload, browse, and serve them.
 #[derive(Debug, Parser)]
@@ -35,6 +37,17 @@ pub(crate) struct Arguments {
     pub(crate) global: Global,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Arguments {
+    /// Whether a failure is told as JSON: not among the bytes of a file.
+    pub(crate) fn json_errors(&self) -> bool {
+        let streams = match &self.command {
+            Command::Get(get) => get.output.as_deref().is_some_and(|path| path.as_os_str() == "-"),
+            _ => false,
+        };
+        self.global.json && !streams
+    }
 }
 
 /// Where to, as whom, and how to print.
@@ -177,7 +190,7 @@ pub(crate) struct Fsck {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  keepsake upload photo.jpg\n  keepsake upload -r ~/Pictures/2024 --tag holiday\n\nAn upload that was interrupted goes on where it stopped: run the same command again."
+    after_help = "Examples:\n  keepsake upload photo.jpg\n  keepsake upload -r ~/Pictures/2024 --tag holiday\n\nAn upload that was interrupted goes on where it stopped: run the same command again.\nA file whose bytes are in the capsule already is not sent: its memory is named instead. The newest memories are\ncompared, at least 2,000; --again makes another one."
 )]
 pub(crate) struct Upload {
     /// Files, and with -r folders.
@@ -195,6 +208,9 @@ pub(crate) struct Upload {
     /// Send the original only, without display, thumbnail and placeholder.
     #[arg(long)]
     pub(crate) no_derivatives: bool,
+    /// Make another memory of a file that is there already.
+    #[arg(long)]
+    pub(crate) again: bool,
     /// Files at once.
     #[arg(short, long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=16))]
     pub(crate) jobs: u16,
@@ -228,7 +244,7 @@ pub(crate) struct Show {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  keepsake get mem_1\n  keepsake get mem_1 --asset thumbnail -o small.jpg\n  keepsake get mem_1 -o - | less"
+    after_help = "Examples:\n  keepsake get mem_1\n  keepsake get mem_1 --asset thumbnail -o small.jpg\n  keepsake get mem_1 -o - | less\n\nA download that was interrupted goes on where it stopped: run the same command again. Until the file is complete\nits bytes are beside it in a hidden file that ends with .part."
 )]
 pub(crate) struct Get {
     /// The memory, such as `mem_1`.

@@ -1,6 +1,9 @@
 //! From an error to a message and an exit code. Owns the table of exit codes.
 
 use crate::args::Verbosity;
+use crate::output;
+use crate::shapes::ErrorShape;
+use crate::words::told;
 use keepsake_client::api::Error as Refusal;
 use keepsake_client::{CallError, DownloadError, TransportError, UploadError};
 use std::io;
@@ -21,6 +24,20 @@ pub(crate) enum Exit {
 }
 
 impl Exit {
+    /// The kind of failure as a word, for JSON.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::Usage => "usage",
+            Self::NotFound => "not_found",
+            Self::Unauthorized => "unauthorized",
+            Self::Conflict => "conflict",
+            Self::Exhausted => "exhausted",
+            Self::Unreachable => "unreachable",
+            Self::Interrupted => "interrupted",
+        }
+    }
+
     #[cfg(test)]
     pub(crate) const ALL: [Self; 8] = [
         Self::Failed,
@@ -60,14 +77,18 @@ impl std::fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// Prints the error and gives the exit code.
-pub(crate) fn report(error: &anyhow::Error, verbosity: Verbosity) -> ExitCode {
+/// Prints the error, with `json` also as an object to standard output, and gives the exit code.
+pub(crate) fn report(error: &anyhow::Error, verbosity: Verbosity, json: bool) -> ExitCode {
     if is_broken_pipe(error) {
         // Whoever read our output has seen enough.
         return ExitCode::SUCCESS;
     }
-    let message = format!("{error:#}");
+    let message = told(error);
     if !message.is_empty() {
+        if json {
+            // Nobody may read it any more; the exit code tells the same.
+            output::json_line(&ErrorShape::new(error)).ok();
+        }
         eprintln!("keepsake: {message}");
         if let Some(advice) = advice(error).filter(|_| verbosity > Verbosity::Quiet) {
             eprintln!("{advice}");
@@ -139,7 +160,7 @@ fn exit_of_upload(error: &UploadError) -> Exit {
 fn exit_of_download(error: &DownloadError) -> Exit {
     match error {
         DownloadError::Call(error) => exit_of_call(error),
-        DownloadError::Exists { .. } => Exit::Conflict,
+        DownloadError::Exists { .. } | DownloadError::InProgress { .. } => Exit::Conflict,
         DownloadError::File { reason, .. } | DownloadError::Write(reason) => exit_of_io(reason),
         DownloadError::Differs { .. } | DownloadError::Short { .. } => Exit::Failed,
     }

@@ -11,19 +11,34 @@ mod identity;
 mod output;
 mod progress;
 mod shapes;
+mod words;
 
 use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let arguments = args::Arguments::parse();
-    let verbosity = arguments.global.verbosity();
+    let arguments = match args::Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return refuse(&error),
+    };
+    let (verbosity, json) = (arguments.global.verbosity(), arguments.json_errors());
     let runtime = tokio::runtime::Runtime::new().expect("the system lets this program start threads");
     let result = runtime.block_on(commands::run(arguments));
     // A decode that nobody waits for any more must not delay the exit.
     runtime.shutdown_background();
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => failure::report(&error, verbosity),
+        Err(error) => failure::report(&error, verbosity, json),
     }
+}
+
+/// Arguments that were not understood; also `--help` and `--version`.
+fn refuse(error: &clap::Error) -> ExitCode {
+    if error.use_stderr() && std::env::args_os().any(|arg| arg == "--json") {
+        let message = error.to_string();
+        let message = message.trim_start_matches("error: ").lines().next().unwrap_or_default().to_owned();
+        output::json_line(&shapes::ErrorShape::usage(message)).ok();
+    }
+    error.print().ok();
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(1))
 }

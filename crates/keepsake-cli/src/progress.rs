@@ -106,6 +106,9 @@ impl FileBars {
             UploadEvent::SessionRestarted { asset, .. } => self.bar(Lane::of(*asset)).set_position(0),
             UploadEvent::Publishing => self.original.set_message("publishing"),
             UploadEvent::Published { .. } => self.original.set_message(""),
+            UploadEvent::DerivativesSkipped { reason } => {
+                self.bars.suspend(|| eprintln!("{}: the original only: {}", self.name, plain(reason)));
+            }
             _ => {}
         }
     }

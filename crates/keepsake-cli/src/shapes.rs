@@ -4,9 +4,11 @@
 //! lower-case words.
 
 mod capsule;
+mod error;
 mod upload;
 
-pub(crate) use capsule::{CapsuleHeaderShape, CapsuleShape};
+pub(crate) use capsule::{CapsuleHeaderShape, CapsuleShape, MemberShape, role};
+pub(crate) use error::{ErrorShape, code_of};
 pub(crate) use upload::{FailedLine, RemovedLine, UploadLine};
 
 use keepsake_client::api::{
@@ -37,8 +39,9 @@ pub(crate) struct AssetShape {
     pub(crate) url: Option<String>,
 }
 
-impl From<PublishedAsset> for AssetShape {
-    fn from(asset: PublishedAsset) -> Self {
+impl AssetShape {
+    /// An asset just published, `pixels` wide and high where it is a picture.
+    pub(crate) fn published(asset: PublishedAsset, pixels: Option<(u32, u32)>) -> Self {
         Self {
             asset_id: asset.asset_id,
             kind: kind(asset.asset_type),
@@ -47,16 +50,14 @@ impl From<PublishedAsset> for AssetShape {
             sha256: Some(hex(&asset.sha256)),
             name: None,
             mime_type: None,
-            width: None,
-            height: None,
+            width: pixels.map(|pixels| pixels.0),
+            height: pixels.map(|pixels| pixels.1),
             orientation: None,
             blob_id: asset.blob_id,
             url: None,
         }
     }
-}
 
-impl AssetShape {
     fn new(asset_id: &str, stored: &'static str, metadata: &AssetMetadata) -> Self {
         let base = metadata.base();
         let orientation = match metadata {
@@ -119,7 +120,7 @@ impl From<&Memory> for MemoryShape {
     }
 }
 
-fn assets(memory: &Memory) -> Vec<AssetShape> {
+pub(crate) fn assets(memory: &Memory) -> Vec<AssetShape> {
     let blobs = memory.blob_internal_assets.iter().map(|asset| AssetShape {
         blob_id: Some(asset.blob_ref.locator.clone()),
         ..AssetShape::new(&asset.asset_id, "blob", &asset.metadata)
@@ -218,6 +219,8 @@ pub(crate) struct SavedShape {
     pub(crate) path: String,
     pub(crate) mime_type: String,
     pub(crate) bytes: u64,
+    /// Of these, there already from an interrupted download.
+    pub(crate) bytes_resumed: u64,
     pub(crate) sha256: String,
 }
 

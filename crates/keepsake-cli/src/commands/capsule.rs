@@ -4,10 +4,13 @@ use super::confirm::confirm;
 use crate::args::CapsuleAction;
 use crate::context::Context;
 use crate::output::{self, bytes, plain, time};
-use crate::shapes::{CapsuleHeaderShape, CapsuleShape};
+use crate::shapes::{CapsuleHeaderShape, CapsuleShape, MemberShape, role};
 use anyhow::{Context as _, Result};
-use keepsake_client::api::{PersonRef, Principal};
+use keepsake_client::api::{PersonRef, Principal, Role};
 use serde_json::json;
+
+/// Everybody, as the command line and its output name the anonymous principal.
+const PUBLIC: &str = "public";
 
 /// Runs one action; lists where none is given.
 pub(crate) async fn run(context: &Context, action: Option<CapsuleAction>) -> Result<()> {
@@ -33,11 +36,11 @@ pub(crate) async fn run(context: &Context, action: Option<CapsuleAction>) -> Res
         }
         CapsuleAction::Grant { capsule_id, who, role } => {
             client.capsules_grant(&capsule_id, who, role.into()).await.with_context(|| plain(&capsule_id))?;
-            done(context, "granted", &capsule_id)
+            changed(context, "granted", &capsule_id, who, Some(role.into()))
         }
         CapsuleAction::Revoke { capsule_id, who } => {
             client.capsules_revoke(&capsule_id, who).await.with_context(|| plain(&capsule_id))?;
-            done(context, "revoked", &capsule_id)
+            changed(context, "revoked", &capsule_id, who, None)
         }
     }
 }
@@ -82,9 +85,32 @@ fn show(context: &Context, capsule: CapsuleShape) -> Result<()> {
         output::line(format_args!("{name:9} {value}"))?;
     }
     output::line(format_args!(""))?;
-    let rows: Vec<_> =
-        capsule.members.into_iter().map(|member| vec![member.role, member.principal]).collect();
+    let row = |member: MemberShape| {
+        let who = if member.public { PUBLIC.to_owned() } else { member.principal };
+        vec![member.role, who]
+    };
+    let rows: Vec<_> = capsule.members.into_iter().map(row).collect();
     output::table(&["ROLE", "MEMBER"], &rows)
+}
+
+/// A role was given or taken away.
+fn changed(
+    context: &Context,
+    what: &str,
+    capsule_id: &str,
+    who: Principal,
+    given: Option<Role>,
+) -> Result<()> {
+    let public = who == Principal::anonymous();
+    let given = given.map(role);
+    if context.output.json {
+        return output::json(&json!({
+            "capsule_id": capsule_id, "done": what, "principal": who.to_text(), "public": public, "role": given,
+        }));
+    }
+    let whose = if public { PUBLIC.to_owned() } else { who.to_text() };
+    let given = given.map_or_else(String::new, |role| format!("  {role}"));
+    output::line(format_args!("{what}: {}  {whose}{given}", plain(capsule_id)))
 }
 
 fn done(context: &Context, what: &str, capsule_id: &str) -> Result<()> {

@@ -79,6 +79,12 @@ fn print(report: &FsckReport) -> Result<()> {
     if let Some(read) = &report.bytes {
         output::line(format_args!("{:<12}{}, each byte against its SHA-256", "read", bytes(read.bytes)))?;
     }
+    if report.bytes.is_none() {
+        output::line(format_args!(
+            "{:<12}no byte of a blob: `keepsake fsck --bytes` compares them with their SHA-256",
+            "read"
+        ))?;
+    }
     for violation in &report.violations {
         output::line(format_args!("broken: {}", plain(violation)))?;
     }

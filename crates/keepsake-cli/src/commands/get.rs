@@ -8,10 +8,10 @@ use crate::output::{self, bytes, plain};
 use crate::shapes::{SavedShape, kind};
 use anyhow::{Context as _, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
-use keepsake_client::BlobFacts;
 use keepsake_client::api::{AssetMetadata, AssetType, Memory};
 use keepsake_client::download::write_file;
 use keepsake_client::upload::hex;
+use keepsake_client::{BlobFacts, DownloadError};
 use sha2::{Digest, Sha256};
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -106,17 +106,14 @@ async fn to_file(
     path: &Path,
     force: bool,
 ) -> Result<()> {
+    let mut bytes_resumed = 0;
     let (len, sha256) = match &asset.bytes {
         Bytes::Inline(bytes) => {
-            write_file(path, bytes, force).await?;
+            write_file(path, bytes, force).await.map_err(not_saved)?;
             (bytes.len() as u64, Sha256::digest(bytes).into())
         }
         Bytes::Blob(blob) => {
-            let bar = bar(context, blob.len);
-            let saved =
-                context.client.download_to_file(blob, path, force, |done| bar.set_position(done)).await;
-            bar.finish_and_clear();
-            saved?;
+            bytes_resumed = download(context, blob, path, force).await?;
             (blob.len, blob.sha256)
         }
     };
@@ -132,8 +129,45 @@ async fn to_file(
         path: path.display().to_string(),
         mime_type: base.mime_type.clone(),
         bytes: len,
+        bytes_resumed,
         sha256: hex(&sha256),
     })
+}
+
+/// Saves a blob, or says how to go on. Gives the bytes that were there already.
+async fn download(context: &Context, blob: &BlobFacts, path: &Path, force: bool) -> Result<u64> {
+    let bar = bar(context, blob.len);
+    let mut begun = false;
+    let progress = |done: u64| {
+        if done > 0 && !begun {
+            let (done, all) = (bytes(done), bytes(blob.len));
+            bar.suspend(|| context.output.note(format_args!("going on: {done} of {all} are there already")));
+        }
+        begun = true;
+        bar.set_position(done);
+    };
+    let saved = tokio::select! {
+        saved = context.client.download_to_file(blob, path, force, progress) => saved.map_err(not_saved),
+        interrupt = tokio::signal::ctrl_c() => Err(interrupt.map_or_else(Into::into, |()| stopped())),
+    };
+    bar.finish_and_clear();
+    saved
+}
+
+fn not_saved(error: DownloadError) -> anyhow::Error {
+    match error {
+        DownloadError::Exists { path } => {
+            let path = plain(&path.display().to_string());
+            let advice = "-f (--force) overwrites it, -o PATH saves it elsewhere";
+            Failure::new(Exit::Conflict, format!("{path} is there already: {advice}")).into()
+        }
+        error => error.into(),
+    }
+}
+
+fn stopped() -> anyhow::Error {
+    let message = "stopped; what came is kept: run the same command again to go on from there";
+    Failure::new(Exit::Interrupted, message).into()
 }
 
 fn bar(context: &Context, len: u64) -> ProgressBar {

@@ -6,6 +6,7 @@ use crate::context::Context;
 use crate::failure::{Failure, combined, exit_of};
 use crate::output::{self, plain};
 use crate::shapes::{FailedLine, RemovedLine};
+use crate::words::told;
 use anyhow::Result;
 
 /// Deletes all given memories; goes on after one that fails.
@@ -24,14 +25,11 @@ pub(crate) async fn run(context: &Context, args: &Rm) -> Result<()> {
             }
             Ok(()) => output::line(format_args!("deleted {}", plain(memory_id)))?,
             Err(error) => {
-                let exit = exit_of(&error);
-                exits.push(exit);
-                eprintln!("keepsake: {}: {error:#}", plain(memory_id));
+                exits.push(exit_of(&error));
+                eprintln!("keepsake: {}: {}", plain(memory_id), told(&error));
                 if output.json {
-                    let error = format!("{error:#}");
                     let memory_id = Some(memory_id.clone());
-                    let exit_code = exit as u8;
-                    output::json_line(&FailedLine { file: None, memory_id, ok: false, error, exit_code })?;
+                    output::json_line(&FailedLine { memory_id, ..FailedLine::new(&error) })?;
                 }
             }
         }

@@ -5,7 +5,9 @@ use crate::context::Context;
 use crate::output::{self, bytes, plain, time};
 use crate::shapes::SessionShape;
 use anyhow::{Context as _, Result};
+use keepsake_client::api::SessionState;
 use serde_json::json;
+use std::cmp::Reverse;
 
 /// Lists, aborts or cleans up.
 pub(crate) async fn run(context: &Context, action: Option<SessionsAction>) -> Result<()> {
@@ -17,7 +19,11 @@ pub(crate) async fn run(context: &Context, action: Option<SessionsAction>) -> Re
 }
 
 async fn list(context: &Context) -> Result<()> {
-    let sessions = context.client.sessions_list().await?;
+    let mut sessions = context.client.sessions_list().await?;
+    // What can still be gone on with comes first, and of that the newest.
+    sessions.sort_by_key(|session| {
+        (session.state != SessionState::Pending, Reverse((session.created_at, session.session_id)))
+    });
     let sessions: Vec<_> = sessions.into_iter().map(SessionShape::from).collect();
     let output = context.output;
     if output.json {
@@ -28,16 +34,20 @@ async fn list(context: &Context) -> Result<()> {
         return Ok(());
     }
     let rows: Vec<_> = sessions.iter().map(row).collect();
-    output::table(&["SESSION", "STATE", "CHUNKS", "BYTES", "TYPE", "CAPSULE", "LAST SEEN", "EXPIRES"], &rows)
+    output::table(
+        &["SESSION", "STATE", "TYPE", "SIZE", "SENT", "CHUNKS", "CAPSULE", "LAST SEEN", "EXPIRES"],
+        &rows,
+    )
 }
 
 fn row(session: &SessionShape) -> Vec<String> {
     vec![
         session.session_id.to_string(),
         session.state.to_owned(),
-        format!("{}/{}", session.received_chunks, session.expected_chunks),
-        bytes(session.bytes_received),
         session.mime_type.as_deref().map_or_else(|| "-".to_owned(), plain),
+        session.total_len.map_or_else(|| "-".to_owned(), bytes),
+        bytes(session.bytes_received),
+        format!("{}/{}", session.received_chunks, session.expected_chunks),
         session.capsule_id.clone(),
         time(session.last_seen),
         time(session.expires_at),

@@ -1,15 +1,17 @@
 //! `keepsake upload`: several files, several at once. Owns their choice, and what is said about each.
 
-use crate::args::Upload;
+use crate::args::{Upload, Verbosity};
 use crate::context::Context;
 use crate::failure::{Exit, Failure, combined, exit_of};
 use crate::output::{self, bytes, plain};
 use crate::progress::Progress;
 use crate::shapes::{FailedLine, UploadLine};
+use crate::words::told;
 use anyhow::{Result, anyhow};
+use keepsake_client::api::Memory;
 use keepsake_client::{
-    AgentTransport, CallError, CancellationToken, Client, RetryPolicy, Source, Transience, UploadError,
-    UploadOptions, Uploaded, upload_events,
+    AgentTransport, CallError, CancellationToken, Client, Originals, RetryPolicy, Source, Transience,
+    UploadError, UploadOptions, Uploaded, upload_events,
 };
 use std::collections::{HashSet, VecDeque};
 use std::path::{Path, PathBuf};
@@ -35,15 +37,19 @@ pub(crate) async fn run(context: Context, args: Upload) -> Result<()> {
             capsule_id = capsule(&context, &client) => capsule_id?,
             () = cancel.cancelled() => return Err(interrupted()),
         };
-        let uploads = Uploads {
+        let known = known(&context, &client, &capsule_id, &args, files.len()).await?;
+        let mut uploads = Uploads {
             context: &context,
             progress: &progress,
             args: &args,
             client,
             capsule_id,
+            known,
+            known_count: 0,
             cancel: cancel.clone(),
         };
         uploads.run(files, &mut exits).await?;
+        uploads.tell_known();
     }
     if cancel.is_cancelled() {
         return Err(interrupted());
@@ -87,24 +93,65 @@ async fn capsule(context: &Context, client: &Client<AgentTransport>) -> Result<S
     context.capsule_to_write().await
 }
 
+/// Memories of the capsule that files are compared with, at least.
+const KNOWN_MIN: usize = 2_000;
+
+/// More of them for each file: whoever uploads a large folder again looks back further.
+const KNOWN_PER_FILE: usize = 20;
+
+/// At most; a hundred fit one message.
+const KNOWN_MAX: usize = 100_000;
+
+/// What the capsule holds already, unless it does not matter.
+async fn known(
+    context: &Context,
+    client: &Client<AgentTransport>,
+    capsule_id: &str,
+    args: &Upload,
+    files: usize,
+) -> Result<Option<Originals>> {
+    if args.again {
+        return Ok(None);
+    }
+    let wanted = files.saturating_mul(KNOWN_PER_FILE).saturating_add(KNOWN_MIN).min(KNOWN_MAX);
+    let wanted = u32::try_from(wanted).expect("at most KNOWN_MAX");
+    let known = client.originals(capsule_id, wanted).await?;
+    if !known.is_complete() && context.output.verbosity > Verbosity::Normal {
+        context
+            .output
+            .note(format_args!("looking for the same bytes among the newest {wanted} memories only"));
+    }
+    Ok(Some(known))
+}
+
 struct Uploads<'a> {
     context: &'a Context,
     progress: &'a Progress,
     args: &'a Upload,
     client: Client<AgentTransport>,
     capsule_id: String,
+    known: Option<Originals>,
+    /// Files that were there already.
+    known_count: usize,
     cancel: CancellationToken,
+}
+
+/// What became of a file.
+enum Done {
+    Uploaded(Box<Uploaded>),
+    /// A memory has its bytes, with this SHA-256.
+    Known(Box<Memory>, [u8; 32]),
 }
 
 /// One finished file.
 struct Outcome {
     file: PathBuf,
-    result: Result<Uploaded, UploadError>,
+    result: Result<Done, UploadError>,
     took: Duration,
 }
 
 impl Uploads<'_> {
-    async fn run(&self, files: Vec<PathBuf>, exits: &mut Vec<Exit>) -> Result<()> {
+    async fn run(&mut self, files: Vec<PathBuf>, exits: &mut Vec<Exit>) -> Result<()> {
         let jobs = usize::from(self.args.jobs).min(files.len());
         let in_flight = (usize::from(self.args.in_flight) / jobs).max(1);
         let mut waiting = VecDeque::from(files);
@@ -137,19 +184,38 @@ impl Uploads<'_> {
             ..UploadOptions::default()
         };
         let (client, progress) = (self.client.clone(), self.progress.clone());
+        let (known, cancel) = (self.known.clone(), self.cancel.clone());
         async move {
             let begun = Instant::now();
-            let source = Source::file(&file);
-            let follow = progress.follow(source.name().to_owned(), stream);
-            let (result, ()) = tokio::join!(client.upload(source, options), follow);
+            let find = find(&client, known.as_ref(), &file);
+            let result = match cancel.run_until_cancelled(find).await.unwrap_or(Err(UploadError::Cancelled)) {
+                Ok(Some((memory, sha256))) => Ok(Done::Known(Box::new(memory), sha256)),
+                Ok(None) => {
+                    let source = Source::file(&file);
+                    let follow = progress.follow(source.name().to_owned(), stream);
+                    let (result, ()) = tokio::join!(client.upload(source, options), follow);
+                    result.map(|uploaded| Done::Uploaded(Box::new(uploaded)))
+                }
+                Err(error) => Err(error),
+            };
             Outcome { file, result, took: begun.elapsed() }
         }
     }
 
-    fn report(&self, outcome: Outcome, exits: &mut Vec<Exit>) -> Result<()> {
+    fn report(&mut self, outcome: Outcome, exits: &mut Vec<Exit>) -> Result<()> {
         let file = outcome.file.display().to_string();
         match outcome.result {
-            Ok(uploaded) => self.progress.print(|| self.print(file, uploaded, outcome.took.as_secs_f64())),
+            Ok(Done::Uploaded(uploaded)) => {
+                if let Some(known) = &self.known {
+                    known.add(uploaded.total_len, uploaded.memory_id.clone());
+                }
+                self.progress.print(|| self.print(file, *uploaded, outcome.took.as_secs_f64()))
+            }
+            Ok(Done::Known(memory, sha256)) => {
+                self.known_count += 1;
+                let line = UploadLine::already_there(file, &memory, &sha256, outcome.took.as_secs_f64());
+                self.progress.print(|| self.print_known(&line))
+            }
             // One message for all of them at the end.
             Err(UploadError::Cancelled) => Ok(()),
             Err(error) => report_failure(self.context, self.progress, &outcome.file, &error.into(), exits),
@@ -170,6 +236,36 @@ impl Uploads<'_> {
             plain(&file)
         ))
     }
+
+    fn print_known(&self, line: &UploadLine) -> Result<()> {
+        if self.context.output.json {
+            return output::json_line(line);
+        }
+        let (id, file) = (&line.memory_id, plain(&line.file));
+        output::line(format_args!("{id}  {}  {file}  already there", bytes(line.bytes)))
+    }
+
+    /// Once for all files, at the end.
+    fn tell_known(&self) {
+        let what = match self.known_count {
+            0 => return,
+            1 => "1 file was there already: its memory stays as it is".to_owned(),
+            count => format!("{count} files were there already: their memories stay as they are"),
+        };
+        self.context.output.note(format_args!("{what} (--again makes another one)"));
+    }
+}
+
+/// The memory that has the bytes of `file`, if that is to be looked for.
+async fn find(
+    client: &Client<AgentTransport>,
+    known: Option<&Originals>,
+    file: &Path,
+) -> Result<Option<(Memory, [u8; 32])>, UploadError> {
+    match known {
+        Some(known) => client.find_original(known, file).await,
+        None => Ok(None),
+    }
 }
 
 fn report_failure(
@@ -179,19 +275,13 @@ fn report_failure(
     error: &anyhow::Error,
     exits: &mut Vec<Exit>,
 ) -> Result<()> {
-    let exit = exit_of(error);
-    exits.push(exit);
-    progress.say(&format!("keepsake: {}: {error:#}", plain(&file.display().to_string())));
+    exits.push(exit_of(error));
+    let file = file.display().to_string();
+    progress.say(&format!("keepsake: {}: {}", plain(&file), told(error)));
     if !context.output.json {
         return Ok(());
     }
-    let line = FailedLine {
-        file: Some(file.display().to_string()),
-        memory_id: None,
-        ok: false,
-        error: format!("{error:#}"),
-        exit_code: exit as u8,
-    };
+    let line = FailedLine { file: Some(file), ..FailedLine::new(error) };
     progress.print(|| output::json_line(&line))
 }
 

@@ -1,7 +1,7 @@
 //! The JSON of `capsule`.
 
 use super::lower;
-use keepsake_client::api::{Capsule, CapsuleHeader, PersonRef, Role};
+use keepsake_client::api::{Capsule, CapsuleHeader, PersonRef, Principal, Role};
 use serde::Serialize;
 
 /// One element of `capsule ls --json`.
@@ -46,14 +46,17 @@ pub(crate) struct CapsuleShape {
 pub(crate) struct MemberShape {
     pub(crate) principal: String,
     pub(crate) role: String,
+    /// The anonymous principal: everybody.
+    pub(crate) public: bool,
 }
 
 impl From<Capsule> for CapsuleShape {
     fn from(capsule: Capsule) -> Self {
-        let members = capsule
-            .members
-            .into_iter()
-            .map(|member| MemberShape { principal: member.principal.to_text(), role: role(member.role) });
+        let members = capsule.members.into_iter().map(|member| MemberShape {
+            principal: member.principal.to_text(),
+            role: role(member.role),
+            public: member.principal == Principal::anonymous(),
+        });
         Self {
             id: capsule.id,
             subject: person(&capsule.subject),
@@ -67,7 +70,8 @@ impl From<Capsule> for CapsuleShape {
     }
 }
 
-fn role(role: Role) -> String {
+/// A role as a word.
+pub(crate) fn role(role: Role) -> String {
     lower(role)
 }
 

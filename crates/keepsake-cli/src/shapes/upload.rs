@@ -1,6 +1,9 @@
 //! The JSON lines of `upload` and `rm`: one per file or memory.
 
-use super::AssetShape;
+use super::{AssetShape, assets, code_of};
+use crate::failure::exit_of;
+use crate::words::told;
+use keepsake_client::api::Memory;
 use keepsake_client::upload::hex;
 use keepsake_client::{ChunkCounts, Uploaded};
 use serde::Serialize;
@@ -11,6 +14,8 @@ pub(crate) struct UploadLine {
     pub(crate) file: String,
     pub(crate) ok: bool,
     pub(crate) memory_id: String,
+    /// The capsule held a memory of the same bytes: nothing was sent, and this is that memory.
+    pub(crate) already_there: bool,
     pub(crate) capsule_id: String,
     pub(crate) mime_type: String,
     pub(crate) bytes: u64,
@@ -31,10 +36,16 @@ pub(crate) struct UploadLine {
 impl UploadLine {
     pub(crate) fn new(file: String, uploaded: Uploaded, seconds: f64) -> Self {
         let ChunkCounts { sent, skipped, retried } = uploaded.original_chunks;
+        let pixels = uploaded.pixels;
+        let assets = uploaded.assets.into_iter().map(|asset| {
+            let pixels = pixels.iter().find(|(kind, _)| *kind == asset.asset_type).map(|(_, pixels)| *pixels);
+            AssetShape::published(asset, pixels)
+        });
         Self {
             file,
             ok: true,
             memory_id: uploaded.memory_id,
+            already_there: false,
             capsule_id: uploaded.capsule_id,
             mime_type: uploaded.mime_type,
             bytes: uploaded.total_len,
@@ -46,7 +57,31 @@ impl UploadLine {
             derived_chunks_skipped: uploaded.derived_chunks.skipped,
             derivatives_skipped: uploaded.derivatives_skipped,
             seconds,
-            assets: uploaded.assets.into_iter().map(AssetShape::from).collect(),
+            assets: assets.collect(),
+        }
+    }
+
+    /// A file whose bytes are in `memory` already.
+    pub(crate) fn already_there(file: String, memory: &Memory, sha256: &[u8; 32], seconds: f64) -> Self {
+        let assets = assets(memory);
+        let bytes = assets.iter().find(|asset| asset.kind == "original").map_or(0, |asset| asset.bytes);
+        Self {
+            file,
+            ok: true,
+            memory_id: memory.id.clone(),
+            already_there: true,
+            capsule_id: memory.capsule_id.clone(),
+            mime_type: memory.metadata.content_type.clone(),
+            bytes,
+            sha256: hex(sha256),
+            chunks_sent: 0,
+            chunks_skipped: 0,
+            chunks_retried: 0,
+            derived_chunks_sent: 0,
+            derived_chunks_skipped: 0,
+            derivatives_skipped: None,
+            seconds,
+            assets,
         }
     }
 }
@@ -60,7 +95,25 @@ pub(crate) struct FailedLine {
     pub(crate) memory_id: Option<String>,
     pub(crate) ok: bool,
     pub(crate) error: String,
+    /// As in [`super::ErrorShape`].
+    pub(crate) code: String,
+    pub(crate) kind: &'static str,
     pub(crate) exit_code: u8,
+}
+
+impl FailedLine {
+    pub(crate) fn new(error: &anyhow::Error) -> Self {
+        let exit = exit_of(error);
+        Self {
+            file: None,
+            memory_id: None,
+            ok: false,
+            error: told(error),
+            code: code_of(error),
+            kind: exit.word(),
+            exit_code: exit as u8,
+        }
+    }
 }
 
 /// One line of `rm --json`.

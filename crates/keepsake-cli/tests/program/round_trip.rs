@@ -100,19 +100,6 @@ fn files_that_are_no_image_go_by_lane_a_alone() {
 }
 
 #[test]
-fn uploading_the_same_file_again_makes_another_memory() {
-    let dir = fresh_dir();
-    let node = Node::start(&dir.path().join("data"));
-    let user = User::new(dir.path(), "ann", &node);
-    let photo = dir.path().join("photo.jpg");
-    std::fs::write(&photo, jpeg(320, 240, 4)).unwrap();
-    let first = user.json(&["upload", path(&photo)]);
-    let second = user.json(&["upload", path(&photo)]);
-    assert_ne!(first["memory_id"], second["memory_id"]);
-    assert_eq!(user.json(&["ls"])["items"].as_array().unwrap().len(), 2);
-}
-
-#[test]
 fn pages_of_a_list_join_without_gap_or_repeat() {
     let dir = fresh_dir();
     let node = Node::start(&dir.path().join("data"));

@@ -19,7 +19,9 @@ fn a_guest_reads_and_does_no_more() {
     assert_eq!(bob.json(&["show", id])["id"], id);
     assert_eq!(bob.json(&["ls", "--capsule", capsule])["items"][0]["id"], id);
     assert_eq!(bob.run(&["get", id, "-o", "-"]).stdout, b"for bob");
-    let (code, message) = bob.fails(&["upload", path(&text_file), "--capsule", capsule]);
+    let another = dir.path().join("another.txt");
+    std::fs::write(&another, "from bob").unwrap();
+    let (code, message) = bob.fails(&["upload", path(&another), "--capsule", capsule]);
     assert_eq!(code, 4, "{message}");
     assert_eq!(bob.fails(&["rm", id, "--yes"]).0, 4);
     assert_eq!(bob.fails(&["capsule", "delete", capsule, "--yes"]).0, 4);

@@ -101,6 +101,34 @@ impl User {
     }
 }
 
+/// A node, a user, and a file of random bytes to upload.
+pub(crate) struct Scene {
+    pub(crate) node: Node,
+    pub(crate) user: User,
+    pub(crate) file: PathBuf,
+    pub(crate) sha256: String,
+    // Dropped last: the node writes into it.
+    pub(crate) dir: TempDir,
+}
+
+impl Scene {
+    pub(crate) fn new(file_len: u64) -> Self {
+        let dir = fresh_dir();
+        let node = Node::start(&dir.path().join("data"));
+        let user = User::new(dir.path(), "ann", &node);
+        let file = dir.path().join("big.bin");
+        let sha256 = random_file(&file, file_len);
+        Self { node, user, file, sha256, dir }
+    }
+}
+
+/// As Ctrl-C does.
+#[cfg(unix)]
+pub(crate) fn interrupt(child: &Child) {
+    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(sent.expect("there is a program `kill`").success());
+}
+
 pub(crate) fn program() -> PathBuf {
     assert_cmd::cargo::cargo_bin!("keepsake").to_owned()
 }

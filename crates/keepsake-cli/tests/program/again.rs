@@ -1,0 +1,93 @@
+//! The same bytes uploaded again: the memory that has them is named, and no other one is made unasked.
+
+use crate::support::{Node, User, fresh_dir, jpeg, path, text};
+use serde_json::{Value, json};
+
+fn count(user: &User) -> usize {
+    user.json(&["ls"])["items"].as_array().unwrap().len()
+}
+
+#[test]
+fn uploading_the_same_file_again_names_its_memory_and_makes_no_other() {
+    let dir = fresh_dir();
+    let node = Node::start(&dir.path().join("data"));
+    let user = User::new(dir.path(), "ann", &node);
+    let (photo, moved) = (dir.path().join("photo.jpg"), dir.path().join("moved.jpg"));
+    std::fs::write(&photo, jpeg(320, 240, 4)).unwrap();
+    let first = user.json(&["upload", path(&photo)]);
+    assert_eq!(first["already_there"], false);
+
+    let output = user.run(&["upload", path(&photo)]);
+    let (line, told) = (text(&output.stdout), text(&output.stderr));
+    assert!(
+        line.starts_with(first["memory_id"].as_str().unwrap()) && line.contains("already there"),
+        "{line}"
+    );
+    assert!(told.contains("--again"), "{told}");
+
+    std::fs::rename(&photo, &moved).unwrap();
+    let second = user.json(&["upload", path(&moved)]);
+    assert_eq!(second["already_there"], true, "the name does not matter");
+    let same = ["memory_id", "capsule_id", "mime_type", "bytes", "sha256"];
+    assert!(same.iter().all(|field| first[field] == second[field]), "{first} {second}");
+    let ids = |line: &Value| {
+        let assets = line["assets"].as_array().unwrap().iter();
+        assets
+            .map(|asset| (asset["kind"].to_string(), asset["sha256"].to_string()))
+            .collect::<std::collections::BTreeSet<_>>()
+    };
+    assert_eq!(ids(&first), ids(&second));
+    assert_eq!(
+        (count(&user), user.json(&["sessions"]).as_array().unwrap().len()),
+        (1, 3),
+        "nothing was sent"
+    );
+
+    let third = user.json(&["upload", path(&moved), "--again"]);
+    assert_ne!(third["memory_id"], first["memory_id"]);
+    assert_eq!((&third["already_there"], count(&user)), (&json!(false), 2));
+}
+
+#[test]
+fn other_bytes_of_the_same_length_and_other_capsules_are_not_the_same() {
+    let dir = fresh_dir();
+    let node = Node::start(&dir.path().join("data"));
+    let user = User::new(dir.path(), "ann", &node);
+    let file = dir.path().join("note.txt");
+    std::fs::write(&file, "one").unwrap();
+    user.json(&["upload", path(&file)]);
+    let other =
+        user.json(&["capsule", "create", "--about", "grandmother"])["id"].as_str().unwrap().to_owned();
+    assert_eq!(user.json(&["upload", path(&file), "--capsule", &other])["already_there"], false);
+    std::fs::write(&file, "two").unwrap();
+    assert_eq!(user.json(&["upload", path(&file)])["already_there"], false);
+    let id = user.json(&["upload", path(&file)])["memory_id"].as_str().unwrap().to_owned();
+    user.json(&["rm", &id, "--yes"]);
+    assert_eq!(user.json(&["upload", path(&file)])["already_there"], false, "what is deleted is not there");
+}
+
+#[test]
+fn a_folder_uploaded_again_sends_only_what_is_new() {
+    let dir = fresh_dir();
+    let node = Node::start(&dir.path().join("data"));
+    let user = User::new(dir.path(), "ann", &node);
+    let folder = dir.path().join("notes");
+    std::fs::create_dir(&folder).unwrap();
+    let write = |numbers: std::ops::Range<u32>| {
+        numbers.for_each(|number| {
+            std::fs::write(folder.join(number.to_string()), format!("note {number}")).unwrap()
+        });
+    };
+    let upload = || {
+        let output = user.run(&["upload", "-r", path(&folder), "--json", "--quiet"]);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        let lines = text(&output.stdout);
+        let lines = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        lines.filter(|line| line["already_there"] == false).count()
+    };
+    write(0..5);
+    assert_eq!(upload(), 5);
+    write(3..7);
+    assert_eq!(upload(), 2);
+    assert_eq!(count(&user), 7);
+}

@@ -1,0 +1,50 @@
+//! What `keepsake serve` leaves on the disk, and what `keepsake fsck` says of it.
+
+use crate::support::{Node, Scene, User, fresh_dir, path, text};
+use std::net::TcpListener;
+use std::process::Command;
+
+#[test]
+fn an_address_that_is_taken_leaves_no_data_directory() {
+    let dir = fresh_dir();
+    let (data, taken) = (dir.path().join("data"), TcpListener::bind("127.0.0.1:0").unwrap());
+    let address = taken.local_addr().unwrap().to_string();
+    let user = User { home: dir.path().join("ann"), url: String::new() };
+    let (code, message) = user.fails(&["serve", "--data", path(&data), "--listen", &address]);
+    assert_eq!(code, 1);
+    assert!(message.contains(&address) && message.contains("--listen"), "{message}");
+    assert!(!data.exists(), "nothing is left behind");
+}
+
+#[cfg(unix)]
+#[test]
+fn only_its_owner_may_read_what_a_node_keeps() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = fresh_dir();
+    let data = dir.path().join("data");
+    let _node = Node::start(&data);
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&data), 0o700);
+    let files: Vec<_> = std::fs::read_dir(&data).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(files.iter().any(|file| file.ends_with("records.redb")), "{files:?}");
+    for file in files {
+        assert_eq!(mode(&file), 0o600, "{}", file.display());
+    }
+}
+
+#[test]
+fn a_check_without_bytes_says_that_it_read_none() {
+    let mut scene = Scene::new(1_000);
+    scene.user.json(&["upload", path(&scene.file)]);
+    scene.node.kill();
+    let data = scene.dir.path().join("data");
+    let fsck = |args: &[&str]| {
+        let output =
+            Command::new(crate::support::program()).arg("fsck").args(args).arg(&data).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    assert!(fsck(&[]).contains("no byte of a blob"), "{}", fsck(&[]));
+    assert!(fsck(&[]).contains("--bytes"), "{}", fsck(&[]));
+    assert!(!fsck(&["--bytes"]).contains("no byte of a blob"));
+}
