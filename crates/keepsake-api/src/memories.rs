@@ -381,7 +381,8 @@ pub struct MemoryPresenceResult {
 /// A change to a memory: what is null stays as it is.
 #[derive(CandidType, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 pub struct MemoryUpdateData {
-    /// Replaces all metadata; the fields below then apply on top.
+    /// Replaces all metadata; the fields below then apply on top. A `created_at` or `uploaded_at` of 0 says nothing:
+    /// the stored one stays. `updated_at` becomes the time of the change.
     pub metadata: Option<MemoryMetadata>,
     /// The same as `title`, for older clients; `title` wins.
     pub name: Option<String>,

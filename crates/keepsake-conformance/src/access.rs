@@ -14,7 +14,7 @@ use keepsake_client::{Transport, TransportError};
 use keepsake_service::Kind;
 use keepsake_service::endpoints::{self, METHODS};
 use std::collections::BTreeMap;
-use table::{Of, Row, TABLE};
+use table::{Of, ROLE_LOST, Row, TABLE};
 
 use crate::api::Role;
 
@@ -56,6 +56,42 @@ pub async fn everybody_may_what_the_table_says<H: Host>(host: &H) {
     for row in TABLE {
         walk.row(row).await;
     }
+}
+
+/// A session stays its caller's to look at and to abort, whatever becomes of the caller's role; nothing else does.
+pub async fn a_session_outlives_its_callers_role<H: Host>(host: &H) {
+    let world = World::new(host, "role-lost").await;
+    let (owner, member) = (world.owner(), world.member());
+    let before = allowed(member.sessions_stats().await);
+    for (at, role) in [Some(Role::Guest), None].into_iter().enumerate() {
+        for (method, letters) in ROLE_LOST {
+            let capsule = world.another_capsule("role-lost").await.id;
+            let things = world.things_in(&capsule).await;
+            match role {
+                Some(role) => allowed(owner.capsules_grant(&capsule, member.principal(), role).await),
+                None => allowed(owner.capsules_revoke(&capsule, member.principal()).await),
+            }
+            let row = TABLE.iter().find(|row| row.method == method && row.of == Of::Session);
+            let arg = (row.expect("the table has every method").args)(&things, &unique("role-lost"));
+            let reply = if endpoints::kind(method) == Some(Kind::Update) {
+                member.transport().update(method, arg).await
+            } else {
+                member.transport().query(method, arg).await
+            };
+            let place = format!("{method} by the session's caller, now {role:?}");
+            let got = judge(method, &reply.unwrap_or_else(|error| panic!("{place}: {error}")));
+            assert_eq!(got, Ok(letters[at]), "{place}");
+            let pending = allowed(member.sessions_list().await);
+            let seen = pending.iter().any(|session| session.session_id == things.session);
+            assert_eq!(seen, method != "uploads_abort", "{place}: sessions_list");
+            if seen {
+                allowed(member.uploads_abort(things.session).await);
+            }
+        }
+    }
+    let after = allowed(member.sessions_stats().await);
+    let open = |stats: &crate::api::SessionStats| (stats.pending, stats.bytes_in_flight);
+    assert_eq!(open(&after), open(&before), "an aborted session takes from no quota");
 }
 
 struct Walk<T> {

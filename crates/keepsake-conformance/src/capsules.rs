@@ -76,7 +76,8 @@ pub async fn roles_count_from_the_next_message_on<H: Host>(host: &H) {
     grant(Role::Member).await;
     allowed(owner.capsules_revoke(id, stranger.principal()).await);
     refused(stranger.uploads_put_chunk(begun, 0, b"by the new member").await, "not_found");
-    refused(stranger.uploads_status(begun).await, "not_found");
+    allowed(stranger.uploads_status(begun).await);
+    allowed(stranger.uploads_abort(begun).await);
     refused(stranger.capsules_read_full(Some(id)).await, "not_found");
     refused(stranger.memories_list(id, None, None).await, "not_found");
     refused(stranger.blob_read(&things.blob).await, "not_found");

@@ -9,6 +9,7 @@ macro_rules! exam {
     ($start:path, moves_clock: $clock:literal, restarts: $restarts:literal) => {
         $crate::exam! { @questions $start;
             access::everybody_may_what_the_table_says,
+            access::a_session_outlives_its_callers_role,
             bad_arguments::each_bad_argument_has_its_error,
             bad_arguments::hostile_ids_name_nothing,
             bad_arguments::hostile_texts_are_kept_as_they_are,

@@ -28,7 +28,7 @@ pub fn model(data: &[u8]) {
             Err(_) => break,
         }
     }
-    if let Err(why) = replay(&list, &mut World::new(bounds)) {
+    if let Err(why) = replay(&list, 1, &mut World::new(bounds)) {
         panic!("{why}\n{list:#?}");
     }
 }
@@ -138,7 +138,7 @@ fn record() -> Vec<Message> {
     ];
     let life: Vec<_> = life.into_iter().map(|operation| Delivery { operation, twice: false }).collect();
     let mut recorder = Recorder { world: World::new(World::bounds_of(3)), messages: Vec::new() };
-    replay(&life, &mut recorder).expect("the model's own run holds");
+    replay(&life, 1, &mut recorder).expect("the model's own run holds");
     let mut messages: Vec<Message> = Vec::new();
     for message in recorder.messages {
         if message.update || !messages.contains(&message) {

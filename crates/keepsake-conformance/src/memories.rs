@@ -1,6 +1,8 @@
 //! Memories: pages, keys, changes, facts, bulk deletes.
 
-use crate::api::{AssetType, BlobHosting, BlobRef, MemoryAssetData, MemoryPresenceResult, MemoryUpdateData};
+use crate::api::{
+    AssetType, BlobHosting, BlobRef, MemoryAssetData, MemoryMetadata, MemoryPresenceResult, MemoryUpdateData,
+};
 use crate::host::{Host, Who};
 use crate::samples::{asset, blob, bytes, changed, inline, memory, sha256, unique};
 use crate::verdict::{allowed, refused};
@@ -117,6 +119,23 @@ pub async fn changes_keep_what_they_do_not_name<H: Host>(host: &H) {
     let whole = allowed(member.memories_update(id, &both).await);
     assert_eq!(whole.metadata.title.as_deref(), Some("title"));
     assert_eq!((whole.creator, whole.capsule_id), (member.principal(), world.capsule.clone()));
+
+    // A whole metadata replaces all; times of 0 say nothing, as when a memory is made.
+    let given = MemoryMetadata { created_at: 5, ..memory("whole") };
+    let replace = |metadata: &MemoryMetadata| MemoryUpdateData {
+        metadata: Some(metadata.clone()),
+        ..MemoryUpdateData::default()
+    };
+    let told = allowed(member.memories_update(id, &replace(&given)).await).metadata;
+    let expected = MemoryMetadata {
+        updated_at: told.updated_at,
+        uploaded_at: before.metadata.uploaded_at,
+        ..given.clone()
+    };
+    assert_eq!((told.clone(), told.updated_at > 5), (expected.clone(), true));
+    let silent = MemoryMetadata { created_at: 0, ..given };
+    let told = allowed(member.memories_update(id, &replace(&silent)).await).metadata;
+    assert_eq!(told, MemoryMetadata { updated_at: told.updated_at, ..expected }, "the stored times stay");
 }
 
 /// Lengths and hashes that a client sends are advice: what comes back is what the bytes have.

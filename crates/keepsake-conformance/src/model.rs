@@ -18,8 +18,9 @@ mod step;
 mod uploads;
 
 pub use operation::{Bytes, Claim, Delivery, Operation};
-pub use run::{Failure, RunOptions, operations, replay, run};
+pub use run::{Failure, RunOptions, operations, replay, replay_command, run};
 pub use state::{Bounds, Model};
+pub use step::{PEOPLE, key_of, person};
 
 use candid::Principal;
 
@@ -47,7 +48,8 @@ pub trait Subject {
     /// Stops the service and starts it again on the same data; on the IC: an upgrade.
     fn restart(&mut self);
 
-    /// What the system itself finds broken in its store, where it can look.
+    /// What the system itself finds broken in its store, where it can look; on a host that has to stop for it, what was
+    /// found at the restarts so far.
     fn violations(&mut self) -> Vec<String>;
 
     /// What this world is bounded by.

@@ -92,6 +92,16 @@ const BULK: Rights = rights("pppaunun", "uuu", "aaaaunun", "aaaaunun");
 const BULK_IN: Rights = rights("pppaunun", "uuu", "nnnnnnun", NOBODYS);
 const HTTP: Rights = rights("44444444", "ooo", "44444444", "44444444");
 
+/// Methods on a session, asked by its own caller after its role in the capsule became guest, and after it was revoked:
+/// looking and aborting stay with the caller, because the session takes from its quotas.
+pub const ROLE_LOST: [(&str, [char; 2]); 5] = [
+    ("uploads_put_chunk", ['u', 'n']),
+    ("uploads_finish", ['u', 'n']),
+    ("uploads_publish", ['u', 'n']),
+    ("uploads_status", ['o', 'o']),
+    ("uploads_abort", ['o', 'o']),
+];
+
 const fn row(method: &'static str, of: Of, rights: Rights, args: fn(&Things, &str) -> Vec<u8>) -> Row {
     Row { method, of, rights, args }
 }

@@ -21,7 +21,7 @@ const fn case(
 }
 
 pub(crate) const CASES: &[Case] = &[
-    case("capsules_create", "a nameless person", "text_too_long", |_, _| person("")),
+    case("capsules_create", "a nameless person", "subject_empty", |_, _| person("")),
     case("capsules_create", "a long name", "text_too_long", |_, _| person(&"é".repeat(129))),
     case("capsules_grant", "an anonymous owner", "role_not_for_anonymous", |t, _| {
         encode((&t.capsule, Principal::anonymous(), Role::Owner))
@@ -162,6 +162,12 @@ pub(crate) const CASES: &[Case] = &[
     case("memories_list", "a made-up cursor", "cursor_malformed", |t, _| list(t, Some("../1"), 1)),
     case("memories_list_by_capsule", "an empty cursor", "cursor_malformed", |t, _| list(t, Some(""), 1)),
     case("memories_list_by_capsule", "no rows", "limit_out_of_range", |t, _| list(t, None, 0)),
+    case("memories_ping", "a long id", "id_too_long", |t, _| {
+        encode((vec![t.memory.clone(), "m".repeat(33)],))
+    }),
+    case("memories_ping", "ids beyond an answer", "id_too_long", |_, _| {
+        encode((vec!["m".repeat(1_500); 1_000],))
+    }),
     case("memories_ping", "1,001 ids", "too_many_items", |_, _| encode((vec!["mem_1"; 1_001],))),
     case("memories_update", "a long title", "text_too_long", |t, _| {
         encode((
@@ -191,6 +197,10 @@ pub(crate) const CASES: &[Case] = &[
     case("mint_http_tokens_bulk", "1,001 requests", "too_many_items", |t, _| {
         let one = TokenRequest { memory_id: t.memory.clone(), variants: Vec::new(), asset_ids: None };
         encode((vec![one; 1_001], 60_u32))
+    }),
+    case("mint_http_tokens_bulk", "a long id", "id_too_long", |_, _| {
+        let one = TokenRequest { memory_id: "m".repeat(33), variants: Vec::new(), asset_ids: None };
+        encode((vec![one], 60_u32))
     }),
     case("mint_http_tokens_bulk", "no time", "ttl_out_of_range", |t, _| {
         let one = TokenRequest { memory_id: t.memory.clone(), variants: Vec::new(), asset_ids: None };

@@ -61,7 +61,11 @@ impl Model {
         let mut own: Vec<_> =
             self.capsules.iter().filter(|(_, capsule)| capsule.members.contains_key(&who)).collect();
         own.retain(|_| who != Principal::anonymous());
-        own.sort_by_key(|(id, _)| number(id));
+        // Those that the caller made by id, then the others in the order of the grants.
+        own.sort_by_key(|(id, capsule)| {
+            let made = capsule.creator == who;
+            (!made, if made { number(id) } else { capsule.grants[&who] })
+        });
         let row = |(id, _): &(&String, &Capsule)| {
             ((*id).clone(), self.role(id, &who).expect("own"), self.count(id))
         };
@@ -143,10 +147,7 @@ impl Model {
     }
 
     fn status(&self, who: &Principal, id: u64, bounds: &Bounds) -> Answer<api::UploadStatus> {
-        Self::somebody(who)?;
-        let session =
-            self.sessions.get(&id).filter(|session| session.caller == *who).ok_or(Error::NotFound)?;
-        self.require(&session.capsule, who, Role::Member)?;
+        let session = self.own_session(who, id)?;
         let (state, missing) = match &session.state {
             SessionState::Aborted => return Err(Error::NotFound),
             SessionState::Finished(blob) => (api::SessionState::Finished(blob.clone()), Vec::new()),

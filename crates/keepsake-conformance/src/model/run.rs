@@ -16,11 +16,14 @@ pub struct RunOptions {
     pub operations: u64,
     /// Operations in one world, before a fresh one begins.
     pub world_operations: usize,
+    /// All that can be seen is compared after every so many operations, and at the end of each world; what an
+    /// operation itself answers, always.
+    pub observe_every: usize,
 }
 
 impl Default for RunOptions {
     fn default() -> Self {
-        Self { seed: 1, operations: 1_000, world_operations: 150 }
+        Self { seed: 1, operations: 1_000, world_operations: 150, observe_every: 1 }
     }
 }
 
@@ -45,6 +48,14 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
+/// The one command that repeats a run of `test`, to the letter.
+pub fn replay_command(test: &str, seed: u64, operations: u64) -> String {
+    format!(
+        "KEEPSAKE_MODEL_SEED={seed} KEEPSAKE_MODEL_OPERATIONS={operations} \\\n  \
+         cargo test -p keepsake-conformance --test {test}"
+    )
+}
+
 /// Runs `options.operations` operations in fresh worlds, each a new system from `make`. The operations that were run.
 ///
 /// # Errors
@@ -55,8 +66,8 @@ pub fn run<S: Subject>(options: RunOptions, mut make: impl FnMut() -> S) -> Resu
     while done < options.operations {
         let seed = options.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(world);
         let list = operations(seed, options.world_operations);
-        if let Err(why) = replay(&list, &mut make()) {
-            return Err(Box::new(shorten(seed, list, why, &mut make)));
+        if let Err(why) = replay(&list, options.observe_every, &mut make()) {
+            return Err(Box::new(shorten(seed, list, why, options.observe_every, &mut make)));
         }
         done += list.len() as u64;
         world += 1;
@@ -79,11 +90,12 @@ pub fn operations(seed: u64, count: usize) -> Vec<Delivery> {
     (0..count).map_while(|_| Delivery::arbitrary(&mut source).ok()).collect()
 }
 
-/// Runs a list on a fresh system and holds it to the model after each operation.
+/// Runs a list on a fresh system and holds it to the model after every so many operations; then all of it must still
+/// be there after a restart.
 ///
 /// # Errors
 /// The first disagreement, with the operation that showed it.
-pub fn replay(list: &[Delivery], subject: &mut impl Subject) -> Result<(), String> {
+pub fn replay(list: &[Delivery], observe_every: usize, subject: &mut impl Subject) -> Result<(), String> {
     let mut model = Model::default();
     for (at, delivery) in list.iter().enumerate() {
         let here = |why: String| format!("operation {at}, {delivery:?}: {why}");
@@ -92,9 +104,13 @@ pub fn replay(list: &[Delivery], subject: &mut impl Subject) -> Result<(), Strin
         if delivery.twice {
             stepper.deliver_again().map_err(here)?;
         }
-        observe(&model, subject, at).map_err(here)?;
+        if at.is_multiple_of(observe_every) {
+            observe(&model, subject, at / observe_every).map_err(here)?;
+        }
     }
-    Ok(())
+    subject.restart();
+    let at_the_end = |why| format!("restarted at the end: {why}");
+    (0..2).try_for_each(|at| observe(&model, subject, at)).map_err(at_the_end)
 }
 
 /// All that two callers see, another one each time, and what the system finds wrong with itself.
@@ -112,6 +128,7 @@ fn shorten<S: Subject>(
     seed: u64,
     mut list: Vec<Delivery>,
     mut why: String,
+    observe_every: usize,
     make: &mut impl FnMut() -> S,
 ) -> Failure {
     let mut part = list.len() / 2;
@@ -124,7 +141,7 @@ fn shorten<S: Subject>(
                 .filter(|(i, _)| *i < at || *i >= at + part)
                 .map(|(_, d)| *d)
                 .collect();
-            match replay(&shorter, &mut make()) {
+            match replay(&shorter, observe_every, &mut make()) {
                 Err(again) => (list, why) = (shorter, again),
                 Ok(()) => at += part,
             }

@@ -22,7 +22,10 @@ pub struct Bounds {
 #[derive(Clone, Debug)]
 pub(super) struct Capsule {
     pub(super) subject: PersonRef,
+    pub(super) creator: Principal,
     pub(super) members: BTreeMap<Principal, Role>,
+    /// When each member came, as a number that grows.
+    pub(super) grants: BTreeMap<Principal, u64>,
     pub(super) created_ns: u64,
     pub(super) updated_ns: u64,
 }
@@ -153,6 +156,8 @@ pub struct Model {
     pub(super) memories: BTreeMap<u64, MemoryState>,
     /// Arguments and answer, both as text.
     pub(super) answers: BTreeMap<Key, (String, String)>,
+    /// Grants and revocations so far.
+    pub(super) grants: u64,
     /// Every id that was ever given out.
     pub(super) ids: BTreeSet<String>,
 }

@@ -7,17 +7,29 @@ use super::operation::{BEGINNER, Operation};
 use super::state::Model;
 use candid::utils::ArgumentEncoder;
 use candid::{CandidType, Principal};
+use keepsake_client::agent::{BasicIdentity, Identity};
 use keepsake_client::api::{self, Answer, PersonRef, Role};
 use serde::de::DeserializeOwned;
 use std::fmt::Debug;
+use std::sync::LazyLock;
 
-/// Four people and nobody.
-pub(super) fn person(who: u8) -> Principal {
-    if who >= 4 { Principal::anonymous() } else { Principal::self_authenticating([who + 1; 32]) }
+/// Four people with a key, and nobody.
+pub const PEOPLE: u8 = 5;
+
+/// The Ed25519 key of a person, none for nobody: a host that verifies signatures signs with it.
+pub fn key_of(who: u8) -> Option<[u8; 32]> {
+    (who < PEOPLE - 1).then_some([who + 1; 32])
 }
 
-/// Who can observe.
-pub(super) const PEOPLE: u8 = 5;
+/// The principal of [`key_of`], the same on every host, so that a run is.
+pub fn person(who: u8) -> Principal {
+    static PRINCIPALS: LazyLock<Vec<Principal>> = LazyLock::new(|| {
+        let of_key =
+            |key: [u8; 32]| BasicIdentity::from_raw_key(&key).sender().expect("a key has a principal");
+        (0..PEOPLE).map(|who| key_of(who).map_or(Principal::anonymous(), of_key)).collect()
+    });
+    PRINCIPALS[usize::from(who.min(PEOPLE - 1))]
+}
 
 mod memories;
 mod uploads;

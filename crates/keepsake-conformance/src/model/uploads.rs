@@ -28,10 +28,12 @@ impl Model {
 
     pub(super) fn create_capsule(&mut self, id: &str, who: Principal, subject: PersonRef, now_ns: u64) {
         let members = [(who, Role::Owner)].into();
+        let grants = [(who, 0)].into();
         if subject == PersonRef::Principal(who) {
             self.own.insert(who, id.to_owned());
         }
-        let capsule = Capsule { subject, members, created_ns: now_ns, updated_ns: now_ns };
+        let capsule =
+            Capsule { subject, creator: who, members, grants, created_ns: now_ns, updated_ns: now_ns };
         self.capsules.insert(id.to_owned(), capsule);
     }
 
@@ -48,6 +50,7 @@ impl Model {
         if to == Principal::anonymous() && role.is_some_and(|role| role != Role::Guest) {
             return Err(invalid("role_not_for_anonymous"));
         }
+        self.grants += 1;
         let capsule = self.capsules.get_mut(id).expect("a role implies a capsule");
         let owners = capsule.members.values().filter(|role| **role == Role::Owner).count();
         let had = capsule.members.get(&to).copied();
@@ -55,9 +58,15 @@ impl Model {
             return Err(conflict("last_owner"));
         }
         match role {
-            Some(role) => drop(capsule.members.insert(to, role)),
+            Some(role) => {
+                capsule.members.insert(to, role);
+                capsule.grants.entry(to).or_insert(self.grants);
+            }
             None if had.is_none() => return Ok(()),
-            None => drop(capsule.members.remove(&to)),
+            None => {
+                capsule.members.remove(&to);
+                capsule.grants.remove(&to);
+            }
         }
         capsule.updated_ns = now_ns;
         Ok(())
@@ -97,10 +106,14 @@ impl Model {
         if room { Ok(None) } else { Err(Error::ResourceExhausted) }
     }
 
-    fn own_session(&self, who: &Principal, id: u64) -> Result<&Session, Error> {
+    /// To look at and to abort; whatever the caller's role is by now.
+    pub(super) fn own_session(&self, who: &Principal, id: u64) -> Result<&Session, Error> {
         Self::somebody(who)?;
-        let session =
-            self.sessions.get(&id).filter(|session| session.caller == *who).ok_or(Error::NotFound)?;
+        self.sessions.get(&id).filter(|session| session.caller == *who).ok_or(Error::NotFound)
+    }
+
+    fn writable_session(&self, who: &Principal, id: u64) -> Result<&Session, Error> {
+        let session = self.own_session(who, id)?;
         self.require(&session.capsule, who, Role::Member)?;
         Ok(session)
     }
@@ -116,7 +129,7 @@ impl Model {
         bytes: &[u8],
         now_ns: u64,
     ) -> Result<(), Error> {
-        let session = self.own_session(who, id)?;
+        let session = self.writable_session(who, id)?;
         if bytes.is_empty() {
             return Err(invalid("chunk_empty"));
         }
@@ -176,7 +189,7 @@ impl Model {
         hash: &[u8],
         total_len: u64,
     ) -> Result<Option<String>, Error> {
-        let session = self.own_session(who, id)?;
+        let session = self.writable_session(who, id)?;
         if hash.len() != 32 {
             return Err(invalid("sha256_length"));
         }

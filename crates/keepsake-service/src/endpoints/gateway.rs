@@ -6,7 +6,7 @@ use crate::wire::{ids, refuse};
 use ic_stable_structures::Memory;
 use keepsake_api::{Answer, Error, HttpRequest, HttpResponse, MintedToken, TokenRequest};
 use keepsake_core::limits;
-use keepsake_core::memory::AssetKind;
+use keepsake_core::memory::{AssetKind, check_id};
 use keepsake_core::token::TokenScope;
 use serde_bytes::ByteBuf;
 
@@ -52,6 +52,9 @@ pub(super) fn mint_bulk<R: Memory, H: Memory>(
     if requests.len() > limits::BULK_ITEMS_MAX {
         let (count, most) = (requests.len(), limits::BULK_ITEMS_MAX);
         return Err(Error::InvalidArgument(format!("too_many_items: requests has {count}, allowed {most}")));
+    }
+    for request in &requests {
+        check_id("memory_id", &request.memory_id).map_err(refuse)?;
     }
     let one = |request: TokenRequest| {
         let ids = request.asset_ids.as_deref();

@@ -206,11 +206,21 @@ impl<S: Subject> Stepper<'_, S> {
 
     fn update(&mut self, who: Principal, memory: u8, title: u8, now: u64) -> Step {
         let id = self.memory_at(memory);
-        let data = api::MemoryUpdateData { title: Some(format!("title {title}")), ..Default::default() };
+        // One title in three comes in a whole metadata, whose times say nothing.
+        let whole = (title == 2).then(|| samples::memory("replaced"));
+        let data = api::MemoryUpdateData {
+            title: Some(format!("title {title}")),
+            metadata: whole.clone(),
+            ..Default::default()
+        };
         let answer = self.send::<api::Memory>(who, "memories_update", (format!("mem_{id}"), &data))?;
         let expected = self.model.changeable(&who, id).map(drop);
         if expected.is_ok() {
             let memory = self.model.memories.get_mut(&id).expect("it is changeable");
+            if let Some(whole) = whole {
+                let (created_at, uploaded_at) = (memory.metadata.created_at, memory.metadata.uploaded_at);
+                memory.metadata = api::MemoryMetadata { created_at, uploaded_at, ..whole };
+            }
             memory.metadata.title = data.title;
             memory.metadata.updated_at = now;
             memory.updated_ns = now;
