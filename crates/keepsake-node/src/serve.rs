@@ -127,17 +127,6 @@ impl Server {
         options: ServeOptions,
         change: impl FnOnce(&mut EngineOptions),
     ) -> Result<Self, ServeError> {
-        Self::bind_with(options, |_| ()).await
-    }
-
-    /// As [`Self::bind`], with the engine's options changed by `change`: a clock that is moved by hand, quotas.
-    ///
-    /// # Errors
-    /// As [`Self::bind`].
-    pub async fn bind_with(
-        options: ServeOptions,
-        change: impl FnOnce(&mut EngineOptions),
-    ) -> Result<Self, ServeError> {
         let listen_error = |source| ServeError::Listen { address: options.listen, source };
         // First: an address that is taken leaves no directory behind.
         let listener = TcpListener::bind(options.listen).await.map_err(listen_error)?;
@@ -150,7 +139,6 @@ impl Server {
         if let Some(heap_bytes_max) = options.heap_bytes_max {
             engine_options.heap_bytes_max = heap_bytes_max;
         }
-        change(&mut engine_options);
         change(&mut engine_options);
         let clock = engine_options.clock.clone();
         let engine = Engine::open(dir, engine_options)?;
