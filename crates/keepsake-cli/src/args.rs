@@ -190,7 +190,7 @@ pub(crate) struct Fsck {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  keepsake upload photo.jpg\n  keepsake upload -r ~/Pictures/2024 --tag holiday\n\nAn upload that was interrupted goes on where it stopped: run the same command again.\nA file whose bytes are in the capsule already is not sent: its memory is named instead. The newest memories are\ncompared, at least 2,000; --again makes another one."
+    after_help = "Examples:\n  keepsake upload photo.jpg\n  keepsake upload -r ~/Pictures/2024 --tag holiday\n\nAn upload that was interrupted goes on where it stopped: run the same command again.\nA file whose bytes are in the capsule already is not sent: its memory is named instead. The newest memories are compared, at least 2,000; --again makes another one."
 )]
 pub(crate) struct Upload {
     /// Files, and with -r folders.
@@ -244,7 +244,7 @@ pub(crate) struct Show {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  keepsake get mem_1\n  keepsake get mem_1 --asset thumbnail -o small.jpg\n  keepsake get mem_1 -o - | less\n\nA download that was interrupted goes on where it stopped: run the same command again. Until the file is complete\nits bytes are beside it in a hidden file that ends with .part."
+    after_help = "Examples:\n  keepsake get mem_1\n  keepsake get mem_1 --asset thumbnail -o small.jpg\n  keepsake get mem_1 -o - | less\n\nA download that was interrupted goes on where it stopped: run the same command again. Until the file is complete its bytes are beside it in a hidden file that ends with .part."
 )]
 pub(crate) struct Get {
     /// The memory, such as `mem_1`.

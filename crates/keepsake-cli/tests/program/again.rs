@@ -75,7 +75,7 @@ fn a_folder_uploaded_again_sends_only_what_is_new() {
     std::fs::create_dir(&folder).unwrap();
     let write = |numbers: std::ops::Range<u32>| {
         numbers.for_each(|number| {
-            std::fs::write(folder.join(number.to_string()), format!("note {number}")).unwrap()
+            std::fs::write(folder.join(number.to_string()), format!("note {number}")).unwrap();
         });
     };
     let upload = || {

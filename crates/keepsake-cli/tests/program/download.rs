@@ -50,7 +50,7 @@ impl Download {
 
     /// The unfinished file, if there is one.
     fn part(&self) -> Option<PathBuf> {
-        let name = self.names().into_iter().find(|name| name.ends_with(".part"))?;
+        let name = self.names().into_iter().find(|name| name.starts_with(".keepsake-"))?;
         Some(self.folder.join(name))
     }
 

@@ -51,15 +51,15 @@ fn messages_name_no_method_of_the_service() {
     let dir = fresh_dir();
     let node = Node::start(&dir.path().join("data"));
     let user = User::new(dir.path(), "ann", &node);
-    let note = dir.path().join("note.txt");
-    std::fs::write(&note, "one").unwrap();
+    let file = dir.path().join("note.txt");
+    std::fs::write(&file, "one").unwrap();
     for args in [
         &["show", "mem_99"][..],
         &["rm", "mem_99", "--yes"],
         &["ls", "--capsule", "capsule_99"],
         &["capsule", "show", "capsule_99"],
-        &["upload", path(&note), "--capsule", "capsule_99"],
-        &["upload", path(&note), "--capsule", "capsule_99", "--again"],
+        &["upload", path(&file), "--capsule", "capsule_99"],
+        &["upload", path(&file), "--capsule", "capsule_99", "--again"],
         &["sessions", "abort", "99"],
     ] {
         let (code, message) = user.fails(args);

@@ -45,7 +45,7 @@ fn dir_of(path: &Path) -> &Path {
 #[derive(Debug)]
 pub(super) struct Part {
     target: PathBuf,
-    part: PathBuf,
+    place: PathBuf,
     file: File,
 }
 
@@ -56,14 +56,14 @@ impl Part {
         sha256: &[u8; 32],
         overwrite: bool,
     ) -> Result<Self, DownloadError> {
-        let (target, part) = (target.to_owned(), part_path(target, sha256));
+        let (target, place) = (target.to_owned(), part_path(target, sha256));
         blocking(move || {
             if !overwrite && target.symlink_metadata().is_ok() {
                 return Err(DownloadError::Exists { path: target });
             }
-            match open_locked(&part) {
-                Ok(Some(file)) => Ok(Self { target, part, file }),
-                Ok(None) => Err(DownloadError::InProgress { path: target, part }),
+            match open_locked(&place) {
+                Ok(Some(file)) => Ok(Self { target, place, file }),
+                Ok(None) => Err(DownloadError::InProgress { path: target, part: place }),
                 Err(reason) => Err(DownloadError::File { path: target, reason }),
             }
         })
@@ -92,15 +92,15 @@ impl Part {
 
     /// Takes the part away. One that stays is emptied or found wrong by the next attempt.
     pub(super) fn remove(self) {
-        std::fs::remove_file(&self.part).ok();
+        std::fs::remove_file(&self.place).ok();
     }
 
     /// The part becomes the target.
     pub(super) async fn keep(self, overwrite: bool) -> Result<(), DownloadError> {
         blocking(move || {
-            let Self { target, part, file: _lock } = self;
+            let Self { target, place, file: _lock } = self;
             let file_error = |reason| DownloadError::File { path: target.clone(), reason };
-            let part = TempPath::try_from_path(part).map_err(file_error)?;
+            let part = TempPath::try_from_path(place).map_err(file_error)?;
             let kept = if overwrite { part.persist(&target) } else { part.persist_noclobber(&target) };
             kept.map_err(|error| match error.error {
                 reason if reason.kind() == io::ErrorKind::AlreadyExists => {
