@@ -1,0 +1,119 @@
+//! One message: its context from the system, the service, its answer to the system. Owns the one service that this
+//! module holds open.
+
+use crate::memory::{Heap, Regions};
+use crate::timer;
+use ic_stable_structures::DefaultMemoryImpl;
+use ic_stable_structures::memory_manager::VirtualMemory;
+use keepsake_service::{Call, Event, Reject, Reply, Service};
+use std::cell::{Cell, RefCell};
+
+/// The service over stable memory.
+pub type Canister = Service<VirtualMemory<DefaultMemoryImpl>, Heap<DefaultMemoryImpl>>;
+
+/// What lasts from one message to the next: handles to stable memory, no data.
+pub struct Host {
+    /// Stable memory.
+    pub regions: Regions<DefaultMemoryImpl>,
+    /// The service over it.
+    pub service: Canister,
+}
+
+thread_local! {
+    static HOST: RefCell<Option<Host>> = const { RefCell::new(None) };
+    /// The argument's buffer is kept: a fresh one would be filled with zeros first, an instruction for each byte.
+    static ARGUMENT: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// From now on, messages go to `host`.
+pub fn set(host: Host) {
+    HOST.set(Some(host));
+}
+
+/// Runs `work` on the host.
+///
+/// # Panics
+/// Before install, which the system does not let happen.
+pub fn with<T>(work: impl FnOnce(&mut Host) -> T) -> T {
+    HOST.with_borrow_mut(|host| work(host.as_mut().expect("install and upgrade open the store first")))
+}
+
+/// The context of this message. A message is a transaction over the heap too, so what is freed can be used again at
+/// once, and the number of the commit says nothing.
+pub fn call() -> Call {
+    Call {
+        caller: ic_cdk::api::msg_caller(),
+        now_ns: ic_cdk::api::time(),
+        epoch: 0,
+        reusable_through: u64::MAX,
+    }
+}
+
+/// Runs an update method of the table.
+pub fn update(method: &str) {
+    catch_panics();
+    let call = call();
+    let reply = with_argument(|argument| {
+        with(|host| {
+            if host.regions.reserve() || gives_back(method) {
+                host.service.update(&call, method, argument)
+            } else {
+                Ok(Reply::resource_exhausted())
+            }
+        })
+    });
+    timer::see_that_it_is_armed(call.now_ns);
+    answer(reply);
+}
+
+/// Runs a query method of the table, called as a query or as an update.
+pub fn query(method: &str) {
+    catch_panics();
+    let call = call();
+    answer(with_argument(|argument| with(|host| host.service.query(&call, method, argument))));
+}
+
+/// Methods that make room. They run on what the records keep in hand when there is no more memory.
+fn gives_back(method: &str) -> bool {
+    ["delete", "abort", "revoke", "remove", "cleanup"].iter().any(|word| method.contains(word))
+}
+
+fn with_argument<T>(work: impl FnOnce(&[u8]) -> T) -> T {
+    let mut argument = ARGUMENT.take();
+    let len = ic0::msg_arg_data_size();
+    if argument.len() < len {
+        argument.resize(len, 0);
+    }
+    ic0::msg_arg_data_copy(&mut argument[..len], 0);
+    let result = work(&argument[..len]);
+    ARGUMENT.set(argument);
+    result
+}
+
+fn answer(reply: Result<Reply, Reject>) {
+    match reply {
+        Ok(reply) => {
+            reply.events.iter().for_each(log);
+            ic_cdk::api::msg_reply(reply.bytes);
+        }
+        // The same reject code, 5, as on every host: nothing was changed.
+        Err(reject) => ic_cdk::trap(reject.message),
+    }
+}
+
+fn log(event: &Event) {
+    let (what, session) = match event {
+        Event::SessionBegun(session) => ("begun", session),
+        Event::ChunkPut(session) => ("chunk put", session),
+        Event::SessionFinished(session) => ("finished", session),
+    };
+    ic_cdk::api::debug_print(format!("session {session}: {what}"));
+}
+
+/// A panic becomes a trap that tells why, and the system rolls the message back.
+pub fn catch_panics() {
+    thread_local!(static CAUGHT: Cell<bool> = const { Cell::new(false) });
+    if !CAUGHT.replace(true) {
+        std::panic::set_hook(Box::new(|panic| ic_cdk::trap(panic.to_string())));
+    }
+}

@@ -1,0 +1,103 @@
+//! The two regions over a memory that ends somewhere.
+
+use super::*;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+/// Gives no more than so many pages.
+#[derive(Clone)]
+struct FullMemory {
+    bytes: Rc<RefCell<Vec<u8>>>,
+    pages_max: Rc<Cell<u64>>,
+}
+
+impl FullMemory {
+    fn new(pages_max: u64) -> Self {
+        Self { bytes: Rc::default(), pages_max: Rc::new(Cell::new(pages_max)) }
+    }
+}
+
+impl Memory for FullMemory {
+    fn size(&self) -> u64 {
+        self.bytes.size()
+    }
+
+    fn grow(&self, pages: u64) -> i64 {
+        if self.size() + pages > self.pages_max.get() { -1 } else { self.bytes.grow(pages) }
+    }
+
+    fn read(&self, offset: u64, into: &mut [u8]) {
+        self.bytes.read(offset, into);
+    }
+
+    fn write(&self, offset: u64, from: &[u8]) {
+        self.bytes.write(offset, from);
+    }
+}
+
+const BUCKET: u64 = BUCKET_PAGES as u64;
+
+fn always(_: u64) -> bool {
+    true
+}
+
+#[test]
+fn both_regions_keep_their_bytes_when_they_are_opened_again() {
+    let memory = FullMemory::new(u64::MAX);
+    let regions = Regions::open(memory.clone(), always).unwrap();
+    let (records, heap) = (regions.records(), regions.heap());
+    assert_eq!(heap.grow(3), 0);
+    records.write(5, b"records");
+    heap.write(5, b"heap");
+    assert_eq!(heap.grow(BUCKET), 3);
+    let again = Regions::open(memory, always).unwrap();
+    let mut bytes = [0; 7];
+    again.records().read(5, &mut bytes);
+    assert_eq!(&bytes, b"records");
+    again.heap().read(5, &mut bytes[..4]);
+    assert_eq!((&bytes[..4], again.heap().size()), (&b"heap"[..], 3 + BUCKET));
+}
+
+#[test]
+fn a_heap_that_cannot_grow_says_so_and_changes_nothing() {
+    let memory = FullMemory::new(1 + 3 * BUCKET);
+    let regions = Regions::open(memory.clone(), always).unwrap();
+    let heap = regions.heap();
+    assert_eq!(heap.grow(BUCKET), 0, "two buckets for records, one for the heap");
+    let before = memory.bytes.borrow().clone();
+    assert_eq!(heap.grow(1), -1);
+    assert_eq!(*memory.bytes.borrow(), before);
+    memory.pages_max.set(1 + 4 * BUCKET);
+    assert_eq!(heap.grow(1), i64::from(BUCKET_PAGES));
+}
+
+#[test]
+fn growth_that_is_not_affordable_is_refused() {
+    fn never(_: u64) -> bool {
+        false
+    }
+    let memory = FullMemory::new(u64::MAX);
+    assert!(Regions::open(memory.clone(), never).is_none());
+    assert_eq!(memory.size(), 0);
+    Regions::open(memory.clone(), always).unwrap();
+    let regions = Regions::open(memory, never).expect("opening what is there needs nothing more");
+    assert_eq!(regions.heap().grow(BUCKET), -1);
+}
+
+#[test]
+fn the_records_have_room_in_hand_whatever_a_message_takes() {
+    let memory = FullMemory::new(1 + 3 * BUCKET);
+    let regions = Regions::open(memory, always).unwrap();
+    let inner = MemoryManager::init_with_bucket_size(regions.records(), 32);
+    for id in 0..3 {
+        for _ in 0..8 {
+            assert!(regions.reserve());
+            assert_eq!(used_pages(&regions.records()) + SPARE_PAGES, regions.records().size());
+            assert!(inner.get(MemoryId::new(id)).grow(32) >= 0);
+        }
+    }
+    for id in 3..15 {
+        assert!(!regions.reserve(), "the system gives no more");
+        assert!(inner.get(MemoryId::new(id)).grow(32) >= 0, "what is in hand is there still");
+    }
+}
