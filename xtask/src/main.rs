@@ -1,8 +1,9 @@
-//! Developer commands: `cargo xtask run | test | bench`. Owns how the project is built, run and tested.
+//! Developer commands: `cargo xtask run | test | build | bench`. Owns how the project is built, run and tested.
 //!
 //! Does not own any behaviour of the product: it drives the `keepsake` program from outside, as a user does.
 
 mod bench;
+mod build;
 mod child;
 mod http;
 mod mutants;
@@ -28,6 +29,9 @@ Developer commands of Keepsake.
 
   cargo xtask test [STEP…]             everything that has to pass; with names: these steps only
       --list                           name the steps
+
+  cargo xtask build canister [OPTIONS] one optimised module, the same bytes on every build; its size and SHA-256
+      --toolchain T                    rustup or debian [default: rustup's wasm target where it can be had]
 
   cargo xtask bench node [OPTIONS]     memory, throughput and latency of node and client, beside the raw disk
       --mib N                          size of the file [default: 2048]
@@ -70,6 +74,7 @@ fn command() -> anyhow::Result<()> {
         "run" => run::command(arguments),
         "test" => test::command(arguments),
         "bench" => bench::command(arguments),
+        "build" => build::command(arguments),
         "mutants" => mutants::command(arguments),
         "soak" => soak::command(arguments),
         "help" => {
