@@ -120,7 +120,7 @@ impl<'a> Node<'a> {
         let agent = Agent::builder()
             .with_url(format!("http://{}", self.running().address))
             .with_arc_identity(identity)
-            .with_ingress_expiry(node + EXPIRY - since_1970())
+            .with_ingress_expiry((node + EXPIRY).checked_sub(since_1970()).unwrap())
             .build()
             .unwrap();
         agent.set_root_key(self.running().root_key.clone());
