@@ -95,6 +95,7 @@ fn open(settings: impl FnOnce(&Regions<DefaultMemoryImpl>) -> Install) {
     let install = given.over(settings(&regions));
     let service = Canister::open(regions.records(), regions.heap(), &install)
         .unwrap_or_else(|why| ic_cdk::trap(why.to_string()));
+    regions.reserve();
     host::set(Host { regions, service });
     timer::arm_soon();
 }

@@ -62,8 +62,7 @@ impl<M: Memory + Clone> Regions<M> {
             return None;
         }
         let manager = MemoryManager::init_with_bucket_size(stable.memory.clone(), BUCKET_PAGES);
-        let regions = Self { records: manager.get(RECORDS), heap: manager.get(HEAP), stable };
-        (regions.records.size() > 0 || regions.reserve()).then_some(regions)
+        Some(Self { records: manager.get(RECORDS), heap: manager.get(HEAP), stable })
     }
 
     /// The records memory. [`Self::reserve`] comes before each message that may write to it.
@@ -77,7 +76,8 @@ impl<M: Memory + Clone> Regions<M> {
     }
 
     /// Makes sure that the records can grow by as much as any message needs. False where the system gives no more
-    /// memory; what is in hand then is for messages that give something back. O(1).
+    /// memory; what is in hand then is for messages that give something back. The service is open already: it takes
+    /// a records memory that has pages for one that holds something. O(1).
     pub fn reserve(&self) -> bool {
         let (used, have) = (used_pages(&self.records), self.records.size());
         let wanted = used + SPARE_PAGES;
@@ -127,9 +127,6 @@ impl<M: Memory + Clone> Memory for Heap<M> {
 
 /// Pages of `memory` that its own `MemoryManager` has handed out, with its directory.
 fn used_pages(memory: &impl Memory) -> u64 {
-    if memory.size() == 0 {
-        return 1;
-    }
     let (buckets, bucket_pages) = directory(memory);
     1 + u64::from(buckets) * u64::from(bucket_pages)
 }
