@@ -122,8 +122,14 @@ fn lived_in() -> (World, &'static [Message]) {
 /// The messages of a short life: two files, one published, one half there; queries once each.
 fn record() -> Vec<Message> {
     let file = |key| Operation::Begin { who: 0, capsule: 0, key, announce: 2 };
-    let publish =
-        Operation::Publish { who: 0, capsule: 0, sessions: [0, 9], claim: Claim::Right, key: 1, inline: 2 };
+    let publish = Operation::Publish {
+        who: 0,
+        capsule: 0,
+        sessions: [0, u8::MAX],
+        claim: Claim::Right,
+        key: 1,
+        inline: 2,
+    };
     let life = [
         Operation::CreateCapsule { who: 0, subject: 0 },
         Operation::Grant { who: 0, capsule: 0, to: 1, role: 2 },

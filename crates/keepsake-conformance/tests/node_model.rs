@@ -189,7 +189,7 @@ fn interleaving_uploads_on_the_node() {
             observe_every: 8,
         };
         match run(options, || Node::start(&runtime, World::bounds_of(kind))) {
-            Ok(done) => println!("seed {}: {done} operations, 0 violations", options.seed),
+            Ok(report) => println!("seed {}: {} operations, 0 violations", options.seed, report.operations),
             Err(failure) => {
                 panic!("bounds {kind}, {failure}\nreplay: {}", replay_command("node_model", seed, operations))
             }

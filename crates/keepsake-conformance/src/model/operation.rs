@@ -3,8 +3,8 @@
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 
-/// One step of a run. Callers, capsules, sessions, blobs and memories are named by an index into those that there
-/// are; beyond them lies one that is not there.
+/// One step of a run. Callers, capsules, sessions, blobs and memories are named by numbers, counted round over those
+/// that there are; the largest number means somebody entitled, or a thing that is not there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)] // each is the message of the same name
 pub enum Operation {
@@ -74,11 +74,18 @@ fn who(u: &mut Unstructured<'_>) -> Result<u8> {
     Ok([0, 0, 0, 0, 1, 1, 1, 2, 2, 3, 4][u.choose_index(11)?])
 }
 
-/// In the place of a caller: the one who began the session.
-pub(super) const BEGINNER: u8 = u8::MAX;
+/// In the place of a caller: somebody who may, such as the one who began the session or an owner of the capsule.
+pub(super) const ENTITLED: u8 = u8::MAX;
+/// In the place of a thing: one that is not there.
+pub(super) const NOWHERE: u8 = u8::MAX;
 
-fn uploader(u: &mut Unstructured<'_>) -> Result<u8> {
-    if u.arbitrary()? { Ok(BEGINNER) } else { who(u) }
+fn actor(u: &mut Unstructured<'_>) -> Result<u8> {
+    if u.ratio(2_u8, 3)? { Ok(ENTITLED) } else { who(u) }
+}
+
+/// One of those that there are, counted round; sometimes none.
+fn thing(u: &mut Unstructured<'_>) -> Result<u8> {
+    if u.ratio(1_u8, 24)? { Ok(NOWHERE) } else { u.int_in_range(0..=NOWHERE - 1) }
 }
 
 fn small(u: &mut Unstructured<'_>, below: u8) -> Result<u8> {
@@ -97,65 +104,72 @@ fn bytes(u: &mut Unstructured<'_>) -> Result<Bytes> {
 }
 
 fn operation(u: &mut Unstructured<'_>) -> Result<Operation> {
-    let at = u.int_in_range(0_u8..=99)?;
-    let operation = match at {
-        0..=3 => Operation::CreateCapsule { who: who(u)?, subject: small(u, 3)? },
-        4 => Operation::DeleteCapsule { who: who(u)?, capsule: small(u, 5)? },
-        5..=8 => {
-            Operation::Grant { who: who(u)?, capsule: small(u, 5)?, to: small(u, 5)?, role: small(u, 4)? }
-        }
-        9..=10 => Operation::Revoke { who: who(u)?, capsule: small(u, 5)?, from: small(u, 5)? },
-        11..=22 => Operation::Begin {
-            who: who(u)?,
-            capsule: small(u, 4)?,
+    Ok(match u.int_in_range(0_u8..=199)? {
+        at @ 0..=19 => of_capsules(u, at)?,
+        20..=43 => Operation::Begin {
+            who: actor(u)?,
+            capsule: thing(u)?,
             key: small(u, 6)?,
             announce: small(u, 13)?,
         },
-        23..=35 => {
-            Operation::Put { who: uploader(u)?, session: small(u, 8)?, index: small(u, 6)?, bytes: bytes(u)? }
+        44..=61 => {
+            Operation::Put { who: actor(u)?, session: thing(u)?, index: small(u, 6)?, bytes: bytes(u)? }
         }
-        36..=57 => Operation::PutNext { session: small(u, 8)? },
-        58..=65 => Operation::Finish { who: uploader(u)?, session: small(u, 8)?, claim: claim(u)? },
-        66..=67 => Operation::Abort { who: uploader(u)?, session: small(u, 8)? },
-        68..=75 => Operation::Publish {
-            who: who(u)?,
-            capsule: small(u, 4)?,
-            sessions: [small(u, 8)?, small(u, 12)?],
+        62..=111 => Operation::PutNext { session: small(u, 8)? },
+        112..=125 => Operation::Finish { who: actor(u)?, session: thing(u)?, claim: claim(u)? },
+        126..=128 => Operation::Abort { who: actor(u)?, session: thing(u)? },
+        129..=150 => Operation::Publish {
+            who: actor(u)?,
+            capsule: thing(u)?,
+            sessions: [thing(u)?, if u.arbitrary()? { thing(u)? } else { NOWHERE }],
             claim: claim(u)?,
-            key: small(u, 6)?,
-            inline: small(u, 5)?,
+            key: small(u, 20)?,
+            inline: small(u, 10)?,
         },
-        76..=79 => Operation::Create {
-            who: who(u)?,
-            capsule: small(u, 4)?,
-            blob: small(u, 6)?,
-            inline: small(u, 5)?,
-            key: small(u, 6)?,
+        151..=160 => Operation::Create {
+            who: actor(u)?,
+            capsule: thing(u)?,
+            blob: thing(u)?,
+            inline: small(u, 10)?,
+            key: small(u, 20)?,
         },
-        80..=81 => {
-            let blob = if u.arbitrary()? { Some(small(u, 6)?) } else { None };
-            Operation::AddAsset {
-                who: who(u)?,
-                memory: small(u, 8)?,
-                blob,
-                kind: small(u, 7)?,
-                key: small(u, 6)?,
-            }
+        161..=167 => Operation::AddAsset {
+            who: actor(u)?,
+            memory: thing(u)?,
+            blob: if u.arbitrary()? { Some(thing(u)?) } else { None },
+            kind: small(u, 7)?,
+            key: small(u, 20)?,
+        },
+        at @ 168..=187 => of_memories(u, at)?,
+        188..=190 => Operation::Cleanup { who: who(u)? },
+        191..=194 => Operation::Wait { hours: [1, 1, 5, 12, 30][u.choose_index(5)?] },
+        _ => Operation::Restart,
+    })
+}
+
+fn of_capsules(u: &mut Unstructured<'_>, at: u8) -> Result<Operation> {
+    Ok(match at {
+        0..=4 => Operation::CreateCapsule { who: who(u)?, subject: small(u, 3)? },
+        5 => Operation::DeleteCapsule { who: actor(u)?, capsule: thing(u)? },
+        6..=14 => {
+            Operation::Grant { who: actor(u)?, capsule: thing(u)?, to: small(u, 5)?, role: small(u, 4)? }
         }
-        82..=83 => Operation::RemoveAsset { who: who(u)?, memory: small(u, 8)?, asset: small(u, 4)? },
-        84..=85 => Operation::Update { who: who(u)?, memory: small(u, 8)?, title: small(u, 3)? },
-        86..=88 => Operation::Delete { who: who(u)?, memory: small(u, 8)?, assets: u.arbitrary()? },
-        89 => Operation::DeleteBulk {
-            who: who(u)?,
-            capsule: small(u, 4)?,
-            memories: [small(u, 8)?, small(u, 8)?],
+        _ => Operation::Revoke { who: actor(u)?, capsule: thing(u)?, from: small(u, 5)? },
+    })
+}
+
+fn of_memories(u: &mut Unstructured<'_>, at: u8) -> Result<Operation> {
+    Ok(match at {
+        168..=171 => Operation::RemoveAsset { who: actor(u)?, memory: thing(u)?, asset: small(u, 4)? },
+        172..=175 => Operation::Update { who: actor(u)?, memory: thing(u)?, title: small(u, 3)? },
+        176..=179 => Operation::Delete { who: actor(u)?, memory: thing(u)?, assets: u.arbitrary()? },
+        180..=181 => Operation::DeleteBulk {
+            who: actor(u)?,
+            capsule: thing(u)?,
+            memories: [thing(u)?, thing(u)?],
             assets: u.arbitrary()?,
         },
-        90 => Operation::DeleteAll { who: who(u)?, capsule: small(u, 4)?, assets: u.arbitrary()? },
-        91..=92 => Operation::DeleteBlob { who: who(u)?, blob: small(u, 6)? },
-        93..=94 => Operation::Cleanup { who: who(u)? },
-        95..=97 => Operation::Wait { hours: [1, 1, 5, 12, 30][u.choose_index(5)?] },
-        _ => Operation::Restart,
-    };
-    Ok(operation)
+        182 => Operation::DeleteAll { who: actor(u)?, capsule: thing(u)?, assets: u.arbitrary()? },
+        _ => Operation::DeleteBlob { who: actor(u)?, blob: thing(u)? },
+    })
 }

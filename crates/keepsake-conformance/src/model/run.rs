@@ -5,6 +5,7 @@ use super::operation::Delivery;
 use super::state::Model;
 use super::step::{PEOPLE, Stepper, person};
 use arbitrary::{Arbitrary, Unstructured};
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// How much to run.
@@ -23,8 +24,20 @@ pub struct RunOptions {
 
 impl Default for RunOptions {
     fn default() -> Self {
-        Self { seed: 1, operations: 1_000, world_operations: 150, observe_every: 1 }
+        Self { seed: 1, operations: 1_000, world_operations: 300, observe_every: 1 }
     }
+}
+
+/// How often each method answered what: `uploads_finish: sha256_differs`.
+pub type Outcomes = BTreeMap<String, u64>;
+
+/// What a run without a disagreement did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Operations that were run.
+    pub operations: u64,
+    /// What they were answered: it tells which rules the run tried.
+    pub outcomes: Outcomes,
 }
 
 /// A run that model and system disagree about.
@@ -56,46 +69,59 @@ pub fn replay_command(test: &str, seed: u64, operations: u64) -> String {
     )
 }
 
-/// Runs `options.operations` operations in fresh worlds, each a new system from `make`. The operations that were run.
+/// Runs `options.operations` operations in fresh worlds, each a new system from `make`.
 ///
 /// # Errors
 /// The first [`Failure`], made as short as it gets.
-pub fn run<S: Subject>(options: RunOptions, mut make: impl FnMut() -> S) -> Result<u64, Box<Failure>> {
-    let mut done = 0;
+pub fn run<S: Subject>(options: RunOptions, mut make: impl FnMut() -> S) -> Result<Report, Box<Failure>> {
+    let mut report = Report::default();
     let mut world = 0;
-    while done < options.operations {
-        let seed = options.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(world);
+    while report.operations < options.operations {
+        let seed = mixed(mixed(options.seed).wrapping_add(world));
         let list = operations(seed, options.world_operations);
-        if let Err(why) = replay(&list, options.observe_every, &mut make()) {
-            return Err(Box::new(shorten(seed, list, why, options.observe_every, &mut make)));
+        match replay(&list, options.observe_every, &mut make()) {
+            Err(why) => return Err(Box::new(shorten(seed, list, why, options.observe_every, &mut make))),
+            Ok(outcomes) => outcomes
+                .into_iter()
+                .for_each(|(outcome, times)| *report.outcomes.entry(outcome).or_default() += times),
         }
-        done += list.len() as u64;
+        report.operations += list.len() as u64;
         world += 1;
     }
-    Ok(done)
+    Ok(report)
 }
 
 /// The operations that a seed stands for.
 pub fn operations(seed: u64, count: usize) -> Vec<Delivery> {
     let mut state = seed;
-    // splitmix64: enough randomness for a fuzzer's bytes.
     let mut next = || {
-        state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (mixed ^ (mixed >> 31)).to_le_bytes()
+        state = state.wrapping_add(GOLDEN);
+        mixed(state).to_le_bytes()
     };
     let bytes: Vec<u8> = (0..count * 4).flat_map(|_| next()).collect();
     let mut source = Unstructured::new(&bytes);
     (0..count).map_while(|_| Delivery::arbitrary(&mut source).ok()).collect()
 }
 
+const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
+
+/// splitmix64's output function: enough randomness for a fuzzer's bytes, and neighbours have nothing in common.
+fn mixed(state: u64) -> u64 {
+    let mixed = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    mixed ^ (mixed >> 31)
+}
+
 /// Runs a list on a fresh system and holds it to the model after every so many operations; then all of it must still
-/// be there after a restart.
+/// be there after a restart. What the messages were answered.
 ///
 /// # Errors
 /// The first disagreement, with the operation that showed it.
-pub fn replay(list: &[Delivery], observe_every: usize, subject: &mut impl Subject) -> Result<(), String> {
+pub fn replay(
+    list: &[Delivery],
+    observe_every: usize,
+    subject: &mut impl Subject,
+) -> Result<Outcomes, String> {
     let mut model = Model::default();
     for (at, delivery) in list.iter().enumerate() {
         let here = |why: String| format!("operation {at}, {delivery:?}: {why}");
@@ -110,7 +136,8 @@ pub fn replay(list: &[Delivery], observe_every: usize, subject: &mut impl Subjec
     }
     subject.restart();
     let at_the_end = |why| format!("restarted at the end: {why}");
-    (0..2).try_for_each(|at| observe(&model, subject, at)).map_err(at_the_end)
+    (0..2).try_for_each(|at| observe(&model, subject, at)).map_err(at_the_end)?;
+    Ok(model.outcomes)
 }
 
 /// All that two callers see, another one each time, and what the system finds wrong with itself.
@@ -143,7 +170,7 @@ fn shorten<S: Subject>(
                 .collect();
             match replay(&shorter, observe_every, &mut make()) {
                 Err(again) => (list, why) = (shorter, again),
-                Ok(()) => at += part,
+                Ok(_) => at += part,
             }
         }
         part /= 2;

@@ -160,9 +160,17 @@ pub struct Model {
     pub(super) grants: u64,
     /// Every id that was ever given out.
     pub(super) ids: BTreeSet<String>,
+    /// What messages were answered, and how often.
+    pub(super) outcomes: BTreeMap<String, u64>,
 }
 
 impl Model {
+    /// One of the capsule's owners.
+    pub(super) fn owner(&self, capsule: &str) -> Option<Principal> {
+        let members = &self.capsules.get(capsule)?.members;
+        members.iter().find(|(_, role)| **role == Role::Owner).map(|(who, _)| *who)
+    }
+
     pub(super) fn role(&self, capsule: &str, who: &Principal) -> Option<Role> {
         let members = &self.capsules.get(capsule)?.members;
         members.get(who).or_else(|| members.get(&Principal::anonymous())).copied()

@@ -3,8 +3,8 @@
 
 use super::Subject;
 use super::observe::{number, same};
-use super::operation::{BEGINNER, Operation};
-use super::state::Model;
+use super::operation::{ENTITLED, NOWHERE, Operation};
+use super::state::{Model, Session};
 use candid::utils::ArgumentEncoder;
 use candid::{CandidType, Principal};
 use keepsake_client::agent::{BasicIdentity, Identity};
@@ -33,6 +33,16 @@ pub fn person(who: u8) -> Principal {
 
 mod memories;
 mod uploads;
+
+/// The thing that a number stands for.
+fn round<T>(at: u8, things: impl Iterator<Item = T>) -> Option<T> {
+    let mut things: Vec<T> = things.collect();
+    if at == NOWHERE || things.is_empty() {
+        None
+    } else {
+        Some(things.swap_remove(usize::from(at) % things.len()))
+    }
+}
 
 type Step = Result<(), String>;
 
@@ -69,25 +79,21 @@ impl<S: Subject> Stepper<'_, S> {
             | Operation::Grant { .. }
             | Operation::Revoke { .. }
             | Operation::Cleanup { .. } => self.capsule(operation),
-            Operation::Begin { who, capsule, key, announce } => {
-                self.begin(person(who), capsule, key, announce)
-            }
+            Operation::Begin { who, capsule, key, announce } => self.begin(who, capsule, key, announce),
             Operation::Put { who, session, index, bytes } => {
                 self.put(self.uploader(who, session), session, index.into(), bytes)
             }
             Operation::PutNext { session } => self.put_next(session),
-            Operation::Finish { who, session, claim } => {
-                self.finish(self.uploader(who, session), session, claim)
-            }
+            Operation::Finish { who, session, claim } => self.finish(who, session, claim),
             Operation::Abort { who, session } => self.abort(self.uploader(who, session), session),
             Operation::Publish { who, capsule, sessions, claim, key, inline } => {
-                self.publish(person(who), capsule, sessions, claim, key, inline)
+                self.publish(who, capsule, sessions, claim, key, inline)
             }
             Operation::Create { who, capsule, blob, inline, key } => {
-                self.create(person(who), capsule, blob, inline, key)
+                self.create(who, capsule, blob, inline, key)
             }
             Operation::AddAsset { who, memory, blob, kind, key } => {
-                self.add_asset(person(who), memory, blob, kind, key)
+                self.add_asset(who, memory, blob, kind, key)
             }
             other => self.change(other),
         }
@@ -109,43 +115,68 @@ impl<S: Subject> Stepper<'_, S> {
     ) -> Result<Answer<T>, String> {
         let arg = candid::encode_args(args).map_err(|e| e.to_string())?;
         let reply = self.subject.update(who, method, &arg).map_err(|e| format!("{method}: {e}"))?;
-        let answer = candid::decode_one(&reply).map_err(|e| format!("{method}: {e}"));
+        let answer: Result<Answer<T>, String> =
+            candid::decode_one(&reply).map_err(|e| format!("{method}: {e}"));
+        if let Ok(answer) = &answer {
+            let outcome = format!("{method}: {}", answer.as_ref().err().map_or("ok", code));
+            *self.model.outcomes.entry(outcome).or_default() += 1;
+        }
         self.last = Some(Sent { who, method, arg, reply });
         answer
     }
 
-    /// Delivers the last message again, to the letter. What made or kept something gives the first answer again.
+    /// Delivers the last message again, to the letter. What made or kept something gives the first
+    /// answer again; who takes something away, a right of their own too, may be told that it is gone.
     pub(super) fn deliver_again(&mut self) -> Step {
         let Some(Sent { who, method, arg, reply }) = self.last.take() else { return Ok(()) };
         let again = self.subject.update(who, method, &arg).map_err(|e| format!("{method} again: {e}"))?;
-        let takes_away = ["delete", "remove", "cleanup"].iter().any(|word| method.contains(word));
+        let takes_away =
+            ["delete", "remove", "cleanup", "grant", "revoke"].iter().any(|word| method.contains(word));
         if takes_away || again == reply { Ok(()) } else { Err(format!("{method} again gave another answer")) }
     }
 
     fn capsule_at(&self, at: u8) -> String {
         let mut ids: Vec<_> = self.model.capsules.keys().collect();
         ids.sort_by_key(|id| number(id));
-        ids.get(usize::from(at)).map_or_else(|| "capsule_999".to_owned(), |id| (*id).clone())
-    }
-
-    fn uploader(&self, who: u8, session: u8) -> Principal {
-        let beginner = || self.model.sessions.get(&self.session_at(session)).map(|session| session.caller);
-        if who == BEGINNER { beginner().unwrap_or(person(0)) } else { person(who) }
+        round(at, ids.into_iter().take(4)).cloned().unwrap_or_else(|| "capsule_999".to_owned())
     }
 
     fn session_at(&self, at: u8) -> u64 {
         // The newest first: old ones are mostly finished.
-        self.model.sessions.keys().rev().nth(at.into()).copied().unwrap_or(999_999)
+        round(at, self.model.sessions.keys().rev().take(8)).copied().unwrap_or(999_999)
     }
 
     fn blob_at(&self, at: u8) -> String {
         let mut ids: Vec<_> = self.model.blobs.keys().collect();
         ids.sort_by_key(|id| std::cmp::Reverse(number(id)));
-        ids.get(usize::from(at)).map_or_else(|| "blob_999999".to_owned(), |id| (*id).clone())
+        round(at, ids.into_iter().take(8)).cloned().unwrap_or_else(|| "blob_999999".to_owned())
     }
 
     fn memory_at(&self, at: u8) -> u64 {
-        self.model.memories.keys().rev().nth(at.into()).copied().unwrap_or(999_999)
+        round(at, self.model.memories.keys().rev().take(8)).copied().unwrap_or(999_999)
+    }
+
+    /// Sessions that have all their chunks, the newest first.
+    fn ready(&self) -> Vec<u64> {
+        let whole = |s: &Session| s.is_pending() && s.chunks.len() == s.expected as usize;
+        self.model.sessions.iter().rev().filter(|(_, s)| whole(s)).map(|(id, _)| *id).collect()
+    }
+
+    fn by(&self, who: u8, entitled: impl FnOnce(&Model) -> Option<Principal>) -> Principal {
+        if who == ENTITLED { entitled(self.model).unwrap_or(person(0)) } else { person(who) }
+    }
+
+    fn uploader(&self, who: u8, session: u8) -> Principal {
+        let id = self.session_at(session);
+        self.by(who, |model| model.sessions.get(&id).map(|session| session.caller))
+    }
+
+    fn owner(&self, who: u8, capsule: &str) -> Principal {
+        self.by(who, |model| model.owner(capsule))
+    }
+
+    fn owner_of_memory(&self, who: u8, memory: u64) -> Principal {
+        self.by(who, |model| model.owner(&model.memories.get(&memory)?.capsule))
     }
 
     fn fresh(&mut self, id: &str) -> Step {
@@ -157,7 +188,8 @@ impl<S: Subject> Stepper<'_, S> {
         match operation {
             Operation::CreateCapsule { who, subject } => self.create_capsule(person(who), subject, now),
             Operation::DeleteCapsule { who, capsule } => {
-                let (who, id) = (person(who), self.capsule_at(capsule));
+                let id = self.capsule_at(capsule);
+                let who = self.owner(who, &id);
                 let expected =
                     Model::somebody(&who).and_then(|()| self.model.require(&id, &who, Role::Owner));
                 let answer = self.send::<()>(who, "capsules_delete", (&id,))?;
@@ -169,12 +201,14 @@ impl<S: Subject> Stepper<'_, S> {
             }
             Operation::Grant { who, capsule, to, role } => {
                 let role = [Role::Owner, Role::Admin, Role::Member, Role::Guest][usize::from(role % 4)];
-                let (who, to, id) = (person(who), person(to), self.capsule_at(capsule));
+                let (to, id) = (person(to), self.capsule_at(capsule));
+                let who = self.owner(who, &id);
                 let answer = self.send::<()>(who, "capsules_grant", (&id, to, role))?;
                 agree("capsules_grant", &answer, &self.model.grant(&who, &id, to, Some(role), now))
             }
             Operation::Revoke { who, capsule, from } => {
-                let (who, from, id) = (person(who), person(from), self.capsule_at(capsule));
+                let (from, id) = (person(from), self.capsule_at(capsule));
+                let who = self.owner(who, &id);
                 let answer = self.send::<()>(who, "capsules_revoke", (&id, from))?;
                 agree("capsules_revoke", &answer, &self.model.grant(&who, &id, from, None, now))
             }
@@ -213,6 +247,20 @@ impl<S: Subject> Stepper<'_, S> {
             },
             (answer, expected) => Err(format!("capsules_create: {answer:?}, model: {expected:?}")),
         }
+    }
+}
+
+/// What an error is told apart by.
+fn code(error: &api::Error) -> &str {
+    match error {
+        api::Error::InvalidArgument(text) | api::Error::Conflict(text) => {
+            text.split(':').next().unwrap_or_default()
+        }
+        api::Error::NotFound => "NotFound",
+        api::Error::Unauthorized => "Unauthorized",
+        api::Error::ResourceExhausted => "ResourceExhausted",
+        api::Error::NotImplemented(_) => "NotImplemented",
+        api::Error::Internal(_) => "Internal",
     }
 }
 

@@ -1,10 +1,10 @@
 //! Steps of publish, memories, assets and blobs.
 
-use super::{Step, Stepper, agree, person};
+use super::{Step, Stepper, agree, round};
 use crate::model::Subject;
 use crate::model::memories::{Making, NewAsset};
 use crate::model::observe::number;
-use crate::model::operation::{Claim, Operation};
+use crate::model::operation::{Claim, ENTITLED, NOWHERE, Operation};
 use crate::model::state::{Key, Model, SessionState, Source};
 use crate::samples;
 use candid::Principal;
@@ -18,18 +18,16 @@ const PUBLISHED: [AssetType; 2] = [AssetType::Original, AssetType::Display];
 impl<S: Subject> Stepper<'_, S> {
     pub(super) fn publish(
         &mut self,
-        who: Principal,
+        who: u8,
         capsule: u8,
         sessions: [u8; 2],
         claim: Claim,
         key: u8,
         inline: u8,
     ) -> Step {
-        let (now, bounds, capsule) = (self.now(), self.subject.bounds(), self.capsule_at(capsule));
-        // The second number is often beyond the sessions that there are: then one session is published.
-        let named = [Some(sessions[0]), Some(sessions[1]).filter(|at| *at < 8)];
-        let claimed = named.iter().flatten().map(|at| {
-            let id = self.session_at(*at);
+        let (now, bounds) = (self.now(), self.subject.bounds());
+        let (who, capsule, named) = self.to_publish(who, capsule, sessions);
+        let claimed = named.into_iter().map(|id| {
             let (hash, len) = self.claim(id, claim);
             (id, hash, len)
         });
@@ -87,9 +85,32 @@ impl<S: Subject> Stepper<'_, S> {
         }
     }
 
-    pub(super) fn create(&mut self, who: Principal, capsule: u8, blob: u8, inline: u8, key: u8) -> Step {
-        let (now, bounds, capsule) = (self.now(), self.subject.bounds(), self.capsule_at(capsule));
-        let blob = self.blob_at(blob);
+    /// Who publishes what, and where: whoever has sessions ready, or whatever the numbers say.
+    fn to_publish(&self, who: u8, capsule: u8, sessions: [u8; 2]) -> (Principal, String, Vec<u64>) {
+        let ready = self.ready();
+        let first = round(sessions[0], ready.iter().copied()).filter(|_| who == ENTITLED);
+        let Some(first) = first else {
+            let capsule = self.capsule_at(capsule);
+            let second = Some(sessions[1]).filter(|at| *at != NOWHERE).map(|at| self.session_at(at));
+            let named = [Some(self.session_at(sessions[0])), second].into_iter().flatten().collect();
+            return (self.owner(who, &capsule), capsule, named);
+        };
+        let session = &self.model.sessions[&first];
+        let beside = |id: &u64| {
+            let other = &self.model.sessions[id];
+            *id != first && other.caller == session.caller && other.capsule == session.capsule
+        };
+        let second = round(sessions[1], ready.into_iter().filter(beside));
+        (session.caller, session.capsule.clone(), [Some(first), second].into_iter().flatten().collect())
+    }
+
+    pub(super) fn create(&mut self, who: u8, capsule: u8, blob: u8, inline: u8, key: u8) -> Step {
+        let (now, bounds, blob) = (self.now(), self.subject.bounds(), self.blob_at(blob));
+        let known = self.model.blobs.get(&blob).filter(|_| who == ENTITLED);
+        let (who, capsule) = match known {
+            Some(known) => (known.creator, known.capsule.clone()),
+            None => (self.by(who, |_| None), self.capsule_at(capsule)),
+        };
         let bytes = inline_bytes(inline);
         let mut assets: Vec<NewAsset> = vec![(AssetType::Original, Source::Blob(blob.clone()))];
         assets.extend(bytes.iter().map(|bytes| (AssetType::Thumbnail, Source::Inline(bytes.clone()))));
@@ -120,15 +141,9 @@ impl<S: Subject> Stepper<'_, S> {
         }
     }
 
-    pub(super) fn add_asset(
-        &mut self,
-        who: Principal,
-        memory: u8,
-        blob: Option<u8>,
-        kind: u8,
-        key: u8,
-    ) -> Step {
+    pub(super) fn add_asset(&mut self, who: u8, memory: u8, blob: Option<u8>, kind: u8, key: u8) -> Step {
         let (now, bounds, id) = (self.now(), self.subject.bounds(), self.memory_at(memory));
+        let who = self.owner_of_memory(who, id);
         let kind = KINDS[usize::from(kind) % KINDS.len()];
         let source = blob
             .map_or_else(|| Source::Inline(vec![kind as u8 + 1; 70]), |at| Source::Blob(self.blob_at(at)));
@@ -172,7 +187,8 @@ impl<S: Subject> Stepper<'_, S> {
         let (now, ttl) = (self.now(), self.ttl());
         match operation {
             Operation::RemoveAsset { who, memory, asset } => {
-                let (who, id) = (person(who), self.memory_at(memory));
+                let id = self.memory_at(memory);
+                let who = self.owner_of_memory(who, id);
                 let asset = format!("asset_{}", asset + 1);
                 let text = format!("mem_{id}");
                 let answer =
@@ -180,9 +196,10 @@ impl<S: Subject> Stepper<'_, S> {
                 let expected = self.model.remove_asset(&who, id, &asset, now, ttl);
                 agree("asset_remove_by_id", &answer.map(drop), &expected)
             }
-            Operation::Update { who, memory, title } => self.update(person(who), memory, title, now),
+            Operation::Update { who, memory, title } => self.update(who, memory, title, now),
             Operation::Delete { who, memory, assets } => {
-                let (who, id) = (person(who), self.memory_at(memory));
+                let id = self.memory_at(memory);
+                let who = self.owner_of_memory(who, id);
                 let expected = self.model.changeable(&who, id).map(drop);
                 let answer = self.send::<()>(who, "memories_delete", (format!("mem_{id}"), assets))?;
                 agree("memories_delete", &answer, &expected)?;
@@ -192,11 +209,12 @@ impl<S: Subject> Stepper<'_, S> {
                 Ok(())
             }
             Operation::DeleteBulk { who, capsule, memories, assets } => {
-                self.delete_bulk(person(who), capsule, memories, assets)
+                self.delete_bulk(who, capsule, memories, assets)
             }
-            Operation::DeleteAll { who, capsule, assets } => self.delete_all(person(who), capsule, assets),
+            Operation::DeleteAll { who, capsule, assets } => self.delete_all(who, capsule, assets),
             Operation::DeleteBlob { who, blob } => {
-                let (who, id) = (person(who), self.blob_at(blob));
+                let id = self.blob_at(blob);
+                let who = self.by(who, |model| model.blobs.get(&id).map(|blob| blob.creator));
                 let answer = self.send::<String>(who, "blob_delete", (&id,))?;
                 agree("blob_delete", &answer.map(drop), &self.model.delete_blob(&who, &id))
             }
@@ -204,8 +222,9 @@ impl<S: Subject> Stepper<'_, S> {
         }
     }
 
-    fn update(&mut self, who: Principal, memory: u8, title: u8, now: u64) -> Step {
+    fn update(&mut self, who: u8, memory: u8, title: u8, now: u64) -> Step {
         let id = self.memory_at(memory);
+        let who = self.owner_of_memory(who, id);
         // One title in three comes in a whole metadata, whose times say nothing.
         let whole = (title == 2).then(|| samples::memory("replaced"));
         let data = api::MemoryUpdateData {
@@ -230,8 +249,9 @@ impl<S: Subject> Stepper<'_, S> {
         agree("memories_update", &answer.map(drop), &expected)
     }
 
-    fn delete_bulk(&mut self, who: Principal, capsule: u8, memories: [u8; 2], assets: bool) -> Step {
+    fn delete_bulk(&mut self, who: u8, capsule: u8, memories: [u8; 2], assets: bool) -> Step {
         let (now, ttl, capsule) = (self.now(), self.ttl(), self.capsule_at(capsule));
+        let who = self.owner(who, &capsule);
         let ids: Vec<u64> = memories.iter().map(|at| self.memory_at(*at)).collect();
         let texts: Vec<String> = ids.iter().map(|id| format!("mem_{id}")).collect();
         let answer =
@@ -253,8 +273,9 @@ impl<S: Subject> Stepper<'_, S> {
         agree("memories_delete_bulk", &answer.map(|done| (done.deleted_count, done.failed_count)), &expected)
     }
 
-    fn delete_all(&mut self, who: Principal, capsule: u8, assets: bool) -> Step {
+    fn delete_all(&mut self, who: u8, capsule: u8, assets: bool) -> Step {
         let (now, ttl, capsule) = (self.now(), self.ttl(), self.capsule_at(capsule));
+        let who = self.owner(who, &capsule);
         let answer = self.send::<api::BulkDeleteResult>(who, "memories_delete_all", (&capsule, assets))?;
         let expected = Model::somebody(&who).and_then(|()| self.model.require(&capsule, &who, Role::Admin));
         let expected = expected.map(|()| {

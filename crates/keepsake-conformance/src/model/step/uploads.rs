@@ -1,8 +1,8 @@
 //! Steps of upload sessions, and the files that their keys stand for.
 
-use super::{Step, Stepper, agree};
+use super::{Step, Stepper, agree, round};
 use crate::model::Subject;
-use crate::model::operation::{Bytes, Claim};
+use crate::model::operation::{Bytes, Claim, ENTITLED};
 use crate::model::state::{Model, Session, SessionState};
 use crate::model::uploads::sha256;
 use candid::Principal;
@@ -10,9 +10,11 @@ use keepsake_client::api;
 use serde_bytes::ByteBuf;
 
 impl<S: Subject> Stepper<'_, S> {
-    pub(super) fn begin(&mut self, who: Principal, capsule: u8, key: u8, announce: u8) -> Step {
+    pub(super) fn begin(&mut self, who: u8, capsule: u8, key: u8, announce: u8) -> Step {
         let (now, bounds, idem) = (self.now(), self.subject.bounds(), format!("key{key}"));
-        let fresh = announced(self.capsule_at(capsule), who, idem.clone(), announce, now);
+        let capsule = self.capsule_at(capsule);
+        let who = self.owner(who, &capsule);
+        let fresh = announced(capsule, who, idem.clone(), announce, now);
         let args = (&fresh.capsule, fresh.expected, &idem, Some(&fresh.options));
         let answer = self.send::<u64>(who, "uploads_begin", args)?;
         let expected = self.model.begin(&bounds, &who, &fresh, now);
@@ -66,8 +68,12 @@ impl<S: Subject> Stepper<'_, S> {
         agree(&format!("uploads_put_chunk {id} {index}"), &answer, &expected)
     }
 
-    pub(super) fn finish(&mut self, who: Principal, session: u8, claim: Claim) -> Step {
-        let (now, id) = (self.now(), self.session_at(session));
+    pub(super) fn finish(&mut self, who: u8, session: u8, claim: Claim) -> Step {
+        let (now, ready) = (self.now(), self.ready());
+        // Half of those that are entitled finish what is ready.
+        let whole = round(session, ready.into_iter()).filter(|_| who == ENTITLED && session % 2 == 0);
+        let id = whole.unwrap_or_else(|| self.session_at(session));
+        let who = self.by(who, |model| model.sessions.get(&id).map(|session| session.caller));
         let (hash, len) = self.claim(id, claim);
         let answer = self.send::<api::UploadFinishResult>(
             who,
