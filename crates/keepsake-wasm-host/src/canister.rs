@@ -5,6 +5,7 @@
 
 mod calls;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use candid::Principal;
@@ -76,7 +77,7 @@ impl System {
             root: Arc::new(RootKey::from_seed(options.seed)),
             seed: options.seed,
             random_calls: 0,
-            printed: Vec::new(),
+            printed: VecDeque::new(),
             stable,
             durable: Durable::default(),
             committed: Durable::default(),
@@ -243,7 +244,7 @@ impl Canister {
         if self.module.has("canister_global_timer")
             && let Err(rejection) = self.drive_timer()
         {
-            self.system_mut().printed.push(format!("canister_global_timer: {rejection}"));
+            self.system_mut().print(format!("canister_global_timer: {rejection}"));
         }
     }
 
@@ -334,9 +335,9 @@ impl Canister {
         Some(self.system().durable.timer_at_ns).filter(|at_ns| *at_ns != 0)
     }
 
-    /// What it printed since the last call of this.
+    /// What it printed since the last call of this, the last 1,000 lines; and why a timer or a clean-up failed.
     pub fn printed(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.system_mut().printed)
+        std::mem::take(&mut self.system_mut().printed).into()
     }
 
     /// Sets its balance.

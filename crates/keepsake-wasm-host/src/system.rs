@@ -2,6 +2,7 @@
 //!
 //! Owns what survives a message, and which call may be used in which entry point. Has no wasm of its own.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use candid::Principal;
@@ -90,7 +91,7 @@ pub(crate) struct System {
     pub(crate) seed: u64,
     pub(crate) random_calls: u64,
     /// Lines that the canister printed.
-    pub(crate) printed: Vec<String>,
+    pub(crate) printed: VecDeque<String>,
     pub(crate) stable: StableMemory,
     pub(crate) durable: Durable,
     /// As of before the message.
@@ -111,7 +112,18 @@ pub(crate) struct Durable {
     pub(crate) version: u64,
 }
 
+/// Most lines that are kept of what the canister printed.
+const PRINTED_MAX: usize = 1_000;
+
 impl System {
+    /// Keeps a line for the test, and forgets the oldest.
+    pub(crate) fn print(&mut self, line: String) {
+        if self.printed.len() == PRINTED_MAX {
+            self.printed.pop_front();
+        }
+        self.printed.push_back(line);
+    }
+
     pub(crate) fn commit(&mut self) {
         self.stable.commit();
         self.committed = self.durable.clone();

@@ -158,7 +158,7 @@ impl Canister {
         if let (Err(_), Some(cleanup)) = (&result, closures.cleanup) {
             let message = Message::new(Kind::Cleanup, caller, vec![]);
             if let Err(rejection) = self.step(work, to, &Entry::Table(cleanup), message) {
-                self.system_mut().printed.push(format!("cleanup: {rejection}"));
+                self.system_mut().print(format!("cleanup: {rejection}"));
             }
         }
         work.settle(to, result);

@@ -143,7 +143,7 @@ fn words(linker: &mut Linker<System>) -> wasmtime::Result<()> {
     linker.func_wrap(MODULE, "debug_print", |mut caller: Caller<'_, System>, source: u32, size: u32| {
         enter(&mut caller, "debug_print", Charge::Copied(size.saturating_mul(2)))?;
         let text = read_text(&mut caller, source, size)?;
-        caller.data_mut().printed.push(text);
+        caller.data_mut().print(text);
         Ok(())
     })?;
     linker.func_wrap(MODULE, "trap", |mut caller: Caller<'_, System>, source: u32, size: u32| {
