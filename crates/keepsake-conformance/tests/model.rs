@@ -17,17 +17,17 @@ fn interleaving_uploads() {
     let operations = number("KEEPSAKE_MODEL_OPERATIONS", THOROUGH_OPERATIONS);
     let kinds = (0..4).map(|kind| std::thread::spawn(move || of_kind(kind, seed + kind, operations / 4)));
     let running: Vec<_> = kinds.collect();
-    let mut seen = Outcomes::new();
+    let mut met = Outcomes::new();
     for kind in running {
         for (outcome, times) in kind.join().expect("the run says why itself") {
-            *seen.entry(outcome).or_default() += times;
+            *met.entry(outcome).or_default() += times;
         }
     }
-    for (outcome, times) in &seen {
+    for (outcome, times) in &met {
         println!("{times:>8} {outcome}");
     }
     if operations >= THOROUGH_OPERATIONS {
-        let missed: Vec<_> = wanted().filter(|outcome| !seen.contains_key(outcome)).collect();
+        let missed: Vec<_> = wanted().filter(|outcome| !met.contains_key(outcome)).collect();
         assert!(missed.is_empty(), "the runs are too shallow: never answered {missed:?}");
     }
 }
