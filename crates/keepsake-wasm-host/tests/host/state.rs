@@ -2,8 +2,10 @@
 
 use crate::toolbox::{canister, module, number, options, query, update, user};
 use candid::Principal;
+use ic_cbor::CertificateToCbor;
+use ic_certificate_verification::VerifyCertificate;
 use ic_certification::{Certificate, LookupResult};
-use keepsake_wasm_host::{Canister, Rejection, StableMemory};
+use keepsake_wasm_host::{Canister, Options, Rejection, StableMemory};
 
 /// Changes all that a message can change, and tells it.
 const EVERYTHING: &str = r#"
@@ -173,6 +175,25 @@ fn queries_get_a_certificate_of_the_certified_data() {
     assert_eq!(canister.update(user(), "set", &[0; 33]).unwrap_err().error_code, "IC0504");
     assert_eq!(number(query(&mut canister, "present")), 1);
     assert_eq!(number(update(&mut canister, "present")), 0);
+}
+
+#[test]
+fn the_gateways_verifier_takes_the_certificate_for_its_key_and_time_only() {
+    let (mut one, mut other) = (canister(CERTIFICATE), canister(CERTIFICATE));
+    one.update(user(), "set", b"data").unwrap();
+    let bytes = query(&mut one, "certificate").unwrap();
+    let verify = |canister: &Canister| {
+        let now_ns = canister.now_ns().into();
+        <Certificate as CertificateToCbor>::from_cbor(&bytes)
+            .unwrap()
+            .verify(canister.id().as_slice(), canister.root_key(), &now_ns, &1_000)
+            .is_ok()
+    };
+    assert!(verify(&one) && verify(&other), "the same seed has the same key");
+    other.advance(2_000);
+    assert!(!verify(&other), "too old");
+    let options = Options { seed: 2, ..options() };
+    assert!(!verify(&Canister::install(&module(""), b"", &options).unwrap()), "another key");
 }
 
 const TIMER: &str = r#"
