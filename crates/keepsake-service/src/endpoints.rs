@@ -16,7 +16,7 @@ use ic_stable_structures::Memory;
 use keepsake_api as api;
 use keepsake_api::Answer;
 use keepsake_core::{Call, Store};
-use serde_bytes::ByteBuf;
+use serde_bytes::{ByteBuf, Bytes};
 
 /// What an update handler works on.
 pub(crate) struct Update<'a, R: Memory, H: Memory> {
@@ -130,7 +130,7 @@ macro_rules! for_each_endpoint {
 
             query "upload_config" uploads::config() -> api::UploadConfig;
             update "uploads_begin" uploads::begin(String, u32, String, Option<api::BeginOptions>) -> Answer<u64>;
-            update "uploads_put_chunk" uploads::put_chunk(u64, u32, ByteBuf) -> Answer<()>;
+            update "uploads_put_chunk" uploads::put_chunk(u64, u32, &Bytes) -> Answer<()>;
             query "uploads_status" uploads::status(u64) -> Answer<api::UploadStatus>;
             update "uploads_finish" uploads::finish(u64, ByteBuf, u64) -> Answer<api::UploadFinishResult>;
             update "uploads_abort" uploads::abort(u64) -> Answer<()>;

@@ -13,7 +13,7 @@ use keepsake_core::ids::{AssetId, BlobId, CapsuleId, MemoryId, SessionId};
 use keepsake_core::publish::{PublishSession, Published};
 use keepsake_core::upload::{SessionRecord, SessionState as State, SessionView};
 use keepsake_core::{Config, limits, upload};
-use serde_bytes::ByteBuf;
+use serde_bytes::{ByteBuf, Bytes};
 
 const NS_PER_SEC: u64 = 1_000_000_000;
 
@@ -62,11 +62,12 @@ pub(super) fn begin<R: Memory, H: Memory>(
     Ok(id.0)
 }
 
+/// The chunk stays where it came in: its bytes are not copied before the heap takes them.
 pub(super) fn put_chunk<R: Memory, H: Memory>(
     update: &mut Update<'_, R, H>,
-    (id, index, bytes): (u64, u32, ByteBuf),
+    (id, index, bytes): (u64, u32, &Bytes),
 ) -> Answer<()> {
-    update.store.upload_put(update.call, SessionId(id), index, &bytes).map_err(refuse)?;
+    update.store.upload_put(update.call, SessionId(id), index, bytes).map_err(refuse)?;
     update.events.push(Event::ChunkPut(id));
     Ok(())
 }
