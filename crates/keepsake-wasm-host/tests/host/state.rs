@@ -25,6 +25,9 @@ const EVERYTHING: &str = r#"
     (func (export "canister_update change") (call $change) (call $reply))
     (func (export "canister_update change_and_trap") (call $change) (global.set $stack (i32.const 9)) (unreachable))
     (func (export "canister_update change_and_fail") (call $change) (call $trap (i32.const 0) (i32.const 9)))
+    (func (export "canister_update spoil_and_trap")
+      (i32.store (i32.const 4000) (i32.const 99)) (global.set $other (i64.const 99)) (global.set $stack (i32.const 9))
+      (unreachable))
     (func (export "canister_query grow_and_write")
       (i32.store (i32.const 4000) (i32.const 99))
       (global.set $other (i64.const 99))
@@ -72,6 +75,15 @@ fn a_message_that_fails_leaves_nothing() {
     assert_eq!(canister.certified_data(), b"certified by me");
     assert_eq!(canister.timer_at_ns(), Some(4_000_000_000_000_000_000));
     assert_eq!(stable_bytes(&canister)[10..14], 2_u32.to_le_bytes());
+}
+
+#[test]
+fn a_message_that_fails_without_growing_leaves_nothing() {
+    let mut canister = canister(EVERYTHING);
+    update(&mut canister, "change").unwrap();
+    let before = look(&mut canister);
+    assert_eq!(update(&mut canister, "spoil_and_trap").unwrap_err().error_code, "IC0502");
+    assert_eq!(look(&mut canister), before);
 }
 
 #[test]
