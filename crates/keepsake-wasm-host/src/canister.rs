@@ -54,6 +54,7 @@ pub struct Canister {
     /// None only while a method replaces it.
     instance: Option<Instance>,
     cost: Instructions,
+    inspection_cost: Instructions,
 }
 
 impl std::fmt::Debug for Canister {
@@ -123,8 +124,12 @@ impl Canister {
         let rejected = |rejection| HostError::Rejected { entry: entry.to_owned(), rejection };
         let controller = system.controllers.first().copied().unwrap_or(Principal::anonymous());
         let instance = Instance::start(module, system).map_err(rejected)?;
-        let mut canister =
-            Self { module: module.clone(), instance: Some(instance), cost: Instructions::default() };
+        let mut canister = Self {
+            module: module.clone(),
+            instance: Some(instance),
+            cost: Instructions::default(),
+            inspection_cost: Instructions::default(),
+        };
         if module.has(entry) {
             canister
                 .run(&Entry::Export(entry.to_owned()), Message::new(kind, controller, arg.to_vec()), true)
@@ -257,7 +262,12 @@ impl Canister {
             instance.system_mut().durable.version += 1;
         }
         let usable = instance.settle(commit);
-        self.cost += instance.system().message.cost;
+        let cost = instance.system().message.cost;
+        if instance.system().message.kind == Kind::Inspect {
+            self.inspection_cost = cost;
+        } else {
+            self.cost += cost;
+        }
         if !usable {
             let message = instance.system().message.clone();
             let kind = std::mem::replace(&mut instance.system_mut().message.kind, Kind::Start);
@@ -271,7 +281,7 @@ impl Canister {
     #[must_use]
     pub fn fork(&self) -> Self {
         let instance = self.instance.as_ref().map(|instance| instance.fork(&self.module));
-        Self { module: self.module.clone(), instance, cost: self.cost }
+        Self { module: self.module.clone(), instance, cost: self.cost, inspection_cost: self.inspection_cost }
     }
 
     fn system(&self) -> &System {
@@ -305,9 +315,15 @@ impl Canister {
         self.system().root.public_der()
     }
 
-    /// What the last call of a method of this cost, all messages that it ran together.
+    /// What the last call of a method of this cost, all messages that it ran together but the inspection.
     pub fn last_cost(&self) -> Instructions {
         self.cost
+    }
+
+    /// What the last `canister_inspect_message` cost. Nobody is charged for it: one node runs it before the message is
+    /// taken in.
+    pub fn last_inspection_cost(&self) -> Instructions {
+        self.inspection_cost
     }
 
     /// Its stable memory.
