@@ -35,20 +35,18 @@ pub(crate) fn command(mut arguments: lexopt::Parser) -> anyhow::Result<()> {
     let tree = Tree::check_out(&root)?;
     let needed: BTreeSet<&str> = mutants.iter().map(|mutant| mutant.tests.as_str()).collect();
     for tests in needed {
-        ensure!(tree.test(tests)?, "the tests `{tests}` fail without any mutation");
+        let failed = tree.failing(tests)?;
+        ensure!(failed.is_empty(), "without any mutation these fail: {}", failed.join(", "));
     }
     let mut survivors = Vec::new();
     for (at, mutant) in mutants.iter().enumerate() {
-        let caught = tree.try_mutant(mutant).with_context(|| mutant.name.clone())?;
-        println!(
-            "{}/{} {}  {}",
-            at + 1,
-            mutants.len(),
-            if caught { "caught  " } else { "SURVIVED" },
-            mutant.name
-        );
-        if !caught {
+        let failed = tree.try_mutant(mutant).with_context(|| mutant.name.clone())?;
+        let place = format!("{}/{}", at + 1, mutants.len());
+        if failed.is_empty() {
+            println!("{place} SURVIVED  {}", mutant.name);
             survivors.push(mutant.name.as_str());
+        } else {
+            println!("{place} caught    {}  by {}", mutant.name, failed.join(", "));
         }
     }
     println!(
@@ -113,7 +111,8 @@ impl Tree {
         Ok(Self { path, target: home.join("target") })
     }
 
-    fn try_mutant(&self, mutant: &Mutant) -> anyhow::Result<bool> {
+    /// The tests that notice.
+    fn try_mutant(&self, mutant: &Mutant) -> anyhow::Result<Vec<String>> {
         let path = self.path.join(&mutant.file);
         let sound = fs::read_to_string(&path)?;
         ensure!(
@@ -122,13 +121,13 @@ impl Tree {
             path.display()
         );
         fs::write(&path, sound.replace(&mutant.from, &mutant.to))?;
-        let passed = self.test(&mutant.tests);
+        let failed = self.failing(&mutant.tests);
         fs::write(&path, sound)?;
-        Ok(!passed?)
+        failed
     }
 
-    /// Whether the tests pass. Tests that do not compile do not count as a mutant caught.
-    fn test(&self, tests: &str) -> anyhow::Result<bool> {
+    /// The tests that fail. Tests that do not compile do not count as a mutant caught.
+    fn failing(&self, tests: &str) -> anyhow::Result<Vec<String>> {
         let arguments: &[&str] = match tests {
             "core" => &["-p", "keepsake-core", "--lib", "--test", "uploads"],
             "model" => &["-p", "keepsake-conformance", "--test", "model"],
@@ -137,7 +136,13 @@ impl Tree {
         };
         let built = self.cargo().arg("--no-run").args(arguments).output()?;
         ensure!(built.status.success(), "it does not compile:\n{}", String::from_utf8_lossy(&built.stderr));
-        Ok(self.cargo().args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status()?.success())
+        let run = self.cargo().args(arguments).stderr(Stdio::null()).output()?;
+        if run.status.success() {
+            return Ok(Vec::new());
+        }
+        let failed = failed_tests(&String::from_utf8_lossy(&run.stdout));
+        ensure!(!failed.is_empty(), "the tests `{tests}` ended without naming one that failed");
+        Ok(failed)
     }
 
     fn cargo(&self) -> Command {
@@ -146,14 +151,28 @@ impl Tree {
             .current_dir(&self.path)
             .env("CARGO_TARGET_DIR", &self.target)
             .env("RUSTFLAGS", "--cap-lints warn");
-        cargo.env("KEEPSAKE_MODEL_OPERATIONS", "12000").args(["test", "-q"]);
+        cargo.env("KEEPSAKE_MODEL_OPERATIONS", "24000").args(["test", "-q"]);
         cargo
     }
+}
+
+/// The names that the test harness lists last.
+fn failed_tests(output: &str) -> Vec<String> {
+    let Some((_, list)) = output.rsplit_once("\nfailures:\n") else { return Vec::new() };
+    let named = list.lines().take_while(|line| line.starts_with("    "));
+    named.map(|line| line.trim().to_owned()).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_tests_that_failed_are_named() {
+        let output = "running 2 tests\n\nfailures:\n\n---- a stdout ----\nwhy\n\nfailures:\n    a\n    b::c\n\ntest result";
+        assert_eq!(failed_tests(output), ["a", "b::c"]);
+        assert!(failed_tests("test result: ok").is_empty());
+    }
 
     #[test]
     fn every_mutation_in_the_list_is_well_formed_and_still_applies() {

@@ -120,8 +120,9 @@ fn model(options: &Options, programs: &Programs, limit: Option<Duration>, stop: 
                 done.violations += 1;
                 found.lines.iter().for_each(|line| println!("{line}"));
                 done.again = format!(
-                    "KEEPSAKE_MODEL_SEED={} cargo test -p keepsake-conformance --test model",
-                    seed_of(slice)
+                    "KEEPSAKE_MODEL_SEED={} KEEPSAKE_MODEL_OPERATIONS={} cargo test -p keepsake-conformance --test model",
+                    seed_of(slice),
+                    options.operations.min(SLICE_OPERATIONS)
                 );
             }
         }

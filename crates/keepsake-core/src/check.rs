@@ -10,6 +10,7 @@ mod tests;
 pub use bytes::BytesReport;
 
 use crate::capsule::{CapsuleRecord, ItemKind, item_key};
+use crate::heap::GRANULE_BYTES;
 use crate::ids::{BlobId, CapsuleId, MemoryId, SessionId};
 use crate::layout::Field;
 use crate::memory::AssetSource;
@@ -261,6 +262,9 @@ impl<R: Memory, H: Memory> Store<R, H> {
         runs.sort_unstable();
         let mut at = 0;
         for (offset, len, owner) in runs {
+            tally.expect(offset.is_multiple_of(GRANULE_BYTES) && len.is_multiple_of(GRANULE_BYTES), || {
+                format!("{owner} at {offset} shares a granule: its length is {len}")
+            });
             tally.expect(offset >= at, || format!("{owner} at {offset} overlaps what ends at {at}"));
             tally.expect(offset <= at, || format!("nobody owns heap bytes {at}..{offset}"));
             at = at.max(offset + len);
