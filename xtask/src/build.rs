@@ -71,8 +71,9 @@ pub(crate) fn canister(wanted: Option<&str>) -> Result<PathBuf> {
 }
 
 fn tell(path: &Path, bytes: &[u8]) {
-    let sha256: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    println!("{:>9} bytes  sha256 {sha256}  {}", bytes.len(), path.display());
+    print!("{:>9} bytes  sha256 ", bytes.len());
+    Sha256::digest(bytes).iter().for_each(|byte| print!("{byte:02x}"));
+    println!("  {}", path.display());
 }
 
 /// An archive with neither a time nor a name in its header.

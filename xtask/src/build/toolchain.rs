@@ -17,6 +17,16 @@ const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 const DEBIAN_LINKER: &str = "wasm-ld-19";
 const DEBIAN_LIBRARY: &str = "lib/rustlib/src/rust/library/Cargo.lock";
 
+/// Debian's compiler is older than some dependencies ask for. What they use of later versions is in it already, under
+/// these names.
+const EARLY_FEATURES: [(&str, &str); 5] = [
+    ("ctutils", "const_black_box"),
+    ("ic0", "let_chains"),
+    ("ic-cdk", "let_chains"),
+    ("ic-cdk-executor", "let_chains"),
+    ("ic-cdk-macros", "let_chains"),
+];
+
 /// What compiles.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Toolchain {
@@ -79,22 +89,25 @@ impl Toolchain {
     }
 
     /// What its cargo is told besides.
-    pub(super) fn options(&self) -> &'static [&'static str] {
-        match self {
-            Self::Own => &[],
-            Self::Debian => &["-Zbuild-std=std,panic_abort", "--ignore-rust-version"],
+    pub(super) fn options(&self) -> Vec<String> {
+        if *self == Self::Own {
+            return Vec::new();
         }
+        let mut options = vec!["-Zbuild-std=std,panic_abort".into(), "--ignore-rust-version".into()];
+        options.push("-Zprofile-rustflags".into());
+        for (package, feature) in EARLY_FEATURES {
+            let flags = format!("profile.canister.package.{package}.rustflags");
+            options.extend(["--config".into(), format!("{flags}=[\"-Zcrate-attr=feature({feature})\"]")]);
+        }
+        options
     }
 
     /// What its compiler is told besides.
     pub(super) fn flags(&self) -> &'static [&'static str] {
         match self {
             Self::Own => &[],
-            // Debian's is older than some dependencies ask for. What they use of later versions is in it already,
-            // behind these names. And a later compiler copies memory by one instruction without being told.
-            Self::Debian => {
-                &["-Zcrate-attr=feature(let_chains,const_black_box)", "-Ctarget-feature=+bulk-memory"]
-            }
+            // A later compiler copies memory by one instruction without being told.
+            Self::Debian => &["-Ctarget-feature=+bulk-memory"],
         }
     }
 
