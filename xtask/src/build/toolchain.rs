@@ -19,8 +19,12 @@ const DEBIAN_LIBRARY: &str = "lib/rustlib/src/rust/library/Cargo.lock";
 
 /// Debian's compiler is older than some dependencies ask for. What they use of later versions is in it already, under
 /// these names.
-const EARLY_FEATURES: [(&str, &str); 5] = [
-    ("ctutils", "const_black_box"),
+const EARLY_FEATURES: [(&str, &str); 9] = [
+    ("ar_archive_writer", "let_chains,unsigned_is_multiple_of"),
+    ("ctutils", "const_black_box,integer_sign_cast"),
+    ("minicbor-derive", "let_chains"),
+    ("sha2", "slice_as_chunks"),
+    ("keepsake-core", "let_chains,unsigned_is_multiple_of"),
     ("ic0", "let_chains"),
     ("ic-cdk", "let_chains"),
     ("ic-cdk-executor", "let_chains"),
