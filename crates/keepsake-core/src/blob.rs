@@ -63,6 +63,30 @@ impl BlobRecord {
     }
 }
 
+/// Some bytes of a blob that the caller may read: where they are, not yet read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlobPart {
+    extents: Vec<Extent>,
+    offset: u64,
+    len: u64,
+}
+
+impl BlobPart {
+    fn of(blob: BlobRecord, offset: u64, len: u64) -> Self {
+        Self { len: len.min(blob.len - offset), extents: blob.extents, offset }
+    }
+
+    /// Bytes in it; at most [`RESPONSE_BYTES_MAX`].
+    pub fn len(&self) -> usize {
+        usize::try_from(self.len).expect("an answer fits memory")
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+}
+
 /// Why an operation on blobs is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BlobError {
@@ -121,25 +145,26 @@ impl<R: Memory, H: Memory> Store<R, H> {
     ///
     /// # Errors
     /// [`BlobError`].
-    pub fn blob_read(&self, caller: &Principal, id: BlobId) -> Result<Vec<u8>, BlobError> {
+    pub fn blob_read(&self, caller: &Principal, id: BlobId) -> Result<BlobPart, BlobError> {
         let blob = self.blob_meta(caller, id)?;
         if blob.len > RESPONSE_BYTES_MAX.into() {
             return Err(BlobError::TooLarge(blob.len));
         }
-        Ok(self.bytes_of(&blob, 0, blob.len))
+        let len = blob.len;
+        Ok(BlobPart::of(blob, 0, len))
     }
 
     /// Chunk `index` of [`BlobRecord::chunk_count`]; concatenated they are the blob.
     ///
     /// # Errors
     /// [`BlobError`].
-    pub fn blob_chunk(&self, caller: &Principal, id: BlobId, index: u32) -> Result<Vec<u8>, BlobError> {
+    pub fn blob_chunk(&self, caller: &Principal, id: BlobId, index: u32) -> Result<BlobPart, BlobError> {
         let blob = self.blob_meta(caller, id)?;
         let count = blob.chunk_count();
         if index >= count {
             return Err(BlobError::ChunkIndex { index, count });
         }
-        Ok(self.bytes_of(&blob, u64::from(index) * u64::from(CHUNK_BYTES_MAX), CHUNK_BYTES_MAX.into()))
+        Ok(BlobPart::of(blob, u64::from(index) * u64::from(CHUNK_BYTES_MAX), CHUNK_BYTES_MAX.into()))
     }
 
     /// `len` bytes from `offset`, fewer at the end.
@@ -152,7 +177,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         id: BlobId,
         offset: u64,
         len: u32,
-    ) -> Result<Vec<u8>, BlobError> {
+    ) -> Result<BlobPart, BlobError> {
         let blob = self.blob_meta(caller, id)?;
         if offset > blob.len {
             return Err(BlobError::RangeBeyondEnd { offset, size: blob.len });
@@ -160,7 +185,22 @@ impl<R: Memory, H: Memory> Store<R, H> {
         if u64::from(len).min(blob.len - offset) > RESPONSE_BYTES_MAX.into() {
             return Err(BlobError::RangeTooLarge(len));
         }
-        Ok(self.bytes_of(&blob, offset, len.into()))
+        Ok(BlobPart::of(blob, offset, len.into()))
+    }
+
+    /// Reads a part and puts it behind what `into` holds: a host's answer takes the bytes where they go out from.
+    /// O(part).
+    pub fn blob_append(&self, part: &BlobPart, into: &mut Vec<u8>) {
+        let front = into.len();
+        into.resize(front + part.len(), 0);
+        self.heap.read(&part.extents, part.offset, &mut into[front..]);
+    }
+
+    /// Reads a part. O(part).
+    pub fn blob_bytes(&self, part: &BlobPart) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.blob_append(part, &mut bytes);
+        bytes
     }
 
     /// Deletes a blob that no memory refers to. Its uploader, or an admin.
@@ -193,13 +233,6 @@ impl<R: Memory, H: Memory> Store<R, H> {
         self.blobs.get(&id.0).map(|record| record.0)
     }
 
-    fn bytes_of(&self, blob: &BlobRecord, offset: u64, len: u64) -> Vec<u8> {
-        let len = usize::try_from(len.min(blob.len - offset)).expect("an answer fits memory");
-        let mut bytes = vec![0; len];
-        self.heap.read(&blob.extents, offset, &mut bytes);
-        bytes
-    }
-
     pub(crate) fn add_blob(&mut self, blob: BlobRecord) -> BlobId {
         let id = BlobId(self.header.next(Field::NextBlob));
         self.add_item(CapsuleId(blob.capsule), ItemKind::Blob, id.0);
@@ -211,14 +244,15 @@ impl<R: Memory, H: Memory> Store<R, H> {
         id
     }
 
-    /// One more asset refers to the blob: it does not expire.
-    pub(crate) fn refer(&mut self, id: BlobId, published_with: Option<u64>) {
+    /// One more asset refers to the blob: it does not expire. Gives back its record.
+    pub(crate) fn refer(&mut self, id: BlobId, published_with: Option<u64>) -> BlobRecord {
         let mut blob = self.blob(id).expect("an asset's blob was checked");
         self.remove_blob_due(id, &blob);
         blob.references += 1;
         blob.expires_ns = None;
         blob.memory = blob.memory.or(published_with);
-        self.blobs.insert(id.0, Record(blob));
+        self.blobs.insert(id.0, Record(blob.clone()));
+        blob
     }
 
     /// One asset of `memory` less refers to the blob: the last one takes it along, or leaves it to expire.

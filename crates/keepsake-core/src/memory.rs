@@ -99,7 +99,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         check_memory_meta(&meta)?;
         check_assets(&[], &assets)?;
         self.check_sources(call, capsule, &assets)?;
-        let id = self.add_memory(call, capsule, meta, assets, key);
+        let (id, _) = self.add_memory(call, capsule, meta, assets, key);
         self.remember(key, print, id.0, Vec::new());
         Ok(id)
     }
@@ -202,7 +202,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         mut meta: MemoryMeta,
         assets: Vec<NewAsset>,
         idem: [u8; 32],
-    ) -> MemoryId {
+    ) -> (MemoryId, MemoryRecord) {
         let id = MemoryId(self.header.next(Field::NextMemory));
         for time in [&mut meta.created_at_ns, &mut meta.updated_at_ns, &mut meta.uploaded_at_ns] {
             *time = if *time == 0 { call.now_ns } else { *time };
@@ -220,14 +220,14 @@ impl<R: Memory, H: Memory> Store<R, H> {
         for asset in assets {
             self.attach(id, &mut record, asset, None);
         }
-        self.memories.insert(id.0, Record(record));
+        self.memories.insert(id.0, Record(record.clone()));
         self.add_item(capsule, ItemKind::Memory, id.0);
         self.header.add(Field::MemoriesStored, 1);
         self.update_capsule(capsule, |c| {
             c.memory_count += 1;
             c.updated_ns = call.now_ns;
         });
-        id
+        (id, record)
     }
 
     /// Adds one checked asset to a record that the caller stores.
@@ -264,8 +264,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
                 AssetSource::Inline { len, sha256: <[u8; 32]>::from(sha256).into() }
             }
             NewSource::Blob(blob) => {
-                self.refer(BlobId(blob), Some(id.0));
-                let record = self.blob(BlobId(blob)).expect("it was referred to just now");
+                let record = self.refer(BlobId(blob), Some(id.0));
                 AssetSource::Blob { blob, len: record.len, sha256: record.sha256 }
             }
             NewSource::External { hosting, storage_key, url, len, sha256 } => {

@@ -7,12 +7,12 @@ use crate::idem::{Scope, fingerprint, idem_key};
 use crate::ids::{BlobId, CapsuleId, MemoryId, SessionId};
 use crate::limits::{HASH_CATCH_UP_FINISH_BYTES, SESSIONS_PER_PUBLISH_MAX};
 use crate::memory::{
-    AssetKind, AssetMeta, AssetSource, MemoryError, MemoryMeta, NewAsset, NewSource, check_assets,
-    check_memory_meta,
+    AssetKind, AssetMeta, AssetSource, MemoryError, MemoryMeta, MemoryRecord, NewAsset, NewSource,
+    check_assets, check_memory_meta,
 };
 use crate::refusal::{Refusal, RefusalKind};
 use crate::store::Store;
-use crate::upload::{Claim, Complete, UploadError};
+use crate::upload::{Claim, Complete, Sealed, UploadError};
 use ic_stable_structures::Memory;
 use minicbor::bytes::{ByteArray, ByteVec};
 use minicbor::{Decode, Encode};
@@ -127,17 +127,19 @@ impl<R: Memory, H: Memory> Store<R, H> {
         self.check_sources(call, capsule, &inline)?;
         let complete = self.complete_all(call, capsule, sessions)?;
 
+        let mut sealed = Sealed::default();
         let mut assets: Vec<NewAsset> = Vec::with_capacity(sessions.len() + inline.len());
         for (session, complete) in sessions.iter().zip(complete) {
             let blob = match complete {
                 Complete::Already(blob) => blob,
-                Complete::Ready(id, record) => self.seal(call, id, *record),
+                Complete::Ready(id, record) => self.seal(call, id, *record, None, &mut sealed),
             };
             assets.push(NewAsset { meta: session.meta.clone(), source: NewSource::Blob(blob.0) });
         }
+        self.count_sealed(call, capsule, &sealed);
         assets.extend(inline);
-        let memory = self.add_memory(call, capsule, meta, assets, key);
-        let published = self.describe(call, memory);
+        let (memory, record) = self.add_memory(call, capsule, meta, assets, key);
+        let published = describe(call, memory, &record);
         let detail = minicbor::to_vec(&published).expect("encoding into a vector cannot fail");
         self.remember(key, print, memory.0, detail);
         Ok(published)
@@ -153,38 +155,36 @@ impl<R: Memory, H: Memory> Store<R, H> {
         let mut budget = HASH_CATCH_UP_FINISH_BYTES;
         let mut complete = Vec::with_capacity(sessions.len());
         for session in sessions {
-            let record =
-                self.writable_session(call, SessionId(session.session)).map_err(UploadError::from)?;
+            let id = SessionId(session.session);
+            let record = self.own_session(call, id).map_err(UploadError::from)?;
             if record.capsule != capsule.0 {
+                // The caller may write to `capsule`, that is known; to the other one perhaps not.
+                self.writable_session(call, id).map_err(UploadError::from)?;
                 return Err(PublishError::SessionInOtherCapsule(session.session));
             }
             let claim = Claim { sha256: &session.sha256, total_len: session.total_len };
-            complete.push(self.check_complete(call, SessionId(session.session), &claim, &mut budget)?);
+            complete.push(self.check_complete(id, record, &claim, &mut budget)?);
         }
         Ok(complete)
-    }
-
-    fn describe(&self, call: &Call, id: MemoryId) -> Published {
-        let record = self.memory(id).expect("the memory was made just now");
-        let asset = |asset: &crate::memory::AssetRecord| {
-            let (blob, len, sha256) = match asset.source {
-                AssetSource::Blob { blob, len, sha256 } => (Some(blob), len, sha256),
-                AssetSource::Inline { len, sha256 } => (None, len, sha256),
-                AssetSource::External { .. } => unreachable!("a publish takes sessions and inline bytes"),
-            };
-            PublishedAsset { id: asset.id, kind: asset.meta.kind, blob, len, sha256 }
-        };
-        Published {
-            memory: id.0,
-            assets: record.assets.iter().map(asset).collect(),
-            published_ns: call.now_ns,
-        }
     }
 
     /// The memory that a blob was published with.
     pub fn published_with(&self, blob: BlobId) -> Option<MemoryId> {
         self.blob(blob).and_then(|record| record.memory).map(MemoryId)
     }
+}
+
+/// What a publish answers.
+fn describe(call: &Call, id: MemoryId, record: &MemoryRecord) -> Published {
+    let asset = |asset: &crate::memory::AssetRecord| {
+        let (blob, len, sha256) = match asset.source {
+            AssetSource::Blob { blob, len, sha256 } => (Some(blob), len, sha256),
+            AssetSource::Inline { len, sha256 } => (None, len, sha256),
+            AssetSource::External { .. } => unreachable!("a publish takes sessions and inline bytes"),
+        };
+        PublishedAsset { id: asset.id, kind: asset.meta.kind, blob, len, sha256 }
+    };
+    Published { memory: id.0, assets: record.assets.iter().map(asset).collect(), published_ns: call.now_ns }
 }
 
 fn check_sessions(sessions: &[PublishSession]) -> Result<(), PublishError> {

@@ -17,10 +17,12 @@ mod list;
 mod put;
 mod rolling;
 mod session;
+#[cfg(any(target_family = "wasm", test))]
+mod sha256;
 
 pub(crate) use bits::Bits;
 pub use finish::Claim;
-pub(crate) use finish::Complete;
+pub(crate) use finish::{Complete, Sealed};
 pub(crate) use index::Listed;
 pub use list::{SessionView, SessionsStats, UploadStatus};
 pub use rolling::Rolling;
@@ -254,10 +256,8 @@ impl<R: Memory, H: Memory> Store<R, H> {
 
     /// A pending session ends: its bits, key and counters go, its bytes stay where they are.
     pub(crate) fn leave_pending(&mut self, id: SessionId, session: &SessionRecord) -> usize {
-        let pages = self.bits.clear(id);
+        let pages = self.drop_pending(id, session);
         let capsule = CapsuleId(session.capsule);
-        let key = idem_key(Scope::Begin, &session.caller, capsule, &session.idem);
-        self.idem.remove(&key.expect("a stored key was checked at begin"));
         let reserved = session.reserved();
         self.update_caller(&session.caller, |c| {
             c.pending_sessions -= 1;
@@ -267,6 +267,13 @@ impl<R: Memory, H: Memory> Store<R, H> {
         self.header.sub(Field::PendingSessions, 1);
         self.header.sub(Field::BytesInFlight, reserved);
         pages
+    }
+
+    /// What only a pending session has: its bits and its key. Counts nothing. Says how many pages of bits went.
+    fn drop_pending(&mut self, id: SessionId, session: &SessionRecord) -> usize {
+        let key = idem_key(Scope::Begin, &session.caller, CapsuleId(session.capsule), &session.idem);
+        self.idem.remove(&key.expect("a stored key was checked at begin"));
+        self.bits.clear(id)
     }
 
     /// Forgets the aborted session that was begun first, other than `newest`, where the caller has too many.

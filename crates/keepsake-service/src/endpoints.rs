@@ -105,11 +105,11 @@ macro_rules! endpoints {
     (@modes update) => { vec![] };
     (@modes query) => { vec![FuncMode::Query] };
     (@update update $context:ident, $name:literal, $arg:ident, $handler:path, $args:ty) => {
-        encode($handler(&mut $context, decode::<$args>($name, $arg)?))
+        $handler(&mut $context, decode::<$args>($name, $arg)?).into_message()
     };
     (@update query $context:ident, $name:literal, $arg:ident, $handler:path, $args:ty) => { unreachable!() };
     (@query query $context:ident, $name:literal, $arg:ident, $handler:path, $args:ty) => {
-        encode($handler(&$context, decode::<$args>($name, $arg)?))
+        $handler(&$context, decode::<$args>($name, $arg)?).into_message()
     };
     (@query update $context:ident, $name:literal, $arg:ident, $handler:path, $args:ty) => { unreachable!() };
 }
@@ -188,6 +188,23 @@ fn decode<'a, A: ArgumentDecoder<'a>>(method: &str, arg: &'a [u8]) -> Result<A, 
 
 fn encode<T: CandidType>(value: T) -> Vec<u8> {
     encode_all((value,))
+}
+
+/// What a handler gives back, as a Candid message.
+trait IntoMessage {
+    fn into_message(self) -> Vec<u8>;
+}
+
+impl<T: CandidType> IntoMessage for T {
+    fn into_message(self) -> Vec<u8> {
+        encode(self)
+    }
+}
+
+impl IntoMessage for blobs::Message {
+    fn into_message(self) -> Vec<u8> {
+        self.0
+    }
 }
 
 fn encode_all<T: ArgumentEncoder>(values: T) -> Vec<u8> {

@@ -27,6 +27,14 @@ pub(crate) enum Complete {
     Already(BlobId),
 }
 
+/// Sessions of one caller and one capsule that became blobs in this message, to be counted together.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Sealed {
+    sessions: u32,
+    reserved_bytes: u64,
+    received_bytes: u64,
+}
+
 impl<R: Memory, H: Memory> Store<R, H> {
     /// Turns a complete session into a blob; never reads the file back in one go, never moves it. Repeated: the same
     /// blob. O(1), and up to [`HASH_CATCH_UP_FINISH_BYTES`] of chunks that came out of order.
@@ -41,23 +49,31 @@ impl<R: Memory, H: Memory> Store<R, H> {
         total_len: u64,
     ) -> Result<(BlobId, BlobRecord), UploadError> {
         let mut budget = HASH_CATCH_UP_FINISH_BYTES;
-        let blob = match self.check_complete(call, id, &Claim { sha256, total_len }, &mut budget)? {
+        let session = self.writable_session(call, id)?;
+        let blob = match self.check_complete(id, session, &Claim { sha256, total_len }, &mut budget)? {
             Complete::Already(blob) => blob,
-            Complete::Ready(id, session) => self.seal(call, id, *session),
+            Complete::Ready(id, session) => {
+                let expires_ns = call.now_ns.saturating_add(BLOB_TTL_NS);
+                let capsule = CapsuleId(session.capsule);
+                let mut sealed = Sealed::default();
+                let blob = self.seal(call, id, *session, Some(expires_ns), &mut sealed);
+                self.count_sealed(call, capsule, &sealed);
+                blob
+            }
         };
         let record = self.blob(blob).ok_or(crate::access::Denied::NotFound)?;
         Ok((blob, record))
     }
 
-    /// Compares a session with what the caller says of it. The hash may advance meanwhile; nothing else changes.
+    /// Compares a writable session with what the caller says of it. The hash may advance meanwhile; nothing else
+    /// changes.
     pub(crate) fn check_complete(
         &mut self,
-        call: &Call,
         id: SessionId,
+        mut session: SessionRecord,
         claim: &Claim<'_>,
         budget: &mut u64,
     ) -> Result<Complete, UploadError> {
-        let mut session = self.writable_session(call, id)?;
         let sha256 = checked_sha256(claim.sha256)?;
         match session.state {
             SessionState::Aborted => return Err(crate::access::Denied::NotFound.into()),
@@ -90,9 +106,20 @@ impl<R: Memory, H: Memory> Store<R, H> {
         Ok(Complete::Already(blob))
     }
 
-    /// The change itself: blob, indexes and counters in one go. The session was checked.
-    pub(crate) fn seal(&mut self, call: &Call, id: SessionId, mut session: SessionRecord) -> BlobId {
-        self.leave_pending(id, &session);
+    /// The change itself: blob and indexes in one go. The session was checked; [`Self::count_sealed`] comes after. A blob that an asset refers
+    /// to before the message ends needs no time to expire.
+    pub(crate) fn seal(
+        &mut self,
+        call: &Call,
+        id: SessionId,
+        mut session: SessionRecord,
+        expires_ns: Option<u64>,
+        sealed: &mut Sealed,
+    ) -> BlobId {
+        self.drop_pending(id, &session);
+        sealed.sessions += 1;
+        sealed.reserved_bytes += session.reserved();
+        sealed.received_bytes += session.bytes_received;
         let blob = BlobRecord {
             capsule: session.capsule,
             creator: session.caller,
@@ -100,7 +127,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
             sha256: session.rolling.digest().into(),
             mime_type: session.mime_type.clone(),
             created_ns: call.now_ns,
-            expires_ns: Some(call.now_ns.saturating_add(BLOB_TTL_NS)),
+            expires_ns,
             references: 0,
             extents: session.extents(),
             memory: None,
@@ -111,16 +138,30 @@ impl<R: Memory, H: Memory> Store<R, H> {
         session.tail = Vec::new();
         session.state = SessionState::Finished(blob_id.0);
         session.last_seen_ns = call.now_ns;
-        self.update_caller(&session.caller, |c| c.finished_sessions += 1);
-        self.header.add(Field::FinishedSessions, 1);
-        let capsule = CapsuleId(session.capsule);
-        self.update_capsule(capsule, |c| {
-            c.bytes_used += session.bytes_received;
-            c.updated_ns = call.now_ns;
-        });
         self.list_session(id, &session);
         self.sessions.insert(id.0, Record(session));
         blob_id
+    }
+
+    /// Counts what [`Self::seal`] did, once for all sessions of the message: each counter is a record of its own.
+    pub(crate) fn count_sealed(&mut self, call: &Call, capsule: CapsuleId, sealed: &Sealed) {
+        let Sealed { sessions, reserved_bytes, received_bytes } = *sealed;
+        if sessions == 0 {
+            return;
+        }
+        self.update_caller(&call.caller, |c| {
+            c.pending_sessions -= sessions;
+            c.bytes_in_flight -= reserved_bytes;
+            c.finished_sessions += u64::from(sessions);
+        });
+        self.update_capsule(capsule, |c| {
+            c.bytes_in_flight -= reserved_bytes;
+            c.bytes_used += received_bytes;
+            c.updated_ns = call.now_ns;
+        });
+        self.header.sub(Field::PendingSessions, sessions.into());
+        self.header.sub(Field::BytesInFlight, reserved_bytes);
+        self.header.add(Field::FinishedSessions, sessions.into());
     }
 }
 

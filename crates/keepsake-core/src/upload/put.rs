@@ -12,7 +12,6 @@ use crate::layout::Field;
 use crate::limits::{CHUNK_BYTES_MAX, HASH_CATCH_UP_PUT_BYTES};
 use crate::record::Record;
 use ic_stable_structures::Memory;
-use sha2::Digest;
 
 /// Stored bytes are read back in blocks of this size, so that the heap in use stays flat.
 const BLOCK_BYTES: usize = 65_536;
@@ -161,7 +160,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         if fresh.is_none() && !self.next_is_here(id, session) {
             return;
         }
-        let mut hash = session.rolling.take_up();
+        let mut hash = session.rolling.clone();
         if let Some((_, bytes)) = fresh {
             hash.update(bytes);
             session.hashed += 1;
@@ -173,7 +172,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
             *budget -= u64::from(len);
             session.hashed += 1;
         }
-        session.rolling = super::Rolling::put_down(&hash);
+        session.rolling = hash;
     }
 
     fn next_is_here(&self, id: SessionId, session: &SessionRecord) -> bool {
