@@ -33,7 +33,7 @@ pub struct HttpResponse {
     pub headers: Vec<HeaderField>,
     /// Body; a large asset comes as 206 parts.
     pub body: ByteBuf,
-    /// Ask again as an update: never needed here.
+    /// Ask again by an update call of `http_request_update`: this answer is not certified.
     pub upgrade: Option<bool>,
 }
 

@@ -19,6 +19,18 @@ pub struct Host {
     pub service: Canister,
 }
 
+impl Host {
+    /// Gives the system what it is to certify, where a message changed it.
+    pub fn certify(&mut self, call: &Call) {
+        if let Some(root) = self.service.changed_certified_data() {
+            ic_cdk::api::certified_data_set(root);
+        }
+        if self.service.certification_waits() {
+            timer::arm(call.now_ns);
+        }
+    }
+}
+
 thread_local! {
     static HOST: RefCell<Option<Host>> = const { RefCell::new(None) };
     /// The argument's buffer is kept: a fresh one would be filled with zeros first, an instruction for each byte.
@@ -56,7 +68,9 @@ pub fn update(method: &str) {
     let reply = with_argument(|argument| {
         with(|host| {
             if host.regions.reserve() || gives_back(method) {
-                host.service.update(&call, method, argument)
+                let reply = host.service.update(&call, method, argument);
+                host.certify(&call);
+                reply
             } else {
                 Ok(Reply::resource_exhausted())
             }
@@ -70,7 +84,14 @@ pub fn update(method: &str) {
 pub fn query(method: &str) {
     catch_panics();
     let call = call();
-    answer(with_argument(|argument| with(|host| host.service.query(&call, method, argument))));
+    // There is a certificate in queries only; the answer to an update is certified by itself.
+    let certificate = if method == "http_request" { ic_cdk::api::data_certificate() } else { None };
+    answer(with_argument(|argument| {
+        with(|host| match &certificate {
+            Some(certificate) => host.service.http_request(&call, argument, certificate),
+            None => host.service.query(&call, method, argument),
+        })
+    }));
 }
 
 /// Methods that make room. They run on what the records keep in hand when there is no more memory.

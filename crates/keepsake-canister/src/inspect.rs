@@ -12,6 +12,8 @@ use keepsake_service::endpoints::kind;
 
 /// Longest argument, bytes: a largest chunk and its Candid header; the interface refuses more anyway.
 pub const ARGUMENT_BYTES_MAX: usize = 1_800_000 + 65_536;
+/// Longest request of a gateway that is taken in as an update, bytes: an address and headers. Nobody has to sign one.
+const GATEWAY_REQUEST_BYTES_MAX: usize = 65_536;
 /// Enough of a chunk's argument to read its session: types and two numbers.
 const HEAD_BYTES: usize = 64;
 
@@ -43,6 +45,9 @@ pub fn look(caller: &Principal, method: &str, len: usize, head: &[u8]) -> Result
     if len > ARGUMENT_BYTES_MAX {
         return Err("the argument is longer than any that is taken; see upload_config for the limits");
     }
+    if method.starts_with("http_request") && len > GATEWAY_REQUEST_BYTES_MAX {
+        return Err("the request is too long: assets need an address and headers only");
+    }
     if !head.starts_with(b"DIDL") {
         return Err("the argument is not Candid");
     }
@@ -60,6 +65,8 @@ mod tests {
         let ok = |caller, method, len, head| look(caller, method, len, head).is_ok();
         assert!(ok(&somebody, "uploads_put_chunk", ARGUMENT_BYTES_MAX, b"DIDL\0\0"));
         assert!(ok(&anonymous, "capsules_list", 6, b"DIDL\0\0"), "a query called as an update");
+        assert!(ok(&anonymous, "http_request_update", GATEWAY_REQUEST_BYTES_MAX, b"DIDL\0\0"));
+        assert!(!ok(&anonymous, "http_request_update", GATEWAY_REQUEST_BYTES_MAX + 1, b"DIDL\0\0"));
         assert!(!ok(&anonymous, "uploads_put_chunk", 6, b"DIDL\0\0"));
         assert!(!ok(&somebody, "uploads_put", 6, b"DIDL\0\0"));
         assert!(!ok(&somebody, "uploads_put_chunk", ARGUMENT_BYTES_MAX + 1, b"DIDL\0\0"));

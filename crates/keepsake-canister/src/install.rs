@@ -96,6 +96,7 @@ fn open(settings: impl FnOnce(&Regions<DefaultMemoryImpl>) -> Install) {
     let service = Canister::open(regions.records(), regions.heap(), &install)
         .unwrap_or_else(|why| ic_cdk::trap(why.to_string()));
     regions.reserve();
+    ic_cdk::api::certified_data_set(service.certified_data());
     host::set(Host { regions, service });
     timer::arm_soon();
 }

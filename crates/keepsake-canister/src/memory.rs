@@ -25,7 +25,7 @@ const RECORDS: MemoryId = MemoryId::new(0);
 const HEAP: MemoryId = MemoryId::new(1);
 /// 16 MiB in pages of 64 KiB.
 const BUCKET_PAGES: u16 = 256;
-/// What the records keep in hand: 12 buckets of 2 MiB. A message adds to at most eleven maps, rarely to one that is at
+/// What the records keep in hand: 12 buckets of 2 MiB. A message adds to at most twelve maps, rarely to one that is at
 /// the end of its bucket.
 const SPARE_PAGES: u64 = 12 * 32;
 /// Directory of `MemoryManager`, layout 1: buckets handed out, u16 little-endian; then pages in a bucket, u16.

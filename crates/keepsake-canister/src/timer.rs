@@ -41,7 +41,9 @@ pub fn fired() {
     let call = host::call();
     let (more, has_secret) = host::with(|host| {
         host.regions.reserve();
-        (host.service.tick(&call).more, host.service.has_token_secret())
+        let more = host.service.tick(&call).more;
+        host.certify(&call);
+        (more, host.service.has_token_secret())
     });
     if !has_secret {
         ask_for_random_bytes();
@@ -66,7 +68,8 @@ pub fn random_bytes_failed() {
     ic_cdk::api::debug_print("raw_rand failed: HTTP tokens wait for their secret; trying again");
 }
 
-fn arm(at_ns: u64) {
+/// The timer fires at this time, or as soon as it can.
+pub fn arm(at_ns: u64) {
     ARMED_FOR_NS.set(at_ns);
     ic_cdk::api::global_timer_set(at_ns);
 }

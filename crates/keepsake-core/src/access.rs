@@ -109,13 +109,22 @@ impl<R: Memory, H: Memory> Store<R, H> {
             self.list_capsule(who, capsule, creator);
         }
         self.members.insert(member_key(capsule, who), role as u8);
+        self.readers_changed(capsule, who);
         self.capsules_of.insert(capsule_of_key(who, capsule), ());
     }
 
     pub(crate) fn remove_member(&mut self, capsule: CapsuleId, who: &Principal) {
         self.members.remove(&member_key(capsule, who));
+        self.readers_changed(capsule, who);
         self.capsules_of.remove(&capsule_of_key(who, capsule));
         self.unlist_capsule(who, capsule);
+    }
+
+    /// Public answers may be kept by anybody, private ones by nobody, and what is certified says which.
+    fn readers_changed(&mut self, capsule: CapsuleId, who: &Principal) {
+        if *who == Principal::anonymous() {
+            self.queue_capsule(capsule);
+        }
     }
 
     /// Anybody has a role here: the capsule was not deleted. O(log members).

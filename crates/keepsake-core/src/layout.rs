@@ -23,6 +23,8 @@
 //!  16  callers                    principal                    CallerRecord
 //!  17  sessions of a caller       principal, state u8, session -
 //!  18  sessions by state          state u8, session            -
+//!  19  certified tree: nodes      (see `certified.rs`)
+//!  20  certified tree: to do      tag u8, number u64           a number u64
 //! ```
 //! Header, little-endian, at offset 0 of virtual memory 0:
 //! ```text
@@ -30,6 +32,7 @@
 //!   16  next capsule u64    24  next memory u64      32  next blob u64      40  next session u64
 //!   48  heap end u64        56  pending sessions     64  finished sessions  72  bytes in flight
 //!   80  HTTP token secret, 32 bytes (0: none yet)   112  memories stored    120  blobs stored
+//!  128  memories looked at for the certified tree: through this number; 2^64-1: all
 //! ```
 
 use ic_stable_structures::memory_manager::{MemoryId, MemoryManager, VirtualMemory};
@@ -69,6 +72,8 @@ pub(crate) enum Part {
     Callers = 16,
     SessionsOf = 17,
     SessionsByState = 18,
+    Certified = 19,
+    Uncertified = 20,
 }
 
 pub(crate) fn part<R: Memory>(manager: &MemoryManager<R>, part: Part) -> Vm<R> {
@@ -88,6 +93,7 @@ pub(crate) enum Field {
     BytesInFlight = 72,
     MemoriesStored = 112,
     BlobsStored = 120,
+    CertifiedThrough = 128,
 }
 
 const VERSION_OFFSET: u64 = 8;
@@ -110,6 +116,7 @@ impl<R: Memory> Header<R> {
         for first in [Field::NextCapsule, Field::NextMemory, Field::NextBlob, Field::NextSession] {
             self.set(first, 1);
         }
+        self.set(Field::CertifiedThrough, crate::certified::ALL);
     }
 
     /// The layout version, or none where there is no header.

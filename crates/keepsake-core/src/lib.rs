@@ -9,6 +9,7 @@ pub mod access;
 pub mod blob;
 pub mod call;
 pub mod capsule;
+pub mod certified;
 pub mod check;
 pub mod heap;
 pub mod housekeeping;

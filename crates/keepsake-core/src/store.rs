@@ -3,6 +3,7 @@
 
 use crate::blob::BlobRecord;
 use crate::capsule::CapsuleRecord;
+use crate::certified::{Changes, Nodes};
 use crate::heap::Heap;
 use crate::idem::IdemRecord;
 use crate::layout::{BUCKET_PAGES, Field, Header, LAYOUT_VERSION, Map, Part, Vm, part};
@@ -118,6 +119,9 @@ pub struct Store<R: Memory, H: Memory> {
     pub(crate) callers: Map<[u8; 30], Record<CallerRecord>, R>,
     pub(crate) sessions_of: Map<[u8; 39], (), R>,
     pub(crate) sessions_by_state: Map<[u8; 9], (), R>,
+    pub(crate) certified: Nodes<R>,
+    pub(crate) uncertified: Map<[u8; 9], u64, R>,
+    pub(crate) changes: Changes,
 }
 
 impl<R: Memory, H: Memory> Store<R, H> {
@@ -178,6 +182,9 @@ impl<R: Memory, H: Memory> Store<R, H> {
             callers: Map::init(part(manager, Part::Callers)),
             sessions_of: Map::init(part(manager, Part::SessionsOf)),
             sessions_by_state: Map::init(part(manager, Part::SessionsByState)),
+            certified: Nodes::open(part(manager, Part::Certified)),
+            uncertified: Map::init(part(manager, Part::Uncertified)),
+            changes: Changes::default(),
         })
     }
 

@@ -172,6 +172,7 @@ macro_rules! for_each_endpoint {
             update "asset_remove_by_id" memories::asset_remove(String, String) -> Answer<api::AssetRemovalResult>;
 
             query "http_request" gateway::http_request(api::HttpRequest) -> api::HttpResponse;
+            query "http_request_update" gateway::http_request(api::HttpRequest) -> api::HttpResponse;
             query "mint_http_token" gateway::mint(String, Vec<String>, Option<Vec<String>>, u32) -> Answer<String>;
             query "mint_http_tokens_bulk" gateway::mint_bulk(Vec<api::TokenRequest>, u32) -> Answer<Vec<api::MintedToken>>;
         }
@@ -179,6 +180,18 @@ macro_rules! for_each_endpoint {
 }
 
 for_each_endpoint!(endpoints);
+
+/// `http_request` on a host whose answers a gateway checks against `certificate`.
+pub(crate) fn certified_http<R: Memory, H: Memory>(
+    store: &Store<R, H>,
+    call: &Call,
+    arg: &[u8],
+    certificate: &[u8],
+) -> Result<Reply, Reject> {
+    let (request,) = decode::<(api::HttpRequest,)>("http_request", arg)?;
+    let answer = gateway::certified(&Query { store, call }, &request, certificate);
+    Ok(Reply { bytes: answer.into_message(), events: Vec::new() })
+}
 
 fn decode<'a, A: ArgumentDecoder<'a>>(method: &str, arg: &'a [u8]) -> Result<A, Reject> {
     let mut config = DecoderConfig::new();

@@ -1,7 +1,7 @@
 //! What a host holds: the service over its two memories. Owns opening, dispatch and the tick.
 
 use crate::endpoints;
-use crate::http::{AssetRequest, AssetResponse, plan};
+use crate::http::{AssetRequest, AssetResponse, certify, plan};
 use candid::de::IDLDeserialize;
 use ic_stable_structures::Memory;
 pub use keepsake_core::OpenError;
@@ -125,6 +125,7 @@ impl Reject {
 /// The service over its two memories.
 pub struct Service<R: Memory, H: Memory> {
     pub(crate) store: Store<R, H>,
+    certification_waits: bool,
 }
 
 impl<R: Memory, H: Memory> Service<R, H> {
@@ -134,7 +135,7 @@ impl<R: Memory, H: Memory> Service<R, H> {
     /// [`OpenError`] when the memory holds something else or a newer layout.
     pub fn open(records: R, heap: H, install: &Install) -> Result<Self, OpenError> {
         let store = Store::open(records, heap, &install.config(), &install.token_secret)?;
-        Ok(Self { store })
+        Ok(Self { store, certification_waits: false })
     }
 
     /// Opens an existing store to read; never writes to either memory. Cheap: O(1).
@@ -142,7 +143,7 @@ impl<R: Memory, H: Memory> Service<R, H> {
     /// # Errors
     /// As [`Self::open`].
     pub fn open_snapshot(records: R, heap: H) -> Result<Self, OpenError> {
-        Ok(Self { store: Store::open_snapshot(records, heap)? })
+        Ok(Self { store: Store::open_snapshot(records, heap)?, certification_waits: false })
     }
 
     /// Runs an update message. A query method may be called so too.
@@ -150,7 +151,9 @@ impl<R: Memory, H: Memory> Service<R, H> {
     /// # Errors
     /// [`Reject`] when there is no such method or the arguments do not decode.
     pub fn update(&mut self, call: &Call, method: &str, arg: &[u8]) -> Result<Reply, Reject> {
-        endpoints::update(&mut self.store, call, method, arg)
+        let reply = endpoints::update(&mut self.store, call, method, arg)?;
+        self.certification_waits |= self.store.take_queued();
+        Ok(reply)
     }
 
     /// Runs a query message.
@@ -168,9 +171,37 @@ impl<R: Memory, H: Memory> Service<R, H> {
         session.map_or(true, |id| self.store.upload_status(call, SessionId(id)).is_ok())
     }
 
-    /// One bounded slice of housekeeping: expired sessions, unreferenced blobs, deleted capsules.
+    /// One bounded slice of housekeeping: expired sessions, unreferenced blobs, deleted capsules,
+    /// certification that waits.
     pub fn tick(&mut self, call: &Call) -> Tick {
-        self.store.tick(call)
+        let mut tick = self.store.tick(call);
+        self.certification_waits = certify::slice(&mut self.store);
+        tick.more |= self.certification_waits;
+        tick
+    }
+
+    /// Answers `http_request`, encoded as for [`Self::query`], with the headers that prove it by the host's certificate of
+    /// [`Self::certified_data`]; or with `upgrade`, where it is not certified.
+    ///
+    /// # Errors
+    /// As [`Self::query`].
+    pub fn http_request(&self, call: &Call, arg: &[u8], certificate: &[u8]) -> Result<Reply, Reject> {
+        endpoints::certified_http(&self.store, call, arg, certificate)
+    }
+
+    /// What a host certifies, so that gateways can check answers. O(1).
+    pub fn certified_data(&self) -> [u8; 32] {
+        certify::root(&self.store)
+    }
+
+    /// [`Self::certified_data`], where it changed since the last call of this.
+    pub fn changed_certified_data(&mut self) -> Option<[u8; 32]> {
+        self.store.take_root_changed().then(|| self.certified_data())
+    }
+
+    /// There is something to certify: a tick is due.
+    pub fn certification_waits(&self) -> bool {
+        self.certification_waits
     }
 
     /// Plans the answer to `GET|HEAD /asset/…`. The caller of `call` is not used: tokens decide.

@@ -1,6 +1,8 @@
 //! HTTP plans for `/asset/…`: who may see what, which bytes, which headers. Owns no socket and reads no blob; the
-//! plan itself is in `http/plan.rs`, ranges in `http/range.rs`, the text form of tokens in `http/token.rs`.
+//! plan itself is in `http/plan.rs`, ranges in `http/range.rs`, certification in
+//! `http/certify.rs`, the text form of tokens in `http/token.rs`.
 
+pub(crate) mod certify;
 pub(crate) mod plan;
 mod range;
 pub(crate) mod token;

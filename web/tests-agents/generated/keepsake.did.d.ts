@@ -438,6 +438,7 @@ export interface _SERVICE {
   'capsules_read_full' : ActorMethod<[[] | [string]], Result>,
   'capsules_revoke' : ActorMethod<[string, Principal], Result_2>,
   'http_request' : ActorMethod<[HttpRequest], HttpResponse>,
+  'http_request_update' : ActorMethod<[HttpRequest], HttpResponse>,
   'memories_add_asset' : ActorMethod<
     [string, InternalBlobAssetInput, string],
     Result_12

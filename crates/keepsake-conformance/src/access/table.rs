@@ -163,6 +163,9 @@ pub const TABLE: &[Row] = &[
     row("asset_remove_by_id", Of::Memory, CHANGE, |t, _| encode((&t.memory, &t.asset))),
     row("asset_remove_by_id", Of::Asset, CHANGE_PART, |t, _| encode((&t.memory, &t.asset))),
     row("http_request", Of::Memory, HTTP, |t, _| encode((get(&format!("/asset/{}/original", t.memory)),))),
+    row("http_request_update", Of::Memory, HTTP, |t, _| {
+        encode((get(&format!("/asset/{}/original", t.memory)),))
+    }),
     row("mint_http_token", Of::Memory, READ, |t, _| {
         encode((&t.memory, Vec::<String>::new(), None::<Vec<String>>, 60_u32))
     }),

@@ -48,7 +48,7 @@ pub async fn hostile_ids_name_nothing<H: Host>(host: &H) {
             let reply = send(&world, Who::Owner, row.method, arg).await;
             let id: String = id.chars().take(40).collect();
             match row.method {
-                "memories_ping" | "mint_http_tokens_bulk" | "http_request" => {}
+                "memories_ping" | "mint_http_tokens_bulk" | "http_request" | "http_request_update" => {}
                 "memories_delete_bulk" if row.of == Of::Memory => {
                     let done: crate::api::Answer<BulkDeleteResult> =
                         candid::decode_one(&reply).expect("an answer decodes");

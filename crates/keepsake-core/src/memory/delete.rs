@@ -107,6 +107,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         let capsule = CapsuleId(record.capsule);
         record.updated_ns = call.now_ns;
         self.memories.insert(id.0, Record(record));
+        self.queue_memory(id);
         self.detach(call, id, capsule, &gone, true);
         self.update_capsule(capsule, |c| c.updated_ns = call.now_ns);
         Ok(())
@@ -125,6 +126,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         }
         self.idem.remove(&record.idem);
         self.memories.remove(&id.0);
+        self.certify(id, None);
         self.remove_item(capsule, ItemKind::Memory, id.0);
         self.header.sub(Field::MemoriesStored, 1);
         self.update_capsule(capsule, |c| {

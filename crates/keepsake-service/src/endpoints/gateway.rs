@@ -1,7 +1,7 @@
 //! Handlers of the HTTP gateway protocol and of tokens. Owns their mapping only; plans are made in [`crate::http`].
 
 use super::Query;
-use crate::http::{AssetBody, AssetRequest, plan, token};
+use crate::http::{AssetBody, AssetRequest, AssetResponse, certify, plan, token};
 use crate::wire::{ids, refuse};
 use ic_stable_structures::Memory;
 use keepsake_api::{Answer, Error, HttpRequest, HttpResponse, MintedToken, TokenRequest};
@@ -14,6 +14,23 @@ pub(super) fn http_request<R: Memory, H: Memory>(
     query: &Query<'_, R, H>,
     (request,): (HttpRequest,),
 ) -> HttpResponse {
+    let answer = planned(query, &request);
+    respond(query, answer, None)
+}
+
+/// As [`http_request`], for a gateway that checks the answer against `certificate`. What is not certified is to be asked
+/// for again as an update, whose answer needs no proof: all nodes agreed on it.
+pub(super) fn certified<R: Memory, H: Memory>(
+    query: &Query<'_, R, H>,
+    request: &HttpRequest,
+    certificate: &[u8],
+) -> HttpResponse {
+    let mut answer = planned(query, request);
+    let proven = certify::prove(query.store, request, &mut answer, certificate);
+    respond(query, answer, (!proven).then_some(true))
+}
+
+fn planned<R: Memory, H: Memory>(query: &Query<'_, R, H>, request: &HttpRequest) -> AssetResponse {
     let header = |name: &str| {
         let found = request.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.clone())
@@ -25,7 +42,14 @@ pub(super) fn http_request<R: Memory, H: Memory>(
         method: request.method.clone(),
         url: request.url.clone(),
     };
-    let answer = plan::answer(query.store, query.call, &asked, Some(limits::RESPONSE_BYTES_MAX.into()));
+    plan::answer(query.store, query.call, &asked, Some(limits::RESPONSE_BYTES_MAX.into()))
+}
+
+fn respond<R: Memory, H: Memory>(
+    query: &Query<'_, R, H>,
+    answer: AssetResponse,
+    upgrade: Option<bool>,
+) -> HttpResponse {
     let body = match answer.body {
         AssetBody::Bytes(bytes) => bytes,
         AssetBody::Heap(runs) => plan::read(query.store, &runs),
@@ -34,7 +58,7 @@ pub(super) fn http_request<R: Memory, H: Memory>(
         status_code: answer.status,
         headers: answer.headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
         body: ByteBuf::from(body),
-        upgrade: None,
+        upgrade,
     }
 }
 

@@ -9,11 +9,14 @@ use super::{AssetBody, AssetRequest, AssetResponse, HeapRange, token};
 use data_encoding::HEXLOWER;
 use ic_stable_structures::Memory;
 use keepsake_core::ids::{AssetId, BlobId, CapsuleId, MemoryId};
-use keepsake_core::memory::{AssetBytes, AssetChoice, AssetKind, AssetMeta, AssetSource};
+use keepsake_core::limits::RESPONSE_BYTES_MAX;
+use keepsake_core::memory::{
+    AssetBytes, AssetChoice, AssetKind, AssetMeta, AssetRecord, AssetSource, MemoryRecord,
+};
 use keepsake_core::token::TokenGrant;
 use keepsake_core::{Call, Store};
 
-type Headers = Vec<(&'static str, String)>;
+pub(super) type Headers = Vec<(&'static str, String)>;
 
 /// Plans the answer. `body_bytes_max`: a host that answers in one message gets no more than this; a longer body
 /// becomes a 206 with its first part.
@@ -63,7 +66,7 @@ fn find<R: Memory, H: Memory>(
     let (memory, asset) = parse_path(path)
         .ok_or_else(|| plain(404, "no such page; assets are at /asset/{memory}/{asset}\n"))?;
     let stored = MemoryId::parse(memory).and_then(|id| Some((id, store.memory_read_unchecked(id)?)));
-    let public = stored.as_ref().is_some_and(|(_, record)| store.is_public(CapsuleId(record.capsule)));
+    let public = stored.as_ref().is_some_and(|(_, record)| is_public(store, record));
     let grant = if public { None } else { Some(grant(store, call, query)?) };
     let Some((id, record)) = stored.filter(|(id, _)| grant.as_ref().is_none_or(|g| g.memory == *id)) else {
         return Err(not_covered());
@@ -99,7 +102,7 @@ fn not_covered() -> AssetResponse {
     plain(403, "the token is for another asset\n")
 }
 
-fn parse_path(path: &str) -> Option<(&str, &str)> {
+pub(super) fn parse_path(path: &str) -> Option<(&str, &str)> {
     let (memory, asset) = path.strip_prefix("/asset/")?.split_once('/')?;
     (!memory.is_empty() && !asset.is_empty() && !asset.contains('/')).then_some((memory, asset))
 }
@@ -107,6 +110,44 @@ fn parse_path(path: &str) -> Option<(&str, &str)> {
 fn choice(asset: &str) -> Option<AssetChoice> {
     let by_kind = AssetKind::parse(asset).map(AssetChoice::Kind);
     by_kind.or_else(|| AssetId::parse(asset).map(AssetChoice::Id))
+}
+
+/// All of an asset, as `GET` without conditions answers it.
+pub(super) struct Whole {
+    /// Entity tag.
+    pub(super) etag: String,
+    /// Headers of 200, with `content-length`; those of 304 are without.
+    pub(super) headers: Headers,
+    /// SHA-256 of the body.
+    pub(super) sha256: [u8; 32],
+    /// It fits one answer.
+    pub(super) fits: bool,
+}
+
+/// None where the bytes are elsewhere.
+pub(super) fn whole(asset: &AssetRecord, public: bool) -> Option<Whole> {
+    let (AssetSource::Inline { len, sha256 } | AssetSource::Blob { len, sha256, .. }) = &asset.source else {
+        return None;
+    };
+    let etag = etag(&sha256[..]);
+    let mut headers = asset_headers(&asset.meta, &etag, public);
+    headers.push(("content-length", len.to_string()));
+    let fits = *len <= u64::from(RESPONSE_BYTES_MAX);
+    Some(Whole { etag, headers, sha256: **sha256, fits })
+}
+
+/// Everybody may see this memory.
+pub(super) fn is_public<R: Memory, H: Memory>(store: &Store<R, H>, record: &MemoryRecord) -> bool {
+    store.is_public(CapsuleId(record.capsule))
+}
+
+/// The id of an asset, as addresses have it.
+pub(super) fn asset_name(asset: &AssetRecord) -> String {
+    AssetId(asset.id).to_string()
+}
+
+fn etag(sha256: &[u8]) -> String {
+    format!("\"{}\"", HEXLOWER.encode(sha256))
 }
 
 fn serve<R: Memory, H: Memory>(
@@ -120,7 +161,7 @@ fn serve<R: Memory, H: Memory>(
         AssetSource::External { url, .. } => return elsewhere(url.as_deref()),
         AssetSource::Inline { len, sha256 } | AssetSource::Blob { len, sha256, .. } => (*len, sha256),
     };
-    let etag = format!("\"{}\"", HEXLOWER.encode(&sha256[..]));
+    let etag = etag(&sha256[..]);
     let mut headers = asset_headers(&record.meta, &etag, found.public);
     if request.if_none_match.as_deref().is_some_and(|tags| matches(tags, &etag)) {
         // No content-length: it would have to be that of a 200 (RFC 9110, section 8.6).
