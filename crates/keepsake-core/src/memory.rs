@@ -99,7 +99,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         check_memory_meta(&meta)?;
         check_assets(&[], &assets)?;
         self.check_sources(call, capsule, &assets)?;
-        let (id, _) = self.add_memory(call, capsule, meta, assets, key);
+        let (id, _) = self.add_memory(call, capsule, meta, Vec::new(), assets, key);
         self.remember(key, print, id.0, Vec::new());
         Ok(id)
     }
@@ -127,7 +127,6 @@ impl<R: Memory, H: Memory> Store<R, H> {
         let made = self.attach(id, &mut record, asset, Some(key));
         record.updated_ns = call.now_ns;
         self.memories.insert(id.0, Record(record));
-        self.queue_memory(id);
         self.update_capsule(capsule, |c| c.updated_ns = call.now_ns);
         self.remember(key, print, made.0, Vec::new());
         Ok(made)
@@ -195,12 +194,18 @@ impl<R: Memory, H: Memory> Store<R, H> {
         if within_budget && self.quota_allows(&record, inline) { Ok(()) } else { Err(MemoryError::Exhausted) }
     }
 
+    /// The id that [`Self::add_memory`] gives next.
+    pub(crate) fn next_memory(&self) -> MemoryId {
+        MemoryId(self.header.read(Field::NextMemory))
+    }
+
     /// Writes a checked memory: record, index, references, counters.
     pub(crate) fn add_memory(
         &mut self,
         call: &Call,
         capsule: CapsuleId,
         mut meta: MemoryMeta,
+        settled: Vec<(AssetMeta, AssetSource)>,
         assets: Vec<NewAsset>,
         idem: [u8; 32],
     ) -> (MemoryId, MemoryRecord) {
@@ -218,11 +223,13 @@ impl<R: Memory, H: Memory> Store<R, H> {
             next_asset: 1,
             idem: idem.into(),
         };
+        for (meta, source) in settled {
+            push_asset(&mut record, meta, source, None);
+        }
         for asset in assets {
             self.attach(id, &mut record, asset, None);
         }
         self.memories.insert(id.0, Record(record.clone()));
-        self.queue_memory(id);
         self.add_item(capsule, ItemKind::Memory, id.0);
         self.header.add(Field::MemoriesStored, 1);
         self.update_capsule(capsule, |c| {
@@ -240,12 +247,9 @@ impl<R: Memory, H: Memory> Store<R, H> {
         asset: NewAsset,
         idem: Option<[u8; 32]>,
     ) -> AssetId {
-        let made = AssetId(record.next_asset);
-        record.next_asset += 1;
-        let source = self.settle_source(id, made, CapsuleId(record.capsule), asset.source);
-        let idem = idem.map(Into::into);
-        record.assets.push(AssetRecord { id: made.0, meta: asset.meta, source, idem });
-        made
+        let next = AssetId(record.next_asset);
+        let source = self.settle_source(id, next, CapsuleId(record.capsule), asset.source);
+        push_asset(record, asset.meta, source, idem)
     }
 
     fn settle_source(
@@ -278,4 +282,17 @@ impl<R: Memory, H: Memory> Store<R, H> {
     pub(crate) fn memory(&self, id: MemoryId) -> Option<MemoryRecord> {
         self.memories.get(&id.0).map(|record| record.0)
     }
+}
+
+/// Puts an asset whose bytes are where they stay behind the others.
+fn push_asset(
+    record: &mut MemoryRecord,
+    meta: AssetMeta,
+    source: AssetSource,
+    idem: Option<[u8; 32]>,
+) -> AssetId {
+    let id = AssetId(record.next_asset);
+    record.next_asset += 1;
+    record.assets.push(AssetRecord { id: id.0, meta, source, idem: idem.map(Into::into) });
+    id
 }

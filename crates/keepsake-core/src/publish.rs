@@ -12,7 +12,7 @@ use crate::memory::{
 };
 use crate::refusal::{Refusal, RefusalKind};
 use crate::store::Store;
-use crate::upload::{Claim, Complete, Sealed, UploadError};
+use crate::upload::{Claim, Complete, Sealed, SessionRecord, UploadError};
 use ic_stable_structures::Memory;
 use minicbor::bytes::{ByteArray, ByteVec};
 use minicbor::{Decode, Encode};
@@ -127,18 +127,19 @@ impl<R: Memory, H: Memory> Store<R, H> {
         self.check_sources(call, capsule, &inline)?;
         let complete = self.complete_all(call, capsule, sessions)?;
 
+        let memory = self.next_memory();
         let mut sealed = Sealed::default();
-        let mut assets: Vec<NewAsset> = Vec::with_capacity(sessions.len() + inline.len());
+        let mut settled = Vec::with_capacity(sessions.len());
         for (session, complete) in sessions.iter().zip(complete) {
-            let blob = match complete {
-                Complete::Already(blob) => blob,
-                Complete::Ready(id, record) => self.seal(call, id, *record, None, &mut sealed),
+            let (blob, record) = match complete {
+                Complete::Already(blob) => (blob, self.refer(blob, Some(memory.0))),
+                Complete::Ready(id, record) => self.seal(call, id, *record, Some(memory), &mut sealed),
             };
-            assets.push(NewAsset { meta: session.meta.clone(), source: NewSource::Blob(blob.0) });
+            let source = AssetSource::Blob { blob: blob.0, len: record.len, sha256: record.sha256 };
+            settled.push((session.meta.clone(), source));
         }
         self.count_sealed(call, capsule, &sealed);
-        assets.extend(inline);
-        let (memory, record) = self.add_memory(call, capsule, meta, assets, key);
+        let (memory, record) = self.add_memory(call, capsule, meta, settled, inline, key);
         let published = describe(call, memory, &record);
         let detail = minicbor::to_vec(&published).expect("encoding into a vector cannot fail");
         self.remember(key, print, memory.0, detail);
@@ -156,12 +157,12 @@ impl<R: Memory, H: Memory> Store<R, H> {
         let mut complete = Vec::with_capacity(sessions.len());
         for session in sessions {
             let id = SessionId(session.session);
-            let record = self.own_session(call, id).map_err(UploadError::from)?;
-            if record.capsule != capsule.0 {
-                // The caller may write to `capsule`, that is known; to the other one perhaps not.
+            // Within the capsule, the caller's rights are known already.
+            let own = |record: &SessionRecord| record.caller == call.caller && record.capsule == capsule.0;
+            let Some(record) = self.session(id).filter(own) else {
                 self.writable_session(call, id).map_err(UploadError::from)?;
                 return Err(PublishError::SessionInOtherCapsule(session.session));
-            }
+            };
             let claim = Claim { sha256: &session.sha256, total_len: session.total_len };
             complete.push(self.check_complete(id, record, &claim, &mut budget)?);
         }

@@ -5,7 +5,7 @@ use super::session::{SessionRecord, SessionState};
 use super::{Store, UploadError, checked_sha256};
 use crate::blob::BlobRecord;
 use crate::call::Call;
-use crate::ids::{BlobId, CapsuleId, SessionId};
+use crate::ids::{BlobId, CapsuleId, MemoryId, SessionId};
 use crate::layout::Field;
 use crate::limits::{BLOB_TTL_NS, HASH_CATCH_UP_FINISH_BYTES};
 use crate::record::Record;
@@ -53,10 +53,9 @@ impl<R: Memory, H: Memory> Store<R, H> {
         let blob = match self.check_complete(id, session, &Claim { sha256, total_len }, &mut budget)? {
             Complete::Already(blob) => blob,
             Complete::Ready(id, session) => {
-                let expires_ns = call.now_ns.saturating_add(BLOB_TTL_NS);
                 let capsule = CapsuleId(session.capsule);
                 let mut sealed = Sealed::default();
-                let blob = self.seal(call, id, *session, Some(expires_ns), &mut sealed);
+                let (blob, _) = self.seal(call, id, *session, None, &mut sealed);
                 self.count_sealed(call, capsule, &sealed);
                 blob
             }
@@ -106,16 +105,16 @@ impl<R: Memory, H: Memory> Store<R, H> {
         Ok(Complete::Already(blob))
     }
 
-    /// The change itself: blob and indexes in one go. The session was checked; [`Self::count_sealed`] comes after. A blob that an asset refers
-    /// to before the message ends needs no time to expire.
+    /// The change itself: blob and indexes in one go. The session was checked; [`Self::count_sealed`] comes after. An asset of the
+    /// memory that it is `published_with` refers to it; without one it expires.
     pub(crate) fn seal(
         &mut self,
         call: &Call,
         id: SessionId,
         mut session: SessionRecord,
-        expires_ns: Option<u64>,
+        published_with: Option<MemoryId>,
         sealed: &mut Sealed,
-    ) -> BlobId {
+    ) -> (BlobId, BlobRecord) {
         self.drop_pending(id, &session);
         sealed.sessions += 1;
         sealed.reserved_bytes += session.reserved();
@@ -127,12 +126,12 @@ impl<R: Memory, H: Memory> Store<R, H> {
             sha256: session.rolling.digest().into(),
             mime_type: session.mime_type.clone(),
             created_ns: call.now_ns,
-            expires_ns,
-            references: 0,
+            expires_ns: published_with.is_none().then(|| call.now_ns.saturating_add(BLOB_TTL_NS)),
+            references: published_with.is_some().into(),
             extents: session.extents(),
-            memory: None,
+            memory: published_with.map(|memory| memory.0),
         };
-        let blob_id = self.add_blob(blob);
+        let blob_id = self.add_blob(blob.clone());
         self.unlist_session(id, &session);
         session.body = Vec::new();
         session.tail = Vec::new();
@@ -140,7 +139,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         session.last_seen_ns = call.now_ns;
         self.list_session(id, &session);
         self.sessions.insert(id.0, Record(session));
-        blob_id
+        (blob_id, blob)
     }
 
     /// Counts what [`Self::seal`] did, once for all sessions of the message: each counter is a record of its own.
