@@ -127,6 +127,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         let made = self.attach(id, &mut record, asset, Some(key));
         record.updated_ns = call.now_ns;
         self.memories.insert(id.0, Record(record));
+        self.queue_memory(id);
         self.update_capsule(capsule, |c| c.updated_ns = call.now_ns);
         self.remember(key, print, made.0, Vec::new());
         Ok(made)
@@ -230,6 +231,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
             self.attach(id, &mut record, asset, None);
         }
         self.memories.insert(id.0, Record(record.clone()));
+        self.queue_memory(id);
         self.add_item(capsule, ItemKind::Memory, id.0);
         self.header.add(Field::MemoriesStored, 1);
         self.update_capsule(capsule, |c| {
