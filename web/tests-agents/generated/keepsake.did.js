@@ -447,11 +447,7 @@ export const idlFactory = ({ IDL }) => {
     'capsules_read_full' : IDL.Func([IDL.Opt(IDL.Text)], [Result], ['query']),
     'capsules_revoke' : IDL.Func([IDL.Text, IDL.Principal], [Result_2], []),
     'http_request' : IDL.Func([HttpRequest], [HttpResponse], ['query']),
-    'http_request_update' : IDL.Func(
-        [HttpRequest],
-        [HttpResponse],
-        ['query'],
-      ),
+    'http_request_update' : IDL.Func([HttpRequest], [HttpResponse], ['query']),
     'memories_add_asset' : IDL.Func(
         [IDL.Text, InternalBlobAssetInput, IDL.Text],
         [Result_12],

@@ -31,7 +31,7 @@ const EXPRESSION: &str = "default_certification(ValidationArgs{certification:Cer
     response_header_exclusions:ResponseHeaderList{headers:[]}}}})";
 const EXPRESSION_HEADER: &str = "ic-certificateexpression";
 const CERTIFICATE_HEADER: &str = "ic-certificate";
-/// Memories that one tick certifies, of about 3 million instructions each.
+/// Memories that one tick certifies, of about 5 million instructions each with four assets.
 const PER_TICK: usize = 100;
 
 /// One slice of what is left to certify. True where there is more.
