@@ -31,6 +31,7 @@ use crate::layout::Field;
 use crate::limits::INLINE_BUDGET_PER_CAPSULE_BYTES;
 use crate::record::{Record, key16};
 use crate::store::Store;
+use crate::upload::Sealed;
 use ic_stable_structures::Memory;
 use minicbor::{Decode, Encode};
 use sha2::{Digest, Sha256};
@@ -99,7 +100,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         check_memory_meta(&meta)?;
         check_assets(&[], &assets)?;
         self.check_sources(call, capsule, &assets)?;
-        let (id, _) = self.add_memory(call, capsule, meta, Vec::new(), assets, key);
+        let (id, _) = self.add_memory(call, capsule, meta, Sealed::default(), assets, key);
         self.remember(key, print, id.0, Vec::new());
         Ok(id)
     }
@@ -206,7 +207,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         call: &Call,
         capsule: CapsuleId,
         mut meta: MemoryMeta,
-        settled: Vec<(AssetMeta, AssetSource)>,
+        mut sealed: Sealed,
         assets: Vec<NewAsset>,
         idem: [u8; 32],
     ) -> (MemoryId, MemoryRecord) {
@@ -224,7 +225,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
             next_asset: 1,
             idem: idem.into(),
         };
-        for (meta, source) in settled {
+        for (meta, source) in std::mem::take(&mut sealed.assets) {
             push_asset(&mut record, meta, source, None);
         }
         for asset in assets {
@@ -235,6 +236,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         self.add_item(capsule, ItemKind::Memory, id.0);
         self.header.add(Field::MemoriesStored, 1);
         self.update_capsule(capsule, |c| {
+            sealed.count_in(c);
             c.memory_count += 1;
             c.updated_ns = call.now_ns;
         });

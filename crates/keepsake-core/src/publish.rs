@@ -129,17 +129,16 @@ impl<R: Memory, H: Memory> Store<R, H> {
 
         let memory = self.next_memory();
         let mut sealed = Sealed::default();
-        let mut settled = Vec::with_capacity(sessions.len());
         for (session, complete) in sessions.iter().zip(complete) {
             let (blob, record) = match complete {
                 Complete::Already(blob) => (blob, self.refer(blob, Some(memory.0))),
                 Complete::Ready(id, record) => self.seal(call, id, *record, Some(memory), &mut sealed),
             };
             let source = AssetSource::Blob { blob: blob.0, len: record.len, sha256: record.sha256 };
-            settled.push((session.meta.clone(), source));
+            sealed.assets.push((session.meta.clone(), source));
         }
-        self.count_sealed(call, capsule, &sealed);
-        let (memory, record) = self.add_memory(call, capsule, meta, settled, inline, key);
+        self.count_sealed(call, &sealed);
+        let (memory, record) = self.add_memory(call, capsule, meta, sealed, inline, key);
         let published = describe(call, memory, &record);
         let detail = minicbor::to_vec(&published).expect("encoding into a vector cannot fail");
         self.remember(key, print, memory.0, detail);

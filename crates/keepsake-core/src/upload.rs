@@ -273,7 +273,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
     fn drop_pending(&mut self, id: SessionId, session: &SessionRecord) -> usize {
         let key = idem_key(Scope::Begin, &session.caller, CapsuleId(session.capsule), &session.idem);
         self.idem.remove(&key.expect("a stored key was checked at begin"));
-        self.bits.clear(id)
+        self.bits.clear(id, session.expected)
     }
 
     /// Forgets the aborted session that was begun first, other than `newest`, where the caller has too many.

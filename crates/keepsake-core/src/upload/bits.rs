@@ -54,7 +54,10 @@ impl<R: Memory> Bits<R> {
     }
 
     /// Removes a session's pages and says how many there were: at most 256, and 4 where no length was announced.
-    pub(super) fn clear(&mut self, id: SessionId) -> usize {
+    pub(super) fn clear(&mut self, id: SessionId, expected: u32) -> usize {
+        if expected <= PAGE_BITS {
+            return self.0.remove(&key16(id.0, 0)).into_iter().count();
+        }
         let all = key16(id.0, 0)..=key16(id.0, u64::MAX);
         let pages: Vec<_> = self.0.keys_range(all).collect();
         for page in &pages {
@@ -94,8 +97,12 @@ mod tests {
         assert!(bits.contains(id, 4_096) && !bits.contains(id, 4_097) && !bits.contains(SessionId(4), 0));
         assert_eq!(bits.missing(id, 10_000, 9), (vec![(1, 4_095), (4_097, 9_999)], false));
         assert_eq!(bits.missing(id, 10_000, 1), (vec![(1, 4_095)], true));
-        assert_eq!(bits.clear(id), 3);
+        assert_eq!(bits.clear(id, 10_000), 3);
         assert_eq!(bits.missing(id, 10_000, 9), (vec![(0, 10_000)], false));
+        assert_eq!(bits.sessions().count(), 0);
+        assert_eq!(bits.clear(id, PAGE_BITS), 0);
+        bits.insert(id, PAGE_BITS - 1);
+        assert_eq!(bits.clear(id, PAGE_BITS), 1);
         assert_eq!(bits.sessions().count(), 0);
     }
 }

@@ -5,9 +5,11 @@ use super::session::{SessionRecord, SessionState};
 use super::{Store, UploadError, checked_sha256};
 use crate::blob::BlobRecord;
 use crate::call::Call;
+use crate::capsule::CapsuleRecord;
 use crate::ids::{BlobId, CapsuleId, MemoryId, SessionId};
 use crate::layout::Field;
 use crate::limits::{BLOB_TTL_NS, HASH_CATCH_UP_FINISH_BYTES};
+use crate::memory::{AssetMeta, AssetSource};
 use crate::record::Record;
 use ic_stable_structures::Memory;
 
@@ -28,11 +30,21 @@ pub(crate) enum Complete {
 }
 
 /// Sessions of one caller and one capsule that became blobs in this message, to be counted together.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Sealed {
+    /// What they are in the memory that they are published with.
+    pub(crate) assets: Vec<(AssetMeta, AssetSource)>,
     sessions: u32,
     reserved_bytes: u64,
     received_bytes: u64,
+}
+
+impl Sealed {
+    /// Counts them in their capsule.
+    pub(crate) fn count_in(&self, capsule: &mut CapsuleRecord) {
+        capsule.bytes_in_flight -= self.reserved_bytes;
+        capsule.bytes_used += self.received_bytes;
+    }
 }
 
 impl<R: Memory, H: Memory> Store<R, H> {
@@ -56,7 +68,11 @@ impl<R: Memory, H: Memory> Store<R, H> {
                 let capsule = CapsuleId(session.capsule);
                 let mut sealed = Sealed::default();
                 let (blob, _) = self.seal(call, id, *session, None, &mut sealed);
-                self.count_sealed(call, capsule, &sealed);
+                self.count_sealed(call, &sealed);
+                self.update_capsule(capsule, |c| {
+                    sealed.count_in(c);
+                    c.updated_ns = call.now_ns;
+                });
                 blob
             }
         };
@@ -143,8 +159,9 @@ impl<R: Memory, H: Memory> Store<R, H> {
     }
 
     /// Counts what [`Self::seal`] did, once for all sessions of the message: each counter is a record of its own.
-    pub(crate) fn count_sealed(&mut self, call: &Call, capsule: CapsuleId, sealed: &Sealed) {
-        let Sealed { sessions, reserved_bytes, received_bytes } = *sealed;
+    /// All but those of their capsule: see [`Sealed::count_in`].
+    pub(crate) fn count_sealed(&mut self, call: &Call, sealed: &Sealed) {
+        let Sealed { sessions, reserved_bytes, .. } = *sealed;
         if sessions == 0 {
             return;
         }
@@ -152,11 +169,6 @@ impl<R: Memory, H: Memory> Store<R, H> {
             c.pending_sessions -= sessions;
             c.bytes_in_flight -= reserved_bytes;
             c.finished_sessions += u64::from(sessions);
-        });
-        self.update_capsule(capsule, |c| {
-            c.bytes_in_flight -= reserved_bytes;
-            c.bytes_used += received_bytes;
-            c.updated_ns = call.now_ns;
         });
         self.header.sub(Field::PendingSessions, sessions.into());
         self.header.sub(Field::BytesInFlight, reserved_bytes);
