@@ -1,8 +1,10 @@
-//! `cargo xtask bench node`: what an upload and a download cost, beside the raw disk in the same run.
+//! `cargo xtask bench node`: what an upload and a download cost, beside the raw disk in the same run; and `bench
+//! canister`, which is in [`canister`].
 //!
-//! Owns the order of the measurements and the report. Asserts nothing: numbers are for people.
+//! Owns the order of the node's measurements and their report. Asserts nothing: times are for people.
 //! Uses release builds and two processes, so that the memory and the processor time of each are seen.
 
+pub(crate) mod canister;
 mod disk;
 mod process;
 mod report;
@@ -56,13 +58,14 @@ pub(crate) fn command(mut arguments: lexopt::Parser) -> Result<()> {
         match argument {
             Long("mib") => mib = arguments.value()?.parse()?,
             Long("data") => data = Some(PathBuf::from(arguments.value()?)),
+            Value(name) if what.is_none() && name == "canister" => return canister::command(arguments),
             Value(name) if what.is_none() => what = Some(name.string()?),
             _ => return Err(argument.unexpected().into()),
         }
     }
     match what.as_deref() {
         Some("node") => {}
-        _ => bail!("say what to measure: `cargo xtask bench node`"),
+        _ => bail!("say what to measure: `cargo xtask bench node` or `cargo xtask bench canister`"),
     }
     ensure!(mib > 0, "--mib must be at least 1");
     let folder =

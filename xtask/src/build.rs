@@ -70,6 +70,14 @@ pub(crate) fn canister(wanted: Option<&str>) -> Result<PathBuf> {
     Ok(archive)
 }
 
+/// The compiler that [`canister`] takes by itself. Another one makes another module of the same sources.
+///
+/// # Errors
+/// When there is none.
+pub(crate) fn compiler() -> Result<String> {
+    Toolchain::find(None)?.version()
+}
+
 fn tell(path: &Path, bytes: &[u8]) {
     print!("{:>9} bytes  sha256 ", bytes.len());
     Sha256::digest(bytes).iter().for_each(|byte| print!("{byte:02x}"));

@@ -37,6 +37,11 @@ Developer commands of Keepsake.
       --mib N                          size of the file [default: 2048]
       --data DIR                       folder to measure in [default: target/keepsake-bench]
 
+  cargo xtask bench canister [OPTIONS] instructions of each message of the canister, beside the targets; writes
+                                       benches/instructions.toml
+      --module FILE                    measure this module [default: one that is built now]
+      --check                          write nothing; fail where what is kept is off by more than 2 %
+
   cargo xtask mutants [WORD…]          break the core by hand, one promise at a time, and see that a test
                                        notices; with words: the mutants whose names contain one
 

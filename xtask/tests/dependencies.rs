@@ -32,7 +32,7 @@ const ALLOWED_IN_TESTS: &[(&str, &[&str])] = &[
     ("keepsake-node", &["keepsake-conformance", "keepsake-client"]),
     ("keepsake-client", &["keepsake-conformance", "keepsake-node"]),
     ("keepsake-cli", &["keepsake-conformance", "keepsake-derivatives"]),
-    ("keepsake-conformance", &["keepsake-node", "keepsake-wasm-host"]),
+    ("keepsake-conformance", &["keepsake-canister", "keepsake-node", "keepsake-wasm-host"]),
     ("xtask", &["keepsake-client"]),
 ];
 

@@ -115,6 +115,12 @@ impl Toolchain {
         }
     }
 
+    /// Name and version of its compiler.
+    pub(super) fn version(&self) -> Result<String> {
+        let program = if *self == Self::Own { rustc() } else { PathBuf::from(DEBIAN_RUSTC) };
+        ask(&program, &["--version"])
+    }
+
     /// Where its standard library is.
     pub(super) fn sysroot(&self) -> Result<PathBuf> {
         match self {
@@ -130,12 +136,17 @@ fn rustc() -> PathBuf {
 }
 
 fn sysroot(rustc: &Path) -> Result<PathBuf> {
-    let output = Command::new(rustc).args(["--print", "sysroot"]).output();
+    ask(rustc, &["--print", "sysroot"]).map(PathBuf::from)
+}
+
+fn ask(rustc: &Path, arguments: &[&str]) -> Result<String> {
+    let output = Command::new(rustc).args(arguments).output();
     let output = output.with_context(|| format!("cannot start {}", rustc.display()))?;
     if !output.status.success() {
-        bail!("{} --print sysroot: {}", rustc.display(), String::from_utf8_lossy(&output.stderr).trim());
+        let why = String::from_utf8_lossy(&output.stderr);
+        bail!("{} {}: {}", rustc.display(), arguments.join(" "), why.trim());
     }
-    Ok(PathBuf::from(String::from_utf8(output.stdout)?.trim()))
+    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }
 
 fn own_target() -> Result<bool> {

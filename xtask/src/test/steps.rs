@@ -1,8 +1,8 @@
 //! The steps of `cargo xtask test`, in their order. Owns what each one runs, and when it cannot.
 
 use super::{Outcome, Step, tour};
-use crate::run;
 use crate::workspace::{self, KEEPSAKE_BIN};
+use crate::{bench, build, run};
 use anyhow::{Context, Result, bail};
 use std::process::{Command, Stdio};
 
@@ -14,6 +14,7 @@ pub(super) const ALL: &[Step] = &[
     Step { name: "clippy", about: "no warning in any target", run: clippy },
     Step { name: "doc", about: "documentation builds without a warning", run: doc },
     Step { name: "test", about: "all Rust tests", run: test },
+    Step { name: "counts", about: "benches/instructions.toml is what the module costs", run: counts },
     Step { name: "deny", about: "licences, bans and sources of dependencies", run: deny },
     Step { name: "agents", about: "the JavaScript agents, unmodified, against a real node", run: agents },
     Step { name: "run", about: "cargo xtask run --once", run: run_once },
@@ -49,6 +50,14 @@ fn doc() -> Result<Outcome> {
 
 fn test() -> Result<Outcome> {
     pass(workspace::cargo().args(["test", "--workspace", "--no-fail-fast"]))
+}
+
+fn counts() -> Result<Outcome> {
+    if let Some(why) = bench::canister::incomparable()? {
+        return Ok(Outcome::Skipped(why));
+    }
+    bench::canister::compare(&build::canister(None)?)?;
+    Ok(Outcome::Passed)
 }
 
 fn deny() -> Result<Outcome> {
