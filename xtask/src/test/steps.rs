@@ -48,8 +48,10 @@ fn doc() -> Result<Outcome> {
     pass(command.env("RUSTDOCFLAGS", "-D warnings -A rustdoc::private_intra_doc_links"))
 }
 
+/// The canister's module comes first: tests run it.
 fn test() -> Result<Outcome> {
-    pass(workspace::cargo().args(["test", "--workspace", "--no-fail-fast"]))
+    let module = build::canister(None)?;
+    pass(workspace::cargo().args(["test", "--workspace", "--no-fail-fast"]).env("KEEPSAKE_WASM", module))
 }
 
 fn counts() -> Result<Outcome> {
