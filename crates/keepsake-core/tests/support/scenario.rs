@@ -255,7 +255,10 @@ impl Answers {
         for (upload, blob) in &self.blobs {
             let who = person(UPLOADS[*upload].0);
             let mut record = store.blob_meta(&who, *blob).expect("a blob that was answered is there");
-            assert!(store.blob_bytes(&store.blob_read(&who, *blob).unwrap()) == bytes_of(*upload), "bytes of upload {upload}");
+            assert!(
+                store.blob_bytes(&store.blob_read(&who, *blob).unwrap()) == bytes_of(*upload),
+                "bytes of upload {upload}"
+            );
             record.extents = vec![];
             seen.blobs.push(record);
         }
