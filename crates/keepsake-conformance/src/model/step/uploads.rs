@@ -71,7 +71,8 @@ impl<S: Subject> Stepper<'_, S> {
     pub(super) fn finish(&mut self, who: u8, session: u8, claim: Claim) -> Step {
         let (now, ready) = (self.now(), self.ready());
         // Half of those that are entitled finish what is ready.
-        let whole = round(session, ready.into_iter()).filter(|_| who == ENTITLED && session % 2 == 0);
+        let whole =
+            round(session, ready.into_iter()).filter(|_| who == ENTITLED && session.is_multiple_of(2));
         let id = whole.unwrap_or_else(|| self.session_at(session));
         let who = self.by(who, |model| model.sessions.get(&id).map(|session| session.caller));
         let (hash, len) = self.claim(id, claim);
