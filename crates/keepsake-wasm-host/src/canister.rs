@@ -15,7 +15,7 @@ use crate::cost::Instructions;
 use crate::error::{HostError, Rejection};
 use crate::instance::{Entry, Instance};
 use crate::module::CanisterModule;
-use crate::stable::StableMemory;
+use crate::stable::{self, StableMemory};
 use crate::system::{Durable, Kind, Message, System};
 
 /// Time between two runs of a global timer that is always due: a round of the IC.
@@ -80,6 +80,8 @@ impl System {
             random_calls: 0,
             printed: VecDeque::new(),
             stable,
+            stable_pages_max: stable::PAGES_MAX,
+            instructions_max: None,
             durable: Durable::default(),
             committed: Durable::default(),
             message: Message::new(Kind::Start, Principal::management_canister(), Vec::new()),
@@ -189,6 +191,20 @@ impl Canister {
     pub fn update(&mut self, caller: Principal, method: &str, arg: &[u8]) -> Result<Vec<u8>, Rejection> {
         self.cost = Instructions::default();
         self.inspect(caller, method, arg)?;
+        self.call_uninspected(caller, method, arg)
+    }
+
+    /// The same by another canister: nobody inspects it.
+    ///
+    /// # Errors
+    /// [`Rejection`] when it fails or is rejected.
+    pub fn call_uninspected(
+        &mut self,
+        caller: Principal,
+        method: &str,
+        arg: &[u8],
+    ) -> Result<Vec<u8>, Rejection> {
+        self.cost = Instructions::default();
         self.drive(caller, method, arg.to_vec())
     }
 
@@ -239,6 +255,13 @@ impl Canister {
         }
         self.system_mut().now_ns = end_ns;
         runs
+    }
+
+    /// Moves the clock on by `ns` as if no round came in that time: a timer that is due fires at the next
+    /// [`advance`](Self::advance).
+    pub fn stall(&mut self, ns: u64) {
+        let now_ns = self.now_ns().saturating_add(ns);
+        self.system_mut().now_ns = now_ns;
     }
 
     fn fire_timer(&mut self) {
@@ -359,6 +382,18 @@ impl Canister {
     /// Sets its balance.
     pub fn set_cycles(&mut self, cycles: u128) {
         self.system_mut().cycles = cycles;
+    }
+
+    /// From now on the system gives no more stable memory than so many pages of 64 KiB in all: `stable64_grow`
+    /// answers -1 beyond. What the canister has it keeps.
+    pub fn set_stable_pages_max(&mut self, wasm_pages: u64) {
+        self.system_mut().stable_pages_max = wasm_pages;
+    }
+
+    /// From now on an update, a timer or the answer to a call ends after so many instructions, wherever it is then:
+    /// a fault for tests. None for the IC's own limit. What a system call does, it does whole.
+    pub fn set_instructions_max(&mut self, instructions: Option<u64>) {
+        self.system_mut().instructions_max = instructions;
     }
 
     /// Sets who controls it.

@@ -70,8 +70,8 @@ impl Instance {
 
     /// Runs a message. What it changed is open until [`settle`](Self::settle).
     pub(crate) fn run(&mut self, entry: &Entry, message: Message) -> Result<(), Rejection> {
-        let limit = message.kind.instructions_max() + weights::ENTRY;
         self.store.data_mut().message = message;
+        let limit = self.system().limit() + weights::ENTRY;
         self.store.set_fuel(limit).expect("fuel is on");
         let result = self.enter(entry).map_err(|error| Rejection::from_failure(&error));
         let used = limit - self.store.get_fuel().expect("fuel is on");

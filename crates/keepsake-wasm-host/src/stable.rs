@@ -5,7 +5,7 @@
 //! A page is allocated when it is first written with something, so 500 GiB of zeros cost nothing, and a copy of the
 //! whole memory shares its pages until one side writes.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::cost::PAGE_BYTES;
@@ -14,7 +14,7 @@ use crate::cost::PAGE_BYTES;
 pub const WASM_PAGE_BYTES: u64 = 65_536;
 
 /// The IC's limit for a canister, 500 GiB in wasm pages.
-const PAGES_MAX: u64 = 500 * (1 << 30) / WASM_PAGE_BYTES;
+pub(crate) const PAGES_MAX: u64 = 500 * (1 << 30) / WASM_PAGE_BYTES;
 
 type Page = [u8; PAGE_BYTES];
 
@@ -65,6 +65,27 @@ impl StableMemory {
     /// Bytes that are really held, in whole pages of 4 KiB.
     pub fn held_bytes(&self) -> u64 {
         (self.pages.len() * PAGE_BYTES) as u64
+    }
+
+    /// Offset of the first byte that is not the same in `other`, or the smaller size where all bytes are and one goes
+    /// on; none where both are the same. Pages that the two share are not read.
+    pub fn first_difference(&self, other: &Self) -> Option<u64> {
+        const ZEROS: &Page = &[0; PAGE_BYTES];
+        let numbers: BTreeSet<u64> = self.pages.keys().chain(other.pages.keys()).copied().collect();
+        let differs = |number: u64| {
+            let (one, two) = (self.pages.get(&number), other.pages.get(&number));
+            if let (Some(one), Some(two)) = (one, two)
+                && Arc::ptr_eq(one, two)
+            {
+                return None;
+            }
+            let (one, two) = (one.map_or(ZEROS, Arc::as_ref), two.map_or(ZEROS, Arc::as_ref));
+            let at = one.iter().zip(two).position(|(one, two)| one != two)?;
+            Some(number * PAGE_BYTES as u64 + at as u64)
+        };
+        let sizes =
+            (self.size_bytes() != other.size_bytes()).then(|| self.size_bytes().min(other.size_bytes()));
+        numbers.into_iter().find_map(differs).or(sizes)
     }
 
     /// Adds pages of 64 KiB and returns the size before, or none when it would exceed 500 GiB.
@@ -195,6 +216,24 @@ mod tests {
         let mut seen = [0; 3];
         one.read(0, &mut seen).unwrap();
         assert_eq!(&seen, b"one");
+    }
+
+    #[test]
+    fn the_first_difference_is_found_and_shared_pages_have_none() {
+        let mut one = StableMemory::new();
+        one.grow(2);
+        one.write(70_000, b"same").unwrap();
+        let mut two = one.clone();
+        assert_eq!(one.first_difference(&two), None);
+        two.write(100_000, b"x").unwrap();
+        two.write(70_002, b"o").unwrap();
+        assert_eq!(one.first_difference(&two), Some(70_002));
+        two.write(70_000, b"same").unwrap();
+        assert_eq!(two.first_difference(&one), Some(100_000));
+        two.write(100_000, &[0]).unwrap();
+        assert_eq!(one.first_difference(&two), None, "zeros that were written are zeros");
+        two.grow(1);
+        assert_eq!(one.first_difference(&two), Some(2 * WASM_PAGE_BYTES));
     }
 
     #[derive(Clone, Debug)]

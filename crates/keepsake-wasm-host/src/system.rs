@@ -43,6 +43,11 @@ impl Kind {
         }
     }
 
+    /// Whether a test's own limit holds for it: messages that change something while the canister runs.
+    fn is_shortened(self) -> bool {
+        [Self::Update, Self::Reply, Self::Reject, Self::Cleanup, Self::Timer].contains(&self)
+    }
+
     /// Largest reply, bytes.
     pub(crate) fn reply_bytes_max(self) -> usize {
         if self == Self::Query { 3 << 20 } else { 2 << 20 }
@@ -93,6 +98,10 @@ pub(crate) struct System {
     /// Lines that the canister printed.
     pub(crate) printed: VecDeque<String>,
     pub(crate) stable: StableMemory,
+    /// What `stable64_grow` gives in all, in pages of 64 KiB.
+    pub(crate) stable_pages_max: u64,
+    /// Of each message that may keep what it did; none for the IC's own limit.
+    pub(crate) instructions_max: Option<u64>,
     pub(crate) durable: Durable,
     /// As of before the message.
     pub(crate) committed: Durable,
@@ -116,6 +125,13 @@ pub(crate) struct Durable {
 const PRINTED_MAX: usize = 1_000;
 
 impl System {
+    /// The limit of the message that runs.
+    pub(crate) fn limit(&self) -> u64 {
+        let kind = self.message.kind;
+        let shortened = self.instructions_max.filter(|_| kind.is_shortened());
+        shortened.map_or(kind.instructions_max(), |limit| limit.min(kind.instructions_max()))
+    }
+
     /// Keeps a line for the test, and forgets the oldest.
     pub(crate) fn print(&mut self, line: String) {
         if self.printed.len() == PRINTED_MAX {

@@ -81,9 +81,8 @@ fn clocks(linker: &mut Linker<System>) -> wasmtime::Result<()> {
     })?;
     linker.func_wrap(MODULE, "performance_counter", |mut caller: Caller<'_, System>, counter: u32| {
         enter(&mut caller, "performance_counter", Charge::Nothing)?;
-        let message = &caller.data().message;
-        let (limit, earlier) =
-            (message.kind.instructions_max() + weights::ENTRY, message.earlier_instructions);
+        let limit = caller.data().limit() + weights::ENTRY;
+        let earlier = caller.data().message.earlier_instructions;
         let used = (limit - caller.get_fuel()?).saturating_sub(weights::ENTRY);
         match counter {
             0 => Ok(used),

@@ -25,7 +25,9 @@ fn stable(linker: &mut Linker<System>) -> wasmtime::Result<()> {
     })?;
     linker.func_wrap(MODULE, "stable64_grow", |mut caller: Caller<'_, System>, pages: u64| {
         enter(&mut caller, "stable64_grow", Charge::Nothing)?;
-        Ok(caller.data_mut().stable.grow(pages).unwrap_or(u64::MAX))
+        let system = caller.data_mut();
+        let fits = system.stable.wasm_pages().checked_add(pages) <= Some(system.stable_pages_max);
+        Ok(if fits { system.stable.grow(pages) } else { None }.unwrap_or(u64::MAX))
     })?;
     linker.func_wrap(
         MODULE,

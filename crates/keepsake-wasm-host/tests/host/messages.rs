@@ -117,6 +117,11 @@ fn inspection_decides_what_comes_in_and_changes_nothing() {
     assert_eq!(codes(canister.update(user(), "see", b"")), (4, "IC0406"));
     assert_eq!(codes(canister.update(user(), "xsee", b"ok")), (5, "IC0502"));
     assert_eq!(number(canister.update(user(), "see", b"ok")), 0);
+    assert_eq!(
+        number(canister.call_uninspected(user(), "see", b"")),
+        0,
+        "nobody inspects what another canister calls"
+    );
 }
 
 #[test]

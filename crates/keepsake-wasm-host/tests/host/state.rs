@@ -236,6 +236,10 @@ fn the_timer_runs_once_when_it_is_due() {
     set(&mut canister, now_ns + 5_000);
     set(&mut canister, 0);
     assert_eq!(canister.advance(10_000), 0);
+    set(&mut canister, now_ns + 20_000);
+    canister.stall(1_000_000);
+    assert_eq!(number(query(&mut canister, "runs")), 1, "no round came");
+    assert_eq!(canister.advance(0), 1);
 }
 
 #[test]
@@ -267,4 +271,38 @@ fn a_rejection_reads_well() {
     let rejection = Rejection { code: 5, error_code: "IC0503", message: "why".into() };
     assert_eq!(rejection.to_string(), "IC0503 (reject code 5): why");
     assert_eq!(Principal::management_canister().to_text(), "aaaaa-aa");
+}
+
+#[test]
+fn a_message_ends_at_the_instruction_that_a_test_chooses_and_leaves_nothing() {
+    let mut canister = canister(EVERYTHING);
+    update(&mut canister, "change").unwrap();
+    let mut whole = canister.fork();
+    update(&mut whole, "change").unwrap();
+    let counted = whole.last_cost().counted();
+    let (before, seen) = (canister.stable().clone(), look(&mut canister));
+    for instructions in 0..counted {
+        canister.set_instructions_max(Some(instructions));
+        let rejection = update(&mut canister, "change").unwrap_err();
+        assert_eq!((rejection.code, rejection.error_code), (5, "IC0522"), "after {instructions}");
+        assert_eq!(canister.stable().first_difference(&before), None, "after {instructions}");
+        assert_eq!(look(&mut canister), seen, "after {instructions}: a query has its own limit");
+    }
+    canister.set_instructions_max(Some(counted));
+    update(&mut canister, "change").unwrap();
+    assert_eq!(canister.last_cost(), whole.last_cost());
+    assert_eq!(look(&mut canister), look(&mut whole));
+}
+
+#[test]
+fn a_system_without_memory_gives_no_stable_page() {
+    let mut canister = canister(
+        r#"(func (export "canister_update grow") (call $reply_number (call $stable_grow (i64.const 2))))"#,
+    );
+    canister.set_stable_pages_max(3);
+    assert_eq!(number(update(&mut canister, "grow")), 0);
+    assert_eq!(number(update(&mut canister, "grow")), u64::MAX, "4 of 3 pages");
+    assert_eq!(canister.stable_bytes(), 2 * 65_536);
+    canister.set_stable_pages_max(4);
+    assert_eq!(number(update(&mut canister, "grow")), 2);
 }
