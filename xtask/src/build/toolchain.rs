@@ -2,7 +2,7 @@
 //!
 //! The one that runs this program is used where its standard library for wasm is installed, or where rustup can
 //! install it. On a machine where rustup reaches nothing, Debian's packages `rustc-web`, `cargo-web`, `rust-web-src` and
-//! `lld-19` build the standard library from its source.
+//! `lld-19` build the standard library from its source; they are installed where they are missing.
 
 use super::TARGET;
 use crate::workspace;
@@ -15,6 +15,7 @@ use std::process::{Command, Stdio};
 const DEBIAN_CARGO: &str = "/usr/bin/cargo";
 const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 const DEBIAN_LINKER: &str = "wasm-ld-19";
+const DEBIAN_PACKAGES: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-src", "lld-19"];
 const DEBIAN_LIBRARY: &str = "lib/rustlib/src/rust/library/Cargo.lock";
 
 /// Debian's compiler is older than some dependencies ask for. What they use of later versions is in it already, under
@@ -57,7 +58,8 @@ impl Toolchain {
     pub(super) fn find(wanted: Option<&str>) -> Result<Self> {
         let found = match wanted {
             None if own_target()? || add_target() => Some(Self::Own),
-            None | Some("debian") => debian().then_some(Self::Debian),
+            None => (debian() || (install_debian() && debian())).then_some(Self::Debian),
+            Some("debian") => debian().then_some(Self::Debian),
             Some("rustup") => (own_target()? || add_target()).then_some(Self::Own),
             Some(other) => bail!("there is no toolchain `{other}`: rustup or debian"),
         };
@@ -158,6 +160,19 @@ fn add_target() -> bool {
     let mut command = Command::new("rustup");
     command.args(["target", "add", TARGET]).stdin(Stdio::null());
     command.status().is_ok_and(|status| status.success()) && own_target().unwrap_or(false)
+}
+
+/// Installs Debian's packages, so that a fresh machine needs no other command. False where apt is not there, or where it
+/// may not.
+fn install_debian() -> bool {
+    println!("rustup has no {TARGET} for this toolchain: installing {}", DEBIAN_PACKAGES.join(" "));
+    let apt = |arguments: &[&str]| {
+        let mut command = Command::new("apt-get");
+        command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive").stdin(Stdio::null());
+        command.status().is_ok_and(|status| status.success())
+    };
+    let install = [&["install", "--yes", "--no-install-recommends"], &DEBIAN_PACKAGES[..]].concat();
+    apt(&["update"]) && apt(&install)
 }
 
 fn debian() -> bool {
