@@ -1,4 +1,5 @@
-//! The exam, taken by the module. Its answers over HTTP are those of `http_request`, as a gateway asks it.
+//! The exam, taken by the module. It answers HTTP as a gateway asks: by `http_request`, and where
+//! that says so, by `http_request_update`.
 
 use crate::host::Module;
 

@@ -118,8 +118,18 @@ impl Transport for ModuleTransport {
     }
 
     async fn query(&self, method: &'static str, arg: Vec<u8>) -> Result<Vec<u8>, TransportError> {
-        std::future::ready(self.send(|canister, caller| canister.query(caller, method, &arg))).await
+        let answer = self.send(|canister, caller| {
+            let answer = canister.query(caller, method, &arg)?;
+            // As a gateway does, which takes no other answer without a proof.
+            let again = method == "http_request" && is_to_be_asked_again(&answer);
+            if again { canister.update(caller, "http_request_update", &arg) } else { Ok(answer) }
+        });
+        std::future::ready(answer).await
     }
+}
+
+fn is_to_be_asked_again(reply: &[u8]) -> bool {
+    candid::decode_one::<HttpResponse>(reply).is_ok_and(|answer| answer.upgrade == Some(true))
 }
 
 fn rejected(why: Rejection) -> TransportError {

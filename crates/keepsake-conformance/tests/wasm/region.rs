@@ -16,6 +16,10 @@ impl Pages {
         Self(Rc::new(RefCell::new(stable.clone())))
     }
 
+    pub(crate) fn stable(&self) -> StableMemory {
+        self.0.borrow().clone()
+    }
+
     pub(crate) fn regions(&self) -> Regions<Self> {
         Regions::open(self.clone(), |_| true).expect("there is room")
     }
