@@ -122,7 +122,7 @@ impl Transport for ModuleTransport {
             let answer = canister.query(caller, method, &arg)?;
             // As a gateway does, which takes no other answer without a proof.
             let again = method == "http_request" && is_to_be_asked_again(&answer);
-            if again { canister.update(caller, "http_request_update", &arg) } else { Ok(answer) }
+            if again { update(canister, caller, "http_request_update", &arg) } else { Ok(answer) }
         });
         std::future::ready(answer).await
     }
