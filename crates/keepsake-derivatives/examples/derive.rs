@@ -1,42 +1,69 @@
-//! Writes the derivatives of each given image beside the current directory's files and prints a table.
-//! Shows the use of the crate; it is no product.
+//! Makes the derivatives of files and says what came out, one line of JSON for each file.
+//!
+//! Owns the command line only: other programs compare their own derivatives with these.
 //!
 //! ```text
-//! cargo run -p keepsake-derivatives --example derive -- PHOTO…
+//! derive FOLDER FILE…     writes FOLDER/{name}.display.jpg, .thumbnail.jpg, .placeholder.jpg (or .png)
 //! ```
 
-use std::error::Error;
 use std::fs::{self, File};
-use std::io::BufReader;
-use std::path::Path;
-use std::time::Instant;
+use std::io::{self, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
-use keepsake_derivatives::{Limits, derive_from};
-use peak_alloc::PeakAlloc;
+use keepsake_derivatives::{Derivative, DeriveError, Limits, derive_from};
 
-#[global_allocator]
-static ALLOCATOR: PeakAlloc = PeakAlloc;
-
-fn main() -> Result<(), Box<dyn Error>> {
-    for path in std::env::args_os().skip(1) {
-        let path = Path::new(&path);
-        ALLOCATOR.reset_peak_usage();
-        let begun_at = Instant::now();
-        let derived = derive_from(BufReader::new(File::open(path)?), &Limits::default())?;
-        let (millis, peak_bytes) = (begun_at.elapsed().as_millis(), ALLOCATOR.peak_usage());
-        println!("{}: {:?}, {millis} ms, peak {peak_bytes} bytes", path.display(), derived.original);
-        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-        for made in derived.iter() {
-            let extension = made.mime_type.trim_start_matches("image/");
-            println!(
-                "  {:<12} {:>4} x {:<4} {:>8} bytes",
-                made.kind.to_string(),
-                made.width,
-                made.height,
-                made.bytes.len()
-            );
-            fs::write(format!("{stem}.{}.{extension}", made.kind), &made.bytes)?;
+fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1).map(PathBuf::from);
+    let Some(folder) = arguments.next() else {
+        eprintln!("usage: derive FOLDER FILE…");
+        return ExitCode::from(2);
+    };
+    for file in arguments {
+        match derive_file(&file, &folder) {
+            Ok(line) => println!("{line}"),
+            Err(error) => {
+                println!(r#"{{"file":{},"error":{}}}"#, quoted(&file.display()), quoted(&error));
+            }
         }
     }
-    Ok(())
+    ExitCode::SUCCESS
+}
+
+fn derive_file(file: &Path, folder: &Path) -> Result<String, DeriveError> {
+    let made = derive_from(BufReader::new(File::open(file)?), &Limits::default())?;
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let written: io::Result<Vec<String>> =
+        made.iter().map(|derivative| write(derivative, &name, folder)).collect();
+    let original = made.original;
+    Ok(format!(
+        r#"{{"file":{},"width":{},"height":{},"orientation":{},"mimeType":{},"derivatives":[{}]}}"#,
+        quoted(&file.display()),
+        original.width,
+        original.height,
+        original.orientation,
+        quoted(&original.mime_type),
+        written?.join(","),
+    ))
+}
+
+fn write(derivative: &Derivative, name: &str, folder: &Path) -> io::Result<String> {
+    let ending = if derivative.mime_type == "image/png" { "png" } else { "jpg" };
+    let path = folder.join(format!("{name}.{}.{ending}", derivative.kind));
+    fs::write(&path, &derivative.bytes)?;
+    Ok(format!(
+        r#"{{"kind":{},"path":{},"mimeType":{},"width":{},"height":{},"bytes":{}}}"#,
+        quoted(&derivative.kind),
+        quoted(&path.display()),
+        quoted(&derivative.mime_type),
+        derivative.width,
+        derivative.height,
+        derivative.bytes.len(),
+    ))
+}
+
+/// A JSON string; control characters become spaces.
+fn quoted(text: &impl std::fmt::Display) -> String {
+    let text = text.to_string().replace('\\', "\\\\").replace('"', "\\\"");
+    format!("\"{}\"", text.replace(char::is_control, " "))
 }
