@@ -1,0 +1,56 @@
+// The service's error codes and what they mean, as crates/keepsake-api/src/codes.rs lists them.
+// Owns nothing else; a test holds the two lists equal.
+
+/** Code, and what to do about it. */
+export const MEANINGS = {
+  expected_chunks_out_of_range: "expected_chunks must be 1..=limit; the data names the limit",
+  total_len_out_of_range: "total_len cannot be cut into expected_chunks chunks",
+  sha256_length: "a SHA-256 has 32 bytes",
+  chunk_too_large: "cut the file into smaller chunks; the data names the limit",
+  chunk_empty: "a chunk has at least one byte",
+  chunk_index_out_of_range: "the index is not below expected_chunks",
+  chunk_length_differs: "all chunks but the last have the same length; the last is not longer",
+  chunks_missing: "send the missing chunks, then finish again",
+  total_len_differs: "the length received is not the one given; the session stays pending",
+  sha256_differs: "the bytes received do not have the SHA-256 given; the session stays pending",
+  chunk_differs: "other bytes were received for this index before",
+  session_finished: "the session is finished and takes no other bytes",
+  hash_pending: "the hash still advances over chunks that came out of order: finish again",
+  idem_reused: "the idempotency key was used with other arguments",
+  idem_length: "an idempotency key has 1 to 256 bytes",
+  sessions_count: "a publish takes one to four sessions",
+  session_repeated: "each session of a publish is named once",
+  session_in_other_capsule: "the session was begun in another capsule",
+  blob_too_large: "read it with blob_read_chunk; the data names the limit",
+  chunk_index_beyond_end: "the index is not below chunk_count",
+  range_beyond_end: "the offset is beyond the end",
+  range_too_large: "ask for fewer bytes; the data names the limit",
+  blob_referenced: "a memory refers to the blob: remove the asset or the memory first",
+  blob_in_other_capsule: "a memory can only refer to blobs of its own capsule",
+  subject_empty: "name the person, or leave the subject null for the caller's own capsule",
+  last_owner: "a capsule keeps at least one owner",
+  role_not_for_anonymous: "the anonymous principal can only be Guest",
+  id_too_long: "no id is that long; the data names the field and the limit in bytes",
+  text_too_long: "the data names the field and its limit in bytes",
+  too_many_items: "the data names the list and its limit",
+  assets_count: "a memory has one to four assets",
+  asset_kind_taken: "the memory has an asset of this kind already",
+  inline_too_large: "upload it as a blob; the data names the limit",
+  inline_empty: "an inline asset has at least one byte",
+  bytes_source: "give exactly one source of bytes: inline, blob, or location with storage_key",
+  asset_index_out_of_range: "the index is not below the number of assets",
+  cursor_malformed: "pass next_cursor back as it was given",
+  limit_out_of_range: "a page has at least one row",
+  variant_unknown: "variants are original, display, thumbnail, placeholder, preview, derivative, metadata",
+  token_scope_empty: "name variants or asset_ids, or leave asset_ids null to cover all assets",
+  token_secret_pending: "the host waits for its random secret: try again in a few seconds",
+  ttl_out_of_range: "the data names the limits in seconds",
+} as const;
+
+/** A stable code of the service. */
+export type ErrorCode = keyof typeof MEANINGS;
+
+/** What a code means; undefined where a newer service sent one that is not known here. */
+export function meaningOf(code: string): string | undefined {
+  return Object.hasOwn(MEANINGS, code) ? MEANINGS[code as ErrorCode] : undefined;
+}
