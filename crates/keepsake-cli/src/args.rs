@@ -169,6 +169,9 @@ pub(crate) struct Serve {
     /// Most bytes of all memories together [default: 500 GiB].
     #[arg(long, value_name = "BYTES")]
     pub(crate) heap_bytes_max: Option<u64>,
+    /// Folder of a built web app to serve at `/` [default: the one built into this program].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) app: Option<PathBuf>,
     /// Log one JSON object per line.
     #[arg(long)]
     pub(crate) log_json: bool,

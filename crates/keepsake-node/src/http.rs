@@ -9,22 +9,25 @@ mod body;
 pub(crate) mod connection;
 mod pages;
 mod stall;
+mod web_app;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::http::{HeaderName, HeaderValue, Method, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use candid::Principal;
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
 use tower_http::cors::{AllowHeaders, Any, CorsLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::engine::Engine;
 use crate::ic::read_state::Effective;
 use crate::ic::{IcInterface, RequestError, call, query, read_state};
+use crate::web_app::WebApp;
 use body::BodyBudget;
 
 /// What every handler sees.
@@ -33,11 +36,13 @@ struct App {
     ic: IcInterface,
     engine: Engine,
     bodies: Arc<BodyBudget>,
+    files: Arc<WebApp>,
 }
 
 /// The whole HTTP surface of a node.
-pub(crate) fn router(ic: IcInterface, engine: Engine) -> Router {
-    let app = App { ic, engine, bodies: Arc::new(BodyBudget::default()) };
+pub(crate) fn router(ic: IcInterface, engine: Engine, web_app: WebApp) -> Router {
+    let app = App { ic, engine, bodies: Arc::new(BodyBudget::default()), files: Arc::new(web_app) };
+    let pages = Router::new().fallback(page).layer(CompressionLayer::new());
     Router::new()
         .route("/api/v2/status", get(|State(app): State<App>| async move { app.ic.status() }))
         .route("/api/v2/canister/{id}/call", post(call_v2))
@@ -51,8 +56,7 @@ pub(crate) fn router(ic: IcInterface, engine: Engine) -> Router {
         .route("/api/v3/subnet/{id}/read_state", post(read_subnet_state))
         .route("/asset/{*path}", any(|State(app): State<App>, request| asset::answer(app.engine, request)))
         .route("/health", get(|State(app): State<App>| async move { pages::health(&app.ic) }))
-        .route("/", get(|State(app): State<App>| async move { pages::index(&app.ic) }))
-        .fallback(pages::not_found)
+        .fallback_service(pages.with_state(app.clone()))
         .with_state(app)
         .layer(SetResponseHeaderLayer::overriding(
             header::X_CONTENT_TYPE_OPTIONS,
@@ -79,6 +83,15 @@ fn cors() -> CorsLayer {
         .allow_headers(AllowHeaders::mirror_request())
         .expose_headers(exposed)
         .max_age(std::time::Duration::from_secs(3600))
+}
+
+/// A file of the web app; without an app, a page in its stead; else what there is.
+async fn page(State(app): State<App>, uri: Uri, request: Request) -> Response {
+    match web_app::answer(&app.files, &request) {
+        Some(response) => response,
+        None if uri.path() == "/" => pages::index(&app.ic).into_response(),
+        None => pages::not_found(&uri).into_response(),
+    }
 }
 
 async fn call_v2(State(app): State<App>, Path(id): Path<String>, request: Request) -> Response {

@@ -7,3 +7,4 @@ mod http;
 pub mod ic;
 pub mod serve;
 pub mod storage;
+pub mod web_app;

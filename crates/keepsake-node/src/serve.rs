@@ -14,6 +14,7 @@ use crate::engine::{Engine, EngineError, EngineOptions};
 use crate::http;
 use crate::ic::keys::{KeyError, NodeKey, RootKey};
 use crate::ic::{CertifiedFacts, CertifyError, IcInterface};
+use crate::web_app::WebApp;
 
 /// The canister id of a node that is given none: the first one a local IC network hands out.
 pub const DEFAULT_CANISTER_ID: &str = "uxrrr-q7777-77774-qaaaq-cai";
@@ -36,6 +37,8 @@ pub struct ServeOptions {
     pub controllers: Vec<Principal>,
     /// Upper bound of the blob heap, bytes; `None` for the engine's default.
     pub heap_bytes_max: Option<u64>,
+    /// The page at `/` with its files.
+    pub web_app: WebApp,
 }
 
 impl ServeOptions {
@@ -48,6 +51,7 @@ impl ServeOptions {
             canister_id: Principal::from_text(DEFAULT_CANISTER_ID).expect("the default canister id parses"),
             controllers: Vec::new(),
             heap_bytes_max: None,
+            web_app: WebApp::default(),
         }
     }
 }
@@ -108,6 +112,7 @@ pub struct Server {
     root_key_der: Vec<u8>,
     ic: IcInterface,
     engine: Engine,
+    web_app: WebApp,
 }
 
 impl Server {
@@ -149,7 +154,7 @@ impl Server {
         };
         let root_key_der = root_key.public_der().to_vec();
         let ic = IcInterface::new(engine.clone(), root_key, node_key, &facts, clock)?;
-        Ok(Self { listener, local_addr, root_key_der, ic, engine })
+        Ok(Self { listener, local_addr, root_key_der, ic, engine, web_app: options.web_app })
     }
 
     /// The bound address.
@@ -169,7 +174,7 @@ impl Server {
 
     /// Serves until `shutdown` completes, finishes the requests under way, and returns when all is on disk.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { listener, local_addr, ic, engine, .. } = self;
+        let Self { listener, local_addr, ic, engine, web_app, .. } = self;
         if !local_addr.ip().is_loopback() {
             tracing::warn!(
                 %local_addr,
@@ -177,7 +182,7 @@ impl Server {
             );
         }
         tracing::info!(%local_addr, canister_id = %ic.canister_id(), "serving");
-        http::connection::serve(listener, http::router(ic, engine.clone()), shutdown).await;
+        http::connection::serve(listener, http::router(ic, engine.clone(), web_app), shutdown).await;
         engine.shutdown().await;
         tracing::info!("stopped");
     }

@@ -16,3 +16,5 @@ mod node;
 mod surface;
 #[path = "ic_interface/uploads.rs"]
 mod uploads;
+#[path = "ic_interface/web_app.rs"]
+mod web_app;

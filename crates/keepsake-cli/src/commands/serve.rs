@@ -1,11 +1,19 @@
-//! `keepsake serve`: a node on this machine. Owns the options' way to the node and the signals that stop it.
+//! `keepsake serve`: a node on this machine. Owns the options' way to the node, the web app that is built into this
+//! program, and the signals that stop it.
 
 use crate::args::Serve;
 use crate::output::{self, Output};
 use anyhow::Result;
 use keepsake_client::api::Principal;
 use keepsake_node::serve::{ServeOptions, Server};
+use keepsake_node::web_app::WebApp;
 use serde_json::json;
+
+/// The web app, where it was built before this program was; else nothing.
+#[derive(rust_embed::Embed)]
+#[folder = "../../web/packages/app/dist"]
+#[allow_missing = true]
+struct BuiltIn;
 
 /// Runs until a signal stops it.
 pub(crate) async fn run(args: Serve, canister_id: Principal, output: Output) -> Result<()> {
@@ -14,6 +22,7 @@ pub(crate) async fn run(args: Serve, canister_id: Principal, output: Output) -> 
         canister_id,
         controllers: args.controller,
         heap_bytes_max: args.heap_bytes_max,
+        web_app: args.app.as_deref().map_or_else(|| Ok(built_in()), WebApp::read)?,
         ..ServeOptions::new(args.data)
     };
     // Listening for signals before anything else: a stop during the start is not lost.
@@ -27,6 +36,11 @@ pub(crate) async fn run(args: Serve, canister_id: Principal, output: Output) -> 
     }
     server.run(stop).await;
     Ok(())
+}
+
+fn built_in() -> WebApp {
+    let file = |path: &str| BuiltIn::get(path).map(|file| file.data);
+    WebApp::of(BuiltIn::iter().filter_map(|path| Some((path.to_string(), file(&path)?))))
 }
 
 #[cfg(unix)]

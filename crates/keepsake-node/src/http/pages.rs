@@ -30,7 +30,7 @@ pub(super) fn health(ic: &IcInterface) -> Response {
 }
 
 /// Everything else.
-pub(super) async fn not_found(uri: Uri) -> (StatusCode, String) {
+pub(super) fn not_found(uri: &Uri) -> (StatusCode, String) {
     let path: String = uri.path().chars().take(200).collect();
     let text = format!(
         "There is nothing at {path}. Here are /api/v2/status, /api/v2|v3|v4/canister/<id>/…, \

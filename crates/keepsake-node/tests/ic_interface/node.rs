@@ -62,8 +62,13 @@ impl Node {
     }
 
     pub(crate) async fn start_in(dir: &TempDir) -> Self {
+        Self::start_with(dir, |_| ()).await
+    }
+
+    pub(crate) async fn start_with(dir: &TempDir, change: impl FnOnce(&mut ServeOptions)) -> Self {
         let mut options = ServeOptions::new(dir.path().join("data"));
         options.listen = "127.0.0.1:0".parse().unwrap();
+        change(&mut options);
         let server = Server::bind(options).await.unwrap();
         let (address, canister_id) = (server.local_addr(), server.canister_id());
         let root_key = server.root_key_der().to_vec();
