@@ -1,0 +1,66 @@
+// The `test` of all browser tests: a node, a site of built pages, and people with their own browsers.
+// Owns their lives; each test gets its own node.
+
+import { join } from "node:path";
+import { test as base, expect, type Page } from "@playwright/test";
+import { RunningNode } from "./node.ts";
+import { appDist, sdkDist } from "./places.ts";
+import { Site } from "./site.ts";
+
+export { expect };
+
+interface OfEachTest {
+  /** A node of this test's own, empty; started when a test asks for it. */
+  node: RunningNode;
+  /** Address of the page, which talks to `node`. */
+  appUrl: string;
+  /** Opens the page as somebody with a browser, and so a key, of their own. */
+  newPerson: () => Promise<Page>;
+  /** A page without the app, for tests of the SDK's modules (below /sdk/). */
+  emptyPage: Page;
+}
+
+interface OfAllTests {
+  /** `/` the built page, `/sdk/` the SDK's modules, `/pages/` pages of the tests. */
+  site: Site;
+}
+
+export const test = base.extend<OfEachTest, OfAllTests>({
+  site: [
+    async ({}, use) => {
+      const pages = join(import.meta.dirname, "..", "pages");
+      const site = await Site.serve({ "/": appDist, "/sdk/": sdkDist, "/pages/": pages });
+      await use(site);
+      await site.close();
+    },
+    { scope: "worker" },
+  ],
+  node: async ({}, use) => {
+    const node = await RunningNode.start();
+    await use(node);
+    await node.remove();
+  },
+  appUrl: async ({ node, site }, use) => {
+    // KEEPSAKE_PAGE=node: the page that is built into the node, in place of the one in packages/app/dist.
+    await use(
+      process.env.KEEPSAKE_PAGE === "node"
+        ? `${node.url}/`
+        : `${site.url}/?host=${encodeURIComponent(node.url)}`,
+    );
+  },
+  newPerson: async ({ browser, appUrl }, use) => {
+    const contexts: { close(): Promise<void> }[] = [];
+    await use(async () => {
+      const context = await browser.newContext({ acceptDownloads: true });
+      contexts.push(context);
+      const page = await context.newPage();
+      await page.goto(appUrl);
+      return page;
+    });
+    await Promise.all(contexts.map((context) => context.close()));
+  },
+  emptyPage: async ({ page, site }, use) => {
+    await page.goto(`${site.url}/pages/empty.html`);
+    await use(page);
+  },
+});
