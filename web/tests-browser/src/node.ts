@@ -78,14 +78,20 @@ interface Greeting {
 
 async function serve(dir: string, address: string, options: readonly string[]) {
   const data = join(dir, "data");
-  const child = spawn(PROGRAM, ["serve", "--json", "--quiet", "--listen", address, "--data", data, ...options], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
+  const child = spawn(
+    PROGRAM,
+    ["serve", "--json", "--quiet", "--listen", address, "--data", data, ...options],
+    {
+      stdio: ["ignore", "pipe", "inherit"],
+    },
+  );
   const kill = () => child.kill("SIGKILL");
   process.once("exit", kill);
   child.once("exit", () => process.removeListener("exit", kill));
   const failed = once(child, "exit").then(([code]) => {
-    throw new Error(`${PROGRAM} ended with ${code} before it served: build it with cargo build -p keepsake-cli`);
+    throw new Error(
+      `${PROGRAM} ended with ${code} before it served: build it with cargo build -p keepsake-cli`,
+    );
   });
   const line = once(createInterface({ input: child.stdout }), "line");
   const [text] = (await Promise.race([line, failed])) as [string];

@@ -11,8 +11,8 @@ const packages = join(repository, "web", "packages");
 export const appDist = join(packages, "app", "dist");
 /** The SDK's modules as tsc writes them. */
 export const sdkDist = join(packages, "sdk", "dist");
-/** The crate of derivatives' example program, which makes the other side of comparisons. */
-export const deriveProgram = join(repository, "target", "debug", "examples", "derive");
+/** The example programs of the Rust crates. */
+export const examples = process.env.KEEPSAKE_EXAMPLES ?? join(repository, "target", "debug", "examples");
 
 const photosFolder = join(repository, "..", "shared", "photos");
 

@@ -27,6 +27,7 @@ interface OfAllTests {
 
 export const test = base.extend<OfEachTest, OfAllTests>({
   site: [
+    // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the fixtures' names from the pattern
     async ({}, use) => {
       const pages = join(import.meta.dirname, "..", "pages");
       const site = await Site.serve({ "/": appDist, "/sdk/": sdkDist, "/pages/": pages });
@@ -35,6 +36,7 @@ export const test = base.extend<OfEachTest, OfAllTests>({
     },
     { scope: "worker" },
   ],
+  // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the fixtures' names from the pattern
   node: async ({}, use) => {
     const node = await RunningNode.start();
     await use(node);

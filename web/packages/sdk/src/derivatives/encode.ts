@@ -1,6 +1,7 @@
 // Owns encoding pixels under their cap, by the browser's encoders. Does not own scaling for the box, which came before.
 //
-// As in the Rust crate, JPEG goes down in quality first, then in size; PNG, which has no quality, in size alone.
+// As in the Rust crate, JPEG goes down in quality first, then in size. PNG, which has no quality, goes down in size;
+// but browsers pack it loosely, so that lossless WebP, where the browser writes it, comes before that.
 
 import { DerivationFailure } from "./failure.js";
 import { BOXES, fitWithin, type Size } from "./geometry.js";
@@ -44,7 +45,7 @@ async function smallest(kind: DerivativeKind, pixels: Pixels, bytesMax: number):
   const { canvas, context } = canvasOf(pixels);
   context.putImageData(new ImageData(pixels.rgba, pixels.width, pixels.height), 0, 0);
   if (pixels.hasAlpha) {
-    return await converted(canvas, "image/png");
+    return await lossless(canvas, bytesMax);
   }
   const qualities = kind === "placeholder" ? TINY_QUALITIES : QUALITIES;
   let blob = new Blob();
@@ -55,6 +56,16 @@ async function smallest(kind: DerivativeKind, pixels: Pixels, bytesMax: number):
     }
   }
   return blob;
+}
+
+async function lossless(canvas: OffscreenCanvas, bytesMax: number): Promise<Blob> {
+  const png = await converted(canvas, "image/png");
+  if (png.size <= bytesMax) {
+    return png;
+  }
+  // At this quality WebP is lossless. A browser that does not write it gives a PNG.
+  const webp = await canvas.convertToBlob({ type: "image/webp", quality: 1 });
+  return webp.size < png.size ? webp : png;
 }
 
 async function converted(canvas: OffscreenCanvas, type: string, quality?: number): Promise<Blob> {

@@ -7,7 +7,7 @@ export type DerivativeKind = "display" | "thumbnail" | "placeholder";
 export interface Derivative {
   kind: DerivativeKind;
   bytes: Uint8Array<ArrayBuffer>;
-  /** `image/jpeg`, or `image/png` when at least one pixel is not opaque. */
+  /** `image/jpeg`; when at least one pixel is not opaque `image/png`, or lossless `image/webp` where that is too large. */
   mimeType: string;
   /** Pixels. */
   width: number;
