@@ -5,6 +5,7 @@
 mod bench;
 mod build;
 mod child;
+mod debian;
 mod http;
 mod mutants;
 mod photo;
@@ -13,6 +14,7 @@ mod run;
 mod soak;
 mod table;
 mod test;
+mod web;
 mod workspace;
 
 use std::process::ExitCode;

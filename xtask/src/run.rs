@@ -7,9 +7,11 @@ mod compare;
 pub(crate) mod node;
 
 use crate::child::StopFlag;
+use crate::http;
 use crate::photo;
+use crate::web;
 use crate::workspace;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use lexopt::prelude::*;
 use node::{Node, Program};
 use std::net::{SocketAddr, TcpListener};
@@ -42,6 +44,11 @@ pub(crate) fn command(mut arguments: lexopt::Parser) -> Result<()> {
     }
     // A wrong file name is told before anything is built.
     options.files = absolute(&options.files)?;
+    // First: the program takes the app in.
+    match web::node_missing()? {
+        None => web::build()?,
+        Some(what) => println!("No web app: {what}"),
+    }
     run(workspace::keepsake()?, options)
 }
 
@@ -69,6 +76,7 @@ fn run(program: PathBuf, options: Options) -> Result<()> {
     let listen = address(options.listen)?;
     let mut node = Node::start(&program, &data, listen, &folder.join("node.log"), &stop)?;
     println!("A node serves {} from {}", node.url, data.display());
+    let page = app_is_served(&node)?;
     let program = Program::new(program, node.url.clone(), folder.join("identity"));
     let own_photo = options.files.is_empty();
     let files = if own_photo { vec![make_photo(&folder)?] } else { options.files };
@@ -83,9 +91,22 @@ fn run(program: PathBuf, options: Options) -> Result<()> {
         node.url,
         folder.join("node.log").display()
     );
+    if page {
+        println!("The web app: {}/", node.url);
+    }
     println!("Your turn:\n  export {}", program.environment());
     println!("  {} ls", program.path().display());
     node.serve_until(&stop)
+}
+
+/// The app is at the node's root, where it was built.
+fn app_is_served(node: &Node) -> Result<bool> {
+    let Ok(page) = std::fs::read(web::app().join("index.html")) else { return Ok(false) };
+    let (status, body) = http::get_all(&format!("{}/", node.url))?;
+    if status != 200 || body != page {
+        bail!("the node serves another page than the app that is built, with status {status}");
+    }
+    Ok(true)
 }
 
 fn absolute(files: &[PathBuf]) -> Result<Vec<PathBuf>> {

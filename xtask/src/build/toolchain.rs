@@ -5,6 +5,7 @@
 //! `lld-19` build the standard library from its source; they are installed where they are missing.
 
 use super::TARGET;
+use crate::debian::install;
 use crate::workspace;
 use anyhow::{Context, Result, bail};
 use std::fmt::{self, Display};
@@ -58,7 +59,7 @@ impl Toolchain {
     pub(super) fn find(wanted: Option<&str>) -> Result<Self> {
         let found = match wanted {
             None if own_target()? || add_target() => Some(Self::Own),
-            None => (debian() || (install_debian() && debian())).then_some(Self::Debian),
+            None => (debian() || (install(&DEBIAN_PACKAGES) && debian())).then_some(Self::Debian),
             Some("debian") => debian().then_some(Self::Debian),
             Some("rustup") => (own_target()? || add_target()).then_some(Self::Own),
             Some(other) => bail!("there is no toolchain `{other}`: rustup or debian"),
@@ -160,19 +161,6 @@ fn add_target() -> bool {
     let mut command = Command::new("rustup");
     command.args(["target", "add", TARGET]).stdin(Stdio::null());
     command.status().is_ok_and(|status| status.success()) && own_target().unwrap_or(false)
-}
-
-/// Installs Debian's packages, so that a fresh machine needs no other command. False where apt is not there, or where it
-/// may not.
-fn install_debian() -> bool {
-    println!("rustup has no {TARGET} for this toolchain: installing {}", DEBIAN_PACKAGES.join(" "));
-    let apt = |arguments: &[&str]| {
-        let mut command = Command::new("apt-get");
-        command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive").stdin(Stdio::null());
-        command.status().is_ok_and(|status| status.success())
-    };
-    let install = [&["install", "--yes", "--no-install-recommends"], &DEBIAN_PACKAGES[..]].concat();
-    apt(&["update"]) && apt(&install)
 }
 
 fn debian() -> bool {

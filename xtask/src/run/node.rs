@@ -2,6 +2,7 @@
 
 use crate::child::{Running, StopFlag};
 use crate::http;
+use crate::web;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use std::fs::File;
@@ -38,6 +39,9 @@ impl Node {
         let mut command = Command::new(program);
         command.args(["serve", "--json", "--listen", &listen.to_string(), "--data"]).arg(data);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log_file);
+        if web::app().exists() {
+            command.arg("--app").arg(web::app());
+        }
         let mut running = Running::start("keepsake serve", &mut command)?;
         let stdout = running.child.stdout.take().expect("standard output is piped");
         let mut line = String::new();

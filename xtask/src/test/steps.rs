@@ -2,21 +2,27 @@
 
 use super::{Outcome, Step, tour};
 use crate::workspace::{self, KEEPSAKE_BIN};
-use crate::{bench, build, run};
+use crate::{bench, build, run, web};
 use anyhow::{Context, Result, bail};
+use std::path::Path;
 use std::process::{Command, Stdio};
-
-const NODE_MAJOR_MIN: u32 = 20;
 
 /// All steps. Cheap ones come first; `test` builds the program that the later ones use.
 pub(super) const ALL: &[Step] = &[
     Step { name: "fmt", about: "the formatter has nothing to change", run: fmt },
+    Step {
+        name: "web",
+        about: "SDK, Uppy plugin and app: lint, types, build, size of the first load",
+        run: web,
+    },
     Step { name: "clippy", about: "no warning in any target", run: clippy },
     Step { name: "doc", about: "documentation builds without a warning", run: doc },
     Step { name: "test", about: "all Rust tests", run: test },
     Step { name: "counts", about: "benches/instructions.toml is what the module costs", run: counts },
     Step { name: "deny", about: "licences, bans and sources of dependencies", run: deny },
     Step { name: "agents", about: "the JavaScript agents, unmodified, against a real node", run: agents },
+    Step { name: "sdk", about: "the web SDK and the Uppy plugin in Node.js, against a real node", run: sdk },
+    Step { name: "browser", about: "the app in a real Chromium, against a real node", run: browser },
     Step { name: "run", about: "cargo xtask run --once", run: run_once },
     Step {
         name: "tour",
@@ -70,21 +76,45 @@ fn deny() -> Result<Outcome> {
     pass(workspace::cargo().args(["deny", "check", "licenses", "bans", "sources"]))
 }
 
+/// Before anything of Rust: the program takes the built app in.
+fn web() -> Result<Outcome> {
+    with_npm(&["run", "check", "--silent"], None)
+}
+
 fn agents() -> Result<Outcome> {
-    if let Some(missing) = node_missing()? {
-        // Whoever tests in CI relies on it.
-        if std::env::var_os("CI").is_some() {
-            bail!(missing);
-        }
-        return Ok(Outcome::Skipped(missing));
+    with_npm(&["test", "--workspace", "tests-agents", "--silent"], None)
+}
+
+fn sdk() -> Result<Outcome> {
+    with_npm(&["test", "--workspace", "packages/sdk", "--workspace", "packages/uppy", "--silent"], None)
+}
+
+fn browser() -> Result<Outcome> {
+    let Some(chromium) = web::chromium() else {
+        return missing("needs Chromium: install it, or name one in CHROMIUM".to_owned());
+    };
+    with_npm(&["test", "--workspace", "tests-browser", "--silent"], Some(&chromium))
+}
+
+/// Programs that npm starts find the node's program, and the browser where there is one.
+fn with_npm(arguments: &[&str], chromium: Option<&Path>) -> Result<Outcome> {
+    if let Some(what) = web::node_missing()? {
+        return missing(what);
     }
-    let web = workspace::root().join("web");
-    let mut install = Command::new("npm");
-    install.args(["ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]);
-    pass(install.current_dir(&web))?;
-    let mut test = Command::new("npm");
-    test.args(["test", "--workspace", "tests-agents", "--silent"]);
-    pass(test.current_dir(&web).env(KEEPSAKE_BIN, program()?))
+    let program = workspace::built()?;
+    let mut variables =
+        vec![(KEEPSAKE_BIN, std::env::var_os(KEEPSAKE_BIN).unwrap_or_else(|| program.into()))];
+    variables.extend(chromium.map(|path| (web::CHROMIUM, path.into())));
+    web::npm(arguments, &variables)?;
+    Ok(Outcome::Passed)
+}
+
+/// Whoever tests in CI relies on every step.
+fn missing(what: String) -> Result<Outcome> {
+    if std::env::var_os("CI").is_some() {
+        bail!(what);
+    }
+    Ok(Outcome::Skipped(what))
 }
 
 /// In this process: `cargo test` may have replaced the file that it was started from.
@@ -101,22 +131,6 @@ fn program() -> Result<std::path::PathBuf> {
         return Ok(built);
     }
     workspace::keepsake()
-}
-
-/// Why Node.js cannot be used here, if so.
-fn node_missing() -> Result<Option<String>> {
-    let needed = format!("needs Node.js {NODE_MAJOR_MIN} or later with npm");
-    let Ok(output) = Command::new("node").arg("--version").output() else { return Ok(Some(needed)) };
-    if !answers("npm") {
-        return Ok(Some(needed));
-    }
-    let version = String::from_utf8(output.stdout)?;
-    let major: Option<u32> =
-        version.trim().trim_start_matches('v').split('.').next().and_then(|major| major.parse().ok());
-    Ok(match major {
-        Some(major) if major >= NODE_MAJOR_MIN => None,
-        _ => Some(format!("{needed}, here is {}", version.trim())),
-    })
 }
 
 /// Whether a program is there at all.
