@@ -4,6 +4,7 @@
 import type { Identity } from "@icp-sdk/core/agent";
 import type { Principal } from "@icp-sdk/core/principal";
 import type { UploadConfig } from "../generated/keepsake.did.js";
+import type { ResumeStore } from "./upload/types.js";
 
 export type { UploadConfig };
 
@@ -37,6 +38,10 @@ export interface KeepsakeOptions {
   rootKey?: Uint8Array;
   /** How often, and how long, calls are tried again. */
   retry?: Partial<RetryPolicy>;
+  /** Where asset addresses point to; none: the host, on the Internet Computer the canister's own gateway name. */
+  assetHost?: string;
+  /** Remembers the names of uploads for `sessions.list`. Browsers: IndexedDB unless said otherwise; Node: none. */
+  resume?: ResumeStore | false;
 }
 
 /** Bounds of the attempts of one message. */

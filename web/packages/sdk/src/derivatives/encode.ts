@@ -12,6 +12,7 @@ import type { Derivative, DerivativeKind } from "./types.js";
 /** From barely visible loss down to the point where fewer pixels look better. */
 const QUALITIES: readonly number[] = [0.85, 0.8, 0.72, 0.64, 0.55, 0.45];
 /** Browsers keep colour at full size only at the best quality, and so few pixels cannot afford halved colour. */
+const TINY_PX_MAX = 32;
 const TINY_QUALITIES: readonly number[] = [1, ...QUALITIES];
 /** The least that one step takes off each side, so that steps do not become endless. */
 const SHRINK_MAX = 0.9;
@@ -23,7 +24,7 @@ export async function encode(kind: DerivativeKind, pixels: Pixels): Promise<Deri
   const { bytesMax } = BOXES[kind];
   let shrunk = pixels;
   for (;;) {
-    const blob = await smallest(kind, shrunk, bytesMax);
+    const blob = await smallest(shrunk, bytesMax);
     if (blob.size <= bytesMax) {
       const bytes = new Uint8Array(await blob.arrayBuffer());
       return { kind, bytes, mimeType: blob.type, width: shrunk.width, height: shrunk.height };
@@ -41,13 +42,13 @@ export async function encode(kind: DerivativeKind, pixels: Pixels): Promise<Deri
 }
 
 /** The first attempt within the cap, or the last one. */
-async function smallest(kind: DerivativeKind, pixels: Pixels, bytesMax: number): Promise<Blob> {
+async function smallest(pixels: Pixels, bytesMax: number): Promise<Blob> {
   const { canvas, context } = canvasOf(pixels);
   context.putImageData(new ImageData(pixels.rgba, pixels.width, pixels.height), 0, 0);
   if (pixels.hasAlpha) {
     return await lossless(canvas, bytesMax);
   }
-  const qualities = kind === "placeholder" ? TINY_QUALITIES : QUALITIES;
+  const qualities = Math.min(pixels.width, pixels.height) <= TINY_PX_MAX ? TINY_QUALITIES : QUALITIES;
   let blob = new Blob();
   for (const quality of qualities) {
     blob = await converted(canvas, "image/jpeg", quality);

@@ -1,0 +1,65 @@
+// Capsules: whose memories they are, and who may see them. Thin: one method, one message.
+
+import type { Principal } from "@icp-sdk/core/principal";
+import type { Connection } from "./connection.js";
+import * as records from "./records.js";
+import type { Capsule, CapsuleHeader, CapsuleId, Role, Subject } from "./types.js";
+import { opt, personOf, principalOf, wireRoleOf } from "./wire.js";
+
+export class CapsulesClient {
+  readonly #connection: Connection;
+  #ownId: Promise<CapsuleId> | undefined;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  /** The caller's own capsule, made on the first call. */
+  async own(): Promise<Capsule> {
+    return records.capsule(await this.#connection.call("capsules_create", [[]]));
+  }
+
+  /** Id of the caller's own capsule, asked for once. */
+  ownId(): Promise<CapsuleId> {
+    this.#ownId ??= this.own().then(
+      ({ id }) => id,
+      (error) => {
+        this.#ownId = undefined;
+        throw error;
+      },
+    );
+    return this.#ownId;
+  }
+
+  /** Every capsule that the caller has a role in; those that it made come first. */
+  async list(): Promise<CapsuleHeader[]> {
+    return (await this.#connection.bare("capsules_list", [])).map(records.capsuleHeader);
+  }
+
+  /** With members and counters; none: the caller's own. */
+  async read(id?: CapsuleId): Promise<Capsule> {
+    return records.capsule(await this.#connection.call("capsules_read_full", [opt(id)]));
+  }
+
+  /** A new capsule about somebody, owned by the caller. */
+  async createAbout(subject: Subject): Promise<Capsule> {
+    const args: [[ReturnType<typeof personOf>]] = [[personOf(subject)]];
+    return records.capsule(await this.#connection.call("capsules_create", args, { once: true }));
+  }
+
+  /** Gives a role, or changes it. Owners only. */
+  async grant(id: CapsuleId, who: Principal | string, role: Role): Promise<void> {
+    await this.#connection.call("capsules_grant", [id, principalOf(who), wireRoleOf(role)]);
+  }
+
+  /** Takes the role away, at once. Owners only; the last owner stays. */
+  async revoke(id: CapsuleId, who: Principal | string): Promise<void> {
+    await this.#connection.call("capsules_revoke", [id, principalOf(who)], { goneIsDone: true });
+  }
+
+  /** Deletes the capsule with all its memories and uploads. Owners only. */
+  async delete(id: CapsuleId): Promise<void> {
+    this.#ownId = undefined;
+    await this.#connection.call("capsules_delete", [id], { goneIsDone: true });
+  }
+}

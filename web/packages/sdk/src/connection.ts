@@ -1,0 +1,200 @@
+// One connection to one service: the agents, and the loop that sends a message until it is answered.
+// Owns retries, the checks that stay on (certificates, signatures), and the choice of the root key. Owns no method.
+
+import { Actor, type ActorSubclass, AnonymousIdentity, HttpAgent, type Identity } from "@icp-sdk/core/agent";
+import { Principal } from "@icp-sdk/core/principal";
+import type { _SERVICE, Error as ServiceError } from "../generated/keepsake.did.js";
+import { idlFactory } from "../generated/keepsake.did.js";
+import { aborted, KeepsakeError, refusal, throwIfAborted } from "./errors.js";
+import { type Fault, understand } from "./faults.js";
+import { NodeKeys } from "./node-keys.js";
+import { Attempts, RETRY_DEFAULT } from "./retry.js";
+import type { KeepsakeOptions, RetryPolicy } from "./types.js";
+import { pause } from "./wait.js";
+
+export type Service = ActorSubclass<_SERVICE>;
+type Method = keyof _SERVICE;
+type Args<M extends Method> = Parameters<_SERVICE[M]>;
+type Reply<M extends Method> = Awaited<ReturnType<_SERVICE[M]>>;
+/** What `Ok` holds in the answers of a method. */
+export type Ok<M extends Method> = Extract<Reply<M>, { Ok: unknown }>["Ok"];
+
+/** How one message is sent. */
+export interface Sending {
+  /** Whose requests end with `signal`; see `Connection.scoped`. */
+  service?: Service;
+  signal?: AbortSignal;
+  policy?: RetryPolicy;
+  /** It may run at most once: sent again only where it surely did not run. */
+  once?: boolean;
+  /** It deletes: `NotFound` on a later attempt means that an earlier one did it. */
+  goneIsDone?: boolean;
+  /** Told of every failed attempt that is followed by another one. */
+  onRetry?: (failures: number, fault: Fault) => void;
+}
+
+/** Hosts of the Internet Computer itself. Their root key is built in and is never fetched. */
+const MAINNET_DOMAINS = ["ic0.app", "icp0.io", "icp-api.io", "icp1.io", "internetcomputer.org"];
+/** No complete answer within this time counts as unreachable. Eight chunks share a slow line in it. */
+const REQUEST_TIMEOUT_MS = 300_000;
+
+export class Connection {
+  readonly host: URL;
+  readonly canisterId: Principal;
+  readonly identity: Identity;
+  readonly policy: RetryPolicy;
+  readonly service: Service;
+  readonly #agent: HttpAgent;
+  readonly #fetch: typeof fetch;
+  readonly #nodeKeys = new NodeKeys();
+
+  constructor(options: KeepsakeOptions) {
+    this.host = parseHost(options.host);
+    this.canisterId = parseCanisterId(options.canisterId);
+    this.identity = options.identity ?? new AnonymousIdentity();
+    this.policy = { ...RETRY_DEFAULT, ...options.retry };
+    this.#fetch = options.fetch ?? globalThis.fetch.bind(globalThis);
+    this.#agent = this.#makeAgent(options.rootKey);
+    this.service = this.#actor(this.#agent);
+  }
+
+  /** Whether the host belongs to the Internet Computer. */
+  get isMainnet(): boolean {
+    const name = this.host.hostname.replace(/\.$/, "").toLowerCase();
+    return MAINNET_DOMAINS.some((domain) => name === domain || name.endsWith(`.${domain}`));
+  }
+
+  /** Fetches the root key where it is not built in. Everything later is checked against it. */
+  async ready(policy: RetryPolicy): Promise<void> {
+    if (this.#agent.rootKey === null) {
+      await this.#attempt("status", () => this.#agent.fetchRootKey(), { policy });
+    }
+  }
+
+  /** The service, by an agent whose requests end when `signal` fires. */
+  scoped(signal: AbortSignal): Service {
+    return this.#actor(this.#makeAgent(this.#agent.rootKey ?? undefined, signal));
+  }
+
+  /** Sends a message whose answer is `variant { Ok; Err }`. `args` may be made anew for each attempt. */
+  async call<M extends Method>(
+    method: M,
+    args: Args<M> | (() => Promise<Args<M>>),
+    sending: Sending = {},
+  ): Promise<Ok<M>> {
+    let failures = 0;
+    const onRetry = (count: number, fault: Fault) => {
+      failures = count;
+      sending.onRetry?.(count, fault);
+    };
+    const reply = await this.bare(method, args, { ...sending, onRetry });
+    const answer = reply as { Ok: Ok<M> } | { Err: ServiceError };
+    if ("Ok" in answer) {
+      return answer.Ok;
+    }
+    if (sending.goneIsDone && failures > 0 && "NotFound" in answer.Err) {
+      return undefined as unknown as Ok<M>;
+    }
+    throw refusal(method, answer.Err);
+  }
+
+  /** Sends a message and gives the answer as it is. */
+  async bare<M extends Method>(
+    method: M,
+    args: Args<M> | (() => Promise<Args<M>>),
+    sending: Sending = {},
+  ): Promise<Reply<M>> {
+    const service = sending.service ?? this.service;
+    const send = async (): Promise<Reply<M>> => {
+      const list = typeof args === "function" ? await args() : args;
+      return (service[method] as unknown as (...list: Args<M>) => Promise<Reply<M>>)(...list);
+    };
+    return await this.#attempt<Reply<M>>(method, send, sending);
+  }
+
+  async #attempt<R>(method: string, send: () => Promise<R>, sending: Sending): Promise<R> {
+    const { signal, policy = this.policy } = sending;
+    const attempts = new Attempts(policy);
+    for (;;) {
+      throwIfAborted(signal, method);
+      try {
+        return await send();
+      } catch (thrown) {
+        throwIfAborted(signal, method);
+        const fault = understand(method, this.host.origin, thrown);
+        if (sending.once && !fault.surelyNotRun) {
+          throw fault.error;
+        }
+        const pauseMs = attempts.pauseAfter(fault.transience, Date.now(), Math.random());
+        if (pauseMs === undefined) {
+          throw fault.error;
+        }
+        sending.onRetry?.(attempts.failures, fault);
+        await pause(pauseMs, signal, method);
+      }
+    }
+  }
+
+  #makeAgent(rootKey: Uint8Array | undefined, signal?: AbortSignal): HttpAgent {
+    return HttpAgent.createSync({
+      host: this.host.href,
+      identity: this.identity,
+      // The loop above tries again, with jitter and by what the fault is.
+      retryTimes: 0,
+      rootKey,
+      shouldFetchRootKey: rootKey === undefined && !this.isMainnet,
+      subnetNodeKeyExpirableStore: this.#nodeKeys,
+      fetch: (input, init) => this.#timedFetch(input, init, signal),
+    });
+  }
+
+  #actor(agent: HttpAgent): Service {
+    return Actor.createActor<_SERVICE>(idlFactory, { agent, canisterId: this.canisterId });
+  }
+
+  /** The answer's body is read within the same bound: it belongs to the request. */
+  async #timedFetch(
+    input: Parameters<typeof fetch>[0],
+    init: RequestInit | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<Response> {
+    const controller = new AbortController();
+    const stop = () => controller.abort(aborted("the request"));
+    if (signal?.aborted) {
+      stop();
+    }
+    signal?.addEventListener("abort", stop, { once: true });
+    const timer = setTimeout(() => {
+      controller.abort(new DOMException(`no answer in ${REQUEST_TIMEOUT_MS / 1000} s`, "TimeoutError"));
+    }, REQUEST_TIMEOUT_MS);
+    try {
+      const response = await this.#fetch(input, { ...init, signal: controller.signal });
+      const body = await response.arrayBuffer();
+      const { status, statusText, headers } = response;
+      const whole = new Response(body.byteLength > 0 ? body : null, { status, statusText, headers });
+      Object.defineProperty(whole, "url", { value: response.url });
+      return whole;
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", stop);
+    }
+  }
+}
+
+function parseHost(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (!url || !["http:", "https:"].includes(url.protocol) || !url.hostname) {
+    const message = `the host ${JSON.stringify(text)} is no web address: write http://HOST:PORT`;
+    throw new KeepsakeError("InvalidArgument", message, { code: "bad_host" });
+  }
+  return url;
+}
+
+function parseCanisterId(text: string): Principal {
+  try {
+    return Principal.fromText(text);
+  } catch (cause) {
+    const message = `${JSON.stringify(text)} is no canister id: it looks like uxrrr-q7777-77774-qaaaq-cai`;
+    throw new KeepsakeError("InvalidArgument", message, { code: "bad_canister_id", cause });
+  }
+}

@@ -1,0 +1,109 @@
+// Reading an asset back by the agent: several pieces at once, in order, checked against the SHA-256.
+// Owns the window of pieces in flight and the check. `pieces` holds no more than that window.
+
+import { bytesToHex } from "@noble/hashes/utils.js";
+import { platform } from "#platform";
+import type { Connection, Sending } from "./connection.js";
+import { KeepsakeError, throwIfAborted } from "./errors.js";
+import { sha256Of } from "./hash/inline.js";
+import { same } from "./originals.js";
+import type { DownloadOptions, Memory, MemoryAsset, UploadConfig } from "./types.js";
+
+/** Pieces in flight at once. Each takes about 6 MB of memory. */
+const PIECES_IN_FLIGHT = 6;
+/** Bytes asked for at once, where the service gives as much. */
+const PIECE_BYTES = 1_800_000;
+
+/** The asset of this kind or id. */
+export function assetOf(memory: Memory, asset: string): MemoryAsset {
+  const found =
+    memory.assets.find(({ id }) => id === asset) ?? memory.assets.find(({ kind }) => kind === asset);
+  if (!found) {
+    const has = memory.assets.map(({ kind }) => kind).join(", ");
+    const message = `${memory.id} has no asset ${JSON.stringify(asset)}: it has ${has}`;
+    throw new KeepsakeError("NotFound", message, { code: "not_found", detail: asset });
+  }
+  return found;
+}
+
+/** The bytes of an asset, piece by piece; throws at the end where they are not those that were stored. */
+export async function* pieces(
+  connection: Connection,
+  config: UploadConfig,
+  asset: MemoryAsset,
+  options: DownloadOptions = {},
+): AsyncGenerator<Uint8Array<ArrayBuffer>, void> {
+  if (asset.storage === "inline" && asset.inlineBytes) {
+    check(asset, sha256Of(asset.inlineBytes));
+    yield new Uint8Array(asset.inlineBytes);
+    options.onProgress?.({ bytesReceived: asset.bytes, bytesTotal: asset.bytes });
+    return;
+  }
+  if (asset.blobId === undefined) {
+    const message = `the ${asset.kind} is stored elsewhere: fetch it from ${asset.url ?? "where it was put"}`;
+    throw new KeepsakeError("NotImplemented", message, { detail: asset.url });
+  }
+  yield* blobPieces(connection, config, asset, asset.blobId, options);
+}
+
+async function* blobPieces(
+  connection: Connection,
+  config: UploadConfig,
+  asset: MemoryAsset,
+  blobId: string,
+  { onProgress, signal }: DownloadOptions,
+): AsyncGenerator<Uint8Array<ArrayBuffer>, void> {
+  const stop = new AbortController();
+  const onAbort = () => stop.abort(signal?.reason);
+  signal?.addEventListener("abort", onAbort, { once: true });
+  const sending = { service: connection.scoped(stop.signal), signal: stop.signal };
+  const hasher = platform.hasher();
+  const flying: Promise<Uint8Array>[] = [];
+  const piece = Math.min(PIECE_BYTES, config.response_bytes_max);
+  try {
+    for (let asked = 0, received = 0; received < asset.bytes; ) {
+      throwIfAborted(signal, "the download");
+      for (; asked < asset.bytes && flying.length < PIECES_IN_FLIGHT; asked += piece) {
+        const next = range(connection, blobId, asked, Math.min(piece, asset.bytes - asked), sending);
+        next.catch(() => {});
+        flying.push(next);
+      }
+      const bytes = new Uint8Array((await flying.shift()) ?? []);
+      received += bytes.length;
+      yield bytes;
+      // The hasher takes the bytes for itself.
+      await hasher.update(bytes.slice());
+      onProgress?.({ bytesReceived: received, bytesTotal: asset.bytes });
+    }
+    check(asset, await hasher.digest());
+  } finally {
+    hasher.close();
+    stop.abort();
+    signal?.removeEventListener("abort", onAbort);
+  }
+}
+
+async function range(
+  connection: Connection,
+  blobId: string,
+  offset: number,
+  length: number,
+  sending: Sending,
+): Promise<Uint8Array> {
+  const args: [string, bigint, number] = [blobId, BigInt(offset), length];
+  const bytes = await connection.call("blob_read_range", args, sending);
+  if (bytes.length !== length) {
+    const message = `${blobId}: ${bytes.length} bytes came instead of ${length}: download it again`;
+    throw new KeepsakeError("Integrity", message, { code: "bytes_differ" });
+  }
+  return bytes;
+}
+
+function check(asset: MemoryAsset, found: Uint8Array): void {
+  if (asset.sha256 && !same(asset.sha256, found)) {
+    const message =
+      `the bytes received have SHA-256 ${bytesToHex(found)}, but ${bytesToHex(asset.sha256)} was stored: ` +
+      "download it again";
+    throw new KeepsakeError("Integrity", message, { code: "bytes_differ" });
+  }
+}

@@ -1,0 +1,190 @@
+// What the agent's and the network's failures mean: whether to try again, and what to tell a person.
+// Owns the mapping; the retry loop is in connection.ts, the service's own refusals in errors.ts.
+
+import {
+  AgentError,
+  CertificateNotAuthorizedErrorCode,
+  CertificateOutdatedErrorCode,
+  CertifiedRejectErrorCode,
+  HttpErrorCode,
+  HttpFetchErrorCode,
+  HttpV4ApiNotSupportedErrorCode,
+  IngressExpiryInvalidErrorCode,
+  RequestStatusDoneNoReplyErrorCode,
+  TimeoutWaitingForResponseErrorCode,
+  TrustError,
+  UncertifiedRejectErrorCode,
+  UncertifiedRejectUpdateErrorCode,
+} from "@icp-sdk/core/agent";
+import { KeepsakeError } from "./errors.js";
+import type { Transience } from "./retry.js";
+
+/** A message that got no answer of the service. */
+export interface Fault {
+  error: KeepsakeError;
+  transience: Transience;
+  /** Even a message that must run at most once may be sent again. */
+  surelyNotRun: boolean;
+}
+
+const REJECT_SYS_TRANSIENT = 2;
+const REJECT_DESTINATION_INVALID = 3;
+const REJECT_SYS_UNKNOWN = 6;
+
+/** Understands whatever sending `method` to `host` threw. */
+export function understand(method: string, host: string, thrown: unknown): Fault {
+  if (thrown instanceof KeepsakeError) {
+    return { error: thrown, transience: "permanent", surelyNotRun: false };
+  }
+  if (!(thrown instanceof AgentError)) {
+    return badArgument(method, thrown) ?? notANode(method, host, thrown);
+  }
+  const { code } = thrown;
+  if (code instanceof HttpFetchErrorCode) {
+    return unreachable(method, host, code.error);
+  }
+  if (code instanceof HttpErrorCode) {
+    return httpFault(method, host, code, thrown);
+  }
+  if (code instanceof HttpV4ApiNotSupportedErrorCode) {
+    return notANode(method, host, thrown);
+  }
+  if (
+    code instanceof CertifiedRejectErrorCode ||
+    code instanceof UncertifiedRejectErrorCode ||
+    code instanceof UncertifiedRejectUpdateErrorCode
+  ) {
+    return rejectFault(method, code.rejectCode, code.rejectMessage, thrown);
+  }
+  return otherFault(method, host, thrown);
+}
+
+function otherFault(method: string, host: string, thrown: AgentError): Fault {
+  const { code } = thrown;
+  const reason = firstLine(thrown.message);
+  if (code instanceof CertificateNotAuthorizedErrorCode) {
+    return wrongCanister(method, reason, thrown);
+  }
+  if (code instanceof IngressExpiryInvalidErrorCode || code instanceof CertificateOutdatedErrorCode) {
+    const message = `${method}: the message expired on its way (${reason}): check this computer's clock, then try again`;
+    return passing(message, "expired", true, thrown);
+  }
+  if (
+    code instanceof TimeoutWaitingForResponseErrorCode ||
+    code instanceof RequestStatusDoneNoReplyErrorCode
+  ) {
+    return passing(`${method}: the node did not answer in time: try again`, "timeout", false, thrown);
+  }
+  if (thrown instanceof TrustError || /certificate|signature/i.test(code.constructor.name)) {
+    const message = `${method}: the answer of ${host} is not authentic (${reason}): do not trust this address`;
+    return permanent(message, "not_authentic", false, thrown);
+  }
+  return notANode(method, host, thrown);
+}
+
+function httpFault(method: string, host: string, code: HttpErrorCode, thrown: AgentError): Fault {
+  const reason = firstLine(code.bodyText ?? code.statusText);
+  if (code.status === 408) {
+    return passing(
+      `${method}: the node did not answer in time (${reason}): try again`,
+      "timeout",
+      false,
+      thrown,
+    );
+  }
+  if (code.status === 502 || code.status === 503 || code.status === 504) {
+    // A proxy answers for a node that is not there.
+    const fault = unreachable(method, host, new Error(`HTTP ${code.status}: ${reason}`));
+    return { ...fault, surelyNotRun: code.status === 503 };
+  }
+  if (code.status === 429 || code.status >= 500) {
+    const message = `${method}: the node is busy (HTTP ${code.status}: ${reason}): try again later`;
+    return passing(message, "busy", code.status === 429, thrown);
+  }
+  if (code.status === 400 && /expir/i.test(reason) && !/delegation/i.test(reason)) {
+    const message = `${method}: the message expired on its way (${reason}): check this computer's clock`;
+    return passing(message, "expired", true, thrown);
+  }
+  const message =
+    `${method}: ${host} refused the request (HTTP ${code.status}: ${reason}): ` +
+    "is this the address of a Keepsake node?";
+  return permanent(message, "not_a_node", true, thrown);
+}
+
+function rejectFault(method: string, code: number, text: string, thrown: AgentError): Fault {
+  if (code === REJECT_DESTINATION_INVALID && /not found/i.test(text)) {
+    return wrongCanister(method, text, thrown);
+  }
+  const message = `${method}: the node rejected the message (code ${code}: ${text})`;
+  if (code === REJECT_SYS_TRANSIENT || code === REJECT_SYS_UNKNOWN) {
+    return passing(message, "rejected", code === REJECT_SYS_TRANSIENT, thrown);
+  }
+  return permanent(message, "rejected", false, thrown);
+}
+
+/** Candid's encoder refuses what does not have the declared type, before anything is sent. */
+function badArgument(method: string, thrown: unknown): Fault | undefined {
+  const reason = thrown instanceof Error ? firstLine(thrown.message) : "";
+  if (!/^(Invalid .* argument|Wrong number of message arguments)/.test(reason)) {
+    return undefined;
+  }
+  const message = `${method}: ${reason}: check the type of what was passed`;
+  const error = new KeepsakeError("InvalidArgument", message, { code: "bad_argument", cause: thrown });
+  return { error, transience: "permanent", surelyNotRun: true };
+}
+
+function wrongCanister(method: string, reason: string, thrown: unknown): Fault {
+  const message = `${method}: this host does not have that canister (${reason}): check the canister id`;
+  return permanent(message, "wrong_canister", true, thrown);
+}
+
+function unreachable(method: string, host: string, thrown: unknown): Fault {
+  const reason = networkReason(thrown);
+  const message = `${method}: cannot reach ${host} (${reason}): check that the node runs and that the address is right`;
+  const error = new KeepsakeError("Network", message, { code: "unreachable", detail: reason, cause: thrown });
+  return { error, transience: "unreachable", surelyNotRun: /ECONNREFUSED|ENOTFOUND|EAI_AGAIN/.test(reason) };
+}
+
+function notANode(method: string, host: string, thrown: unknown): Fault {
+  const reason = firstLine(thrown instanceof Error ? thrown.message : String(thrown));
+  const message = `${method}: the answer of ${host} cannot be used (${reason}): is this the address of a Keepsake node?`;
+  return permanent(message, "not_a_node", false, thrown);
+}
+
+function passing(
+  message: string,
+  code: "expired" | "timeout" | "busy" | "rejected",
+  safe: boolean,
+  cause: unknown,
+) {
+  const error = new KeepsakeError("Network", message, { code, cause });
+  return { error, transience: "passing", surelyNotRun: safe } satisfies Fault;
+}
+
+function permanent(
+  message: string,
+  code: "not_authentic" | "not_a_node" | "rejected" | "wrong_canister",
+  safe: boolean,
+  cause: unknown,
+) {
+  const kind = code === "not_authentic" ? "Integrity" : code === "wrong_canister" ? "NotFound" : "Network";
+  const error = new KeepsakeError(kind, message, { code, cause });
+  return { error, transience: "permanent", surelyNotRun: safe } satisfies Fault;
+}
+
+function firstLine(text: string): string {
+  const line = text.trim().split("\n")[0] ?? "";
+  return line.length > 300 ? `${line.slice(0, 300)}…` : line;
+}
+
+/** What the system said, at the end of the chain of causes. */
+function networkReason(thrown: unknown): string {
+  const texts: string[] = [];
+  for (let at: unknown = thrown, depth = 0; at instanceof Error && depth < 4; at = at.cause, depth += 1) {
+    const code = (at as { code?: unknown }).code;
+    texts.push(
+      typeof code === "string" && !at.message.includes(code) ? `${code} ${at.message}`.trim() : at.message,
+    );
+  }
+  return firstLine(texts.filter(Boolean).join(": ") || String(thrown));
+}

@@ -1,0 +1,25 @@
+// Feeding a source to a hasher, piece by piece. Owns the loop: the whole source, in order, never all in memory.
+
+import { throwIfAborted } from "../errors.js";
+import type { OpenSource } from "../upload/source.js";
+import { HASH_PIECE_BYTES, type Hasher } from "./types.js";
+
+export async function hashPieces(
+  source: OpenSource,
+  hasher: Hasher,
+  signal: AbortSignal,
+  onBytes: (bytes: number) => void,
+): Promise<Uint8Array> {
+  try {
+    for (let at = 0; at < source.size; at += HASH_PIECE_BYTES) {
+      throwIfAborted(signal, "hashing");
+      const end = Math.min(at + HASH_PIECE_BYTES, source.size);
+      await hasher.update(await source.read(at, end));
+      onBytes(end);
+    }
+    return await hasher.digest();
+  } catch (error) {
+    hasher.close();
+    throw error;
+  }
+}

@@ -1,0 +1,14 @@
+// What hashing means to the rest of the SDK. Owns the shape only; platform/ chooses how it is done.
+
+/** SHA-256 of bytes that come one after the other. */
+export interface Hasher {
+  /** Takes the bytes: the caller must not touch them any more. Waits until there is room for the next. */
+  update(bytes: Uint8Array): Promise<void>;
+  /** 32 bytes; ends the hasher. */
+  digest(): Promise<Uint8Array>;
+  /** Ends it without a result. */
+  close(): void;
+}
+
+/** Bytes to hash at once: large enough to be fast, small enough to be held several times. */
+export const HASH_PIECE_BYTES = 1 << 20;

@@ -1,0 +1,136 @@
+// The client: one service, one identity. Owns the parts and hands out what each is for.
+
+import type { Principal } from "@icp-sdk/core/principal";
+import { platform } from "#platform";
+import { CapsulesClient } from "./capsules.js";
+import { Connection, type Service } from "./connection.js";
+import { assetOf, pieces } from "./download.js";
+import { MemoriesClient } from "./memories.js";
+import { Originals } from "./originals.js";
+import { SessionsClient } from "./sessions.js";
+import type {
+  AssetKind,
+  DownloadOptions,
+  KeepsakeOptions,
+  MemoryId,
+  TokenOptions,
+  UploadConfig,
+} from "./types.js";
+import { Desk } from "./upload/desk.js";
+import type { UploadOptions, UploadSource } from "./upload/types.js";
+import { Upload } from "./upload.js";
+
+/** A token is good for this long where the caller does not say, seconds. */
+const TOKEN_SECONDS = 3_600;
+/** Memories of one bulk message. */
+const TOKENS_AT_ONCE = 1_000;
+/** A host that does not answer for this long when a client connects is told of, ms. */
+const CONNECT_MAX_MS = 5_000;
+
+export class Keepsake {
+  readonly principal: Principal;
+  readonly host: string;
+  readonly canisterId: string;
+  /** Every limit of the service. */
+  readonly config: UploadConfig;
+  readonly capsules: CapsulesClient;
+  readonly memories: MemoriesClient;
+  readonly sessions: SessionsClient;
+  /** The service's methods as they are, typed by its Candid interface; without retries. */
+  readonly serviceActor: Service;
+  readonly #connection: Connection;
+  readonly #desk: Desk;
+  readonly #assetHost: string;
+
+  private constructor(connection: Connection, config: UploadConfig, options: KeepsakeOptions) {
+    const names = options.resume === false ? undefined : (options.resume ?? platform.resumeStore());
+    this.#connection = connection;
+    this.principal = connection.identity.getPrincipal();
+    this.host = connection.host.origin;
+    this.canisterId = connection.canisterId.toText();
+    this.config = config;
+    this.capsules = new CapsulesClient(connection);
+    this.memories = new MemoriesClient(connection);
+    this.sessions = new SessionsClient(connection, names);
+    this.serviceActor = connection.service;
+    this.#desk = new Desk(connection, config, new Originals(this.memories), names);
+    this.#assetHost = (options.assetHost ?? assetHostOf(connection)).replace(/\/$/, "");
+  }
+
+  /** Fetches the root key where it is not built in, and reads the service's limits. */
+  static async connect(options: KeepsakeOptions): Promise<Keepsake> {
+    const connection = new Connection(options);
+    const policy = {
+      ...connection.policy,
+      unreachableMaxMs: options.retry?.unreachableMaxMs ?? CONNECT_MAX_MS,
+    };
+    await connection.ready(policy);
+    const config = await connection.bare("upload_config", [], { policy });
+    return new Keepsake(connection, config, options);
+  }
+
+  /** Starts an upload. It resumes by itself what an earlier one of the same file left behind. */
+  upload(file: File | Blob | UploadSource, options: UploadOptions = {}): Upload {
+    return new Upload(this.#desk, file, options);
+  }
+
+  /** Address of an asset for `<img>` and friends; a private one needs a `token`. */
+  assetUrl(memoryId: MemoryId, asset: AssetKind | (string & {}), options: { token?: string } = {}): string {
+    const path = `/asset/${encodeURIComponent(memoryId)}/${encodeURIComponent(asset)}`;
+    const query = options.token === undefined ? "" : `?token=${encodeURIComponent(options.token)}`;
+    return `${this.#assetHost}${path}${query}`;
+  }
+
+  /** A token that opens the assets of one memory: it lends the rights of the caller, and ends with them. */
+  async token(memoryId: MemoryId, options: TokenOptions = {}): Promise<string> {
+    const { kinds = [], validForSeconds = TOKEN_SECONDS } = options;
+    return await this.#connection.call("mint_http_token", [memoryId, kinds, [], validForSeconds]);
+  }
+
+  /** Tokens of many memories at once; those that the caller may not see have none. */
+  async tokens(memoryIds: Iterable<MemoryId>, options: TokenOptions = {}): Promise<Map<MemoryId, string>> {
+    const { kinds = [], validForSeconds = TOKEN_SECONDS } = options;
+    const ids = [...new Set(memoryIds)];
+    const tokens = new Map<MemoryId, string>();
+    for (let at = 0; at < ids.length; at += TOKENS_AT_ONCE) {
+      const slice = ids.slice(at, at + TOKENS_AT_ONCE);
+      const requests = slice.map((memory_id) => ({ memory_id, variants: kinds, asset_ids: [] as [] }));
+      for (const row of await this.#connection.call("mint_http_tokens_bulk", [requests, validForSeconds])) {
+        if (row.token[0] !== undefined) {
+          tokens.set(row.memory_id, row.token[0]);
+        }
+      }
+    }
+    return tokens;
+  }
+
+  /** The bytes of an asset as a `Blob` of its type: pieces in parallel, SHA-256 checked. */
+  async download(
+    memoryId: MemoryId,
+    asset: AssetKind | (string & {}),
+    options: DownloadOptions = {},
+  ): Promise<Blob> {
+    const found = assetOf(await this.memories.read(memoryId), asset);
+    const parts: Blob[] = [];
+    for await (const piece of pieces(this.#connection, this.config, found, options)) {
+      // A browser may move a Blob to disk, but not an array.
+      parts.push(new Blob([piece]));
+    }
+    return new Blob(parts, { type: found.mimeType });
+  }
+
+  /** The same piece by piece, for what does not fit memory. Throws at the end where the SHA-256 differs. */
+  async *downloadPieces(
+    memoryId: MemoryId,
+    asset: AssetKind | (string & {}),
+    options: DownloadOptions = {},
+  ): AsyncGenerator<Uint8Array<ArrayBuffer>, void> {
+    const found = assetOf(await this.memories.read(memoryId), asset);
+    yield* pieces(this.#connection, this.config, found, options);
+  }
+}
+
+/** The node serves assets itself; on the Internet Computer the gateway does, under the canister's name. */
+function assetHostOf(connection: Connection): string {
+  return connection.isMainnet ? `https://${connection.canisterId.toText()}.icp0.io` : connection.host.origin;
+}

@@ -1,0 +1,16 @@
+// What differs between browsers and Node. Owns the shape; `#platform` in package.json chooses the file.
+
+import type { Deriver } from "../derivatives/types.js";
+import type { Hasher } from "../hash/types.js";
+import type { OpenSource } from "../upload/source.js";
+import type { ResumeStore } from "../upload/types.js";
+
+export interface Platform {
+  /** SHA-256 of a source, off the thread of the page. */
+  hashSource(source: OpenSource, signal: AbortSignal, onBytes: (bytes: number) => void): Promise<Uint8Array>;
+  hasher(): Hasher;
+  /** Lane B where the caller does not say. */
+  deriver(): Deriver | undefined;
+  /** Where names of uploads are kept where the caller does not say. */
+  resumeStore(): ResumeStore | undefined;
+}

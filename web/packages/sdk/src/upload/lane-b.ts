@@ -1,0 +1,122 @@
+// Lane B: derive, then send what was derived. Owns when there is nothing to derive, and why; the pictures are made in
+// derivatives/, the bytes are sent by lane.ts.
+
+import { platform } from "#platform";
+import type { DerivedImage, Deriver } from "../derivatives/types.js";
+import { KeepsakeError, throwIfAborted } from "../errors.js";
+import { sha256Of } from "../hash/inline.js";
+import type { Desk } from "./desk.js";
+import type { UploadKey } from "./idem.js";
+import { type LaneContext, runLane } from "./lane.js";
+import type { Media } from "./media.js";
+import { Cut } from "./plan.js";
+import type { ProgressBoard } from "./progress.js";
+import type { AssetFacts } from "./publish.js";
+import type { OpenSource } from "./source.js";
+
+/** What lane B brought. */
+export interface Derived {
+  image?: DerivedImage;
+  assets: AssetFacts[];
+}
+
+export interface LaneBJob {
+  desk: Desk;
+  context: LaneContext;
+  board: ProgressBoard;
+  source: OpenSource;
+  media: Media;
+  key: UploadKey;
+  derive: Deriver | false | undefined;
+}
+
+export async function runLaneB(job: LaneBJob): Promise<Derived> {
+  const deriver = job.derive === undefined ? platform.deriver() : job.derive;
+  const reason = reasonToSkip(job.media, deriver);
+  if (reason !== undefined || !deriver) {
+    return skip(job, "skipped", reason);
+  }
+  const blob = await job.source.asBlob();
+  if (!blob) {
+    return skip(job, "skipped", "the source cannot be decoded: it has no asBlob()");
+  }
+  const image = await derive(job, deriver, blob);
+  return image ? await send(job, image) : { assets: [] };
+}
+
+function reasonToSkip(media: Media, deriver: Deriver | false | undefined): string | undefined {
+  if (deriver === false) {
+    return "not asked for";
+  }
+  if (!deriver) {
+    return "no derivatives are made here: pass `derive`";
+  }
+  if (media.misnamed !== undefined) {
+    return `the name says ${media.misnamed}, but the bytes are not: kept as ${media.mimeType}`;
+  }
+  return media.mimeType.startsWith("image/") ? undefined : `${media.mimeType} is no image`;
+}
+
+function skip(job: LaneBJob, state: "skipped" | "failed", message: string | undefined): Derived {
+  job.board.lane("derivatives", { state, message });
+  return { assets: [] };
+}
+
+/** A picture that cannot be decoded is kept as it is: the upload goes on without derivatives. */
+async function derive(job: LaneBJob, deriver: Deriver, blob: Blob): Promise<DerivedImage | undefined> {
+  const { signal, gate } = job.context;
+  await gate.passed(signal);
+  const leave = await job.desk.decoding.enter(signal);
+  try {
+    job.board.lane("derivatives", { state: "working" });
+    const image = await deriver(blob, { signal });
+    if (!image) {
+      skip(job, "skipped", `${job.media.mimeType} cannot be decoded here: kept without derivatives`);
+    }
+    return image;
+  } catch (error) {
+    throwIfAborted(signal, "the upload");
+    if (error instanceof KeepsakeError && error.kind === "Integrity") {
+      throw error;
+    }
+    skip(job, "failed", error instanceof Error ? error.message : String(error));
+    return undefined;
+  } finally {
+    leave();
+  }
+}
+
+async function send(job: LaneBJob, image: DerivedImage): Promise<Derived> {
+  const { board, desk } = job;
+  const isInline = ({ kind, bytes }: { kind: string; bytes: Uint8Array }) =>
+    kind === "placeholder" && bytes.length <= desk.config.inline_max;
+  const sent = new Map<string, number>();
+  const bytesTotal = image.derivatives.reduce((sum, { bytes }) => sum + bytes.length, 0);
+  board.lane("derivatives", { state: "sending", bytesTotal });
+  const onBytes = (kind: string, bytes: number, fresh: number) => {
+    sent.set(kind, bytes);
+    board.moved(fresh);
+    board.lane("derivatives", { bytesSent: [...sent.values()].reduce((sum, count) => sum + count, 0) });
+  };
+  const assets = image.derivatives.map(async (derivative): Promise<AssetFacts> => {
+    const { kind, bytes, mimeType, width, height } = derivative;
+    const sha256 = sha256Of(bytes);
+    const facts = { kind, mimeType, sha256, bytes: bytes.length, width, height, orientation: 1 };
+    if (isInline(derivative)) {
+      onBytes(kind, bytes.length, 0);
+      return { ...facts, inlineBytes: bytes };
+    }
+    const { sessionId } = await runLane(job.context, {
+      kind,
+      idem: job.key.session(kind, sha256),
+      mimeType,
+      cut: new Cut(bytes.length, desk.config.chunk_size),
+      read: async (start, end) => bytes.subarray(start, end),
+      onBytes: (total, fresh) => onBytes(kind, total, fresh),
+    });
+    return { ...facts, sessionId };
+  });
+  const done = await Promise.all(assets);
+  board.lane("derivatives", { state: "done" });
+  return { image, assets: done };
+}

@@ -1,0 +1,65 @@
+// How a file is cut into chunks, and which of them are to be sent. Pure arithmetic.
+
+import type { UploadStatus } from "../types.js";
+
+/** A file of `totalBytes`, cut into chunks of `chunkBytes`; the last may be shorter. Both are at least 1. */
+export class Cut {
+  readonly totalBytes: number;
+  readonly chunkBytes: number;
+  readonly chunks: number;
+
+  constructor(totalBytes: number, chunkBytes: number) {
+    this.totalBytes = totalBytes;
+    this.chunkBytes = chunkBytes;
+    this.chunks = Math.ceil(totalBytes / chunkBytes);
+  }
+
+  start(index: number): number {
+    return index * this.chunkBytes;
+  }
+
+  end(index: number): number {
+    return Math.min((index + 1) * this.chunkBytes, this.totalBytes);
+  }
+}
+
+/** Which chunks are missing. */
+export class Missing {
+  readonly ranges: readonly (readonly [start: number, end: number])[];
+  readonly #cut: Cut;
+
+  /**
+   * From what the service says. Where it did not show all ranges, everything behind the last one shown counts as
+   * missing: sending a chunk again is harmless.
+   */
+  constructor(status: Pick<UploadStatus, "missing" | "missingTruncated">, cut: Cut) {
+    const ranges = [...status.missing];
+    if (status.missingTruncated) {
+      ranges.push([ranges.at(-1)?.[1] ?? 0, cut.chunks]);
+    }
+    this.ranges = ranges.filter(([start, end]) => start < end);
+    this.#cut = cut;
+  }
+
+  /** Their numbers, in order. */
+  *indices(): Generator<number, void> {
+    for (const [start, end] of this.ranges) {
+      for (let index = start; index < end; index += 1) {
+        yield index;
+      }
+    }
+  }
+
+  get count(): number {
+    return this.ranges.reduce((sum, [start, end]) => sum + end - start, 0);
+  }
+
+  /** Bytes that are there. */
+  get bytesPresent(): number {
+    const cut = this.#cut;
+    return this.ranges.reduce(
+      (left, [start, end]) => left - (cut.end(end - 1) - cut.start(start)),
+      cut.totalBytes,
+    );
+  }
+}

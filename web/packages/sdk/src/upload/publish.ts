@@ -1,0 +1,166 @@
+// The last step: one message that finishes all sessions and makes the memory.
+// Owns the request and its repetition. The request is made once: sending it again says the same and gets the first answer.
+
+import type {
+  AssetMetadata,
+  AssetMetadataBase,
+  PublishRequest,
+  UploadConfig,
+} from "../../generated/keepsake.did.js";
+import type { Connection, Ok, Sending } from "../connection.js";
+import { KeepsakeError } from "../errors.js";
+import type { AssetKind, CapsuleId, MemoryType, SessionId } from "../types.js";
+import { assetTypeOf, nsOf, opt, wireMemoryTypeOf } from "../wire.js";
+import type { UploadKey } from "./idem.js";
+import { clip } from "./media.js";
+
+/** A publish that finds the hash behind is sent again at once, so often at most; each hashes a bounded part. */
+const HASH_PENDING_MAX = 100_000;
+
+/** One asset, and where its bytes are: in a session, or at hand. */
+export interface AssetFacts {
+  kind: AssetKind;
+  mimeType: string;
+  sha256: Uint8Array;
+  bytes: number;
+  width?: number;
+  height?: number;
+  orientation?: number;
+  sessionId?: SessionId;
+  inlineBytes?: Uint8Array;
+}
+
+export interface MemoryFacts {
+  capsuleId: CapsuleId;
+  type: MemoryType;
+  name: string;
+  title?: string;
+  description?: string;
+  tags: string[];
+  mimeType: string;
+  dateOfMemory?: Date;
+  /** ms since 1970; 0 where unknown. */
+  lastModified: number;
+  assets: AssetFacts[];
+}
+
+/** The request for these facts, with its own key. */
+export function publishRequest(facts: MemoryFacts, key: UploadKey, limits: UploadConfig): PublishRequest {
+  const atNs = nsOf(new Date());
+  const short = limits.text_short_bytes_max;
+  const metadataOf = (asset: AssetFacts) =>
+    assetMetadata(asset, clip(facts.name, short), asset.kind === "original" ? facts.type : "image", atNs);
+  const sessions = facts.assets.flatMap((asset) =>
+    asset.sessionId === undefined
+      ? []
+      : [
+          {
+            session_id: asset.sessionId,
+            sha256: asset.sha256,
+            total_len: BigInt(asset.bytes),
+            metadata: metadataOf(asset),
+          },
+        ],
+  );
+  const inline = facts.assets.flatMap((asset) =>
+    asset.inlineBytes === undefined ? [] : [{ bytes: asset.inlineBytes, metadata: metadataOf(asset) }],
+  );
+  return {
+    capsule_id: facts.capsuleId,
+    metadata: memoryMetadata(facts, limits, atNs),
+    sessions,
+    inline_assets: inline,
+    idem: key.publish(
+      sessions.map((session) => session.session_id),
+      atNs,
+    ),
+  };
+}
+
+/** Sends it until it is answered. `hash_pending` means: the same again, at once. */
+export async function publish(
+  connection: Connection,
+  request: PublishRequest,
+  sending: Sending,
+): Promise<Ok<"uploads_publish">> {
+  for (let repeated = 0; ; repeated += 1) {
+    try {
+      return await connection.call("uploads_publish", [request], sending);
+    } catch (error) {
+      const pending = error instanceof KeepsakeError && error.code === "hash_pending";
+      if (!pending || repeated >= HASH_PENDING_MAX) {
+        throw error;
+      }
+    }
+  }
+}
+
+function memoryMetadata(facts: MemoryFacts, limits: UploadConfig, atNs: bigint): PublishRequest["metadata"] {
+  const none = opt<string>(undefined);
+  const title = clip(facts.title ?? facts.name, limits.text_short_bytes_max);
+  return {
+    title: opt(title || undefined),
+    description: opt(facts.description),
+    tags: facts.tags,
+    content_type: facts.mimeType,
+    memory_type: wireMemoryTypeOf(facts.type),
+    date_of_memory: opt(facts.dateOfMemory && nsOf(facts.dateOfMemory)),
+    file_created_at: opt(facts.lastModified > 0 ? nsOf(new Date(facts.lastModified)) : undefined),
+    people_in_memory: [],
+    location: none,
+    memory_notes: none,
+    parent_folder_id: none,
+    created_by: none,
+    created_at: atNs,
+    updated_at: atNs,
+    uploaded_at: atNs,
+  };
+}
+
+function assetMetadata(asset: AssetFacts, name: string, type: MemoryType, atNs: bigint): AssetMetadata {
+  const base = assetBase(asset, name, atNs);
+  switch (type) {
+    case "image":
+      return {
+        Image: {
+          base,
+          dpi: [],
+          color_space: [],
+          exif_data: [],
+          compression_ratio: [],
+          orientation: opt(asset.orientation),
+        },
+      };
+    case "note":
+      return { Note: { base } };
+    case "audio":
+      return { Audio: { base } };
+    case "video":
+      return { Video: { base } };
+    case "document":
+      return { Document: { base } };
+  }
+}
+
+function assetBase(asset: AssetFacts, name: string, atNs: bigint): AssetMetadataBase {
+  return {
+    name: name || asset.kind,
+    mime_type: asset.mimeType,
+    description: [],
+    tags: [],
+    asset_type: assetTypeOf(asset.kind),
+    bytes: BigInt(asset.bytes),
+    sha256: [asset.sha256],
+    width: opt(asset.width),
+    height: opt(asset.height),
+    url: [],
+    storage_key: [],
+    bucket: [],
+    asset_location: [],
+    processing_status: [],
+    processing_error: [],
+    created_at: atNs,
+    updated_at: atNs,
+    deleted_at: [],
+  };
+}

@@ -1,0 +1,99 @@
+// What is uploaded, opened: a name, a size, and reads by position. Owns the checks that every read is whole and that
+// the file is still the one that it was. A file is never whole in memory.
+
+import { KeepsakeError } from "../errors.js";
+import { sha256Of } from "../hash/inline.js";
+import type { UploadSource } from "./types.js";
+
+/** Sources up to this size are told apart by all of their bytes, larger ones by samples of them. */
+const SAMPLED_BYTES = 1 << 20;
+const SAMPLES = 16;
+
+export class OpenSource {
+  readonly name: string;
+  readonly type: string;
+  readonly size: number;
+  /** ms since 1970; 0 where unknown. */
+  readonly lastModified: number;
+  /** Where the source is a `Blob`: itself, for those who can read it elsewhere. */
+  readonly blob: Blob | undefined;
+  readonly #read: (start: number, end: number) => Promise<Uint8Array>;
+  readonly #source: UploadSource | undefined;
+
+  constructor(from: Blob | UploadSource) {
+    this.name = "name" in from && typeof from.name === "string" ? from.name : "";
+    this.type = from.type ?? "";
+    this.size = from.size;
+    this.lastModified = ("lastModified" in from ? (from.lastModified as number | undefined) : undefined) ?? 0;
+    if (from instanceof Blob) {
+      this.blob = from;
+      this.#read = async (start, end) => new Uint8Array(await from.slice(start, end).arrayBuffer());
+    } else {
+      this.#source = from;
+      this.#read = (start, end) => from.slice(start, end);
+    }
+  }
+
+  /** How messages call it. */
+  get label(): string {
+    return JSON.stringify(this.name || "the file");
+  }
+
+  /** Exactly the bytes from `start` up to `end`. */
+  async read(start: number, end: number): Promise<Uint8Array> {
+    let bytes: Uint8Array;
+    try {
+      bytes = await this.#read(start, end);
+    } catch (cause) {
+      throw this.#unreadable(cause);
+    }
+    if (bytes.length !== end - start) {
+      throw this.changed();
+    }
+    return bytes;
+  }
+
+  /** The whole, read lazily, for lane B. */
+  async asBlob(): Promise<Blob | undefined> {
+    return this.blob ?? (await this.#source?.asBlob?.());
+  }
+
+  /** Throws where the file is no longer what it was at opening. */
+  async checkUnchanged(): Promise<void> {
+    if ((await this.#source?.isUnchanged?.()) === false) {
+      throw this.changed();
+    }
+  }
+
+  /** Tells this content from others without reading a large file whole: SHA-256 of samples. */
+  async sample(): Promise<Uint8Array> {
+    if (this.size <= SAMPLED_BYTES) {
+      return sha256Of(await this.read(0, this.size));
+    }
+    const each = SAMPLED_BYTES / SAMPLES;
+    const together = new Uint8Array(SAMPLED_BYTES);
+    for (let index = 0; index < SAMPLES; index += 1) {
+      const start = Math.floor(((this.size - each) * index) / (SAMPLES - 1));
+      together.set(await this.read(start, start + each), index * each);
+    }
+    return sha256Of(together);
+  }
+
+  changed(cause?: unknown): KeepsakeError {
+    const message = `${this.label} changed during the upload: nothing was published; upload it again when it is at rest`;
+    return new KeepsakeError("Integrity", message, { code: "file_changed", cause });
+  }
+
+  #unreadable(cause: unknown): KeepsakeError {
+    if (cause instanceof KeepsakeError) {
+      return cause;
+    }
+    // Browsers refuse to read a file that changed since it was chosen.
+    if (cause instanceof DOMException && cause.name === "NotReadableError") {
+      return this.changed(cause);
+    }
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    const message = `${this.label} cannot be read (${reason}): choose it again`;
+    return new KeepsakeError("Integrity", message, { code: "file_unreadable", detail: reason, cause });
+  }
+}

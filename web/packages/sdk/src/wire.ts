@@ -1,0 +1,55 @@
+// Candid's shapes and the SDK's: options, variants, times.
+// Owns the conversions of values; the records are converted in records.ts.
+
+import { Principal } from "@icp-sdk/core/principal";
+import type {
+  AssetType,
+  PersonRef,
+  MemoryType as WireMemoryType,
+  Role as WireRole,
+} from "../generated/keepsake.did.js";
+import type { AnyAssetKind, MemoryType, Role, Subject } from "./types.js";
+
+/** Candid's `opt`. */
+export type Opt<T> = [] | [T];
+
+export function opt<T>(value: T | undefined): Opt<T> {
+  return value === undefined ? [] : [value];
+}
+
+/** ns since 1970 as a `Date`; below a millisecond it is cut off. */
+export function dateOf(ns: bigint): Date {
+  return new Date(Number(ns / 1_000_000n));
+}
+
+export function nsOf(date: Date): bigint {
+  return BigInt(date.getTime()) * 1_000_000n;
+}
+
+/** The name of a variant without data. */
+function tag(variant: object): string {
+  return Object.keys(variant)[0] ?? "";
+}
+
+function capitalized<T>(word: string): T {
+  return { [word.charAt(0).toUpperCase() + word.slice(1)]: null } as T;
+}
+
+export const kindOf = (type: AssetType) => tag(type).toLowerCase() as AnyAssetKind;
+export const assetTypeOf = (kind: AnyAssetKind) => capitalized<AssetType>(kind);
+export const memoryTypeOf = (type: WireMemoryType) => tag(type).toLowerCase() as MemoryType;
+export const roleOf = (role: WireRole) => tag(role).toLowerCase() as Role;
+export const wireRoleOf = (role: Role) => capitalized<WireRole>(role);
+export const wireMemoryTypeOf = (type: MemoryType) => capitalized<WireMemoryType>(type);
+
+export function subjectOf(person: PersonRef): Subject {
+  return "Principal" in person ? person.Principal : person.Opaque;
+}
+
+export function personOf(subject: Subject): PersonRef {
+  return typeof subject === "string" ? { Opaque: subject } : { Principal: subject };
+}
+
+export function principalOf(who: Principal | string): Principal {
+  return typeof who === "string" ? Principal.fromText(who) : who;
+}

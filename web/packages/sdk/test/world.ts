@@ -1,0 +1,132 @@
+// What the tests share: clients with new identities, files of random bytes, and a network that can be watched and broken.
+// Owns the seeded randomness: a failing run is repeated by KEEPSAKE_SEED.
+
+import { createHash, randomInt } from "node:crypto";
+import { Ed25519KeyIdentity } from "@icp-sdk/core/identity";
+import { type Deriver, Keepsake, type KeepsakeOptions, type UploadSource } from "@keepsake/sdk";
+import type { RunningNode } from "./node.js";
+
+export const SEED = Number(process.env.KEEPSAKE_SEED ?? randomInt(2 ** 31));
+let state = SEED >>> 0;
+console.log(`# KEEPSAKE_SEED=${SEED}`);
+
+/** mulberry32 */
+function next(): number {
+  state = (state + 0x6d2b79f5) >>> 0;
+  let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+  mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+  return (mixed ^ (mixed >>> 14)) >>> 0;
+}
+
+export function randomBytes(length: number): Uint8Array<ArrayBuffer> {
+  const words = Uint32Array.from({ length: Math.ceil(length / 4) }, next);
+  return new Uint8Array(words.buffer).slice(0, length);
+}
+
+export function sha256(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+export const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
+
+export function connect(node: RunningNode, options: Partial<KeepsakeOptions> = {}): Promise<Keepsake> {
+  const identity = Ed25519KeyIdentity.generate();
+  return Keepsake.connect({ host: node.url, canisterId: node.canisterId, identity, ...options });
+}
+
+/** Counts the updates that go over the wire, and may break them. */
+export class Wire {
+  /** Methods of the updates sent, in order. */
+  readonly sent: string[] = [];
+  /** Most updates in flight at once. */
+  widest = 0;
+  #flying = 0;
+  /** Throws before the message is sent, or after its answer came. */
+  fault: (method: string, when: "before" | "after", count: number) => void | Promise<void> = () => {};
+
+  count(method: string): number {
+    return this.sent.filter((sent) => sent === method).length;
+  }
+
+  readonly fetch: typeof fetch = async (input, init) => {
+    const method = methodOf(init?.body);
+    if (method === undefined || !String(input).endsWith("/call")) {
+      return await fetch(input, init);
+    }
+    this.sent.push(method);
+    const count = this.count(method);
+    this.#flying += 1;
+    this.widest = Math.max(this.widest, this.#flying);
+    try {
+      await this.fault(method, "before", count);
+      const response = await fetch(input, init);
+      const body = await response.arrayBuffer();
+      await this.fault(method, "after", count);
+      const { status, statusText, headers } = response;
+      return new Response(body, { status, statusText, headers });
+    } finally {
+      this.#flying -= 1;
+    }
+  };
+}
+
+/** The name of the method within the CBOR of an envelope. */
+function methodOf(body: unknown): string | undefined {
+  const text = body instanceof Uint8Array ? Buffer.from(body).toString("latin1") : "";
+  return /method_name[\x60-\x78].?((?:uploads|capsules|memories|sessions)_[a-z_]+)/s.exec(text)?.[1];
+}
+
+/** As the network says it when a connection breaks. */
+export function broken(): TypeError {
+  return new TypeError("fetch failed", {
+    cause: Object.assign(new Error("socket hang up"), { code: "ECONNRESET" }),
+  });
+}
+
+/** A source whose reads are counted. */
+export function sourceOf(name: string, bytes: Uint8Array): UploadSource & { reads: number } {
+  return {
+    name,
+    type: "",
+    size: bytes.length,
+    lastModified: 1_700_000_000_000,
+    reads: 0,
+    async slice(start, end) {
+      this.reads += end - start;
+      return bytes.slice(start, end);
+    },
+    asBlob: async () => new Blob([bytes.slice()]),
+  };
+}
+
+/** Bytes that begin as a PNG does; nothing in Node decodes them. */
+export function pictureLike(length: number): Uint8Array<ArrayBuffer> {
+  const bytes = randomBytes(length);
+  bytes.set([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
+  return bytes;
+}
+
+/** Stands in for the codecs that only browsers have: the same derivatives for the same bytes. */
+export const deriveFixed: Deriver = async (source) => {
+  const first = new Uint8Array(await source.slice(0, 64).arrayBuffer());
+  const made = (
+    kind: "display" | "thumbnail" | "placeholder",
+    length: number,
+    width: number,
+    height: number,
+  ) => {
+    const bytes = new Uint8Array(length).map((_, index) => (first[index % 64] ?? 0) ^ (index & 255) ^ width);
+    return { kind, bytes, mimeType: "image/jpeg", width, height };
+  };
+  return {
+    width: 4000,
+    height: 3000,
+    orientation: 6,
+    takenAt: new Date("2024-05-06T07:08:09Z"),
+    derivatives: [
+      made("display", 2_000_000, 1440, 1080),
+      made("thumbnail", 40_000, 400, 300),
+      made("placeholder", 700, 24, 18),
+    ],
+  };
+};
