@@ -70,10 +70,17 @@ export class Wire {
   };
 }
 
-/** The name of the method within the CBOR of an envelope. */
+/** The name of the method within the CBOR of an envelope: a text of up to 23 bytes, or with its length before it. */
 function methodOf(body: unknown): string | undefined {
-  const text = body instanceof Uint8Array ? Buffer.from(body).toString("latin1") : "";
-  return /method_name[\x60-\x78].?((?:uploads|capsules|memories|sessions)_[a-z_]+)/s.exec(text)?.[1];
+  const bytes = body instanceof Uint8Array ? Buffer.from(body.buffer, body.byteOffset, body.byteLength) : undefined;
+  const key = bytes?.indexOf("method_name") ?? -1;
+  if (!bytes || key < 0) {
+    return undefined;
+  }
+  const at = key + "method_name".length;
+  const head = bytes[at] ?? 0;
+  const [start, length] = head === 0x78 ? [at + 2, bytes[at + 1] ?? 0] : [at + 1, head & 0x1f];
+  return bytes.toString("latin1", start, start + length);
 }
 
 /** As the network says it when a connection breaks. */

@@ -54,7 +54,8 @@ export async function outlineJpeg(walk: ByteWalk): Promise<Outline> {
 
 async function readSegment(walk: ByteWalk, marker: number, found: Found): Promise<void> {
   const start = walk.at - 2;
-  const end = walk.at + 2 + (await payloadBytes(walk)) - 2;
+  const bytes = await payloadBytes(walk);
+  const end = walk.at + bytes;
   if (marker >= 0xc0 && marker <= 0xcf && !NO_FRAMES.includes(marker)) {
     if (found.stored) {
       throw damaged("JPEG", "two frame headers");

@@ -28,6 +28,7 @@ export async function outlinePng(walk: ByteWalk): Promise<Outline> {
     const { kind, bytes } = await chunkHeader(walk);
     const end = walk.at + bytes + CHECKSUM_BYTES;
     if (kind === "IEND") {
+      await walk.take(CHECKSUM_BYTES);
       return { stored, hidden, ...(exif && { exif }) };
     }
     if (kind === "eXIf") {
