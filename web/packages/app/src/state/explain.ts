@@ -1,0 +1,34 @@
+// What an error means to the person, and what to do about it. It owns the choice of the words in text.ts.
+
+import { KeepsakeError } from "@keepsake/sdk";
+import { text } from "../text.js";
+
+const BY_CODE: Record<string, string> = {
+  file_empty: text.errors.emptyFile,
+  file_changed: text.errors.fileChanged,
+  file_unreadable: text.errors.fileUnreadable,
+  last_owner: text.errors.lastOwner,
+  role_not_for_anonymous: text.errors.anonymous,
+};
+
+export function explain(error: unknown): string {
+  if (!(error instanceof KeepsakeError)) {
+    return text.errors.unknown(error instanceof Error ? error.message : String(error));
+  }
+  const byCode = error.code === undefined ? undefined : BY_CODE[error.code];
+  if (byCode !== undefined) return byCode;
+  switch (error.kind) {
+    case "Network":
+      return text.errors.network;
+    case "Unauthorized":
+      return text.errors.unauthorized;
+    case "NotFound":
+      return text.errors.notFound;
+    case "ResourceExhausted":
+      return text.errors.exhausted;
+    case "Integrity":
+      return text.errors.integrity;
+    default:
+      return text.errors.unknown(error.message);
+  }
+}

@@ -1,0 +1,184 @@
+// Uppy for this page: the Dashboard to add files, Golden Retriever to go on after a reload, Keepsake to upload.
+// It owns the one Uppy and turns its events into rows, messages, and refreshes of the gallery.
+
+import { KeepsakeError } from "@keepsake/sdk";
+import { type KeepsakeBody, KeepsakeUploader } from "@keepsake/uppy";
+import { effect } from "@preact/signals";
+import { type Meta, Uppy, type UppyFile } from "@uppy/core";
+import Dashboard from "@uppy/dashboard";
+import GoldenRetriever from "@uppy/golden-retriever";
+import { text } from "../text.js";
+import { account } from "./account.js";
+import { openCapsuleId } from "./capsules.js";
+import { explain } from "./explain.js";
+import { refreshGallery } from "./gallery.js";
+import { notify } from "./notices.js";
+import { theme } from "./theme.js";
+import { addRows, removeRow, rowState, setProgress, setRow, tally } from "./uploads.js";
+import { lookAgain } from "./watch.js";
+
+interface FileMeta extends Meta {
+  /** Where the file goes: the capsule that was open when it was added. */
+  capsuleId?: string;
+}
+type PageFile = UppyFile<FileMeta, KeepsakeBody>;
+
+const FILES_AT_ONCE = 3;
+/** What is kept for a reload, bytes: larger files must be chosen again, and go on too. */
+const KEPT_FILE_BYTES_MAX = 256 * 2 ** 20;
+const KEPT_BYTES_MAX = 2 ** 30;
+const LOCK = "keepsake-restores-uploads";
+const LOCK_PATIENCE_MS = 2_000;
+
+export const uppy = makeUppy();
+
+function makeUppy(): Uppy<FileMeta, KeepsakeBody> {
+  const { keepsake } = account();
+  const made = new Uppy<FileMeta, KeepsakeBody>({
+    id: "keepsake",
+    autoProceed: true,
+    restrictions: { minFileSize: 1, maxFileSize: Number(keepsake.config.capsule_bytes_max) },
+    locale: { strings: text.uppy.core, pluralize: text.uppy.pluralize },
+  });
+  made.use(KeepsakeUploader, {
+    keepsake,
+    limit: FILES_AT_ONCE,
+    capsuleId: (file) => (file.meta as FileMeta).capsuleId,
+  });
+  followAdding(made);
+  followUploads(made);
+  void keepForReload(made);
+  warnBeforeClosing();
+  return made;
+}
+
+/** Shows the Dashboard in `target`; returns what takes it away. */
+export function mountDashboard(target: HTMLElement): () => void {
+  uppy.use(Dashboard, {
+    target,
+    inline: true,
+    width: "100%",
+    height: 260,
+    // The list of uploads beside it shows both lanes, and lane B makes the thumbnails.
+    showSelectedFiles: false,
+    disableThumbnailGenerator: true,
+    fileManagerSelectionType: "both",
+    proudlyDisplayPoweredByUppy: false,
+    doneButtonHandler: null,
+    locale: { strings: text.uppy.dashboard },
+  });
+  const unfollow = effect(() => {
+    uppy.getPlugin("Dashboard")?.setOptions({ theme: theme.value });
+  });
+  return () => {
+    unfollow();
+    const dashboard = uppy.getPlugin("Dashboard");
+    if (dashboard !== undefined) uppy.removePlugin(dashboard);
+  };
+}
+
+/** Adds files that came by another way than the Dashboard: pasted, or dropped beside it. */
+export function addFiles(files: readonly File[]): void {
+  try {
+    uppy.addFiles(files.map((data) => ({ name: data.name, type: data.type, data, source: "page" })));
+  } catch {
+    // Uppy tells by its events what it did not take.
+  }
+}
+
+export function togglePause(id: string): void {
+  const isPaused = uppy.pauseResume(id);
+  const before = rowState(id);
+  if (isPaused === undefined || before === undefined) return;
+  // A file that waits for its turn has no upload yet that could tell.
+  if (before.progress === undefined) setRow(id, { phase: isPaused ? "paused" : "queued" });
+}
+
+export function retry(id: string): void {
+  setRow(id, { phase: "queued" });
+  void uppy.retryUpload(id).catch((error: unknown) => uppy.log(error, "error"));
+}
+
+export function remove(id: string): void {
+  if (uppy.getFile(id) !== undefined) uppy.removeFile(id);
+  removeRow(id);
+}
+
+function followAdding(made: Uppy<FileMeta, KeepsakeBody>): void {
+  made.on("files-added", (files) => {
+    for (const file of files) {
+      if (file.meta.capsuleId === undefined) made.setFileMeta(file.id, { capsuleId: openCapsuleId.peek() });
+    }
+    addRows(files.map(rowOf));
+    // A browser short of room may otherwise drop the key and the kept files.
+    void navigator.storage?.persist?.();
+  });
+  made.on("restriction-failed", (file, error) => {
+    notify("error", file === undefined ? error.message : `${file.name}: ${error.message}`);
+  });
+}
+
+function followUploads(made: Uppy<FileMeta, KeepsakeBody>): void {
+  made.on("keepsake-progress", (file, progress) => setProgress(file.id, progress));
+  made.on("upload-success", (file, response) => {
+    if (file === undefined) return;
+    const { memoryId, alreadyThere } = response.body ?? {};
+    setRow(file.id, { phase: "done", memoryId, alreadyThere });
+    if (file.meta.capsuleId === openCapsuleId.peek()) void refreshGallery();
+  });
+  made.on("upload-error", (file, error) => {
+    if (file === undefined) return;
+    setRow(file.id, { phase: "failed", message: explain(error) });
+    if (error instanceof KeepsakeError && (error.kind === "Unauthorized" || error.kind === "NotFound")) {
+      void lookAgain().catch(() => {});
+    }
+  });
+  made.on("file-removed", (file) => {
+    if (rowState(file.id)?.phase !== "done") removeRow(file.id);
+  });
+  made.on("complete", (result) => {
+    // Out of Uppy's list: the same photo may be added again, and the list does not grow for ever.
+    const ids = (result.successful ?? []).map((file) => file.id);
+    made.removeFiles(ids.filter((id) => made.getFile(id) !== undefined));
+  });
+}
+
+// One tab at a time: two of them would both go on with the same files.
+async function keepForReload(made: Uppy<FileMeta, KeepsakeBody>): Promise<void> {
+  made.on("restored", () => goOn(made));
+  const keep = () => {
+    const indexedDB = { version: 1, maxFileSize: KEPT_FILE_BYTES_MAX, maxTotalSize: KEPT_BYTES_MAX };
+    made.use(GoldenRetriever, { indexedDB });
+    // Holds the lock as long as the page lives.
+    return new Promise<never>(() => {});
+  };
+  try {
+    await navigator.locks.request(LOCK, { signal: AbortSignal.timeout(LOCK_PATIENCE_MS) }, keep);
+  } catch {
+    made.log("Another tab keeps its files for a reload; those of this tab have to be chosen again.");
+  }
+}
+
+function goOn(made: Uppy<FileMeta, KeepsakeBody>): void {
+  const files = made.getFiles() as PageFile[];
+  const finished = files.filter((file) => file.progress.uploadComplete);
+  const ghosts = files.filter((file) => file.isGhost && !file.progress.uploadComplete);
+  const rest = files.filter((file) => !file.isGhost && !file.progress.uploadComplete);
+  for (const ghost of ghosts) notify("error", text.notices.chooseAgain(ghost.name));
+  made.removeFiles([...finished, ...ghosts].map((file) => file.id));
+  if (rest.length === 0) return;
+  addRows(rest.map(rowOf));
+  for (const file of rest) made.setFileState(file.id, { error: null, isPaused: false });
+  notify("info", text.notices.goesOn(rest.length));
+  made.emit("restore-confirmed");
+}
+
+function warnBeforeClosing(): void {
+  addEventListener("beforeunload", (event) => {
+    if (tally.peek().active > 0) event.preventDefault();
+  });
+}
+
+function rowOf(file: PageFile): { id: string; name: string; bytes: number; type: string } {
+  return { id: file.id, name: file.name, bytes: file.size ?? 0, type: file.type };
+}

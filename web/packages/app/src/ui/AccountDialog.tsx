@@ -1,0 +1,43 @@
+// Who the person is to the service: the principal, to copy and pass on. It owns no state that lasts.
+
+import { useState } from "preact/hooks";
+import { account, signOut } from "../state/account.js";
+import { explain } from "../state/explain.js";
+import { notify } from "../state/notices.js";
+import { text } from "../text.js";
+import { Modal } from "./Modal.js";
+
+export function AccountDialog(props: { onClose: () => void }) {
+  const { principal, address } = account();
+  const [isCopied, setCopied] = useState(false);
+  const copy = async () => {
+    try {
+      await navigator.clipboard.writeText(principal);
+      setCopied(true);
+    } catch (error) {
+      notify("error", explain(error));
+    }
+  };
+  return (
+    <Modal title={text.account.title} onClose={props.onClose}>
+      <p>
+        <strong>{text.account.principal}</strong>
+      </p>
+      <p class="copy-line">
+        <code class="principal">{principal}</code>
+        <button type="button" class="primary" onClick={() => void copy()}>
+          {text.account.copy}
+        </button>
+        <span role="status">{isCopied ? text.account.copied : ""}</span>
+      </p>
+      <p class="quiet">{text.account.why}</p>
+      {address.isInternetComputer ? (
+        <button type="button" onClick={() => void signOut()}>
+          {text.signIn.signOut}
+        </button>
+      ) : (
+        <p class="quiet">{text.account.keyHere}</p>
+      )}
+    </Modal>
+  );
+}

@@ -1,0 +1,82 @@
+// The bar at the top: which capsule is open, and the ways to everything beside the photos. It owns no state.
+
+import { useEffect } from "preact/hooks";
+import { capsuleName, capsules, openCapsule, openCapsuleId, selectCapsule } from "../state/capsules.js";
+import { type DialogName, openDialog } from "../state/dialogs.js";
+import { loadSessions, sessions } from "../state/sessions.js";
+import { type Theme, theme } from "../state/theme.js";
+import { text } from "../text.js";
+
+const THEMES: Theme[] = ["auto", "light", "dark"];
+
+export function Header() {
+  useEffect(() => {
+    void loadSessions();
+  }, []);
+  const count = sessions.value.length;
+  return (
+    <header class="bar">
+      <h1>{text.name}</h1>
+      <CapsuleChoice />
+      <nav aria-label={text.name}>
+        <Opener name="sharing" label={text.header.share} disabled={openCapsule.value === undefined} />
+        <Opener name="new-capsule" label={text.header.newCapsule} />
+        <Opener
+          name="sessions"
+          label={count === 0 ? text.header.uploads : `${text.header.uploads} (${count})`}
+        />
+        <Opener name="account" label={text.header.account} />
+        <label class="choice">
+          <span>{text.header.theme}</span>
+          <select
+            value={theme.value}
+            onChange={(event) => {
+              theme.value = event.currentTarget.value as Theme;
+            }}
+          >
+            {THEMES.map((name) => (
+              <option key={name} value={name}>
+                {text.header.themes[name]}
+              </option>
+            ))}
+          </select>
+        </label>
+      </nav>
+    </header>
+  );
+}
+
+function CapsuleChoice() {
+  return (
+    <label class="choice capsule">
+      <span>{text.header.capsule}</span>
+      <select
+        value={openCapsuleId.value ?? ""}
+        onChange={(event) => selectCapsule(event.currentTarget.value)}
+      >
+        {capsules.value.map((capsule) => (
+          <option key={capsule.id} value={capsule.id}>
+            {capsule.role === "owner"
+              ? capsuleName(capsule)
+              : text.header.sharedWithYou(capsuleName(capsule), text.sharing.roles[capsule.role])}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+function Opener(props: { name: DialogName; label: string; disabled?: boolean }) {
+  return (
+    <button
+      type="button"
+      disabled={props.disabled}
+      aria-haspopup="dialog"
+      onClick={() => {
+        openDialog.value = props.name;
+      }}
+    >
+      {props.label}
+    </button>
+  );
+}

@@ -1,0 +1,52 @@
+// A native dialog: modal, closed by Escape, by its button, or by a click beside it. It owns opening and closing.
+
+import type { ComponentChildren } from "preact";
+import { useEffect, useId, useRef } from "preact/hooks";
+import { text } from "../text.js";
+
+export interface ModalProps {
+  title: string;
+  onClose: () => void;
+  children: ComponentChildren;
+  class?: string;
+  onKeyDown?: (event: KeyboardEvent) => void;
+}
+
+/** Open as long as it is drawn. The browser gives the focus back to where it was. */
+export function Modal(props: ModalProps) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const titleId = useId();
+  useEffect(() => {
+    const element = dialog.current;
+    element?.showModal();
+    return () => element?.close();
+  }, []);
+  return (
+    <dialog
+      ref={dialog}
+      class={`modal ${props.class ?? ""}`}
+      aria-labelledby={titleId}
+      onClose={props.onClose}
+      onKeyDown={props.onKeyDown}
+      onClick={(event) => {
+        if (event.target === dialog.current) dialog.current?.close();
+      }}
+    >
+      <div class="modal-box">
+        <div class="modal-head">
+          <h2 id={titleId}>{props.title}</h2>
+          <button
+            type="button"
+            class="sign"
+            aria-label={text.close}
+            title={text.close}
+            onClick={() => dialog.current?.close()}
+          >
+            <span aria-hidden="true">×</span>
+          </button>
+        </div>
+        {props.children}
+      </div>
+    </dialog>
+  );
+}

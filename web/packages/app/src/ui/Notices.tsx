@@ -1,0 +1,19 @@
+// The messages in the corner, read out as they come. It owns no state.
+
+import { dismiss, notices } from "../state/notices.js";
+import { text } from "../text.js";
+
+export function Notices() {
+  return (
+    <section class="notices" aria-label={text.notices.region} aria-live="polite">
+      {notices.value.map((notice) => (
+        <div key={notice.id} class={`notice ${notice.kind}`}>
+          <p>{notice.text}</p>
+          <button type="button" aria-label={text.notices.dismiss} onClick={() => dismiss(notice.id)}>
+            ×
+          </button>
+        </div>
+      ))}
+    </section>
+  );
+}

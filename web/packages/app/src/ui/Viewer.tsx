@@ -1,0 +1,171 @@
+// One memory, large: its picture, what is known about it, download and deletion, and the way to its neighbours.
+// It owns the memory that it asked for.
+
+import type { Memory, MemoryHeader } from "@keepsake/sdk";
+import { useEffect, useState } from "preact/hooks";
+import { account } from "../state/account.js";
+import { hasRole, openCapsule } from "../state/capsules.js";
+import { viewedId } from "../state/dialogs.js";
+import { explain } from "../state/explain.js";
+import { forget, hasMore, loadMore, memories, refreshGallery } from "../state/gallery.js";
+import { notify } from "../state/notices.js";
+import { hasAsset, pictureUrl } from "../state/pictures.js";
+import { text } from "../text.js";
+import { Confirm } from "./Confirm.js";
+import { Details } from "./Details.js";
+import { Modal } from "./Modal.js";
+import { Picture } from "./Picture.js";
+
+export function Viewer({ id }: { id: string }) {
+  const [memory, setMemory] = useState<Memory | undefined>(undefined);
+  const [failure, setFailure] = useState<string | undefined>(undefined);
+  const [isAsking, setAsking] = useState(false);
+  const items = memories.value;
+  const index = items.findIndex((item) => item.id === id);
+  useEffect(() => {
+    let isShown = true;
+    setMemory(undefined);
+    setFailure(undefined);
+    account()
+      .keepsake.memories.read(id)
+      .then(
+        (found) => isShown && setMemory(found),
+        (error: unknown) => isShown && setFailure(explain(error)),
+      );
+    if (index >= items.length - 2 && hasMore.value) void loadMore();
+    return () => {
+      isShown = false;
+    };
+  }, [id]);
+
+  const header: MemoryHeader | Memory | undefined = items[index] ?? memory;
+  const title = header?.title ?? (header === undefined ? text.loading : text.gallery.types[header.type]);
+  const go = (to: number) => {
+    const next = items[to];
+    if (next !== undefined) viewedId.value = next.id;
+  };
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (isAsking || event.target instanceof HTMLMediaElement) return;
+    const to = { ArrowLeft: index - 1, ArrowRight: index + 1, Home: 0, End: items.length - 1 }[event.key];
+    if (to === undefined || index < 0) return;
+    event.preventDefault();
+    go(to);
+  };
+  return (
+    <Modal title={title} class="viewer" onClose={close} onKeyDown={onKeyDown}>
+      <div class="viewer-body">
+        <div class="stage">
+          {failure === undefined ? null : <p role="alert">{failure}</p>}
+          {header === undefined || failure !== undefined ? null : (
+            <Stage memory={header} title={title} key={id} />
+          )}
+        </div>
+        <div class="side">
+          <div class="viewer-actions">
+            <button type="button" disabled={index <= 0} onClick={() => go(index - 1)}>
+              ← {text.viewer.previous}
+            </button>
+            <button
+              type="button"
+              disabled={index < 0 || index >= items.length - 1}
+              onClick={() => go(index + 1)}
+            >
+              {text.viewer.next} →
+            </button>
+            {index < 0 ? null : (
+              <span class="quiet">
+                {text.viewer.position(index + 1, openCapsule.value?.memoryCount ?? items.length)}
+              </span>
+            )}
+          </div>
+          {memory === undefined ? null : (
+            <>
+              <Details memory={memory} />
+              <div class="viewer-actions">
+                <Download memory={memory} key={memory.id} />
+                {mayDelete(memory) ? (
+                  <button type="button" class="danger" onClick={() => setAsking(true)}>
+                    {text.viewer.remove}
+                  </button>
+                ) : null}
+              </div>
+            </>
+          )}
+        </div>
+      </div>
+      {isAsking ? (
+        <Confirm
+          title={text.viewer.removeTitle(title)}
+          lead={text.viewer.removeLead}
+          action={text.viewer.removeConfirm}
+          onCancel={() => setAsking(false)}
+          onConfirm={async () => {
+            if (await removed(id, title)) moveOn(index);
+            setAsking(false);
+          }}
+        />
+      ) : null}
+    </Modal>
+  );
+}
+
+function close(): void {
+  viewedId.value = undefined;
+}
+
+function mayDelete(memory: Memory): boolean {
+  return hasRole(openCapsule.value, "admin") || memory.creator.toText() === account().principal;
+}
+
+async function removed(id: string, title: string): Promise<boolean> {
+  try {
+    await account().keepsake.memories.delete(id);
+  } catch (error) {
+    notify("error", explain(error));
+    return false;
+  }
+  forget(id);
+  notify("info", text.notices.deleted(title));
+  void refreshGallery();
+  return true;
+}
+
+// After a deletion the next memory has taken the place of the one that is gone.
+function moveOn(index: number): void {
+  const items = memories.value;
+  viewedId.value = index < 0 ? undefined : (items[index] ?? items.at(-1))?.id;
+}
+
+function Stage({ memory, title }: { memory: MemoryHeader | Memory; title: string }) {
+  const [source, setSource] = useState<string | undefined>(undefined);
+  const isPlayed = memory.type === "video" || memory.type === "audio";
+  useEffect(() => {
+    if (isPlayed) void pictureUrl(memory.id, "original").then(setSource);
+  }, [memory.id, isPlayed]);
+  if (isPlayed && source !== undefined) {
+    return memory.type === "video" ? (
+      // biome-ignore lint/a11y/useMediaCaption: the service stores no captions
+      <video src={source} controls aria-label={title} />
+    ) : (
+      // biome-ignore lint/a11y/useMediaCaption: the service stores no captions
+      <audio src={source} controls aria-label={title} />
+    );
+  }
+  if (hasAsset(memory as MemoryHeader, "display"))
+    return <Picture memory={memory} kind="display" alt={title} />;
+  return <p class="quiet">{text.viewer.noPicture}</p>;
+}
+
+/** A plain link: the browser streams the file to disk, however large it is. */
+function Download({ memory }: { memory: Memory }) {
+  const [href, setHref] = useState<string | undefined>(undefined);
+  useEffect(() => {
+    void pictureUrl(memory.id, "original").then(setHref);
+  }, [memory.id]);
+  const original = memory.assets.find((asset) => asset.kind === "original");
+  return (
+    <a class="button" href={href} download={original?.name ?? memory.title ?? memory.id}>
+      {text.viewer.download}
+    </a>
+  );
+}
