@@ -122,6 +122,9 @@ async function answers(): Promise<Answer[]> {
         return { kind: "made", width, height, orientation, takenAt: takenAt?.toISOString(), derivatives };
       } catch (error) {
         const { kind, code, message } = error as { kind: string; code: string; message: string };
+        if (!kind) {
+          throw error;
+        }
         return { kind: "failed", error: kind, code, message };
       }
     }),

@@ -1,10 +1,13 @@
 // The `test` of all browser tests: a node, a site of built pages, and people with their own browsers.
 // Owns their lives; each test gets its own node.
 
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test as base, expect, type Page } from "@playwright/test";
 import { RunningNode } from "./node.ts";
 import { appDist, sdkDist } from "./places.ts";
+import { makeImages } from "./rust.ts";
 import { Site } from "./site.ts";
 
 export { expect };
@@ -16,6 +19,8 @@ interface OfEachTest {
   appUrl: string;
   /** Opens the page as somebody with a browser, and so a key, of their own. */
   newPerson: () => Promise<Page>;
+  /** An empty folder of this test's own, gone after it. */
+  scratch: string;
   /** A page without the app, for tests of the SDK's modules (below /sdk/). */
   emptyPage: Page;
 }
@@ -23,6 +28,8 @@ interface OfEachTest {
 interface OfAllTests {
   /** `/` the built page, `/sdk/` the SDK's modules, `/pages/` pages of the tests. */
   site: Site;
+  /** A folder of images of every format, orientation and shape, made by the Rust side. */
+  images: string;
 }
 
 export const test = base.extend<OfEachTest, OfAllTests>({
@@ -36,19 +43,32 @@ export const test = base.extend<OfEachTest, OfAllTests>({
     },
     { scope: "worker" },
   ],
+  images: [
+    // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the fixtures' names from the pattern
+    async ({}, use) => {
+      const folder = await mkdtemp(join(tmpdir(), "keepsake-images-"));
+      makeImages(folder);
+      await use(folder);
+      await rm(folder, { recursive: true, force: true });
+    },
+    { scope: "worker" },
+  ],
   // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the fixtures' names from the pattern
   node: async ({}, use) => {
-    const node = await RunningNode.start();
+    const node = await RunningNode.start(["--app", appDist]);
     await use(node);
     await node.remove();
   },
-  appUrl: async ({ node, site }, use) => {
-    // KEEPSAKE_PAGE=node: the page that is built into the node, in place of the one in packages/app/dist.
-    await use(
-      process.env.KEEPSAKE_PAGE === "node"
-        ? `${node.url}/`
-        : `${site.url}/?host=${encodeURIComponent(node.url)}`,
-    );
+  // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the fixtures' names from the pattern
+  scratch: async ({}, use) => {
+    // Not the folder of results: another run, started meanwhile, empties that.
+    const folder = await mkdtemp(join(tmpdir(), "keepsake-scratch-"));
+    await use(folder);
+    await rm(folder, { recursive: true, force: true });
+  },
+  appUrl: async ({ node }, use) => {
+    // The node serves the page, with the headers that it has for everybody.
+    await use(`${node.url}/`);
   },
   newPerson: async ({ browser, appUrl }, use) => {
     const contexts: { close(): Promise<void> }[] = [];
