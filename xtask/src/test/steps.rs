@@ -4,8 +4,16 @@ use super::{Outcome, Step, tour};
 use crate::workspace::{self, KEEPSAKE_BIN};
 use crate::{bench, build, run, web};
 use anyhow::{Context, Result, bail};
+use std::net::{TcpStream, ToSocketAddrs};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
+
+/// Names the server; the crate `pocket-ic` reads it too.
+const POCKET_IC_BIN: &str = "POCKET_IC_BIN";
+/// Where the crate fetches the server from otherwise.
+const POCKET_IC_SOURCE: &str = "github.com";
+const REACHABLE_WITHIN: Duration = Duration::from_secs(3);
 
 /// All steps. Cheap ones come first; `test` builds the program that the later ones use.
 pub(super) const ALL: &[Step] = &[
@@ -19,6 +27,11 @@ pub(super) const ALL: &[Step] = &[
     Step { name: "doc", about: "documentation builds without a warning", run: doc },
     Step { name: "test", about: "all Rust tests", run: test },
     Step { name: "counts", about: "benches/instructions.toml is what the module costs", run: counts },
+    Step {
+        name: "pocket-ic",
+        about: "the exam in PocketIC, the Internet Computer's own engine",
+        run: pocket_ic,
+    },
     Step { name: "deny", about: "licences, bans and sources of dependencies", run: deny },
     Step { name: "agents", about: "the JavaScript agents, unmodified, against a real node", run: agents },
     Step { name: "sdk", about: "the web SDK and the Uppy plugin in Node.js, against a real node", run: sdk },
@@ -66,6 +79,26 @@ fn counts() -> Result<Outcome> {
     }
     bench::canister::compare(&build::canister(None)?)?;
     Ok(Outcome::Passed)
+}
+
+/// Compiled everywhere, so that it does not rot; run where the server can be had.
+fn pocket_ic() -> Result<Outcome> {
+    let manifest = workspace::root().join("pocket-ic/Cargo.toml");
+    let target = workspace::target_dir()?.join("pocket-ic");
+    let cargo = |word: &str| {
+        let mut command = workspace::cargo();
+        command.args([word, "--tests", "--locked", "--quiet", "--manifest-path"]).arg(&manifest);
+        command.arg("--target-dir").arg(&target);
+        command
+    };
+    if std::env::var_os(POCKET_IC_BIN).is_some() || answers_at(POCKET_IC_SOURCE) {
+        return pass(cargo("test").env("KEEPSAKE_WASM", build::canister(None)?));
+    }
+    pass(&mut cargo("check"))?;
+    let why = format!(
+        "compiled, not run: {POCKET_IC_BIN} names no server, and {POCKET_IC_SOURCE}, where it is fetched, does not answer"
+    );
+    Ok(Outcome::Skipped(why))
 }
 
 fn deny() -> Result<Outcome> {
@@ -131,6 +164,15 @@ fn program() -> Result<std::path::PathBuf> {
         return Ok(built);
     }
     workspace::keepsake()
+}
+
+/// Whether a server can be reached.
+fn answers_at(host: &str) -> bool {
+    let addresses: std::io::Result<Vec<_>> = (host, 443).to_socket_addrs().map(Iterator::collect);
+    addresses
+        .unwrap_or_default()
+        .iter()
+        .any(|address| TcpStream::connect_timeout(address, REACHABLE_WITHIN).is_ok())
 }
 
 /// Whether a program is there at all.
