@@ -17,7 +17,7 @@ fn root() -> &'static Path {
 /// Source files below the folders that hold ours, with their text.
 fn sources(extensions: &[&str]) -> Vec<(PathBuf, String)> {
     let mut folders: Vec<PathBuf> =
-        ["crates", "xtask", "web", "fuzz", "benches"].iter().map(|name| root().join(name)).collect();
+        ["crates", "xtask", "web", "fuzz", "benches", "pocket-ic"].iter().map(|name| root().join(name)).collect();
     let mut found = Vec::new();
     while let Some(folder) = folders.pop() {
         let Ok(entries) = fs::read_dir(&folder) else { continue };
@@ -25,7 +25,7 @@ fn sources(extensions: &[&str]) -> Vec<(PathBuf, String)> {
             let name = entry.file_name().unwrap().to_string_lossy().into_owned();
             // What others wrote, or a generator did.
             if name.starts_with('.')
-                || ["node_modules", "target", "dist", "generated"].contains(&name.as_str())
+                || ["node_modules", "target", "dist", "dist-test", "generated"].contains(&name.as_str())
             {
                 continue;
             }
