@@ -70,9 +70,8 @@ async function* blobPieces(
       }
       const bytes = new Uint8Array((await flying.shift()) ?? []);
       received += bytes.length;
+      await hasher.update(bytes);
       yield bytes;
-      // The hasher takes the bytes for itself.
-      await hasher.update(bytes.slice());
       onProgress?.({ bytesReceived: received, bytesTotal: asset.bytes });
     }
     check(asset, await hasher.digest());

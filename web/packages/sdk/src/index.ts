@@ -3,6 +3,7 @@
 export type { CapsulesClient } from "./capsules.js";
 export { type ErrorCode, MEANINGS } from "./codes.js";
 export type { Service } from "./connection.js";
+export { browserDeriver, missingForDerivatives } from "./derivatives/browser.js";
 export type * from "./derivatives/types.js";
 export { type ClientCode, type KeepsakeCode, KeepsakeError, type KeepsakeErrorKind } from "./errors.js";
 export { Keepsake } from "./keepsake.js";

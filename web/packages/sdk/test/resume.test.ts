@@ -5,7 +5,17 @@ import { after, before, test } from "node:test";
 import { Ed25519KeyIdentity } from "@icp-sdk/core/identity";
 import { KeepsakeError, type UploadProgress } from "@keepsake/sdk";
 import { RunningNode } from "./node.js";
-import { broken, connect, deriveFixed, hex, pictureLike, randomBytes, sha256, sourceOf, Wire } from "./world.js";
+import {
+  broken,
+  connect,
+  deriveFixed,
+  hex,
+  pictureLike,
+  randomBytes,
+  sha256,
+  sourceOf,
+  Wire,
+} from "./world.js";
 
 const MiB = 1 << 20;
 const CHUNK = 1_800_000;

@@ -66,7 +66,9 @@ test("an address with a token opens the asset in a browser, and only that asset"
   assert.equal((await fetch(keepsake.assetUrl(memoryId, "original"))).status, 401);
   const tokens = await keepsake.tokens([memoryId, "mem_999999"]);
   assert.deepEqual([...tokens.keys()], [memoryId]);
-  const placeholder = await fetch(keepsake.assetUrl(memoryId, "placeholder", { token: tokens.get(memoryId) ?? "" }));
+  const placeholder = await fetch(
+    keepsake.assetUrl(memoryId, "placeholder", { token: tokens.get(memoryId) ?? "" }),
+  );
   assert.equal((await placeholder.arrayBuffer()).byteLength, 700);
 });
 
@@ -104,7 +106,9 @@ test("the same file dropped twice at once, and equal files under two names, make
 
 test("many uploads at once end as one memory each, in pages newest first", async () => {
   const keepsake = await connect(node);
-  const files = Array.from({ length: 30 }, (_, index) => sourceOf(`${index}.bin`, randomBytes(5_000 + index)));
+  const files = Array.from({ length: 30 }, (_, index) =>
+    sourceOf(`${index}.bin`, randomBytes(5_000 + index)),
+  );
   const results = await Promise.all(files.map((file) => keepsake.upload(file).done));
   const { id } = await keepsake.capsules.own();
   const listed: string[] = [];
@@ -135,7 +139,10 @@ test("changes stay, deletions free the bytes, and a lost answer to a deletion is
     notes: "N",
     dateOfMemory: when,
   });
-  assert.deepEqual([changed.title, changed.tags, changed.notes, changed.dateOfMemory], ["T", ["a", "b"], "N", when]);
+  assert.deepEqual(
+    [changed.title, changed.tags, changed.notes, changed.dateOfMemory],
+    ["T", ["a", "b"], "N", when],
+  );
   assert.ok((await keepsake.capsules.read(capsuleId)).bytesUsed >= 100_000);
   wire.fault = (method, at, count) => {
     if (method === "memories_delete" && at === "after" && count === 1) {

@@ -72,7 +72,8 @@ export class Wire {
 
 /** The name of the method within the CBOR of an envelope: a text of up to 23 bytes, or with its length before it. */
 function methodOf(body: unknown): string | undefined {
-  const bytes = body instanceof Uint8Array ? Buffer.from(body.buffer, body.byteOffset, body.byteLength) : undefined;
+  const bytes =
+    body instanceof Uint8Array ? Buffer.from(body.buffer, body.byteOffset, body.byteLength) : undefined;
   const key = bytes?.indexOf("method_name") ?? -1;
   if (!bytes || key < 0) {
     return undefined;

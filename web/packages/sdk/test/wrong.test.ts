@@ -36,7 +36,10 @@ test("an empty file is refused before anything is sent", async () => {
 test("a file above the limits is refused with the limit", async () => {
   const keepsake = await connect(node);
   const source = { ...sourceOf("huge.mov", new Uint8Array(1)), size: 2 ** 52 };
-  await assert.rejects(keepsake.upload(source).done, says("InvalidArgument", "file_too_large", /takes up to \d+/));
+  await assert.rejects(
+    keepsake.upload(source).done,
+    says("InvalidArgument", "file_too_large", /takes up to \d+/),
+  );
 });
 
 test("a host that is no web address, and a canister id that is none", async () => {
@@ -76,7 +79,8 @@ test("a canister that this host does not have", async () => {
 test("a capsule that the caller has no role in, and one where it only reads", async () => {
   const [owner, other] = [await connect(node), await connect(node)];
   const { id } = await owner.capsules.own();
-  const upload = () => other.upload(sourceOf("a", randomBytes(10)), { capsuleId: id, ifPresent: "again" }).done;
+  const upload = () =>
+    other.upload(sourceOf("a", randomBytes(10)), { capsuleId: id, ifPresent: "again" }).done;
   await assert.rejects(upload(), says("NotFound", "not_found", /no role in it/));
   await owner.capsules.grant(id, other.principal, "guest");
   await assert.rejects(upload(), says("Unauthorized", "unauthorized", /role of a member/));
@@ -94,7 +98,10 @@ test("a role that is taken away in the middle ends the upload with a clear error
   };
   const upload = other.upload(sourceOf("a", randomBytes(8 * CHUNK)), { capsuleId: id, concurrency: 1 });
   await assert.rejects(upload.done, (error: unknown) => {
-    assert.ok(error instanceof KeepsakeError && ["NotFound", "Unauthorized"].includes(error.kind), String(error));
+    assert.ok(
+      error instanceof KeepsakeError && ["NotFound", "Unauthorized"].includes(error.kind),
+      String(error),
+    );
     assert.match(error.message, /role/);
     return true;
   });

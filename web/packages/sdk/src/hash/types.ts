@@ -2,7 +2,7 @@
 
 /** SHA-256 of bytes that come one after the other. */
 export interface Hasher {
-  /** Takes the bytes: the caller must not touch them any more. Waits until there is room for the next. */
+  /** Waits until there is room for the next. */
   update(bytes: Uint8Array): Promise<void>;
   /** 32 bytes; ends the hasher. */
   digest(): Promise<Uint8Array>;

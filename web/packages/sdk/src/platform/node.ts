@@ -23,4 +23,5 @@ export const platform: Platform = {
   hasher,
   deriver: () => undefined,
   resumeStore: () => undefined,
+  nextTask: () => new Promise((resolve) => setImmediate(resolve)),
 };

@@ -9,8 +9,12 @@ export interface Platform {
   /** SHA-256 of a source, off the thread of the page. */
   hashSource(source: OpenSource, signal: AbortSignal, onBytes: (bytes: number) => void): Promise<Uint8Array>;
   hasher(): Hasher;
+  /** BLS signatures of certificates; none: the agent does it, on this thread. */
+  verify?: (key: Uint8Array, signature: Uint8Array, message: Uint8Array) => Promise<boolean>;
   /** Lane B where the caller does not say. */
   deriver(): Deriver | undefined;
   /** Where names of uploads are kept where the caller does not say. */
   resumeStore(): ResumeStore | undefined;
+  /** Resolves in a task of its own, so that the page is drawn and answers in between. */
+  nextTask(): Promise<void>;
 }
