@@ -43,18 +43,25 @@ export class ByteWalk {
     return this.#window.subarray(offset, offset + count);
   }
 
-  /** Moves behind the next byte of this value. */
-  async skipBehind(byte: number): Promise<void> {
+  /** Moves behind the next pair of `first` and a byte that is wanted, which it returns. */
+  async takePair(first: number, isWanted: (second: number) => boolean): Promise<number> {
     for (;;) {
-      const offset = await this.#fill(1);
-      if (offset >= this.#window.length) {
+      const offset = await this.#fill(2);
+      const window = this.#window;
+      if (offset + 2 > window.length) {
         throw new EndOfFile();
       }
-      const found = this.#window.indexOf(byte, offset);
-      this.#at = this.#windowStart + (found < 0 ? this.#window.length : found + 1);
-      if (found >= 0) {
-        return;
+      let found = window.indexOf(first, offset);
+      while (found >= 0 && found + 1 < window.length) {
+        const second = window[found + 1] as number;
+        if (isWanted(second)) {
+          this.#at = this.#windowStart + found + 2;
+          return second;
+        }
+        found = window.indexOf(first, found + 1);
       }
+      // A pair may lie across two windows.
+      this.#at = this.#windowStart + (found < 0 ? window.length : found);
     }
   }
 

@@ -44,7 +44,7 @@ export async function outlineJpeg(walk: ByteWalk): Promise<Outline> {
       marker = await nextMarker(walk);
       continue;
     }
-    if (marker !== SOI && marker !== 0x01 && !isRestart(marker)) {
+    if (marker !== SOI && marker !== 0x01) {
       await readSegment(walk, marker, found);
     }
     marker = await nextMarker(walk);
@@ -73,18 +73,9 @@ async function readSegment(walk: ByteWalk, marker: number, found: Found): Promis
   walk.seek(end);
 }
 
-/** Passes the data of a scan, too: restart markers and stuffed zeros belong to it. */
-async function nextMarker(walk: ByteWalk): Promise<number> {
-  for (;;) {
-    await walk.skipBehind(0xff);
-    let [byte = 0] = await walk.take(1);
-    while (byte === 0xff) {
-      [byte = 0] = await walk.take(1);
-    }
-    if (byte !== 0 && !isRestart(byte)) {
-      return byte;
-    }
-  }
+/** Passes fill bytes and the data of a scan, too: restart markers and stuffed zeros belong to it. */
+function nextMarker(walk: ByteWalk): Promise<number> {
+  return walk.takePair(0xff, (byte) => byte !== 0 && byte !== 0xff && !isRestart(byte));
 }
 
 function isRestart(marker: number): boolean {
