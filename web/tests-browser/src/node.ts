@@ -7,9 +7,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { repository } from "./places.ts";
-
-const PROGRAM = process.env.KEEPSAKE_BIN ?? join(repository, "target", "debug", "keepsake");
+import { keepsakeProgram } from "./places.ts";
 
 /** A node and its data. */
 export class RunningNode {
@@ -79,7 +77,7 @@ interface Greeting {
 async function serve(dir: string, address: string, options: readonly string[]) {
   const data = join(dir, "data");
   const child = spawn(
-    PROGRAM,
+    keepsakeProgram,
     ["serve", "--json", "--quiet", "--listen", address, "--data", data, ...options],
     {
       stdio: ["ignore", "pipe", "inherit"],
@@ -90,7 +88,7 @@ async function serve(dir: string, address: string, options: readonly string[]) {
   child.once("exit", () => process.removeListener("exit", kill));
   const failed = once(child, "exit").then(([code]) => {
     throw new Error(
-      `${PROGRAM} ended with ${code} before it served: build it with cargo build -p keepsake-cli`,
+      `${keepsakeProgram} ended with ${code} before it served: build it with cargo build -p keepsake-cli`,
     );
   });
   const line = once(createInterface({ input: child.stdout }), "line");

@@ -2,7 +2,7 @@
 // Owns paths and nothing else.
 
 import { existsSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 
 /** The checkout. */
 export const repository = resolve(import.meta.dirname, "..", "..", "..");
@@ -11,8 +11,13 @@ const packages = join(repository, "web", "packages");
 export const appDist = join(packages, "app", "dist");
 /** The SDK's modules as tsc writes them. */
 export const sdkDist = join(packages, "sdk", "dist");
-/** The example programs of the Rust crates. */
-export const examples = process.env.KEEPSAKE_EXAMPLES ?? join(repository, "target", "debug", "examples");
+/** The node's program. */
+export const keepsakeProgram = process.env.KEEPSAKE_BIN ?? join(repository, "target", "debug", "keepsake");
+const besideProgram = join(dirname(keepsakeProgram), "examples");
+/** The example programs of the Rust crates: cargo puts them beside the others. */
+export const examples = existsSync(besideProgram)
+  ? besideProgram
+  : join(repository, "target", "debug", "examples");
 
 const photosFolder = join(repository, "..", "shared", "photos");
 
