@@ -1,7 +1,7 @@
 // The ten photos of all EXIF orientations, and a large one: those beside the checkout, or drawn here where there
 // are none. It owns the drawing; ../src/places.ts knows the folder.
 
-import { writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Page } from "@playwright/test";
 import { orientedPhotos, photo } from "./places.ts";
@@ -13,6 +13,7 @@ const LARGE = { width: 5472, height: 3648 };
 export async function tenPhotos(page: Page, folder: string): Promise<string[]> {
   const found = orientedPhotos();
   if (found.length === 10) return found;
+  await mkdir(folder, { recursive: true });
   const paths: string[] = [];
   for (const [scene, width, height] of [
     ["landscape", 900, 600],
@@ -30,6 +31,7 @@ export async function tenPhotos(page: Page, folder: string): Promise<string[]> {
 export async function largePhoto(page: Page, folder: string): Promise<string> {
   const found = photo("photo_20mp.jpg");
   if (found !== undefined) return found;
+  await mkdir(folder, { recursive: true });
   const path = join(folder, "photo_20mp.jpg");
   await writeFile(path, await drawn(page, LARGE.width, LARGE.height, 1));
   return path;
@@ -37,6 +39,7 @@ export async function largePhoto(page: Page, folder: string): Promise<string> {
 
 /** Copies of a photo, each with other bytes: a comment with its number after the start of the JPEG. */
 export async function manyPhotos(source: Uint8Array, count: number, folder: string): Promise<string[]> {
+  await mkdir(folder, { recursive: true });
   return await Promise.all(
     Array.from({ length: count }, async (_, index) => {
       const path = join(folder, `photo_${String(index).padStart(3, "0")}.jpg`);

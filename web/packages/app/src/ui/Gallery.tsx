@@ -20,7 +20,9 @@ export function Gallery() {
         <h2 id="gallery-title" tabIndex={-1}>
           {text.gallery.title}
         </h2>
-        <p class="quiet">{text.gallery.count(openCapsule.value?.memoryCount ?? count)}</p>
+        <p class="quiet">
+          {text.gallery.count(hasMore.value ? (openCapsule.value?.memoryCount ?? count) : count)}
+        </p>
       </div>
       {galleryError.value === undefined ? null : (
         <p role="alert">

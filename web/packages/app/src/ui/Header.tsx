@@ -26,9 +26,10 @@ export function Header() {
           label={count === 0 ? text.header.uploads : `${text.header.uploads} (${count})`}
         />
         <Opener name="account" label={text.header.account} />
-        <label class="choice">
-          <span>{text.header.theme}</span>
+        <div class="choice">
+          <label for="theme">{text.header.theme}</label>
           <select
+            id="theme"
             value={theme.value}
             onChange={(event) => {
               theme.value = event.currentTarget.value as Theme;
@@ -40,7 +41,7 @@ export function Header() {
               </option>
             ))}
           </select>
-        </label>
+        </div>
       </nav>
     </header>
   );
@@ -48,9 +49,10 @@ export function Header() {
 
 function CapsuleChoice() {
   return (
-    <label class="choice capsule">
-      <span>{text.header.capsule}</span>
+    <div class="choice capsule">
+      <label for="capsule">{text.header.capsule}</label>
       <select
+        id="capsule"
         value={openCapsuleId.value ?? ""}
         onChange={(event) => selectCapsule(event.currentTarget.value)}
       >
@@ -62,7 +64,7 @@ function CapsuleChoice() {
           </option>
         ))}
       </select>
-    </label>
+    </div>
   );
 }
 

@@ -3,6 +3,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useId, useRef } from "preact/hooks";
 import { text } from "../text.js";
+import { Sign } from "./Sign.js";
 
 export interface ModalProps {
   title: string;
@@ -35,15 +36,7 @@ export function Modal(props: ModalProps) {
       <div class="modal-box">
         <div class="modal-head">
           <h2 id={titleId}>{props.title}</h2>
-          <button
-            type="button"
-            class="sign"
-            aria-label={text.close}
-            title={text.close}
-            onClick={() => dialog.current?.close()}
-          >
-            <span aria-hidden="true">×</span>
-          </button>
+          <Sign sign="close" label={text.close} onClick={() => dialog.current?.close()} />
         </div>
         {props.children}
       </div>

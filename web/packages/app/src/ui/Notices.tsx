@@ -2,6 +2,7 @@
 
 import { dismiss, notices } from "../state/notices.js";
 import { text } from "../text.js";
+import { Sign } from "./Sign.js";
 
 export function Notices() {
   return (
@@ -9,9 +10,7 @@ export function Notices() {
       {notices.value.map((notice) => (
         <div key={notice.id} class={`notice ${notice.kind}`}>
           <p>{notice.text}</p>
-          <button type="button" aria-label={text.notices.dismiss} onClick={() => dismiss(notice.id)}>
-            ×
-          </button>
+          <Sign sign="close" label={text.notices.dismiss} onClick={() => dismiss(notice.id)} />
         </div>
       ))}
     </section>

@@ -7,6 +7,7 @@ import { viewedId } from "../state/dialogs.js";
 import { remove, retry, togglePause } from "../state/uploader.js";
 import { clearFinished, type RowState, rows, shownRows, tally, type UploadRow } from "../state/uploads.js";
 import { text } from "../text.js";
+import { Sign } from "./Sign.js";
 
 const WAITING: LaneProgress = { state: "waiting", bytesSent: 0, bytesTotal: 0 };
 /** How often the sum is read out: each change would never let a screen reader finish. */
@@ -117,15 +118,15 @@ function Actions({ row, now }: { row: UploadRow; now: RowState }) {
     return (
       <div class="upload-actions">
         {memoryId === undefined ? null : (
-          <Action
-            sign="↗"
+          <Sign
+            sign="open"
             label={text.upload.view(name)}
             onClick={() => {
               viewedId.value = memoryId;
             }}
           />
         )}
-        <Action sign="×" label={text.upload.dismiss(name)} onClick={() => remove(id)} />
+        <Sign sign="close" label={text.upload.dismiss(name)} onClick={() => remove(id)} />
       </div>
     );
   }
@@ -133,23 +134,15 @@ function Actions({ row, now }: { row: UploadRow; now: RowState }) {
   return (
     <div class="upload-actions">
       {phase === "failed" ? (
-        <Action sign="↻" label={text.upload.retry(name)} onClick={() => retry(id)} />
+        <Sign sign="again" label={text.upload.retry(name)} onClick={() => retry(id)} />
       ) : (
-        <Action
-          sign={isPaused ? "▶" : "⏸"}
+        <Sign
+          sign={isPaused ? "play" : "pause"}
           label={isPaused ? text.upload.resume(name) : text.upload.pause(name)}
           onClick={() => togglePause(id)}
         />
       )}
-      <Action sign="×" label={text.upload.cancel(name)} onClick={() => remove(id)} />
+      <Sign sign="close" label={text.upload.cancel(name)} onClick={() => remove(id)} />
     </div>
-  );
-}
-
-function Action(props: { sign: string; label: string; onClick: () => void }) {
-  return (
-    <button type="button" class="sign" aria-label={props.label} title={props.label} onClick={props.onClick}>
-      <span aria-hidden="true">{props.sign}</span>
-    </button>
   );
 }

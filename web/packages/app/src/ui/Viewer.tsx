@@ -74,7 +74,10 @@ export function Viewer({ id }: { id: string }) {
             </button>
             {index < 0 ? null : (
               <span class="quiet">
-                {text.viewer.position(index + 1, openCapsule.value?.memoryCount ?? items.length)}
+                {text.viewer.position(
+                  index + 1,
+                  hasMore.value ? (openCapsule.value?.memoryCount ?? items.length) : items.length,
+                )}
               </span>
             )}
           </div>

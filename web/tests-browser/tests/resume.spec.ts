@@ -1,0 +1,116 @@
+// Uploads that are interrupted: the node killed, the page reloaded. It owns no state.
+
+import { randomBytes } from "node:crypto";
+import { mkdir, writeFile } from "node:fs/promises";
+import type { Page, Request } from "@playwright/test";
+import { Onlooker, sha256 } from "../src/onlooker.ts";
+import { allUploaded, chooseFiles, row, text, tilesCount, uploadedShare } from "../src/page.ts";
+import { expect, test } from "../src/test.ts";
+
+const LARGE_BYTES = 100_000_000;
+const CHUNK_BYTES = 1_800_000;
+const CHUNKS = Math.ceil(LARGE_BYTES / CHUNK_BYTES);
+/** Chunks that may be under way, or arrived and not yet counted by the page, when it is reloaded. */
+const IN_FLIGHT_MAX = 8;
+
+async function largeFile(folder: string): Promise<{ path: string; hash: string }> {
+  const bytes = randomBytes(LARGE_BYTES);
+  await mkdir(folder, { recursive: true });
+  const path = `${folder}/large.bin`;
+  await writeFile(path, bytes);
+  return { path, hash: sha256(bytes) };
+}
+
+/** Counts the messages that are large enough to be chunks, from now on. */
+function countChunks(page: Page): () => number {
+  let count = 0;
+  page.on("request", (request: Request) => {
+    if (!request.url().includes("/call")) return;
+    void request.sizes().then(
+      ({ requestBodySize }) => {
+        if (requestBodySize > CHUNK_BYTES / 2) count += 1;
+      },
+      () => {},
+    );
+  });
+  return () => count;
+}
+
+test("the node killed in the middle of 100 MB and started again: it ends well without a reload", async ({
+  newPerson,
+  node,
+}, info) => {
+  const page = await newPerson();
+  const { path, hash } = await largeFile(info.outputDir);
+  await chooseFiles(page, [path]);
+  await uploadedShare(page, "large.bin", 0.3);
+  await node.kill();
+  await expect(row(page, "large.bin")).toContainText(text.upload.offline);
+  await expect(page.getByText(text.notices.unreachable)).toBeVisible();
+  await node.startAgain();
+  await allUploaded(page, 1);
+  await expect(page.getByText(text.notices.unreachable)).toBeHidden();
+
+  const onlooker = await Onlooker.of(page, node);
+  const [memory] = await onlooker.memories();
+  expect(await onlooker.originalSha256(memory?.id ?? "")).toBe(hash);
+});
+
+test("a reload in the middle: it goes on by itself and sends only the missing chunks", async ({
+  newPerson,
+  node,
+}, info) => {
+  const page = await newPerson();
+  const { path, hash } = await largeFile(info.outputDir);
+  await chooseFiles(page, [path]);
+  await uploadedShare(page, "large.bin", 0.4);
+  page.on("dialog", (dialog) => void dialog.accept());
+  const chunksAfter = countChunks(page);
+  await page.reload();
+  await allUploaded(page, 1);
+  await tilesCount(page, 1);
+  expect(chunksAfter()).toBeGreaterThan(0);
+  expect(chunksAfter()).toBeLessThanOrEqual(Math.ceil(CHUNKS * 0.6) + IN_FLIGHT_MAX);
+
+  const onlooker = await Onlooker.of(page, node);
+  const [memory] = await onlooker.memories();
+  expect(await onlooker.originalSha256(memory?.id ?? "")).toBe(hash);
+});
+
+test("an unfinished upload of another browser session goes on when its file is chosen again", async ({
+  newPerson,
+}, info) => {
+  const page = await newPerson();
+  const { path } = await largeFile(info.outputDir);
+  await chooseFiles(page, [path]);
+  await uploadedShare(page, "large.bin", 0.4);
+  page.on("dialog", (dialog) => void dialog.accept());
+  // What Golden Retriever keeps is gone, as after a day, or for a file too large to be kept.
+  await page.evaluate(async () => {
+    for (const { name } of await indexedDB.databases()) {
+      if (name?.startsWith("uppy")) indexedDB.deleteDatabase(name);
+    }
+  });
+  const chunksAfter = countChunks(page);
+  await page.reload();
+  await page.getByRole("button", { name: text.header.uploads }).click();
+  const dialog = page.getByRole("dialog");
+  const resume = dialog.getByRole("button", { name: text.sessions.resumeNamed("large.bin") });
+  const [chooser] = await Promise.all([page.waitForEvent("filechooser"), resume.click()]);
+  await chooser.setFiles(path);
+  await allUploaded(page, 1);
+  expect(chunksAfter()).toBeLessThanOrEqual(Math.ceil(CHUNKS * 0.6) + IN_FLIGHT_MAX);
+});
+
+test("an unfinished upload can be ended, and its room is free", async ({ newPerson }, info) => {
+  const page = await newPerson();
+  const { path } = await largeFile(info.outputDir);
+  await chooseFiles(page, [path]);
+  await uploadedShare(page, "large.bin", 0.2);
+  await page.getByRole("button", { name: text.upload.pause("large.bin") }).click();
+  await expect(row(page, "large.bin")).toContainText(text.upload.phases.paused);
+  await page.getByRole("button", { name: text.upload.cancel("large.bin") }).click();
+  await expect(row(page, "large.bin")).toBeHidden();
+  await page.getByRole("button", { name: text.header.uploads }).click();
+  await expect(page.getByRole("dialog").getByText(text.sessions.none)).toBeVisible();
+});
