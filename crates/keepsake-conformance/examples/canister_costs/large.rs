@@ -1,7 +1,9 @@
 //! Large stores: many memories, many sessions, many bytes. Owns how they are made and what is measured in them.
 
 use crate::files::{CHUNK, CHUNK_BYTES, Photo, begin, put};
-use crate::sender::{Native, OnCanister, Sender, user};
+use crate::native::Native;
+use crate::on_canister::OnCanister;
+use crate::sender::{Sender, user};
 use crate::{Failure, tell};
 use candid::Principal;
 use keepsake_conformance::api::{

@@ -11,13 +11,16 @@
 
 mod files;
 mod large;
+mod native;
+mod on_canister;
 mod sender;
 
 use files::{CHUNK_BYTES, Photo, begin, put};
 use keepsake_conformance::api::Answer;
 use keepsake_conformance::samples;
 use keepsake_wasm_host::{CanisterModule, Instructions, SENT_BYTE_INSTRUCTIONS};
-use sender::{OnCanister, Sender};
+use on_canister::OnCanister;
+use sender::Sender;
 use serde_bytes::ByteBuf;
 
 type Failure = Box<dyn std::error::Error>;

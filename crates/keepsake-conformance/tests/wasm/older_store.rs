@@ -4,7 +4,7 @@
 
 use crate::host::{Module, ModuleTransport};
 use crate::module::{module, options};
-use crate::region::{Pages, violations};
+use crate::region::{regions, violations};
 use candid::Principal;
 use flate2::read::GzDecoder;
 use ic_stable_structures::Memory;
@@ -12,7 +12,7 @@ use keepsake_client::Client;
 use keepsake_conformance::api::{BeginOptions, HttpRequest, Role};
 use keepsake_conformance::samples::sha256;
 use keepsake_conformance::verdict::allowed;
-use keepsake_wasm_host::{Canister, Options, StableMemory};
+use keepsake_wasm_host::{Canister, Options, SharedStableMemory, StableMemory};
 use std::io::Read as _;
 use std::path::Path;
 
@@ -46,8 +46,8 @@ fn load(what: &str, region: &impl Memory) {
 }
 
 fn stable_of_the_fixture() -> StableMemory {
-    let pages = Pages::default();
-    let regions = pages.regions();
+    let pages = SharedStableMemory::default();
+    let regions = regions(pages.clone());
     load("records", &regions.records());
     load("heap", &regions.heap());
     pages.stable()
