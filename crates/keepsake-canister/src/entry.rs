@@ -18,6 +18,8 @@ macro_rules! export {
             #[cfg_attr(target_family = "wasm", unsafe(export_name = $name))]
             extern "C" fn entry() {
                 $call;
+                #[cfg(feature = "performance-counter")]
+                host::print_performance_counter($name);
             }
         };
     };

@@ -138,3 +138,10 @@ pub fn catch_panics() {
         std::panic::set_hook(Box::new(|panic| ic_cdk::trap(panic.to_string())));
     }
 }
+
+/// Prints the instructions of this message so far, which is at its end.
+#[cfg(feature = "performance-counter")]
+pub(crate) fn print_performance_counter(entry: &str) {
+    let name = entry.rsplit(' ').next().unwrap_or(entry);
+    ic_cdk::api::debug_print(format!("{name}: {} instructions", ic_cdk::api::performance_counter(0)));
+}

@@ -29,7 +29,7 @@ pub(super) const ALL: &[Step] = &[
     Step { name: "counts", about: "benches/instructions.toml is what the module costs", run: counts },
     Step {
         name: "pocket-ic",
-        about: "the exam in PocketIC, the Internet Computer's own engine",
+        about: "the exam and the costs in PocketIC, the Internet Computer's own engine",
         run: pocket_ic,
     },
     Step { name: "deny", about: "licences, bans and sources of dependencies", run: deny },
@@ -92,7 +92,9 @@ fn pocket_ic() -> Result<Outcome> {
         command
     };
     if std::env::var_os(POCKET_IC_BIN).is_some() || answers_at(POCKET_IC_SOURCE) {
-        return pass(cargo("test").env("KEEPSAKE_WASM", build::canister(None)?));
+        let mut test = cargo("test");
+        test.env("KEEPSAKE_WASM", build::canister(None)?).env("KEEPSAKE_COUNTED_WASM", build::counted_canister()?);
+        return pass(test.args(["--", "--nocapture"]));
     }
     pass(&mut cargo("check"))?;
     let why = format!(
