@@ -1,17 +1,28 @@
 // One connection to one service: the agents, and the loop that sends a message until it is answered.
 // Owns retries, the checks that stay on (certificates, signatures), and the choice of the root key. Owns no method.
 
-import { Actor, type ActorSubclass, AnonymousIdentity, HttpAgent, type Identity } from "@icp-sdk/core/agent";
+import {
+  Actor,
+  type ActorSubclass,
+  AnonymousIdentity,
+  HttpAgent,
+  type Identity,
+  type SignIdentity,
+} from "@icp-sdk/core/agent";
 import { Principal } from "@icp-sdk/core/principal";
 import { platform } from "#platform";
 import type { _SERVICE, Error as ServiceError } from "../generated/keepsake.did.js";
 import { idlFactory } from "../generated/keepsake.did.js";
-import { aborted, KeepsakeError, refusal, throwIfAborted } from "./errors.js";
+import { type RemoteSender, Unreadable, WorkerMissing } from "./background/client.js";
+import type { Envelope, LargeAnswer, LargeCall, LargeMethod } from "./background/messages.js";
+import { KeepsakeError, refusal, throwIfAborted } from "./errors.js";
 import { type Fault, understand } from "./faults.js";
+import { readWhole } from "./hash/pieces.js";
 import { NodeKeys } from "./node-keys.js";
 import { Attempts, RETRY_DEFAULT } from "./retry.js";
+import { timedFetch } from "./timed-fetch.js";
 import type { KeepsakeOptions, RetryPolicy } from "./types.js";
-import { pause } from "./wait.js";
+import { orAborted, pause } from "./wait.js";
 
 export type Service = ActorSubclass<_SERVICE>;
 type Method = keyof _SERVICE;
@@ -36,8 +47,6 @@ export interface Sending {
 
 /** Hosts of the Internet Computer itself. Their root key is built in and is never fetched. */
 const MAINNET_DOMAINS = ["ic0.app", "icp0.io", "icp-api.io", "icp1.io", "internetcomputer.org"];
-/** No complete answer within this time counts as unreachable. Eight chunks share a slow line in it. */
-const REQUEST_TIMEOUT_MS = 300_000;
 
 export class Connection {
   readonly host: URL;
@@ -47,6 +56,7 @@ export class Connection {
   readonly service: Service;
   readonly #agent: HttpAgent;
   readonly #fetch: typeof fetch;
+  readonly #ownFetch: boolean;
   readonly #nodeKeys = new NodeKeys();
   #lastTask: Promise<void> = Promise.resolve();
 
@@ -55,6 +65,7 @@ export class Connection {
     this.canisterId = parseCanisterId(options.canisterId);
     this.identity = options.identity ?? new AnonymousIdentity();
     this.policy = { ...RETRY_DEFAULT, ...options.retry };
+    this.#ownFetch = options.fetch !== undefined;
     this.#fetch = options.fetch ?? globalThis.fetch.bind(globalThis);
     this.#agent = this.#makeAgent(options.rootKey);
     this.service = this.#actor(this.#agent);
@@ -76,6 +87,55 @@ export class Connection {
   /** The service, by an agent whose requests end when `signal` fires. */
   scoped(signal: AbortSignal): Service {
     return this.#actor(this.#makeAgent(this.#agent.rootKey ?? undefined, signal));
+  }
+
+  /** Sends large messages apart from the page; undefined where this platform, identity or `fetch` does not allow it. */
+  async remoteSender(): Promise<RemoteSender | undefined> {
+    const { identity } = this;
+    const { rootKey } = this.#agent;
+    if (this.#ownFetch || !platform.remoteSender || !rootKey || !canSign(identity)) {
+      return undefined;
+    }
+    const envelope = await envelopeOf(identity);
+    const setup = {
+      host: this.host.href,
+      canisterId: this.canisterId.toText(),
+      rootKey,
+      principal: identity.getPrincipal().toUint8Array(),
+    };
+    return envelope && platform.remoteSender({ ...setup, envelope }, (bytes) => identity.sign(bytes));
+  }
+
+  /** Sends a large message, by `remote` where there is one. `make` is asked anew for each attempt. */
+  async callLarge<M extends LargeMethod>(
+    remote: RemoteSender | undefined,
+    method: M,
+    make: () => Promise<Omit<LargeCall, "method">>,
+    sending: Sending,
+  ): Promise<Ok<M>> {
+    const local = async ({ args, length }: Omit<LargeCall, "method">) => {
+      const list = await Promise.all(args.map((arg) => (arg instanceof Blob ? read(arg, length) : arg)));
+      await this.#taskOfItsOwn();
+      const send = (sending.service ?? this.service)[method];
+      return await (send as unknown as (...list: unknown[]) => Promise<LargeAnswer>)(...list);
+    };
+    const send = async () => {
+      const call = await make();
+      try {
+        const answer = remote?.call({ method, ...call });
+        return await (answer ? orAborted(answer, sending.signal, method) : local(call));
+      } catch (error) {
+        if (error instanceof WorkerMissing) {
+          return await local(call);
+        }
+        throw error;
+      }
+    };
+    const answer = await this.#attempt(method, send, sending);
+    if ("Err" in answer) {
+      throw refusal(method, answer.Err);
+    }
+    return answer.Ok as Ok<M>;
   }
 
   /** Sends a message whose answer is `variant { Ok; Err }`. `args` may be made anew for each attempt. */
@@ -124,6 +184,9 @@ export class Connection {
         return await send();
       } catch (thrown) {
         throwIfAborted(signal, method);
+        if (thrown instanceof Unreadable) {
+          throw thrown;
+        }
         const fault = understand(method, this.host.origin, thrown);
         if (sending.once && !fault.surelyNotRun) {
           throw fault.error;
@@ -153,7 +216,7 @@ export class Connection {
       rootKey,
       shouldFetchRootKey: rootKey === undefined && !this.isMainnet,
       subnetNodeKeyExpirableStore: this.#nodeKeys,
-      fetch: (input, init) => this.#timedFetch(input, init, signal),
+      fetch: timedFetch(this.#fetch, signal),
     });
   }
 
@@ -164,34 +227,52 @@ export class Connection {
       blsVerify: platform.verify,
     });
   }
+}
 
-  /** The answer's body is read within the same bound: it belongs to the request. */
-  async #timedFetch(
-    input: Parameters<typeof fetch>[0],
-    init: RequestInit | undefined,
-    signal: AbortSignal | undefined,
-  ): Promise<Response> {
-    const controller = new AbortController();
-    const stop = () => controller.abort(aborted("the request"));
-    if (signal?.aborted) {
-      stop();
-    }
-    signal?.addEventListener("abort", stop, { once: true });
-    const timer = setTimeout(() => {
-      controller.abort(new DOMException(`no answer in ${REQUEST_TIMEOUT_MS / 1000} s`, "TimeoutError"));
-    }, REQUEST_TIMEOUT_MS);
-    try {
-      const response = await this.#fetch(input, { ...init, signal: controller.signal });
-      const body = await response.arrayBuffer();
-      const { status, statusText, headers } = response;
-      const whole = new Response(body.byteLength > 0 ? body : null, { status, statusText, headers });
-      Object.defineProperty(whole, "url", { value: response.url });
-      return whole;
-    } finally {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", stop);
-    }
+async function read(blob: Blob, length: number): Promise<Uint8Array> {
+  try {
+    return await readWhole(blob, length);
+  } catch (cause) {
+    throw new Unreadable(String(cause), { cause });
   }
+}
+
+function canSign(identity: Identity): identity is SignIdentity {
+  return "sign" in identity && typeof identity.sign === "function";
+}
+
+/**
+ * What this identity puts around every message: its key, and the delegations that it acts by. Undefined where it does
+ * something else to messages, which the Worker could not repeat.
+ */
+async function envelopeOf(identity: SignIdentity): Promise<Envelope | undefined> {
+  const probe = { request_type: "call", arg: new Uint8Array() };
+  const request = { endpoint: "call", request: {}, body: probe };
+  const signed = (await identity.transformRequest(
+    request as unknown as Parameters<Identity["transformRequest"]>[0],
+  )) as {
+    body: Record<string, unknown>;
+  };
+  const { content, sender_sig, sender_pubkey, sender_delegation, ...other } = signed.body;
+  if (content !== probe || !sender_sig || Object.keys(other).length > 0) {
+    return undefined;
+  }
+  const delegations = sender_delegation as SignedDelegation[] | undefined;
+  return {
+    sender_pubkey: sender_pubkey as Uint8Array,
+    ...(delegations && { sender_delegation: delegations.map(plainDelegation) }),
+  };
+}
+
+interface SignedDelegation {
+  delegation: { pubkey: Uint8Array; expiration: bigint; targets?: Principal[] };
+  signature: Uint8Array;
+}
+
+function plainDelegation({ delegation, signature }: SignedDelegation) {
+  const { pubkey, expiration, targets } = delegation;
+  const limited = targets && { targets: targets.map((target) => target.toUint8Array()) };
+  return { delegation: { pubkey, expiration, ...limited }, signature };
 }
 
 function parseHost(text: string): URL {

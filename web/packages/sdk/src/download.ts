@@ -3,6 +3,7 @@
 
 import { bytesToHex } from "@noble/hashes/utils.js";
 import { platform } from "#platform";
+import type { RemoteSender } from "./background/client.js";
 import type { Connection, Sending } from "./connection.js";
 import { KeepsakeError, throwIfAborted } from "./errors.js";
 import { sha256Of } from "./hash/inline.js";
@@ -57,6 +58,7 @@ async function* blobPieces(
   const onAbort = () => stop.abort(signal?.reason);
   signal?.addEventListener("abort", onAbort, { once: true });
   const sending = { service: connection.scoped(stop.signal), signal: stop.signal };
+  const remote = await connection.remoteSender();
   const hasher = platform.hasher();
   const flying: Promise<Uint8Array>[] = [];
   const piece = Math.min(PIECE_BYTES, config.response_bytes_max);
@@ -64,7 +66,7 @@ async function* blobPieces(
     for (let asked = 0, received = 0; received < asset.bytes; ) {
       throwIfAborted(signal, "the download");
       for (; asked < asset.bytes && flying.length < PIECES_IN_FLIGHT; asked += piece) {
-        const next = range(connection, blobId, asked, Math.min(piece, asset.bytes - asked), sending);
+        const next = range(connection, remote, blobId, asked, Math.min(piece, asset.bytes - asked), sending);
         next.catch(() => {});
         flying.push(next);
       }
@@ -77,6 +79,7 @@ async function* blobPieces(
     check(asset, await hasher.digest());
   } finally {
     hasher.close();
+    remote?.close();
     stop.abort();
     signal?.removeEventListener("abort", onAbort);
   }
@@ -84,13 +87,14 @@ async function* blobPieces(
 
 async function range(
   connection: Connection,
+  remote: RemoteSender | undefined,
   blobId: string,
   offset: number,
   length: number,
   sending: Sending,
 ): Promise<Uint8Array> {
-  const args: [string, bigint, number] = [blobId, BigInt(offset), length];
-  const bytes = await connection.call("blob_read_range", args, sending);
+  const make = async () => ({ args: [blobId, BigInt(offset), length], length });
+  const bytes = await connection.callLarge(remote, "blob_read_range", make, sending);
   if (bytes.length !== length) {
     const message = `${blobId}: ${bytes.length} bytes came instead of ${length}: download it again`;
     throw new KeepsakeError("Integrity", message, { code: "bytes_differ" });

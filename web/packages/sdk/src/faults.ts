@@ -16,7 +16,7 @@ import {
   UncertifiedRejectErrorCode,
   UncertifiedRejectUpdateErrorCode,
 } from "@icp-sdk/core/agent";
-import { KeepsakeError } from "./errors.js";
+import { KeepsakeError, type KeepsakeErrorKind } from "./errors.js";
 import type { Transience } from "./retry.js";
 
 /** A message that got no answer of the service. */
@@ -27,6 +27,31 @@ export interface Fault {
   surelyNotRun: boolean;
 }
 
+/** A fault as it crosses from the Worker to the page. */
+export interface PlainFault {
+  kind: KeepsakeErrorKind;
+  message: string;
+  code?: string;
+  detail?: string;
+  transience: Transience;
+  surelyNotRun: boolean;
+}
+
+/** A fault that was understood elsewhere. */
+export class FaultError extends Error {
+  readonly fault: Fault;
+
+  constructor({ kind, message, code, detail, transience, surelyNotRun }: PlainFault) {
+    super(message);
+    this.fault = { error: new KeepsakeError(kind, message, { code, detail }), transience, surelyNotRun };
+  }
+}
+
+export function plainFault({ error, transience, surelyNotRun }: Fault): PlainFault {
+  const { kind, message, code, detail } = error;
+  return { kind, message, code, detail, transience, surelyNotRun };
+}
+
 const REJECT_SYS_TRANSIENT = 2;
 const REJECT_DESTINATION_INVALID = 3;
 const REJECT_SYS_UNKNOWN = 6;
@@ -35,6 +60,9 @@ const REJECT_SYS_UNKNOWN = 6;
 export function understand(method: string, host: string, thrown: unknown): Fault {
   if (thrown instanceof KeepsakeError) {
     return { error: thrown, transience: "permanent", surelyNotRun: false };
+  }
+  if (thrown instanceof FaultError) {
+    return thrown.fault;
   }
   if (!(thrown instanceof AgentError)) {
     return badArgument(method, thrown) ?? notANode(method, host, thrown);

@@ -33,14 +33,14 @@ export function pause(ms: number, signal: AbortSignal | undefined, what: string)
 }
 
 /** Settles as `promise`, or rejects when `signal` fires. */
-export function orAborted<T>(promise: Promise<T>, signal: AbortSignal, what: string): Promise<T> {
+export function orAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined, what: string): Promise<T> {
   return new Promise((resolve, reject) => {
     const stop = () => reject(reasonOf(signal, what));
-    if (signal.aborted) {
+    if (signal?.aborted) {
       stop();
     }
-    signal.addEventListener("abort", stop, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
+    signal?.addEventListener("abort", stop, { once: true });
+    promise.then(resolve, reject).finally(() => signal?.removeEventListener("abort", stop));
   });
 }
 

@@ -1,25 +1,38 @@
 // The page's side of the Worker in the background: one Worker, many jobs at once.
-// Owns the Worker and the messages. Where it cannot be loaded, every job fails with `WorkerMissing`.
+// Owns the Worker, the messages, and the signing that the Worker asks for. Where it cannot be loaded, every job fails
+// with `WorkerMissing`.
 
-import { KeepsakeError } from "../errors.js";
+import { FaultError } from "../faults.js";
 import type { Hasher } from "../hash/types.js";
-import type { Reply, Request } from "./worker.js";
+import type { LargeAnswer, LargeCall, Reply, Request, SenderSetup } from "./messages.js";
+
+type Result = Uint8Array | boolean | LargeAnswer;
+type Sign = (bytes: Uint8Array) => Promise<Uint8Array>;
 
 interface Job {
   onBytes?: (bytes: number) => void;
   onDone?: () => void;
-  resolve(result: Uint8Array | boolean): void;
+  resolve(result: Result): void;
   reject(error: unknown): void;
-  /** What a failure of the Worker at this job means. */
-  failure(reason: string): Error;
 }
 
 /** The Worker is not there: do it in another way. */
 export class WorkerMissing extends Error {}
+/** The Worker cannot read the bytes that it was given. */
+export class Unreadable extends Error {}
+
+/** Large messages of one upload or download, sent by the Worker. */
+export interface RemoteSender {
+  /** Rejects with `FaultError`, `Unreadable` or `WorkerMissing`. */
+  call(call: LargeCall): Promise<LargeAnswer>;
+  /** Ends its requests. */
+  close(): void;
+}
 
 export class Background {
   readonly #worker: Worker;
   readonly #jobs = new Map<number, Job>();
+  readonly #signers = new Map<number, Sign>();
   #next = 0;
   /** It could not be loaded, for instance because the page's policy forbids it. */
   broken = false;
@@ -34,64 +47,85 @@ export class Background {
   }
 
   /** SHA-256 of a blob, which the Worker reads by itself. */
-  hashBlob(blob: Blob, signal: AbortSignal, onBytes: (bytes: number) => void): Promise<Uint8Array> {
-    return new Promise((resolve, reject) => {
-      const job = this.#open({
-        resolve: (sha256) => resolve(sha256 as Uint8Array),
-        reject,
-        onBytes,
-        failure: unreadable,
-      });
-      const stop = () => {
-        this.#forget(job);
-        reject(signal.reason);
-      };
-      signal.addEventListener("abort", stop, { once: true });
+  async hashBlob(blob: Blob, signal: AbortSignal, onBytes: (bytes: number) => void): Promise<Uint8Array> {
+    let job = 0;
+    const stop = () => {
+      const entry = this.#jobs.get(job);
+      this.#forget(job);
+      entry?.reject(signal.reason);
+    };
+    signal.addEventListener("abort", stop, { once: true });
+    try {
+      const { id, result } = this.#open<Uint8Array>({ onBytes });
+      job = id;
       this.#post({ job, blob });
-    });
+      return await result;
+    } finally {
+      signal.removeEventListener("abort", stop);
+    }
   }
 
   /** Whether a BLS signature is right. */
   verify(key: Uint8Array, signature: Uint8Array, message: Uint8Array): Promise<boolean> {
-    return new Promise((resolve, reject) => {
-      const job = this.#open({
-        resolve: (valid) => resolve(valid as boolean),
-        reject,
-        failure: (reason) => new Error(reason),
-      });
-      // Copies: a view would take its whole buffer along.
-      const verify = { key: key.slice(), signature: signature.slice(), message: message.slice() };
-      this.#post({ job, verify });
-    });
+    const { id: job, result } = this.#open<boolean>({});
+    // Copies: a view would take its whole buffer along.
+    const verify = { key: key.slice(), signature: signature.slice(), message: message.slice() };
+    this.#post({ job, verify });
+    return result;
   }
 
   hasher(): Hasher {
-    const { promise, resolve, reject } = withResolvers<Uint8Array>();
-    promise.catch(() => {});
-    const entry: Job = { resolve: (sha256) => resolve(sha256 as Uint8Array), reject, failure: unreadable };
-    const job = this.#open(entry);
+    const handlers: Pick<Job, "onDone"> = {};
+    const { id: job, result } = this.#open<Uint8Array>(handlers);
+    result.catch(() => {});
     return {
       update: (piece) => {
         const taken = new Promise<void>((done) => {
-          entry.onDone = done;
+          handlers.onDone = done;
         });
         // A copy: the caller's buffer would be gone with the transfer.
         const own = piece.slice();
         this.#post({ job, piece: own }, [own.buffer]);
-        return Promise.race([taken, promise.then(() => {})]);
+        return Promise.race([taken, result.then(() => {})]);
       },
       digest: () => {
         this.#post({ job, end: true });
-        return promise;
+        return result;
       },
       close: () => this.#forget(job),
     };
   }
 
-  #open(entry: Job): number {
+  sender(setup: SenderSetup, sign: Sign): RemoteSender {
     this.#next += 1;
-    this.#jobs.set(this.#next, entry);
-    return this.#next;
+    const sender = this.#next;
+    this.#signers.set(sender, sign);
+    this.#post({ sender, open: setup });
+    return {
+      call: (call) => {
+        const { id: job, result } = this.#open<LargeAnswer>({});
+        this.#post({ job, sender, call });
+        return result;
+      },
+      close: () => {
+        this.#signers.delete(sender);
+        this.#post({ sender, close: true });
+      },
+    };
+  }
+
+  #open<R extends Result>(handlers: Pick<Job, "onBytes" | "onDone">): { id: number; result: Promise<R> } {
+    this.#next += 1;
+    const id = this.#next;
+    const result = new Promise<R>((resolve, reject) => {
+      if (this.broken) {
+        reject(new WorkerMissing());
+        return;
+      }
+      const entry = Object.assign(handlers, { resolve: resolve as Job["resolve"], reject });
+      this.#jobs.set(id, entry);
+    });
+    return { id, result };
   }
 
   #post(request: Request, transfer: Transferable[] = []): void {
@@ -105,6 +139,10 @@ export class Background {
   }
 
   #reply(reply: Reply): void {
+    if ("question" in reply) {
+      this.#sign(reply.question, reply.sender, reply.sign);
+      return;
+    }
     const job = this.#jobs.get(reply.job);
     if (!job) {
       return;
@@ -115,11 +153,19 @@ export class Background {
       job.onDone?.();
     } else {
       this.#jobs.delete(reply.job);
-      if ("failure" in reply) {
-        job.reject(job.failure(reply.failure));
-      } else {
-        job.resolve("sha256" in reply ? reply.sha256 : reply.valid);
+      settle(job, reply);
+    }
+  }
+
+  async #sign(question: number, sender: number, bytes: Uint8Array): Promise<void> {
+    try {
+      const sign = this.#signers.get(sender);
+      if (!sign) {
+        throw new Error("the upload is over");
       }
+      this.#post({ question, signature: await sign(bytes) });
+    } catch (error) {
+      this.#post({ question, refused: error instanceof Error ? error.message : String(error) });
     }
   }
 
@@ -133,16 +179,19 @@ export class Background {
   }
 }
 
-function withResolvers<T>() {
-  let resolve: (value: T) => void = () => {};
-  let reject: (error: unknown) => void = () => {};
-  const promise = new Promise<T>((...both) => {
-    [resolve, reject] = both;
-  });
-  return { promise, resolve, reject };
-}
+type End = Extract<
+  Reply,
+  { sha256: unknown } | { valid: unknown } | { answer: unknown } | { fault: unknown } | { failure: unknown }
+>;
 
-function unreadable(reason: string): KeepsakeError {
-  const message = `the file cannot be read any more (${reason}): it was moved or changed; choose it again`;
-  return new KeepsakeError("Integrity", message, { code: "file_changed", detail: reason });
+function settle(job: Job, reply: End): void {
+  if ("failure" in reply) {
+    job.reject(new Unreadable(reply.failure));
+  } else if ("fault" in reply) {
+    job.reject(new FaultError(reply.fault));
+  } else if ("answer" in reply) {
+    job.resolve(reply.answer);
+  } else {
+    job.resolve("sha256" in reply ? reply.sha256 : reply.valid);
+  }
 }

@@ -1,38 +1,47 @@
-// The module Worker that hashes files and verifies certificates, so that the page never waits for either.
-// Owns the jobs it was given and no policy.
+// The module Worker that hashes files, sends large messages and verifies certificates, so that the page waits for none of it.
+// Owns the jobs it was given and no policy; sending is in sender.ts.
 
-import { bls12_381 } from "@noble/curves/bls12-381.js";
+import { blsVerify } from "@icp-sdk/core/agent";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { HASH_PIECE_BYTES } from "../hash/types.js";
-
-/** What the page sends. `blob`: hash all of it. `piece` and `end`: hash what comes. `forget`: stop. */
-export type Request =
-  | { job: number; blob: Blob }
-  | { job: number; piece: Uint8Array }
-  | { job: number; end: true }
-  | { job: number; forget: true }
-  | { job: number; verify: { key: Uint8Array; signature: Uint8Array; message: Uint8Array } };
-
-/** What comes back: one `done` per piece, `bytes` now and then for a blob, then a result or `failure`. */
-export type Reply =
-  | { job: number; done: true }
-  | { job: number; bytes: number }
-  | { job: number; sha256: Uint8Array }
-  | { job: number; valid: boolean }
-  | { job: number; failure: string };
+import { NodeKeys } from "../node-keys.js";
+import type { Reply, Request } from "./messages.js";
+import { type CallResult, Sender } from "./sender.js";
 
 const hashers = new Map<number, ReturnType<typeof sha256.create>>();
-const post = (reply: Reply) => globalThis.postMessage(reply);
+const senders = new Map<number, Sender>();
+/** What the page was asked to sign. */
+const questions = new Map<number, (answer: Uint8Array | Error) => void>();
+let asked = 0;
+const nodeKeys = new NodeKeys();
+
+const post = (reply: Reply, transfer: Transferable[] = []) => globalThis.postMessage(reply, { transfer });
 
 globalThis.onmessage = ({ data }: MessageEvent<Request>) => {
+  if ("question" in data) {
+    questions.get(data.question)?.("signature" in data ? data.signature : new Error(data.refused));
+    questions.delete(data.question);
+  } else if ("open" in data) {
+    senders.set(data.sender, new Sender(data.open, nodeKeys, (bytes) => ask(data.sender, bytes)));
+  } else if ("close" in data) {
+    senders.get(data.sender)?.close();
+    senders.delete(data.sender);
+  } else {
+    work(data).catch((error) => post({ job: data.job, failure: String(error) }));
+  }
+};
+
+async function work(data: Extract<Request, { job: number }>): Promise<void> {
   const { job } = data;
-  if ("verify" in data) {
-    post({ job, ...verified(data.verify) });
+  if ("call" in data) {
+    const sender = senders.get(data.sender);
+    const result: CallResult = sender ? await sender.call(data.call) : { failure: "it is over" };
+    post({ job, ...result }, bytesIn(result));
+  } else if ("verify" in data) {
+    const { key, signature, message } = data.verify;
+    post({ job, valid: blsVerify(key, signature, message) });
   } else if ("blob" in data) {
-    hashBlob(job, data.blob).catch((error) => {
-      hashers.delete(job);
-      post({ job, failure: String(error) });
-    });
+    await hashBlob(job, data.blob).finally(() => hashers.delete(job));
   } else if ("piece" in data) {
     hasherOf(job).update(data.piece);
     post({ job, done: true });
@@ -42,7 +51,22 @@ globalThis.onmessage = ({ data }: MessageEvent<Request>) => {
   } else {
     hashers.delete(job);
   }
-};
+}
+
+/** Bytes that were read are handed over, not copied; they may be a view of a larger answer. */
+function bytesIn(result: CallResult): Transferable[] {
+  const value = "answer" in result && "Ok" in result.answer ? result.answer.Ok : null;
+  return value ? [value.buffer] : [];
+}
+
+function ask(sender: number, sign: Uint8Array): Promise<Uint8Array> {
+  asked += 1;
+  const question = asked;
+  return new Promise((resolve, reject) => {
+    questions.set(question, (answer) => (answer instanceof Error ? reject(answer) : resolve(answer)));
+    post({ question, sender, sign });
+  });
+}
 
 function hasherOf(job: number) {
   const hasher = hashers.get(job) ?? sha256.create();
@@ -60,24 +84,5 @@ async function hashBlob(job: number, blob: Blob): Promise<void> {
     hasher.update(new Uint8Array(piece));
     post({ job, bytes: at + piece.byteLength });
   }
-  hashers.delete(job);
   post({ job, sha256: hasher.digest() });
-}
-
-/** As the agent does it; what is malformed is an error there too. */
-function verified({
-  key,
-  signature,
-  message,
-}: {
-  key: Uint8Array;
-  signature: Uint8Array;
-  message: Uint8Array;
-}) {
-  try {
-    const { shortSignatures } = bls12_381;
-    return { valid: shortSignatures.verify(signature, shortSignatures.hash(message), key) };
-  } catch (error) {
-    return { failure: String(error) };
-  }
 }

@@ -1,4 +1,4 @@
-// Feeding a source to a hasher, piece by piece. Owns the loop: the whole source, in order, never all in memory.
+// Reading pieces whole, and feeding a source to a hasher piece by piece: all of it, in order, never all in memory.
 
 import { throwIfAborted } from "../errors.js";
 import type { OpenSource } from "../upload/source.js";
@@ -22,4 +22,13 @@ export async function hashPieces(
     hasher.close();
     throw error;
   }
+}
+
+/** The bytes of a piece; throws where there are fewer, or none that can be read. */
+export async function readWhole(piece: Blob, length: number): Promise<Uint8Array> {
+  const bytes = new Uint8Array(await piece.arrayBuffer());
+  if (bytes.length !== length) {
+    throw new Error(`${bytes.length} bytes came instead of ${length}`);
+  }
+  return bytes;
 }

@@ -1,7 +1,7 @@
-// The SDK in a browser: a module Worker hashes and verifies, another one derives, IndexedDB remembers names.
+// The SDK in a browser: module Workers hash, verify, send and derive, IndexedDB remembers names.
 
 import { blsVerify } from "@icp-sdk/core/agent";
-import { Background, WorkerMissing } from "../background/client.js";
+import { Background, Unreadable, WorkerMissing } from "../background/client.js";
 import { browserDeriver } from "../derivatives/browser.js";
 import type { Deriver } from "../derivatives/types.js";
 import { inlineHasher } from "../hash/inline.js";
@@ -10,34 +10,38 @@ import type { Hasher } from "../hash/types.js";
 import { indexedDbStore } from "../resume-store.js";
 import type { Platform } from "./types.js";
 
-let shared: Background | undefined;
+/** Two Workers, so that a large file is hashed while its chunks are sent. */
+const workers: Partial<Record<"hashing" | "sending", Background>> = {};
 let deriver: Deriver | undefined;
 
-/** One Worker for the page, made when it is first wanted. */
-function background(): Background | undefined {
-  if (shared === undefined && typeof Worker === "function") {
+/** One of each kind for the page, made when it is first wanted. */
+function background(kind: "hashing" | "sending"): Background | undefined {
+  if (workers[kind] === undefined && typeof Worker === "function") {
     const worker = new Worker(new URL("../background/worker.js", import.meta.url), {
       type: "module",
-      name: "keepsake-background",
+      name: `keepsake-${kind}`,
     });
-    shared = new Background(worker);
+    workers[kind] = new Background(worker);
   }
-  return shared?.broken ? undefined : shared;
+  return workers[kind]?.broken ? undefined : workers[kind];
 }
 
 function hasher(): Hasher {
-  return background()?.hasher() ?? inlineHasher();
+  return background("hashing")?.hasher() ?? inlineHasher();
 }
 
 export const platform: Platform = {
   async hashSource(source, signal, onBytes) {
-    const worker = source.blob && background();
+    const worker = source.blob && background("hashing");
     if (!worker || !source.blob) {
       return hashPieces(source, hasher(), signal, onBytes);
     }
     try {
       return await worker.hashBlob(source.blob, signal, onBytes);
     } catch (error) {
+      if (error instanceof Unreadable) {
+        throw source.unreadable(error);
+      }
       if (!(error instanceof WorkerMissing)) {
         throw error;
       }
@@ -47,7 +51,9 @@ export const platform: Platform = {
   hasher,
   async verify(key, signature, message) {
     try {
-      return (await background()?.verify(key, signature, message)) ?? blsVerify(key, signature, message);
+      return (
+        (await background("hashing")?.verify(key, signature, message)) ?? blsVerify(key, signature, message)
+      );
     } catch (error) {
       if (!(error instanceof WorkerMissing)) {
         throw error;
@@ -55,6 +61,7 @@ export const platform: Platform = {
       return blsVerify(key, signature, message);
     }
   },
+  remoteSender: (setup, sign) => background("sending")?.sender(setup, sign),
   deriver() {
     deriver ??= browserDeriver();
     return deriver;

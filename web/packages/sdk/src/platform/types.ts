@@ -1,5 +1,7 @@
 // What differs between browsers and Node. Owns the shape; `#platform` in package.json chooses the file.
 
+import type { RemoteSender } from "../background/client.js";
+import type { SenderSetup } from "../background/messages.js";
 import type { Deriver } from "../derivatives/types.js";
 import type { Hasher } from "../hash/types.js";
 import type { OpenSource } from "../upload/source.js";
@@ -11,6 +13,11 @@ export interface Platform {
   hasher(): Hasher;
   /** BLS signatures of certificates; none: the agent does it, on this thread. */
   verify?: (key: Uint8Array, signature: Uint8Array, message: Uint8Array) => Promise<boolean>;
+  /** Sends large messages apart from the page; none: they are sent from where the caller is. */
+  remoteSender?: (
+    setup: SenderSetup,
+    sign: (bytes: Uint8Array) => Promise<Uint8Array>,
+  ) => RemoteSender | undefined;
   /** Lane B where the caller does not say. */
   deriver(): Deriver | undefined;
   /** Where names of uploads are kept where the caller does not say. */

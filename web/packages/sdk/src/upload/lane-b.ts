@@ -106,12 +106,14 @@ async function send(job: LaneBJob, image: DerivedImage): Promise<Derived> {
       onBytes(kind, bytes.length, 0);
       return { ...facts, inlineBytes: bytes };
     }
+    const blob = new Blob([bytes as Uint8Array<ArrayBuffer>]);
     const { sessionId } = await runLane(job.context, {
       kind,
       idem: job.key.session(kind, sha256),
       mimeType,
       cut: new Cut(bytes.length, desk.config.chunk_size),
-      read: async (start, end) => bytes.subarray(start, end),
+      piece: async (start, end) => blob.slice(start, end),
+      unreadable: (cause) => job.source.unreadable(cause),
       onBytes: (total, fresh) => onBytes(kind, total, fresh),
     });
     return { ...facts, sessionId };

@@ -2,6 +2,7 @@
 // Owns the session's life up to the publish. Starts over once where the session turns out to hold other bytes, or to
 // be gone; the hash always covers the whole asset and is made elsewhere.
 
+import { type RemoteSender, Unreadable } from "../background/client.js";
 import type { Connection, Sending, Service } from "../connection.js";
 import { KeepsakeError } from "../errors.js";
 import type { Fault } from "../faults.js";
@@ -16,6 +17,8 @@ export interface LaneContext {
   connection: Connection;
   /** Its requests end with `signal`. */
   service: Service;
+  /** Sends chunks apart from the page, where that can be. */
+  sender: RemoteSender | undefined;
   signal: AbortSignal;
   policy: RetryPolicy;
   gate: Gate;
@@ -36,7 +39,9 @@ export interface LaneJob {
   idem: string;
   mimeType: string;
   cut: Cut;
-  read(start: number, end: number): Promise<Uint8Array>;
+  piece(start: number, end: number): Promise<Blob | Uint8Array>;
+  /** What it means that a piece cannot be read. */
+  unreadable(cause: unknown): KeepsakeError;
   /** Bytes that the service has, as often as that changes; `fresh` of them were sent just now. */
   onBytes(sent: number, fresh: number): void;
 }
@@ -167,11 +172,12 @@ async function sendOne(
   await context.gate.passed(context.signal);
   const leave = await context.window.enter(context.signal);
   try {
-    const args = async (): Promise<Parameters<Service["uploads_put_chunk"]>> => {
-      const bytes = await job.read(job.cut.start(index), job.cut.end(index));
-      return [sessionId, index, bytes];
-    };
-    await told(context, (sending) => context.connection.call("uploads_put_chunk", args, sending));
+    const [start, end] = [job.cut.start(index), job.cut.end(index)];
+    const make = async () => ({ args: [sessionId, index, await job.piece(start, end)], length: end - start });
+    const { connection, sender } = context;
+    await told(context, (sending) => connection.callLarge(sender, "uploads_put_chunk", make, sending));
+  } catch (error) {
+    throw error instanceof Unreadable ? job.unreadable(error) : error;
   } finally {
     leave();
   }

@@ -9,6 +9,7 @@
 
 import { bytesToHex } from "@noble/hashes/utils.js";
 import { platform } from "#platform";
+import type { RemoteSender } from "../background/client.js";
 import type { Sending } from "../connection.js";
 import { KeepsakeError } from "../errors.js";
 import * as records from "../records.js";
@@ -52,9 +53,11 @@ export async function runUpload(run: Run): Promise<UploadResult> {
   });
   // The same file twice at once would share its sessions: one waits for the other.
   const leave = await desk.turns.enter(`${capsuleId}/${key}`, stop.signal);
+  const sender = await desk.connection.remoteSender();
   try {
-    return await new Road(run, media, capsuleId, key).go();
+    return await new Road(run, media, capsuleId, key, sender).go();
   } finally {
+    sender?.close();
     leave();
   }
 }
@@ -109,7 +112,13 @@ class Road {
   #hashing: Promise<Uint8Array> | undefined;
   #lookedForSame = false;
 
-  constructor(run: Run, media: Media, capsuleId: CapsuleId, key: UploadKey) {
+  constructor(
+    run: Run,
+    media: Media,
+    capsuleId: CapsuleId,
+    key: UploadKey,
+    sender: RemoteSender | undefined,
+  ) {
     this.#run = run;
     this.#media = media;
     this.#capsuleId = capsuleId;
@@ -118,6 +127,7 @@ class Road {
     this.#context = {
       connection: desk.connection,
       service: desk.connection.scoped(stop.signal),
+      sender,
       signal: stop.signal,
       policy: policyOf(run),
       gate,
@@ -192,7 +202,8 @@ class Road {
       idem: this.#key.session("original"),
       mimeType: this.#media.mimeType,
       cut: new Cut(source.size, desk.config.chunk_size),
-      read: (start, end) => source.read(start, end),
+      piece: (start, end) => source.piece(start, end),
+      unreadable: (cause) => source.unreadable(cause),
       onBytes: (bytesSent, fresh) => {
         board.moved(fresh);
         board.lane("original", { bytesSent });

@@ -39,13 +39,18 @@ export class OpenSource {
     return JSON.stringify(this.name || "the file");
   }
 
+  /** The same, read later and elsewhere where the source allows it. */
+  async piece(start: number, end: number): Promise<Blob | Uint8Array> {
+    return this.blob?.slice(start, end) ?? (await this.read(start, end));
+  }
+
   /** Exactly the bytes from `start` up to `end`. */
   async read(start: number, end: number): Promise<Uint8Array> {
     let bytes: Uint8Array;
     try {
       bytes = await this.#read(start, end);
     } catch (cause) {
-      throw this.#unreadable(cause);
+      throw this.unreadable(cause);
     }
     if (bytes.length !== end - start) {
       throw this.changed();
@@ -84,12 +89,13 @@ export class OpenSource {
     return new KeepsakeError("Integrity", message, { code: "file_changed", cause });
   }
 
-  #unreadable(cause: unknown): KeepsakeError {
+  /** What it means that a read failed. */
+  unreadable(cause: unknown): KeepsakeError {
     if (cause instanceof KeepsakeError) {
       return cause;
     }
     // Browsers refuse to read a file that changed since it was chosen.
-    if (cause instanceof DOMException && cause.name === "NotReadableError") {
+    if (/NotReadableError/.test(String(cause)) || /bytes came instead of/.test(String(cause))) {
       return this.changed(cause);
     }
     const reason = cause instanceof Error ? cause.message : String(cause);
