@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { Ed25519KeyIdentity } from "@icp-sdk/core/identity";
 import { KeepsakeError } from "@keepsake/sdk";
 import { RunningNode } from "./node.js";
 import { connect, deriveFixed, pictureLike, randomBytes, sha256, sourceOf, Wire } from "./world.js";
@@ -102,6 +103,17 @@ test("the same file dropped twice at once, and equal files under two names, make
   assert.ok(result);
   assert.equal((await keepsake.memories.page(result.capsuleId)).items.length, 1);
   assert.equal((await keepsake.sessions.list()).filter(({ state }) => state === "pending").length, 0);
+});
+
+test("two pages of the same person that upload the same file at once make one memory", async () => {
+  const identity = Ed25519KeyIdentity.generate();
+  const [one, two] = [await connect(node, { identity }), await connect(node, { identity })];
+  const { id } = await one.capsules.own();
+  const bytes = randomBytes(9_000_000);
+  const [first, second] = await Promise.all([one, two].map((page) => page.upload(sourceOf("a", bytes)).done));
+  assert.equal(first?.memoryId, second?.memoryId);
+  assert.equal((await one.memories.page(id)).items.length, 1);
+  assert.equal((await one.sessions.list()).filter(({ state }) => state === "pending").length, 0);
 });
 
 test("many uploads at once end as one memory each, in pages newest first", async () => {

@@ -21,6 +21,9 @@ test("a file goes in and comes back, byte for byte", async () => {
   assert.equal(result.alreadyThere, false);
   const memory = await keepsake.memories.read(result.memoryId);
   assert.equal(memory.title, "A");
+  for (const time of [memory.createdAt, memory.updatedAt, memory.uploadedAt]) {
+    assert.ok(Math.abs(time.getTime() - Date.now()) < 3_600_000, `the service's clock: ${time}`);
+  }
   assert.deepEqual(memory.tags, ["x"]);
   assert.deepEqual(
     memory.assets.map((asset) => [asset.kind, asset.bytes, asset.name]),

@@ -31,10 +31,9 @@ export class UploadKey {
     return `${VERSION}-${kind}-${bytesToHex(digest([this.#digest, utf8ToBytes(kind), content]))}`;
   }
 
-  /** The key of the publish of these sessions, made once per request: `atNs` is in the request. */
-  publish(sessionIds: bigint[], atNs: bigint): string {
-    const numbers = [...sessionIds, atNs].map(uint64);
-    return `${VERSION}-publish-${bytesToHex(digest([this.#digest, ...numbers]))}`;
+  /** The key of a publish, given all of the request: other sessions, or another title, make another memory. */
+  publish(request: string): string {
+    return `${VERSION}-publish-${bytesToHex(digest([this.#digest, utf8ToBytes(request)]))}`;
   }
 
   /** For maps. */
@@ -47,12 +46,8 @@ function digest(parts: Uint8Array[]): Uint8Array {
   return sha256Of(concatBytes(...parts.flatMap((part) => [uint64(part.length), part])));
 }
 
-function uint64(value: number | bigint): Uint8Array {
+function uint64(value: number): Uint8Array {
   const bytes = new Uint8Array(8);
-  new DataView(bytes.buffer).setBigUint64(
-    0,
-    typeof value === "bigint" ? value : BigInt(Math.trunc(value)),
-    true,
-  );
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(Math.trunc(value)), true);
   return bytes;
 }

@@ -1,6 +1,7 @@
 // The last step: one message that finishes all sessions and makes the memory.
 // Owns the request and its repetition. The request is made once: sending it again says the same and gets the first answer.
 
+import { bytesToHex } from "@noble/hashes/utils.js";
 import type {
   AssetMetadata,
   AssetMetadataBase,
@@ -16,6 +17,12 @@ import { clip } from "./media.js";
 
 /** A publish that finds the hash behind is sent again at once, so often at most; each hashes a bounded part. */
 const HASH_PENDING_MAX = 100_000;
+
+/**
+ * Times that the service's own clock decides. So two pages that upload the same file at once, by the same sessions, send
+ * the same request: the second gets the answer of the first.
+ */
+const BY_SERVICE = 0n;
 
 /** One asset, and where its bytes are: in a session, or at hand. */
 export interface AssetFacts {
@@ -46,10 +53,9 @@ export interface MemoryFacts {
 
 /** The request for these facts, with its own key. */
 export function publishRequest(facts: MemoryFacts, key: UploadKey, limits: UploadConfig): PublishRequest {
-  const atNs = nsOf(new Date());
   const short = limits.text_short_bytes_max;
   const metadataOf = (asset: AssetFacts) =>
-    assetMetadata(asset, clip(facts.name, short), asset.kind === "original" ? facts.type : "image", atNs);
+    assetMetadata(asset, clip(facts.name, short), asset.kind === "original" ? facts.type : "image");
   const sessions = facts.assets.flatMap((asset) =>
     asset.sessionId === undefined
       ? []
@@ -65,16 +71,23 @@ export function publishRequest(facts: MemoryFacts, key: UploadKey, limits: Uploa
   const inline = facts.assets.flatMap((asset) =>
     asset.inlineBytes === undefined ? [] : [{ bytes: asset.inlineBytes, metadata: metadataOf(asset) }],
   );
-  return {
+  const request = {
     capsule_id: facts.capsuleId,
-    metadata: memoryMetadata(facts, limits, atNs),
+    metadata: memoryMetadata(facts, limits),
     sessions,
     inline_assets: inline,
-    idem: key.publish(
-      sessions.map((session) => session.session_id),
-      atNs,
-    ),
   };
+  return { ...request, idem: key.publish(plainText(request)) };
+}
+
+/** The same for the same request. */
+function plainText(request: object): string {
+  return JSON.stringify(request, (_, value: unknown) => {
+    if (typeof value === "bigint") {
+      return String(value);
+    }
+    return value instanceof Uint8Array ? bytesToHex(value) : value;
+  });
 }
 
 /** Sends it until it is answered. `hash_pending` means: the same again, at once. */
@@ -95,7 +108,7 @@ export async function publish(
   }
 }
 
-function memoryMetadata(facts: MemoryFacts, limits: UploadConfig, atNs: bigint): PublishRequest["metadata"] {
+function memoryMetadata(facts: MemoryFacts, limits: UploadConfig): PublishRequest["metadata"] {
   const none = opt<string>(undefined);
   const title = clip(facts.title ?? facts.name, limits.text_short_bytes_max);
   return {
@@ -111,14 +124,14 @@ function memoryMetadata(facts: MemoryFacts, limits: UploadConfig, atNs: bigint):
     memory_notes: none,
     parent_folder_id: none,
     created_by: none,
-    created_at: atNs,
-    updated_at: atNs,
-    uploaded_at: atNs,
+    created_at: BY_SERVICE,
+    updated_at: BY_SERVICE,
+    uploaded_at: BY_SERVICE,
   };
 }
 
-function assetMetadata(asset: AssetFacts, name: string, type: MemoryType, atNs: bigint): AssetMetadata {
-  const base = assetBase(asset, name, atNs);
+function assetMetadata(asset: AssetFacts, name: string, type: MemoryType): AssetMetadata {
+  const base = assetBase(asset, name);
   switch (type) {
     case "image":
       return {
@@ -142,7 +155,7 @@ function assetMetadata(asset: AssetFacts, name: string, type: MemoryType, atNs: 
   }
 }
 
-function assetBase(asset: AssetFacts, name: string, atNs: bigint): AssetMetadataBase {
+function assetBase(asset: AssetFacts, name: string): AssetMetadataBase {
   return {
     name: name || asset.kind,
     mime_type: asset.mimeType,
@@ -159,8 +172,8 @@ function assetBase(asset: AssetFacts, name: string, atNs: bigint): AssetMetadata
     asset_location: [],
     processing_status: [],
     processing_error: [],
-    created_at: atNs,
-    updated_at: atNs,
+    created_at: BY_SERVICE,
+    updated_at: BY_SERVICE,
     deleted_at: [],
   };
 }
