@@ -24,7 +24,7 @@ async function gzipped(entry, external = []) {
 const rows = {
   "the SDK with @icp-sdk/core": await gzipped("./dist/index.js"),
   "of that, the SDK's own files": await gzipped("./dist/index.js", ["@icp-sdk/*", "@noble/*", "idb-keyval"]),
-  "Worker that hashes and verifies": await gzipped("./dist/background/worker.js"),
+  "Worker that hashes, verifies and sends": await gzipped("./dist/background/worker.js"),
   "Worker that makes the pictures": await gzipped("./dist/derivatives/worker.js"),
 };
 for (const [what, bytes] of Object.entries(rows)) {

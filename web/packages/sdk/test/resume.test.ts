@@ -116,6 +116,34 @@ test("a node that is killed in the middle and started again: the same upload end
   }
 });
 
+test("a session that is freed under the upload is begun again", async () => {
+  const wire = new Wire();
+  const identity = Ed25519KeyIdentity.generate();
+  const [keepsake, other] = [
+    await connect(node, { identity, fetch: wire.fetch }),
+    await connect(node, { identity }),
+  ];
+  wire.fault = async (method, when, count) => {
+    if (method === "uploads_put_chunk" && when === "before" && count === 3) {
+      await Promise.all((await other.sessions.list()).map(({ id }) => other.sessions.abort(id)));
+    }
+  };
+  const bytes = randomBytes(6 * CHUNK);
+  const seen: number[] = [];
+  const upload = keepsake.upload(sourceOf("a.bin", bytes), {
+    concurrency: 1,
+    onProgress: ({ original }) => seen.push(original.bytesSent),
+  });
+  const result = await upload.done;
+  assert.equal(hex(result.sha256), sha256(bytes));
+  assert.equal(wire.count("uploads_begin"), 2);
+  assert.deepEqual(
+    seen,
+    [...seen].sort((a, b) => a - b),
+    "bytes sent never fall",
+  );
+});
+
 test("an upload gives up when nobody answers for as long as it was told", async () => {
   const own = await RunningNode.start();
   try {

@@ -2,7 +2,10 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { Ed25519KeyIdentity } from "@icp-sdk/core/identity";
 import type { UploadProgress } from "@keepsake/sdk";
+import { Connection } from "../dist/connection.js";
+import { pieces } from "../dist/download.js";
 import { RunningNode } from "./node.js";
 import { connect, deriveFixed, hex, pictureLike, randomBytes, sha256, sourceOf, Wire } from "./world.js";
 
@@ -94,4 +97,23 @@ test("bytes sent never fall and end at the total", async () => {
   );
   assert.equal(seen.at(-1), bytes.length);
   assert.equal(upload.progress.phase, "done");
+});
+
+test("bytes that are not those that were stored are not handed out as whole", async () => {
+  const identity = Ed25519KeyIdentity.generate();
+  const keepsake = await connect(node, { identity });
+  const { memoryId } = await keepsake.upload(new Blob([randomBytes(2 * MiB)])).done;
+  const [asset] = (await keepsake.memories.read(memoryId)).assets;
+  assert.ok(asset);
+  const connection = new Connection({ host: node.url, canisterId: node.canisterId, identity });
+  await connection.ready(connection.policy);
+  const read = async (sha256: Uint8Array | undefined) => {
+    let bytes = 0;
+    for await (const piece of pieces(connection, keepsake.config, { ...asset, sha256 })) {
+      bytes += piece.length;
+    }
+    return bytes;
+  };
+  assert.equal(await read(asset.sha256), 2 * MiB);
+  await assert.rejects(read(new Uint8Array(32)), { kind: "Integrity", code: "bytes_differ" });
 });
