@@ -1,5 +1,5 @@
 // One upload as its caller sees it: progress, pause, resume, cancel, and the promise of its end.
-// Owns the states; what is done in them is in upload/run.ts.
+// Owns the states; what is done in them is in upload/run.ts and upload/road.ts.
 
 import { aborted, KeepsakeError } from "./errors.js";
 import type { SessionId } from "./types.js";
