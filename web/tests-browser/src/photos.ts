@@ -37,13 +37,13 @@ export async function largePhoto(page: Page, folder: string): Promise<string> {
   return path;
 }
 
-/** Copies of a photo, each with other bytes: a comment with its number after the start of the JPEG. */
+/** Copies of a photo, each of other bytes and length: a comment with its number after the start of the JPEG. */
 export async function manyPhotos(source: Uint8Array, count: number, folder: string): Promise<string[]> {
   await mkdir(folder, { recursive: true });
   return await Promise.all(
     Array.from({ length: count }, async (_, index) => {
       const path = join(folder, `photo_${String(index).padStart(3, "0")}.jpg`);
-      await writeFile(path, withSegment(source, 0xfe, Buffer.from(`photo ${index}`)));
+      await writeFile(path, withSegment(source, 0xfe, Buffer.from(`photo ${index} `.padEnd(20 + index))));
       return path;
     }),
   );

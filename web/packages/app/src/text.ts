@@ -107,7 +107,7 @@ export const text = {
       failed: "failed",
       skipped: "none",
     },
-    noPreview: "No preview: this browser cannot show it as a picture. The file itself is kept.",
+    noPreview: (reason: string) => `Kept as it is, without a preview: ${reason}`,
     alreadyThere: "Already there: the same bytes are in this capsule.",
     offline: "Waiting for the connection",
     retrying: (attempt: number) => `Trying again (${attempt})`,

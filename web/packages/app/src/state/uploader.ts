@@ -39,6 +39,8 @@ function makeUppy(): Uppy<FileMeta, KeepsakeBody> {
     autoProceed: true,
     restrictions: { minFileSize: 1, maxFileSize: Number(keepsake.config.capsule_bytes_max) },
     locale: { strings: text.uppy.core, pluralize: text.uppy.pluralize },
+    // Here and not when they are added: a change of state for each of many files would cost their number squared.
+    onBeforeFileAdded: (file) => withCapsule(file),
   });
   made.use(KeepsakeUploader, {
     keepsake,
@@ -95,7 +97,7 @@ export function togglePause(id: string): void {
 }
 
 export function retry(id: string): void {
-  setRow(id, { phase: "queued" });
+  setRow(id, { phase: "queued", progress: undefined });
   void uppy.retryUpload(id).catch((error: unknown) => uppy.log(error, "error"));
 }
 
@@ -106,9 +108,6 @@ export function remove(id: string): void {
 
 function followAdding(made: Uppy<FileMeta, KeepsakeBody>): void {
   made.on("files-added", (files) => {
-    for (const file of files) {
-      if (file.meta.capsuleId === undefined) made.setFileMeta(file.id, { capsuleId: openCapsuleId.peek() });
-    }
     addRows(files.map(rowOf));
     // A browser short of room may otherwise drop the key and the kept files.
     void navigator.storage?.persist?.();
@@ -177,6 +176,10 @@ function warnBeforeClosing(): void {
   addEventListener("beforeunload", (event) => {
     if (tally.peek().active > 0) event.preventDefault();
   });
+}
+
+function withCapsule(file: PageFile): PageFile {
+  return { ...file, meta: { capsuleId: openCapsuleId.peek(), ...file.meta } };
 }
 
 function rowOf(file: PageFile): { id: string; name: string; bytes: number; type: string } {

@@ -76,11 +76,12 @@ export function clearFinished(): void {
   rows.value = rows.value.filter((row) => row.state.value.phase !== "done");
 }
 
-/** Changes a row now; progress that waits for its turn is older than this and is dropped. */
+/** Changes a row now. Progress that waits to be drawn is older than this: it is the row's last. */
 export function setRow(id: string, state: RowState): void {
+  const progress = waiting.get(id);
   waiting.delete(id);
   const row = rows.value.find((candidate) => candidate.id === id);
-  if (row !== undefined) row.state.value = state;
+  if (row !== undefined) row.state.value = { progress: progress ?? row.state.peek().progress, ...state };
 }
 
 export function rowState(id: string): RowState | undefined {

@@ -99,7 +99,10 @@ function stateText(now: RowState): string {
   if (phase === "failed") return `${text.upload.phases.failed}: ${now.message ?? ""}`;
   if (phase === "done") {
     if (now.alreadyThere) return text.upload.alreadyThere;
-    return progress?.derivatives.state === "skipped" ? text.upload.noPreview : text.upload.phases.done;
+    const { state = "done", message = "" } = progress?.derivatives ?? {};
+    return state === "skipped" || state === "failed"
+      ? text.upload.noPreview(message)
+      : text.upload.phases.done;
   }
   if (progress?.offline) return text.upload.offline;
   const parts: string[] = [text.upload.phases[phase]];

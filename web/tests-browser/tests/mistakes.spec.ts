@@ -1,0 +1,126 @@
+// Wrong things that a person does: each gets a clear message, and nothing is lost. It owns no state.
+
+import { randomBytes } from "node:crypto";
+import { mkdir, open, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { TestInfo } from "@playwright/test";
+import { heapBytes } from "../src/measure.ts";
+import { Onlooker } from "../src/onlooker.ts";
+import {
+  allUploaded,
+  chooseFiles,
+  dropFiles,
+  row,
+  text,
+  tiles,
+  tilesCount,
+  uploadedShare,
+} from "../src/page.ts";
+import { tenPhotos } from "../src/photos.ts";
+import { expect, test } from "../src/test.ts";
+
+const HUGE_BYTES = 3_000_000_000;
+/** What the page's heap may grow by while it reads a huge file, bytes: some chunks, not the file. */
+const HEAP_GROWTH_MAX = 64 * 2 ** 20;
+
+async function written(info: TestInfo, name: string, bytes: Uint8Array | string): Promise<string> {
+  await mkdir(info.outputDir, { recursive: true });
+  const path = join(info.outputDir, name);
+  await writeFile(path, bytes);
+  return path;
+}
+
+test("an empty file is explained, and what was dropped with it is uploaded", async ({ newPerson }, info) => {
+  const page = await newPerson();
+  const [photo] = await tenPhotos(page, info.outputDir);
+  await dropFiles(page, [await written(info, "nothing.jpg", ""), photo ?? ""]);
+  await expect(page.getByText(`nothing.jpg: ${text.uppy.core.inferiorSize}`)).toBeVisible();
+  await allUploaded(page, 1);
+  await tilesCount(page, 1);
+});
+
+test("a text named .jpg is kept as what it is, and the row says so", async ({ newPerson, node }, info) => {
+  const page = await newPerson();
+  await dropFiles(page, [await written(info, "letter.jpg", "Dear Anna,\nthis is no photo.\n".repeat(50))]);
+  await allUploaded(page, 1);
+  await expect(row(page, "letter.jpg")).toContainText("without a preview");
+  await expect(tiles(page).first()).toContainText("letter.jpg");
+  const onlooker = await Onlooker.of(page, node);
+  const [memory] = await onlooker.memories();
+  expect(memory?.type).not.toBe("image");
+  expect(memory?.assets.map((asset) => asset.kind)).toEqual(["original"]);
+});
+
+test("a damaged photo is kept, and the row says why it has no preview", async ({ newPerson }, info) => {
+  const page = await newPerson();
+  const noise = Buffer.concat([Buffer.from([0xff, 0xd8, 0xff, 0xe0, 0, 16]), randomBytes(40_000)]);
+  await dropFiles(page, [await written(info, "damaged.jpg", noise)]);
+  await allUploaded(page, 1);
+  await expect(row(page, "damaged.jpg")).toContainText("without a preview");
+  await tilesCount(page, 1);
+});
+
+test("a file of 3 GB is read piece by piece, and can be stopped", async ({ newPerson }, info) => {
+  const page = await newPerson();
+  await mkdir(info.outputDir, { recursive: true });
+  const path = join(info.outputDir, "huge.bin");
+  const file = await open(path, "w");
+  await file.truncate(HUGE_BYTES);
+  await file.close();
+  await expect(page.locator(".uppy-Dashboard-inner")).toBeVisible();
+  const before = await heapBytes(page);
+  await chooseFiles(page, [path]);
+  await uploadedShare(page, "huge.bin", 0.03);
+  expect((await heapBytes(page)) - before).toBeLessThan(HEAP_GROWTH_MAX);
+  await expect(row(page, "huge.bin")).toContainText("left");
+  await page.getByRole("button", { name: text.upload.cancel("huge.bin") }).click();
+  await expect(row(page, "huge.bin")).toBeHidden();
+  await page.getByRole("button", { name: text.header.uploads }).click();
+  await expect(page.getByRole("dialog").getByText(text.sessions.none)).toBeVisible();
+});
+
+test("offline: the page says so, waits, and goes on by itself", async ({ newPerson }, info) => {
+  const page = await newPerson();
+  await chooseFiles(page, [await written(info, "large.bin", randomBytes(100_000_000))]);
+  await uploadedShare(page, "large.bin", 0.1);
+  await page.context().setOffline(true);
+  await expect(page.getByText(text.notices.offline)).toBeVisible();
+  await expect(row(page, "large.bin")).toContainText(text.upload.offline);
+  await page.context().setOffline(false);
+  await allUploaded(page, 1);
+  await expect(page.getByText(text.notices.offline)).toBeHidden();
+});
+
+test("the same photo twice is one memory, and the second row says that it is there", async ({
+  newPerson,
+}, info) => {
+  const page = await newPerson();
+  const [photo] = await tenPhotos(page, info.outputDir);
+  await dropFiles(page, [photo ?? ""]);
+  await allUploaded(page, 1);
+  await page.getByRole("button", { name: text.upload.clear }).click();
+  await dropFiles(page, [photo ?? ""]);
+  await expect(page.getByText(text.upload.alreadyThere)).toBeVisible();
+  await tilesCount(page, 1);
+});
+
+test("closing the tab while uploading asks first, and nothing is asked when all is done", async ({
+  newPerson,
+}, info) => {
+  const page = await newPerson();
+  let asked = 0;
+  page.on("dialog", (dialog) => {
+    asked += 1;
+    void dialog.dismiss();
+  });
+  await chooseFiles(page, [await written(info, "large.bin", randomBytes(60_000_000))]);
+  await uploadedShare(page, "large.bin", 0.1);
+  // A browser asks only on behalf of a page that somebody has used.
+  await page.getByRole("heading", { level: 1 }).click();
+  await page.close({ runBeforeUnload: true });
+  await expect.poll(() => asked).toBe(1);
+  await allUploaded(page, 1);
+  await page.close({ runBeforeUnload: true });
+  await expect.poll(() => page.isClosed()).toBe(true);
+  expect(asked).toBe(1);
+});
