@@ -161,6 +161,7 @@ test("a full quota says so and leaves no session", async () => {
     const keepsake = await connect(own);
     const upload = keepsake.upload(sourceOf("a.bin", randomBytes(12 * CHUNK)));
     await assert.rejects(upload.done, says("ResourceExhausted", "resource_exhausted", /delete something/));
+    assert.deepEqual(await keepsake.sessions.list(), []);
   } finally {
     await own.remove();
   }
