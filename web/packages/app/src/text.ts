@@ -42,9 +42,7 @@ export const text = {
     newCapsule: "New capsule",
     share: "Share",
     account: "You",
-    uploads: "Unfinished uploads",
-    theme: "Colours",
-    themes: { auto: "As the device", light: "Light", dark: "Dark" },
+    uploads: "Uploads",
   },
 
   signIn: {
@@ -59,6 +57,8 @@ export const text = {
     why: "Give it to people who want to share a capsule with you.",
     copy: "Copy",
     copied: "Copied.",
+    theme: "Colours",
+    themes: { auto: "As the device", light: "Light", dark: "Dark" },
     keyHere:
       "Your key lives in this browser only and cannot be copied out. To get in from another device too, make that device's principal an owner of your capsule.",
   },

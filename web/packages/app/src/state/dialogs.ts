@@ -1,4 +1,4 @@
-// Which dialog is open, and which memory is being looked at. It owns these two signals.
+// Which dialog is open, which memory is being looked at, and which dialog lies on top. It owns these signals.
 
 import { signal } from "@preact/signals";
 
@@ -7,3 +7,5 @@ export type DialogName = "account" | "new-capsule" | "sharing" | "sessions";
 export const openDialog = signal<DialogName | undefined>(undefined);
 /** The memory in the viewer. */
 export const viewedId = signal<string | undefined>(undefined);
+/** Dialogs that are drawn, the topmost last. What lies below it cannot be reached, messages included. */
+export const drawnDialogs = signal<readonly string[]>([]);

@@ -1,11 +1,19 @@
 // Light, dark, or as the device has it. It owns the choice, kept in localStorage, and the attribute on the root.
 
-import { effect, signal } from "@preact/signals";
+import { computed, effect, signal } from "@preact/signals";
 
 export type Theme = "auto" | "light" | "dark";
 const KEY = "keepsake-theme";
 
 export const theme = signal<Theme>(kept());
+
+const device = matchMedia("(prefers-color-scheme: dark)");
+const deviceIsDark = signal(device.matches);
+device.addEventListener("change", () => {
+  deviceIsDark.value = device.matches;
+});
+/** What is seen now. */
+export const isDark = computed(() => (theme.value === "auto" ? deviceIsDark.value : theme.value === "dark"));
 
 /** Follows the choice from now on. */
 export function followTheme(): void {

@@ -13,7 +13,7 @@ import { openCapsuleId } from "./capsules.js";
 import { explain } from "./explain.js";
 import { refreshGallery } from "./gallery.js";
 import { notify } from "./notices.js";
-import { theme } from "./theme.js";
+import { isDark } from "./theme.js";
 import { addRows, removeRow, rowState, setProgress, setRow, tally } from "./uploads.js";
 import { lookAgain } from "./watch.js";
 
@@ -27,6 +27,7 @@ const FILES_AT_ONCE = 3;
 /** What is kept for a reload, bytes: larger files must be chosen again, and go on too. */
 const KEPT_FILE_BYTES_MAX = 256 * 2 ** 20;
 const KEPT_BYTES_MAX = 2 ** 30;
+const PHONE_PX = 640;
 const LOCK = "keepsake-restores-uploads";
 const LOCK_PATIENCE_MS = 2_000;
 
@@ -60,17 +61,19 @@ export function mountDashboard(target: HTMLElement): () => void {
     target,
     inline: true,
     width: "100%",
-    height: 260,
+    height: innerWidth < PHONE_PX ? 170 : 260,
     // The list of uploads beside it shows both lanes, and lane B makes the thumbnails.
     showSelectedFiles: false,
     disableThumbnailGenerator: true,
     fileManagerSelectionType: "both",
     proudlyDisplayPoweredByUppy: false,
     doneButtonHandler: null,
+    // The list has the numbers of each file, and of all.
+    hideProgressDetails: true,
     locale: { strings: text.uppy.dashboard },
   });
   const unfollow = effect(() => {
-    uppy.getPlugin("Dashboard")?.setOptions({ theme: theme.value });
+    uppy.getPlugin("Dashboard")?.setOptions({ theme: isDark.value ? "dark" : "light" });
   });
   return () => {
     unfollow();

@@ -1,11 +1,14 @@
-// Who the person is to the service: the principal, to copy and pass on. It owns no state that lasts.
+// Who the person is to the service: the principal, to copy and pass on; and the colours. It owns no state that lasts.
 
 import { useState } from "preact/hooks";
 import { account, signOut } from "../state/account.js";
 import { explain } from "../state/explain.js";
 import { notify } from "../state/notices.js";
+import { type Theme, theme } from "../state/theme.js";
 import { text } from "../text.js";
 import { Modal } from "./Modal.js";
+
+const THEMES: Theme[] = ["auto", "light", "dark"];
 
 export function AccountDialog(props: { onClose: () => void }) {
   const { principal, address } = account();
@@ -31,6 +34,7 @@ export function AccountDialog(props: { onClose: () => void }) {
         <span role="status">{isCopied ? text.account.copied : ""}</span>
       </p>
       <p class="quiet">{text.account.why}</p>
+      <ThemeChoice />
       {address.isInternetComputer ? (
         <button type="button" onClick={() => void signOut()}>
           {text.signIn.signOut}
@@ -39,5 +43,26 @@ export function AccountDialog(props: { onClose: () => void }) {
         <p class="quiet">{text.account.keyHere}</p>
       )}
     </Modal>
+  );
+}
+
+function ThemeChoice() {
+  return (
+    <div class="choice">
+      <label for="theme">{text.account.theme}</label>
+      <select
+        id="theme"
+        value={theme.value}
+        onChange={(event) => {
+          theme.value = event.currentTarget.value as Theme;
+        }}
+      >
+        {THEMES.map((name) => (
+          <option key={name} value={name}>
+            {text.account.themes[name]}
+          </option>
+        ))}
+      </select>
+    </div>
   );
 }

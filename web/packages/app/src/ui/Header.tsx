@@ -4,10 +4,7 @@ import { useEffect } from "preact/hooks";
 import { capsuleName, capsules, openCapsule, openCapsuleId, selectCapsule } from "../state/capsules.js";
 import { type DialogName, openDialog } from "../state/dialogs.js";
 import { loadSessions, sessions } from "../state/sessions.js";
-import { type Theme, theme } from "../state/theme.js";
 import { text } from "../text.js";
-
-const THEMES: Theme[] = ["auto", "light", "dark"];
 
 export function Header() {
   useEffect(() => {
@@ -26,22 +23,6 @@ export function Header() {
           label={count === 0 ? text.header.uploads : `${text.header.uploads} (${count})`}
         />
         <Opener name="account" label={text.header.account} />
-        <div class="choice">
-          <label for="theme">{text.header.theme}</label>
-          <select
-            id="theme"
-            value={theme.value}
-            onChange={(event) => {
-              theme.value = event.currentTarget.value as Theme;
-            }}
-          >
-            {THEMES.map((name) => (
-              <option key={name} value={name}>
-                {text.header.themes[name]}
-              </option>
-            ))}
-          </select>
-        </div>
       </nav>
     </header>
   );

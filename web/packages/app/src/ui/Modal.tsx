@@ -2,7 +2,9 @@
 
 import type { ComponentChildren } from "preact";
 import { useEffect, useId, useRef } from "preact/hooks";
+import { drawnDialogs } from "../state/dialogs.js";
 import { text } from "../text.js";
+import { Notices } from "./Notices.js";
 import { Sign } from "./Sign.js";
 
 export interface ModalProps {
@@ -20,8 +22,12 @@ export function Modal(props: ModalProps) {
   useEffect(() => {
     const element = dialog.current;
     element?.showModal();
-    return () => element?.close();
-  }, []);
+    drawnDialogs.value = [...drawnDialogs.peek(), titleId];
+    return () => {
+      drawnDialogs.value = drawnDialogs.peek().filter((id) => id !== titleId);
+      element?.close();
+    };
+  }, [titleId]);
   return (
     <dialog
       ref={dialog}
@@ -40,6 +46,7 @@ export function Modal(props: ModalProps) {
         </div>
         {props.children}
       </div>
+      {drawnDialogs.value.at(-1) === titleId ? <Notices /> : null}
     </dialog>
   );
 }

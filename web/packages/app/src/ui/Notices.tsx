@@ -1,4 +1,4 @@
-// The messages in the corner, read out as they come. It owns no state.
+// The messages in the corner, read out as they come: on the page, or in the dialog that lies over it. It owns no state.
 
 import { dismiss, notices } from "../state/notices.js";
 import { text } from "../text.js";

@@ -4,6 +4,7 @@
 import { useEffect } from "preact/hooks";
 import { open, signIn, start } from "../state/account.js";
 import { loadCapsules } from "../state/capsules.js";
+import { drawnDialogs } from "../state/dialogs.js";
 import { explain } from "../state/explain.js";
 import { notify } from "../state/notices.js";
 import { watch } from "../state/watch.js";
@@ -67,7 +68,7 @@ function OpenPage() {
         <UploadPanel />
         <Gallery />
       </main>
-      <Notices />
+      {drawnDialogs.value.length === 0 ? <Notices /> : null}
       <Dialogs />
     </>
   );
