@@ -15,6 +15,11 @@ const INFO_SHOWN_MS = 8_000;
 export const notices = signal<readonly Notice[]>([]);
 let nextId = 1;
 
+/** Messages from now on have this number or a higher one. */
+export function nextNoticeId(): number {
+  return nextId;
+}
+
 export function notify(kind: Notice["kind"], text: string): void {
   const id = nextId++;
   const others = notices.value.filter((notice) => notice.text !== text);

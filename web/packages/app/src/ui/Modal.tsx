@@ -1,8 +1,9 @@
 // A native dialog: modal, closed by Escape, by its button, or by a click beside it. It owns opening and closing.
 
 import type { ComponentChildren } from "preact";
-import { useEffect, useId, useRef } from "preact/hooks";
+import { useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { drawnDialogs } from "../state/dialogs.js";
+import { nextNoticeId } from "../state/notices.js";
 import { text } from "../text.js";
 import { Notices } from "./Notices.js";
 import { Sign } from "./Sign.js";
@@ -19,7 +20,10 @@ export interface ModalProps {
 export function Modal(props: ModalProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const titleId = useId();
-  useEffect(() => {
+  // Older messages wait below: over the dialog they would only hide its buttons.
+  const [since] = useState(nextNoticeId);
+  // Before anything is painted: a key that is pressed right away is meant for the dialog.
+  useLayoutEffect(() => {
     const element = dialog.current;
     element?.showModal();
     drawnDialogs.value = [...drawnDialogs.peek(), titleId];
@@ -46,7 +50,7 @@ export function Modal(props: ModalProps) {
         </div>
         {props.children}
       </div>
-      {drawnDialogs.value.at(-1) === titleId ? <Notices /> : null}
+      {drawnDialogs.value.at(-1) === titleId ? <Notices since={since} /> : null}
     </dialog>
   );
 }

@@ -4,10 +4,12 @@ import { dismiss, notices } from "../state/notices.js";
 import { text } from "../text.js";
 import { Sign } from "./Sign.js";
 
-export function Notices() {
+/** `since`: only messages with this number or a higher one. */
+export function Notices({ since = 0 }: { since?: number }) {
+  const shown = notices.value.filter((notice) => notice.id >= since);
   return (
     <section class="notices" aria-label={text.notices.region} aria-live="polite">
-      {notices.value.map((notice) => (
+      {shown.map((notice) => (
         <div key={notice.id} class={`notice ${notice.kind}`}>
           <p>{notice.text}</p>
           <Sign sign="close" label={text.notices.dismiss} onClick={() => dismiss(notice.id)} />
