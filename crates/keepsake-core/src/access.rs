@@ -139,7 +139,6 @@ impl<R: Memory, H: Memory> Store<R, H> {
         from[..8].copy_from_slice(&capsule.0.to_be_bytes());
         self.members
             .range(from..)
-            .map(|entry| entry.into_pair())
             .take_while(|(key, _)| key[..8] == from[..8])
             .map(|(key, role)| (principal_of_key(&key[8..]), Role::from_byte(role)))
             .collect()

@@ -13,7 +13,8 @@ use crate::housekeeping::DueKind;
 use crate::ids::{BlobId, CapsuleId, MemoryId};
 use crate::layout::Field;
 use crate::limits::{BLOB_TTL_NS, CHUNK_BYTES_MAX, RESPONSE_BYTES_MAX};
-use crate::record::{Record, principal};
+use crate::memory::AssetSource;
+use crate::record::principal;
 use crate::refusal::{Refusal, RefusalKind};
 use crate::store::Store;
 use ic_principal::Principal;
@@ -233,26 +234,26 @@ impl<R: Memory, H: Memory> Store<R, H> {
         self.blobs.get(&id.0).map(|record| record.0)
     }
 
-    pub(crate) fn add_blob(&mut self, blob: BlobRecord) -> BlobId {
+    pub(crate) fn add_blob(&mut self, blob: &BlobRecord) -> BlobId {
         let id = BlobId(self.header.next(Field::NextBlob));
         self.add_item(CapsuleId(blob.capsule), ItemKind::Blob, id.0);
         if let Some(at_ns) = blob.expires_ns {
             self.add_due(at_ns, DueKind::Blob, id.0);
         }
-        self.blobs.insert(id.0, Record(blob));
+        self.blobs.put(&id.0, blob);
         self.header.add(Field::BlobsStored, 1);
         id
     }
 
-    /// One more asset refers to the blob: it does not expire. Gives back its record.
-    pub(crate) fn refer(&mut self, id: BlobId, published_with: Option<u64>) -> BlobRecord {
+    /// One more asset refers to the blob: it does not expire. Gives back the asset's source.
+    pub(crate) fn refer(&mut self, id: BlobId, published_with: Option<u64>) -> AssetSource {
         let mut blob = self.blob(id).expect("an asset's blob was checked");
         self.remove_blob_due(id, &blob);
         blob.references += 1;
         blob.expires_ns = None;
         blob.memory = blob.memory.or(published_with);
-        self.blobs.insert(id.0, Record(blob.clone()));
-        blob
+        self.blobs.put(&id.0, &blob);
+        AssetSource::Blob { blob: id.0, len: blob.len, sha256: blob.sha256 }
     }
 
     /// One asset of `memory` less refers to the blob: the last one takes it along, or leaves it to expire.
@@ -261,13 +262,13 @@ impl<R: Memory, H: Memory> Store<R, H> {
         blob.references -= 1;
         blob.memory = blob.memory.filter(|published_with| *published_with != memory.0);
         if blob.references > 0 {
-            self.blobs.insert(id.0, Record(blob));
+            self.blobs.put(&id.0, &blob);
         } else if delete {
             self.drop_blob(call, id, &blob);
         } else {
             let at_ns = call.now_ns.saturating_add(BLOB_TTL_NS);
             blob.expires_ns = Some(at_ns);
-            self.blobs.insert(id.0, Record(blob));
+            self.blobs.put(&id.0, &blob);
             self.add_due(at_ns, DueKind::Blob, id.0);
         }
     }

@@ -17,7 +17,7 @@ use crate::idem::{Scope, key_of};
 use crate::ids::CapsuleId;
 use crate::layout::Field;
 use crate::limits::{CAPSULES_PER_CALLER_MAX, MEMBERS_PER_CAPSULE_MAX, PERSON_BYTES_MAX, TICK_SLICE};
-use crate::record::{Record, principal, u64_be};
+use crate::record::{principal, u64_be};
 use crate::refusal::{Refusal, RefusalKind};
 use crate::store::Store;
 use ic_principal::Principal;
@@ -162,7 +162,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
             owner_count: 1,
             member_count: 1,
         };
-        self.capsules.insert(id.0, Record(record.clone()));
+        self.capsules.put(&id.0, &record);
         self.set_member(id, &call.caller, &call.caller, Role::Owner);
         if own {
             self.remember(own_key(&call.caller), [0; 32], id.0, Vec::new());
@@ -233,7 +233,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         record.owner_count -= u32::from(had == Some(Role::Owner));
         record.updated_ns = call.now_ns;
         let creator = record.creator;
-        self.capsules.insert(id.0, Record(record));
+        self.capsules.put(&id.0, &record);
         self.set_member(id, &creator, who, role);
         Ok(())
     }
@@ -257,7 +257,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         record.member_count -= 1;
         record.owner_count -= u32::from(had == Role::Owner);
         record.updated_ns = call.now_ns;
-        self.capsules.insert(id.0, Record(record));
+        self.capsules.put(&id.0, &record);
         self.remove_member(id, who);
         Ok(())
     }
@@ -302,7 +302,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
     pub(crate) fn update_capsule(&mut self, id: CapsuleId, change: impl FnOnce(&mut CapsuleRecord)) {
         let mut record = self.capsule_record(id);
         change(&mut record);
-        self.capsules.insert(id.0, Record(record));
+        self.capsules.put(&id.0, &record);
     }
 
     /// There is room for `more` bytes within the capsule's quota.

@@ -137,7 +137,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
     /// False where no capsule is on the list.
     fn take_of_capsule(&mut self, taken: &mut Vec<MemoryId>, most: usize) -> bool {
         let range = key(CAPSULE_TAG, 0)..=key(CAPSULE_TAG, u64::MAX);
-        let Some((row, after)) = self.uncertified.range(range).next().map(|entry| entry.into_pair()) else {
+        let Some((row, after)) = self.uncertified.range(range).next() else {
             return false;
         };
         let capsule = CapsuleId(u64_be(&row[1..]));

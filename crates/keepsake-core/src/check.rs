@@ -82,7 +82,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
 
     fn check_sessions(&self, tally: &mut Tally) {
         for entry in self.sessions.iter() {
-            let (id, session) = (*entry.key(), entry.value().0);
+            let (id, session) = (entry.0, entry.1.0);
             tally.report.sessions += 1;
             let counted = tally.callers.entry(principal_key(&session.caller)).or_default();
             if session.state == SessionState::Pending {
@@ -130,7 +130,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
     fn check_memories(&self, tally: &mut Tally) {
         let mut inline = 0;
         for entry in self.memories.iter() {
-            let (id, memory) = (*entry.key(), entry.value().0);
+            let (id, memory) = (entry.0, entry.1.0);
             tally.report.memories += 1;
             tally.capsules.entry(memory.capsule).or_insert_with(zero_capsule).memory_count += 1;
             self.check_item(tally, memory.capsule, ItemKind::Memory, id);
@@ -161,7 +161,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
 
     fn check_blobs(&self, tally: &mut Tally) {
         for entry in self.blobs.iter() {
-            let (id, blob) = (*entry.key(), entry.value().0);
+            let (id, blob) = (entry.0, entry.1.0);
             tally.report.blobs += 1;
             let referred = tally.references.remove(&id).unwrap_or(0);
             let stored = blob.references;
@@ -199,7 +199,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
     fn check_capsules(&self, tally: &mut Tally) {
         let counted = std::mem::take(&mut tally.capsules);
         for entry in self.capsules.iter() {
-            let (id, record) = (*entry.key(), entry.value().0);
+            let (id, record) = (entry.0, entry.1.0);
             tally.report.capsules += 1;
             let found = counted.get(&id).cloned().unwrap_or_else(zero_capsule);
             for (what, stored, found) in [
@@ -231,7 +231,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
     fn check_callers(&self, tally: &mut Tally) {
         let mut counted = std::mem::take(&mut tally.callers);
         for entry in self.callers.iter() {
-            let (key, record) = (*entry.key(), entry.value().0);
+            let (key, record) = (entry.0, entry.1.0);
             let found = counted.remove(&key).unwrap_or_default();
             let found = CallerRecord { capsules_created: record.capsules_created, ..found };
             tally.expect(record == found, || {

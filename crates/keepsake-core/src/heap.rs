@@ -164,8 +164,8 @@ impl<R: Memory, H: Memory> Heap<R, H> {
 
     /// Free and limbo runs as (offset, length), for checks. O(free runs).
     pub fn idle_runs(&self) -> Vec<(u64, u64)> {
-        let free = self.by_address.iter().map(|entry| entry.into_pair());
-        let limbo = self.limbo.iter().map(|entry| (halves16(entry.key()).1, entry.value()));
+        let free = self.by_address.iter();
+        let limbo = self.limbo.iter().map(|(key, len)| (halves16(&key).1, len));
         free.chain(limbo).collect()
     }
 
@@ -240,7 +240,7 @@ impl<R: Memory, H: Memory> Heap<R, H> {
     }
 
     fn insert_free(&mut self, mut offset: u64, mut len: u64) {
-        let before = self.by_address.range(..offset).next_back().map(|entry| entry.into_pair());
+        let before = self.by_address.range(..offset).next_back();
         if let Some((at, its_len)) = before {
             assert!(at + its_len <= offset, "a run is freed once");
             if at + its_len == offset {

@@ -11,7 +11,7 @@ use crate::call::Call;
 use crate::capsule::ItemKind;
 use crate::ids::{BlobId, CapsuleId, MemoryId, SessionId};
 use crate::limits::{BITS_PAGES_PER_ROW, TICK_SLICE};
-use crate::record::{Record, u64_be};
+use crate::record::u64_be;
 use crate::store::Store;
 use crate::upload::{SessionRecord, SessionState};
 use ic_stable_structures::Memory;
@@ -78,7 +78,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         if session.deadline_ns() >= call.now_ns {
             self.add_due(session.deadline_ns(), DueKind::Session, id.0);
             session.due_ns = Some(session.deadline_ns());
-            self.sessions.insert(id.0, Record(session));
+            self.sessions.put(&id.0, &session);
             return false;
         }
         let pending = session.state == SessionState::Pending;

@@ -104,6 +104,6 @@ impl<R: Memory, H: Memory> Store<R, H> {
     }
 
     pub(crate) fn remember(&mut self, key: [u8; 32], fingerprint: [u8; 32], made: u64, detail: Vec<u8>) {
-        self.idem.insert(key, Record(IdemRecord { fingerprint, made, detail }));
+        self.idem.put(&key, &IdemRecord { fingerprint, made, detail });
     }
 }

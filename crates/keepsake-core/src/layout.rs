@@ -26,6 +26,8 @@
 //!  19  certified tree: nodes      (see `certified.rs`)
 //!  20  certified tree: to do      tag u8, number u64           a number u64
 //! ```
+//! Each map has the form of `ic-stable-structures`' `StableBTreeMap`, see `tree.rs`.
+//!
 //! Header, little-endian, at offset 0 of virtual memory 0:
 //! ```text
 //!    0  magic "KEEPSAKE"     8  layout version u32   12  zero u32
@@ -35,8 +37,9 @@
 //!  128  memories looked at for the certified tree: through this number; 2^64-1: all
 //! ```
 
+use crate::map::StableMap;
+use ic_stable_structures::Memory;
 use ic_stable_structures::memory_manager::{MemoryId, MemoryManager, VirtualMemory};
-use ic_stable_structures::{Memory, StableBTreeMap};
 
 /// The layout that this program writes. It reads every version up to this one.
 pub const LAYOUT_VERSION: u32 = 1;
@@ -48,7 +51,7 @@ pub(crate) const BUCKET_PAGES: u16 = 32;
 /// One virtual memory of the records.
 pub type Vm<R> = VirtualMemory<R>;
 /// A stable map in the records.
-pub(crate) type Map<K, V, R> = StableBTreeMap<K, V, Vm<R>>;
+pub(crate) type Map<K, V, R> = StableMap<K, V, Vm<R>>;
 
 /// The parts of the records memory.
 #[derive(Clone, Copy)]

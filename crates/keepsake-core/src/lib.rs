@@ -17,12 +17,14 @@ pub mod idem;
 pub mod ids;
 pub mod layout;
 pub mod limits;
+mod map;
 pub mod memory;
 pub mod publish;
 mod record;
 pub mod refusal;
 pub mod store;
 pub mod token;
+mod tree;
 pub mod upload;
 
 pub use call::Call;

@@ -29,7 +29,7 @@ use crate::idem::{Scope, fingerprint, idem_key};
 use crate::ids::{AssetId, BlobId, CapsuleId, MemoryId};
 use crate::layout::Field;
 use crate::limits::INLINE_BUDGET_PER_CAPSULE_BYTES;
-use crate::record::{Record, key16};
+use crate::record::key16;
 use crate::store::Store;
 use crate::upload::Sealed;
 use ic_stable_structures::Memory;
@@ -45,6 +45,23 @@ pub struct NewAsset {
     /// Where its bytes come from.
     #[n(1)]
     pub source: NewSource,
+}
+
+/// What the checks look at of an asset to be made: what it is, and its source where that is not a session.
+pub(crate) type Planned<'a> = (&'a AssetMeta, Option<&'a NewSource>);
+
+impl NewAsset {
+    pub(crate) fn planned(&self) -> Planned<'_> {
+        (&self.meta, Some(&self.source))
+    }
+
+    /// Bytes that come along with it.
+    fn inline_bytes(&self) -> u64 {
+        match &self.source {
+            NewSource::Inline(bytes) => bytes.len() as u64,
+            NewSource::Blob(_) | NewSource::External { .. } => 0,
+        }
+    }
 }
 
 /// Where a new asset's bytes come from.
@@ -98,7 +115,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
             return Ok(MemoryId(known.made));
         }
         check_memory_meta(&meta)?;
-        check_assets(&[], &assets)?;
+        check_assets(&[], &assets.iter().map(NewAsset::planned).collect::<Vec<_>>())?;
         self.check_sources(call, capsule, &assets)?;
         let (id, _) = self.add_memory(call, capsule, meta, Sealed::default(), assets, key);
         self.remember(key, print, id.0, Vec::new());
@@ -123,13 +140,18 @@ impl<R: Memory, H: Memory> Store<R, H> {
         if let Some(known) = self.recall(&key, &print)? {
             return Ok(AssetId(known.made));
         }
-        check_assets(&record.assets, std::slice::from_ref(&asset))?;
+        check_assets(&record.assets, &[asset.planned()])?;
         self.check_sources(call, capsule, std::slice::from_ref(&asset))?;
+        let inline = asset.inline_bytes();
         let made = self.attach(id, &mut record, asset, Some(key));
         record.updated_ns = call.now_ns;
-        self.memories.insert(id.0, Record(record));
+        self.memories.put(&id.0, &record);
         self.queue_memory(id);
-        self.update_capsule(capsule, |c| c.updated_ns = call.now_ns);
+        self.update_capsule(capsule, |c| {
+            c.bytes_used += inline;
+            c.inline_bytes += inline;
+            c.updated_ns = call.now_ns;
+        });
         self.remember(key, print, made.0, Vec::new());
         Ok(made)
     }
@@ -157,7 +179,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         }
         record.meta.updated_at_ns = call.now_ns;
         record.updated_ns = call.now_ns;
-        self.memories.insert(id.0, Record(record.clone()));
+        self.memories.put(&id.0, &record);
         self.update_capsule(CapsuleId(record.capsule), |c| c.updated_ns = call.now_ns);
         Ok(record)
     }
@@ -178,19 +200,15 @@ impl<R: Memory, H: Memory> Store<R, H> {
         capsule: CapsuleId,
         assets: &[NewAsset],
     ) -> Result<(), MemoryError> {
-        let mut inline = 0;
         for asset in assets {
-            match &asset.source {
-                NewSource::Inline(bytes) => inline += bytes.len() as u64,
-                NewSource::Blob(blob) => {
-                    let record = self.blob_meta(&call.caller, BlobId(*blob))?;
-                    if record.capsule != capsule.0 {
-                        return Err(MemoryError::BlobInOtherCapsule(BlobId(*blob)));
-                    }
+            if let NewSource::Blob(blob) = &asset.source {
+                let record = self.blob_meta(&call.caller, BlobId(*blob))?;
+                if record.capsule != capsule.0 {
+                    return Err(MemoryError::BlobInOtherCapsule(BlobId(*blob)));
                 }
-                NewSource::External { .. } => {}
             }
         }
+        let inline: u64 = assets.iter().map(NewAsset::inline_bytes).sum();
         let record = self.capsule_record(capsule);
         let within_budget = record.inline_bytes + inline <= INLINE_BUDGET_PER_CAPSULE_BYTES.into();
         if within_budget && self.quota_allows(&record, inline) { Ok(()) } else { Err(MemoryError::Exhausted) }
@@ -228,15 +246,18 @@ impl<R: Memory, H: Memory> Store<R, H> {
         for (meta, source) in std::mem::take(&mut sealed.assets) {
             push_asset(&mut record, meta, source, None);
         }
+        let inline: u64 = assets.iter().map(NewAsset::inline_bytes).sum();
         for asset in assets {
             self.attach(id, &mut record, asset, None);
         }
-        self.memories.insert(id.0, Record(record.clone()));
+        self.memories.put(&id.0, &record);
         self.queue_memory(id);
         self.add_item(capsule, ItemKind::Memory, id.0);
         self.header.add(Field::MemoriesStored, 1);
         self.update_capsule(capsule, |c| {
             sealed.count_in(c);
+            c.bytes_used += inline;
+            c.inline_bytes += inline;
             c.memory_count += 1;
             c.updated_ns = call.now_ns;
         });
@@ -252,31 +273,19 @@ impl<R: Memory, H: Memory> Store<R, H> {
         idem: Option<[u8; 32]>,
     ) -> AssetId {
         let next = AssetId(record.next_asset);
-        let source = self.settle_source(id, next, CapsuleId(record.capsule), asset.source);
+        let source = self.settle_source(id, next, asset.source);
         push_asset(record, asset.meta, source, idem)
     }
 
-    fn settle_source(
-        &mut self,
-        id: MemoryId,
-        asset: AssetId,
-        capsule: CapsuleId,
-        source: NewSource,
-    ) -> AssetSource {
+    /// Puts a new asset's bytes where they stay. Its caller counts them in the capsule.
+    fn settle_source(&mut self, id: MemoryId, asset: AssetId, source: NewSource) -> AssetSource {
         match source {
             NewSource::Inline(bytes) => {
                 let (len, sha256) = (bytes.len() as u64, Sha256::digest(&bytes));
                 self.inline.insert(key16(id.0, asset.0), bytes);
-                self.update_capsule(capsule, |c| {
-                    c.bytes_used += len;
-                    c.inline_bytes += len;
-                });
                 AssetSource::Inline { len, sha256: <[u8; 32]>::from(sha256).into() }
             }
-            NewSource::Blob(blob) => {
-                let record = self.refer(BlobId(blob), Some(id.0));
-                AssetSource::Blob { blob, len: record.len, sha256: record.sha256 }
-            }
+            NewSource::Blob(blob) => self.refer(BlobId(blob), Some(id.0)),
             NewSource::External { hosting, storage_key, url, len, sha256 } => {
                 AssetSource::External { hosting, storage_key, url, len, sha256 }
             }

@@ -7,7 +7,7 @@ use crate::idem::{Scope, fingerprint, idem_key};
 use crate::ids::{BlobId, CapsuleId, MemoryId, SessionId};
 use crate::limits::{HASH_CATCH_UP_FINISH_BYTES, SESSIONS_PER_PUBLISH_MAX};
 use crate::memory::{
-    AssetKind, AssetMeta, AssetSource, MemoryError, MemoryMeta, MemoryRecord, NewAsset, NewSource,
+    AssetKind, AssetMeta, AssetSource, MemoryError, MemoryMeta, MemoryRecord, NewAsset, Planned,
     check_assets, check_memory_meta,
 };
 use crate::refusal::{Refusal, RefusalKind};
@@ -110,32 +110,34 @@ impl<R: Memory, H: Memory> Store<R, H> {
         call: &Call,
         capsule: CapsuleId,
         meta: MemoryMeta,
-        sessions: &[PublishSession],
+        sessions: Vec<PublishSession>,
         inline: Vec<NewAsset>,
         idem: &str,
     ) -> Result<Published, PublishError> {
         require_somebody(&call.caller).map_err(UploadError::from)?;
         self.require(capsule, &call.caller, Role::Member).map_err(UploadError::from)?;
         let key = idem_key(Scope::Publish, &call.caller, capsule, idem).map_err(UploadError::from)?;
-        let print = fingerprint(&(&meta, sessions, &inline));
+        let print = fingerprint(&(&meta, &sessions, &inline));
         if let Some(known) = self.recall(&key, &print).map_err(UploadError::from)? {
             return Ok(minicbor::decode(&known.detail).expect("the first answer was stored whole"));
         }
-        check_sessions(sessions)?;
+        check_sessions(&sessions)?;
         check_memory_meta(&meta)?;
-        check_assets(&[], &planned(sessions, &inline))?;
+        check_assets(&[], &planned(&sessions, &inline))?;
         self.check_sources(call, capsule, &inline)?;
-        let complete = self.complete_all(call, capsule, sessions)?;
+        let complete = self.complete_all(call, capsule, &sessions)?;
 
         let memory = self.next_memory();
         let mut sealed = Sealed::default();
-        for (session, complete) in sessions.iter().zip(complete) {
-            let (blob, record) = match complete {
-                Complete::Already(blob) => (blob, self.refer(blob, Some(memory.0))),
-                Complete::Ready(id, record) => self.seal(call, id, *record, Some(memory), &mut sealed),
+        for (session, complete) in sessions.into_iter().zip(complete) {
+            let source = match complete {
+                Complete::Already(blob) => self.refer(blob, Some(memory.0)),
+                Complete::Ready(ready) => {
+                    let (blob, record) = self.seal(call, *ready, Some(memory), &mut sealed);
+                    AssetSource::Blob { blob: blob.0, len: record.len, sha256: record.sha256 }
+                }
             };
-            let source = AssetSource::Blob { blob: blob.0, len: record.len, sha256: record.sha256 };
-            sealed.assets.push((session.meta.clone(), source));
+            sealed.assets.push((session.meta, source));
         }
         self.count_sealed(call, &sealed);
         let (memory, record) = self.add_memory(call, capsule, meta, sealed, inline, key);
@@ -200,7 +202,7 @@ fn check_sessions(sessions: &[PublishSession]) -> Result<(), PublishError> {
 }
 
 /// The assets as they will be, for the checks that look at all of them.
-fn planned(sessions: &[PublishSession], inline: &[NewAsset]) -> Vec<NewAsset> {
-    let blob = |s: &PublishSession| NewAsset { meta: s.meta.clone(), source: NewSource::Blob(0) };
-    sessions.iter().map(blob).chain(inline.iter().cloned()).collect()
+fn planned<'a>(sessions: &'a [PublishSession], inline: &'a [NewAsset]) -> Vec<Planned<'a>> {
+    let uploaded = sessions.iter().map(|session| (&session.meta, None));
+    uploaded.chain(inline.iter().map(NewAsset::planned)).collect()
 }

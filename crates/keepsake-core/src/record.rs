@@ -37,7 +37,7 @@ impl<T: Encode<()> + for<'b> Decode<'b, ()>> Storable for Record<T> {
     }
 }
 
-fn encode<T: Encode<()>>(value: &T) -> Vec<u8> {
+pub(crate) fn encode<T: Encode<()>>(value: &T) -> Vec<u8> {
     let mut bytes = vec![RECORD_VERSION];
     minicbor::encode(value, &mut bytes).expect("encoding into a vector cannot fail");
     bytes

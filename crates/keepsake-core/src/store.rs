@@ -218,7 +218,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         if record == CallerRecord::default() {
             self.callers.remove(&principal_key(caller));
         } else {
-            self.callers.insert(principal_key(caller), Record(record));
+            self.callers.put(&principal_key(caller), &record);
         }
     }
 }

@@ -39,7 +39,6 @@ use crate::limits::{
     ABORTED_PER_CALLER_MAX, CHUNK_BYTES_MAX, CHUNK_BYTES_MIN_BEYOND, CHUNKS_MAX, CHUNKS_MAX_WITH_TOTAL_LEN,
     SESSION_TTL_NS, TEXT_SHORT_BYTES_MAX,
 };
-use crate::record::Record;
 use crate::refusal::{Refusal, RefusalKind};
 use crate::store::Store;
 use ic_principal::Principal;
@@ -189,7 +188,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         self.remember(key, [0; 32], id.0, Vec::new());
         self.list_session(id, &session);
         self.add_due(session.deadline_ns(), DueKind::Session, id.0);
-        self.sessions.insert(id.0, Record(session));
+        self.sessions.put(&id.0, &session);
         self.add_item(capsule, ItemKind::Session, id.0);
         self.update_caller(&call.caller, |c| c.pending_sessions += 1);
         self.header.add(Field::PendingSessions, 1);
@@ -207,7 +206,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
             return Err(IdemError::Reused.into());
         }
         session.touch(call.now_ns);
-        self.sessions.insert(id.0, Record(session));
+        self.sessions.put(&id.0, &session);
         Ok(id)
     }
 
@@ -240,7 +239,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         session.state = SessionState::Aborted;
         session.last_seen_ns = call.now_ns;
         self.list_session(id, &session);
-        self.sessions.insert(id.0, Record(session));
+        self.sessions.put(&id.0, &session);
         self.update_caller(&call.caller, |c| c.aborted_sessions += 1);
         self.trim_aborted(&call.caller, id);
         Ok(())

@@ -129,7 +129,7 @@ impl World {
         let sessions = [publish_session(id, AssetKind::Original, bytes)];
         let inline = vec![inline_asset(AssetKind::Placeholder, vec![5; 300])];
         let call = self.call(OWNER);
-        self.store.publish(&call, CAPSULE, memory_meta("p"), &sessions, inline, "measured").unwrap();
+        self.store.publish(&call, CAPSULE, memory_meta("p"), sessions.to_vec(), inline, "measured").unwrap();
     }
 
     fn measure<T>(&mut self, operation: impl FnOnce(&mut Self) -> T) -> (Cost, T) {

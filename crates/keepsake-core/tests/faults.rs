@@ -163,21 +163,21 @@ fn crash_everywhere(host: Host, torn: bool) -> u64 {
 #[test]
 fn a_trap_at_any_change_leaves_nothing_behind() {
     let crashes = crash_everywhere(IC, false);
-    assert!(crashes > 1_000, "{crashes} crashes");
+    assert!(crashes > 400, "{crashes} crashes");
     println!("{crashes} crashes survived");
 }
 
 #[test]
 fn a_crash_at_any_change_and_lost_commits_lose_no_committed_byte() {
     let crashes = crash_everywhere(NODE_ONE_BY_ONE, false);
-    assert!(crashes > 1_000, "{crashes} crashes");
+    assert!(crashes > 400, "{crashes} crashes");
     println!("{crashes} crashes survived");
 }
 
 #[test]
 fn torn_heap_writes_and_lost_batches_lose_no_committed_byte() {
     let crashes = crash_everywhere(NODE_IN_BATCHES, true);
-    assert!(crashes > 1_000, "{crashes} crashes");
+    assert!(crashes > 400, "{crashes} crashes");
     println!("{crashes} crashes survived");
 }
 

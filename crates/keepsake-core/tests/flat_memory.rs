@@ -120,7 +120,7 @@ fn two_lanes(store: &mut FlatStore, capsule: CapsuleId, files: [&File<'_>; 3], s
         });
     }
     let inline = vec![inline_asset(AssetKind::Placeholder, vec![1; 900])];
-    let done = store.publish(&call(), capsule, memory_meta("m"), &sessions, inline, "publish").unwrap();
+    let done = store.publish(&call(), capsule, memory_meta("m"), sessions, inline, "publish").unwrap();
     assert_eq!(done.assets[0].len, files[0].len as u64);
 
     let alone = upload(store, capsule, "alone", files[1]);

@@ -76,7 +76,9 @@ fn build(store: &mut SparseStore) {
         publish_session(two, AssetKind::Display, &file(700, 3)),
     ];
     let inline = vec![inline_asset(AssetKind::Placeholder, file(90, 5))];
-    store.publish(&call(OWNER), CAPSULE, memory_meta("published"), &sessions, inline, "publish").unwrap();
+    store
+        .publish(&call(OWNER), CAPSULE, memory_meta("published"), sessions.to_vec(), inline, "publish")
+        .unwrap();
     let note = vec![inline_asset(AssetKind::Original, b"a note".to_vec())];
     store.memory_create(&call(MEMBER), CAPSULE, memory_meta("note"), note, "note").unwrap();
 
@@ -169,7 +171,8 @@ fn assert_remembers(store: &mut SparseStore) {
         publish_session(SessionId(2), AssetKind::Display, &file(700, 3)),
     ];
     let inline = vec![inline_asset(AssetKind::Placeholder, file(90, 5))];
-    let again = store.publish(&call(OWNER), CAPSULE, memory_meta("published"), &sessions, inline, "publish");
+    let again =
+        store.publish(&call(OWNER), CAPSULE, memory_meta("published"), sessions.to_vec(), inline, "publish");
     assert_eq!(again.unwrap().memory, 1);
     let finished = store.upload_finish(&call(MEMBER), SessionId(4), &sha256(&lone_blob()), 3_000);
     assert_eq!(finished.unwrap().0, BlobId(3));

@@ -99,7 +99,7 @@ fn a_refused_publish_leaves_every_session_pending() {
     let good = publish_session(one, AssetKind::Original, &a);
     let bad = publish_session(two, AssetKind::Display, &a[..300]);
     let call = bench.call(1);
-    let refused = bench.store.publish(&call, capsule, memory_meta("t"), &[good.clone(), bad], vec![], "p");
+    let refused = bench.store.publish(&call, capsule, memory_meta("t"), vec![good.clone(), bad], vec![], "p");
     assert!(refused.unwrap_err().to_string().starts_with("sha256_differs"));
     assert_eq!(bench.store.session_stats(&person(1)).pending, 2);
     assert_eq!(bench.store.memory_count(), 0);
@@ -108,10 +108,13 @@ fn a_refused_publish_leaves_every_session_pending() {
     let right = [good, publish_session(two, AssetKind::Display, &b)];
     let inline =
         NewAsset { meta: asset_meta(AssetKind::Placeholder), source: NewSource::Inline(vec![9; 20]) };
-    let done =
-        bench.store.publish(&call, capsule, memory_meta("t"), &right, vec![inline.clone()], "p").unwrap();
+    let done = bench
+        .store
+        .publish(&call, capsule, memory_meta("t"), right.to_vec(), vec![inline.clone()], "p")
+        .unwrap();
     assert_eq!(done.assets.len(), 3);
-    let again = bench.store.publish(&call, capsule, memory_meta("t"), &right, vec![inline], "p").unwrap();
+    let again =
+        bench.store.publish(&call, capsule, memory_meta("t"), right.to_vec(), vec![inline], "p").unwrap();
     assert_eq!(again, done, "a repeated publish gives the first answer");
     assert_eq!(bench.store.memory_count(), 1);
     bench.assert_sound();
@@ -173,7 +176,10 @@ fn a_deleted_capsule_gives_everything_back() {
         let capsule = bench.capsule(1);
         let call = bench.call(1);
         let session = publish_session(id, AssetKind::Original, &file(5_000, n));
-        bench.store.publish(&call, capsule, memory_meta("t"), &[session], vec![], &format!("p{n}")).unwrap();
+        bench
+            .store
+            .publish(&call, capsule, memory_meta("t"), vec![session], vec![], &format!("p{n}"))
+            .unwrap();
         bench.begin(1, 3, &format!("open{n}"));
     }
     let capsule = bench.capsule(1);

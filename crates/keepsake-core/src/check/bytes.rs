@@ -54,7 +54,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
 
     fn check_inline_bytes(&self, report: &mut BytesReport) {
         for entry in self.memories.iter() {
-            let (id, memory) = (*entry.key(), entry.value().0);
+            let (id, memory) = (entry.0, entry.1.0);
             for asset in &memory.assets {
                 let AssetSource::Inline { sha256, .. } = &asset.source else { continue };
                 let name = || format!("{}: inline asset {}", MemoryId(id), asset.id);
@@ -68,7 +68,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
 
     fn check_session_bytes(&self, report: &mut BytesReport, piece: &mut [u8]) {
         for entry in self.sessions.iter() {
-            let (id, session) = (*entry.key(), entry.value().0);
+            let (id, session) = (entry.0, entry.1.0);
             if session.state != SessionState::Pending {
                 continue;
             }

@@ -43,7 +43,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
 
     fn check_due_sessions(&self, tally: &mut Tally, queue: &mut Queue) {
         for entry in self.sessions.iter() {
-            let (id, session) = (*entry.key(), entry.value().0);
+            let (id, session) = (entry.0, entry.1.0);
             let times = queue.remove(&(DueKind::Session as u8, id)).unwrap_or_default();
             let right = match session.due_ns {
                 Some(at_ns) => times == [at_ns] && at_ns <= session.deadline_ns(),
@@ -55,7 +55,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
 
     fn check_due_blobs(&self, tally: &mut Tally, queue: &mut Queue) {
         for entry in self.blobs.iter() {
-            let (id, blob) = (*entry.key(), entry.value().0);
+            let (id, blob) = (entry.0, entry.1.0);
             let times = queue.remove(&(DueKind::Blob as u8, id)).unwrap_or_default();
             let right = blob.expires_ns.is_none_or(|at_ns| times.contains(&at_ns));
             tally.expect(right, || format!("{} is due at {times:?}, not when it expires", BlobId(id)));
@@ -65,7 +65,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
     /// A deleted capsule waits for its purge; no other is due.
     fn check_due_capsules(&self, tally: &mut Tally, queue: &mut Queue) {
         for entry in self.capsules.iter() {
-            let id = CapsuleId(*entry.key());
+            let id = CapsuleId(entry.0);
             let due = queue.remove(&(DueKind::Capsule as u8, id.0)).is_some();
             tally.expect(due != self.has_members(id), || format!("{id}: members and its purge disagree"));
         }
@@ -74,15 +74,15 @@ impl<R: Memory, H: Memory> Store<R, H> {
     /// Each idempotency record answers for something that is there, and names it.
     pub(super) fn check_idem(&self, tally: &mut Tally) {
         let mut answers = 0;
-        for entry in self.sessions.iter().filter(|entry| entry.value().0.state == SessionState::Pending) {
-            let (id, session) = (*entry.key(), entry.value().0);
+        for entry in self.sessions.iter().filter(|entry| entry.1.0.state == SessionState::Pending) {
+            let (id, session) = (entry.0, entry.1.0);
             let key = idem_key(Scope::Begin, &session.caller, CapsuleId(session.capsule), &session.idem);
             let right = key.is_ok_and(|key| self.answers_with(&key, id));
             tally.expect(right, || format!("session {id}: its key does not name it"));
             answers += 1;
         }
         for entry in self.memories.iter() {
-            let (id, memory) = (*entry.key(), entry.value().0);
+            let (id, memory) = (entry.0, entry.1.0);
             let right = self.answers_with(&memory.idem, id);
             tally.expect(right, || format!("{}: its key does not name it", MemoryId(id)));
             answers += 1;
@@ -106,9 +106,9 @@ impl<R: Memory, H: Memory> Store<R, H> {
     fn check_own_capsules(&self, tally: &mut Tally) -> u64 {
         let mut own: BTreeMap<Principal, BTreeSet<u64>> = BTreeMap::new();
         for entry in self.capsules.iter() {
-            let record = entry.value().0;
+            let record = entry.1.0;
             if record.subject == Subject::Principal(record.creator) {
-                own.entry(record.creator).or_default().insert(*entry.key());
+                own.entry(record.creator).or_default().insert(entry.0);
             }
         }
         let mut answers = 0;

@@ -29,7 +29,7 @@ fn assert_conserved(heap: &TestHeap, live: &[Vec<Extent>]) {
         at += len;
     }
     assert_eq!(at, usage.end);
-    let free: Vec<_> = heap.by_address.iter().map(|entry| entry.into_pair()).collect();
+    let free: Vec<_> = heap.by_address.iter().collect();
     for pair in free.windows(2) {
         assert!(pair[0].0 + pair[0].1 < pair[1].0, "free neighbours merge");
     }

@@ -2,7 +2,7 @@
 //! they are needed.
 
 use super::record::{AssetKind, AssetMeta, AssetRecord, MemoryMeta};
-use super::{NewAsset, NewSource};
+use super::{NewSource, Planned};
 use crate::access::Denied;
 use crate::idem::IdemError;
 use crate::ids::BlobId;
@@ -115,20 +115,20 @@ pub(crate) fn check_memory_meta(meta: &MemoryMeta) -> Result<(), MemoryError> {
 }
 
 /// New assets beside those that are there already.
-pub(crate) fn check_assets(there: &[AssetRecord], new: &[NewAsset]) -> Result<(), MemoryError> {
+pub(crate) fn check_assets(there: &[AssetRecord], new: &[Planned<'_>]) -> Result<(), MemoryError> {
     let count = there.len() + new.len();
     if count == 0 || count > ASSETS_PER_MEMORY_MAX {
         return Err(MemoryError::AssetsCount(count));
     }
     let mut kinds: Vec<AssetKind> = there.iter().map(|asset| asset.meta.kind).collect();
-    for asset in new {
-        let kind = asset.meta.kind;
+    for (meta, source) in new {
+        let kind = meta.kind;
         if kind.is_single() && kinds.contains(&kind) {
             return Err(MemoryError::KindTaken(kind));
         }
         kinds.push(kind);
-        check_asset_meta(&asset.meta)?;
-        check_source(&asset.source)?;
+        check_asset_meta(meta)?;
+        source.map_or(Ok(()), check_source)?;
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use crate::capsule::{ItemKind, item_key};
 use crate::ids::{AssetId, BlobId, CapsuleId, MemoryId};
 use crate::layout::Field;
 use crate::limits::{ASSETS_PER_MEMORY_MAX, DELETE_ALL_SLICE};
-use crate::record::{Record, key16, u64_be};
+use crate::record::{key16, u64_be};
 use crate::store::Store;
 use ic_stable_structures::Memory;
 
@@ -106,7 +106,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         let gone = record.assets.remove(at);
         let capsule = CapsuleId(record.capsule);
         record.updated_ns = call.now_ns;
-        self.memories.insert(id.0, Record(record));
+        self.memories.put(&id.0, &record);
         self.queue_memory(id);
         self.detach(call, id, capsule, &gone, true);
         self.update_capsule(capsule, |c| c.updated_ns = call.now_ns);

@@ -56,7 +56,7 @@ impl<R: Memory> Bits<R> {
     /// Removes a session's pages and says how many there were: at most 256, and 4 where no length was announced.
     pub(super) fn clear(&mut self, id: SessionId, expected: u32) -> usize {
         if expected <= PAGE_BITS {
-            return self.0.remove(&key16(id.0, 0)).into_iter().count();
+            return self.0.remove(&key16(id.0, 0)).into();
         }
         let all = key16(id.0, 0)..=key16(id.0, u64::MAX);
         let pages: Vec<_> = self.0.keys_range(all).collect();

@@ -10,7 +10,6 @@ use crate::ids::{BlobId, CapsuleId, MemoryId, SessionId};
 use crate::layout::Field;
 use crate::limits::{BLOB_TTL_NS, HASH_CATCH_UP_FINISH_BYTES};
 use crate::memory::{AssetMeta, AssetSource};
-use crate::record::Record;
 use ic_stable_structures::Memory;
 
 /// What finish and publish compare with.
@@ -25,8 +24,16 @@ pub struct Claim<'a> {
 /// A session that may become a blob, or is one already.
 #[derive(Clone, Debug)]
 pub(crate) enum Complete {
-    Ready(SessionId, Box<SessionRecord>),
+    Ready(Box<Ready>),
     Already(BlobId),
+}
+
+/// A session whose bytes are all here, and their SHA-256.
+#[derive(Clone, Debug)]
+pub(crate) struct Ready {
+    id: SessionId,
+    session: SessionRecord,
+    sha256: [u8; 32],
 }
 
 /// Sessions of one caller and one capsule that became blobs in this message, to be counted together.
@@ -62,22 +69,23 @@ impl<R: Memory, H: Memory> Store<R, H> {
     ) -> Result<(BlobId, BlobRecord), UploadError> {
         let mut budget = HASH_CATCH_UP_FINISH_BYTES;
         let session = self.writable_session(call, id)?;
-        let blob = match self.check_complete(id, session, &Claim { sha256, total_len }, &mut budget)? {
-            Complete::Already(blob) => blob,
-            Complete::Ready(id, session) => {
-                let capsule = CapsuleId(session.capsule);
+        match self.check_complete(id, session, &Claim { sha256, total_len }, &mut budget)? {
+            Complete::Already(blob) => {
+                let record = self.blob(blob).ok_or(crate::access::Denied::NotFound)?;
+                Ok((blob, record))
+            }
+            Complete::Ready(ready) => {
+                let capsule = CapsuleId(ready.session.capsule);
                 let mut sealed = Sealed::default();
-                let (blob, _) = self.seal(call, id, *session, None, &mut sealed);
+                let made = self.seal(call, *ready, None, &mut sealed);
                 self.count_sealed(call, &sealed);
                 self.update_capsule(capsule, |c| {
                     sealed.count_in(c);
                     c.updated_ns = call.now_ns;
                 });
-                blob
+                Ok(made)
             }
-        };
-        let record = self.blob(blob).ok_or(crate::access::Denied::NotFound)?;
-        Ok((blob, record))
+        }
     }
 
     /// Compares a writable session with what the caller says of it. The hash may advance meanwhile; nothing else
@@ -98,7 +106,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         check_counts(&session, claim.total_len)?;
         if session.hashed < session.expected {
             self.advance_hash(id, &mut session, None, budget);
-            self.sessions.insert(id.0, Record(session.clone()));
+            self.sessions.put(&id.0, &session);
             if session.hashed < session.expected {
                 return Err(UploadError::HashPending { hashed: session.hashed, expected: session.expected });
             }
@@ -107,7 +115,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         if !announced || session.rolling.digest() != sha256 {
             return Err(UploadError::Sha256Differs);
         }
-        Ok(Complete::Ready(id, Box::new(session)))
+        Ok(Complete::Ready(Box::new(Ready { id, session, sha256 })))
     }
 
     fn check_again(&self, blob: BlobId, sha256: &[u8; 32], total_len: u64) -> Result<Complete, UploadError> {
@@ -126,11 +134,11 @@ impl<R: Memory, H: Memory> Store<R, H> {
     pub(crate) fn seal(
         &mut self,
         call: &Call,
-        id: SessionId,
-        mut session: SessionRecord,
+        ready: Ready,
         published_with: Option<MemoryId>,
         sealed: &mut Sealed,
     ) -> (BlobId, BlobRecord) {
+        let Ready { id, mut session, sha256 } = ready;
         self.drop_pending(id, &session);
         sealed.sessions += 1;
         sealed.reserved_bytes += session.reserved();
@@ -139,7 +147,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
             capsule: session.capsule,
             creator: session.caller,
             len: session.bytes_received,
-            sha256: session.rolling.digest().into(),
+            sha256: sha256.into(),
             mime_type: session.mime_type.clone(),
             created_ns: call.now_ns,
             expires_ns: published_with.is_none().then(|| call.now_ns.saturating_add(BLOB_TTL_NS)),
@@ -147,14 +155,14 @@ impl<R: Memory, H: Memory> Store<R, H> {
             extents: session.extents(),
             memory: published_with.map(|memory| memory.0),
         };
-        let blob_id = self.add_blob(blob.clone());
+        let blob_id = self.add_blob(&blob);
         self.unlist_session(id, &session);
         session.body = Vec::new();
         session.tail = Vec::new();
         session.state = SessionState::Finished(blob_id.0);
         session.last_seen_ns = call.now_ns;
         self.list_session(id, &session);
-        self.sessions.insert(id.0, Record(session));
+        self.sessions.put(&id.0, &session);
         (blob_id, blob)
     }
 

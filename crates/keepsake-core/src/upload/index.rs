@@ -50,7 +50,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         if state != Listed::Aborted {
             self.sessions_by_state.remove(&session_by_state_key(state, id));
         }
-        self.sessions_of.remove(&session_of_key(&session.caller, state, id)).is_some()
+        self.sessions_of.remove(&session_of_key(&session.caller, state, id))
     }
 
     /// Whether a session is listed under its caller in `state`. O(log sessions).

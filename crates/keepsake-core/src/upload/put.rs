@@ -10,7 +10,6 @@ use crate::heap::Extent;
 use crate::ids::{BlobId, CapsuleId, SessionId};
 use crate::layout::Field;
 use crate::limits::{CHUNK_BYTES_MAX, HASH_CATCH_UP_PUT_BYTES};
-use crate::record::Record;
 use ic_stable_structures::Memory;
 
 /// Stored bytes are read back in blocks of this size, so that the heap in use stays flat.
@@ -51,7 +50,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         let mut budget = HASH_CATCH_UP_PUT_BYTES;
         self.advance_hash(id, &mut session, Some((index, bytes)), &mut budget);
         session.touch(call.now_ns);
-        self.sessions.insert(id.0, Record(session));
+        self.sessions.put(&id.0, &session);
         Ok(())
     }
 
@@ -69,7 +68,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
             return Err(UploadError::ChunkDiffers(index));
         }
         session.touch(call.now_ns);
-        self.sessions.insert(id.0, Record(session));
+        self.sessions.put(&id.0, &session);
         Ok(())
     }
 

@@ -229,7 +229,7 @@ fn publish<R: Memory, H: Memory>(
     };
     let sessions: Vec<_> = uploads.iter().zip(KINDS).map(session).collect();
     let inline = vec![inline_asset(AssetKind::Placeholder, file(INLINE_BYTES, 77))];
-    let done = store.publish(call, known.capsules[&who], memory_meta(title), &sessions, inline, title);
+    let done = store.publish(call, known.capsules[&who], memory_meta(title), sessions, inline, title);
     let done = done.map_err(kind)?;
     known.memories.insert(title, (who, MemoryId(done.memory), uploads));
     for (upload, asset) in uploads.iter().zip(&done.assets) {

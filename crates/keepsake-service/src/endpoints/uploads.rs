@@ -120,9 +120,10 @@ pub(super) fn publish<R: Memory, H: Memory>(
     let inline = request.inline_assets.into_iter().map(inline_in).collect();
     let sessions: Vec<_> = request.sessions.into_iter().map(session_in).collect();
     let meta = meta_in(request.metadata);
-    let published = update.store.publish(update.call, capsule, meta, &sessions, inline, &request.idem);
+    let finished: Vec<_> = sessions.iter().map(|session| Event::SessionFinished(session.session)).collect();
+    let published = update.store.publish(update.call, capsule, meta, sessions, inline, &request.idem);
     let published = published.map_err(refuse)?;
-    update.events.extend(sessions.iter().map(|session| Event::SessionFinished(session.session)));
+    update.events.extend(finished);
     Ok(published_out(published))
 }
 
