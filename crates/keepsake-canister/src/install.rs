@@ -96,6 +96,8 @@ fn open(settings: impl FnOnce(&Regions<DefaultMemoryImpl>) -> Install) {
     let service = Canister::open(regions.records(), regions.heap(), &install)
         .unwrap_or_else(|why| ic_cdk::trap(why.to_string()));
     regions.reserve();
+    // Else the first message of each method would cost up to half a million instructions more than those that follow.
+    keepsake_service::endpoints::prepare();
     ic_cdk::api::certified_data_set(service.certified_data());
     host::set(Host { regions, service });
     timer::arm_soon();

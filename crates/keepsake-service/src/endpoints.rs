@@ -5,18 +5,20 @@ mod blobs;
 mod capsules;
 mod gateway;
 mod memories;
+mod types;
 mod uploads;
 
 use crate::host::{Event, Kind, Reject, Reply};
+use candid::de::IDLDeserialize;
 use candid::types::internal::TypeContainer;
 use candid::types::{FuncMode, Function, TypeInner};
-use candid::utils::{ArgumentDecoder, ArgumentEncoder};
 use candid::{CandidType, DecoderConfig, Principal};
 use ic_stable_structures::Memory;
 use keepsake_api as api;
 use keepsake_api::Answer;
 use keepsake_core::{Call, Store};
 use serde_bytes::{ByteBuf, Bytes};
+use types::Known;
 
 /// What an update handler works on.
 pub(crate) struct Update<'a, R: Memory, H: Memory> {
@@ -48,6 +50,15 @@ macro_rules! endpoints {
 
         /// The names of all methods, in the order of the table.
         pub const METHODS: &[&str] = &[$($name),*];
+
+        /// Makes the Candid types of all update methods, for this thread. Without it, the first message of a method
+        /// makes its types, as those of queries do.
+        pub fn prepare() {
+            $( if endpoints!(@is_update $kind) {
+                $(types::prepare::<$arg>();)*
+                types::prepare_reply::<$result>();
+            } )*
+        }
 
         pub(crate) fn update<R: Memory, H: Memory>(
             store: &mut Store<R, H>,
@@ -104,14 +115,19 @@ macro_rules! endpoints {
     (@is_update query) => { false };
     (@modes update) => { vec![] };
     (@modes query) => { vec![FuncMode::Query] };
-    (@update update $context:ident, $name:literal, $arg:ident, $handler:path, $args:ty) => {
-        $handler(&mut $context, decode::<$args>($name, $arg)?).into_message()
+    (@update update $context:ident, $name:literal, $arg:ident, $handler:path, ($($type:ty,)*)) => {{
+        let arguments = endpoints!(@decode $name, $arg, ($($type,)*));
+        $handler(&mut $context, arguments).into_message()
+    }};
+    (@update query $context:ident, $name:literal, $arg:ident, $handler:path, $args:tt) => { unreachable!() };
+    (@query query $context:ident, $name:literal, $arg:ident, $handler:path, ($($type:ty,)*)) => {{
+        let arguments = endpoints!(@decode $name, $arg, ($($type,)*));
+        $handler(&$context, arguments).into_message()
+    }};
+    (@query update $context:ident, $name:literal, $arg:ident, $handler:path, $args:tt) => { unreachable!() };
+    (@decode $name:literal, $arg:ident, ($($type:ty,)*)) => {
+        decode($name, $arg, |_values| Ok(($(_values.get_value::<Known<$type>>()?.0,)*)))?
     };
-    (@update query $context:ident, $name:literal, $arg:ident, $handler:path, $args:ty) => { unreachable!() };
-    (@query query $context:ident, $name:literal, $arg:ident, $handler:path, $args:ty) => {
-        $handler(&$context, decode::<$args>($name, $arg)?).into_message()
-    };
-    (@query update $context:ident, $name:literal, $arg:ident, $handler:path, $args:ty) => { unreachable!() };
 }
 
 /// Passes the table to the macro `$callback`: one `kind "name" module::handler(arguments) -> result;` for each
@@ -188,19 +204,25 @@ pub(crate) fn certified_http<R: Memory, H: Memory>(
     arg: &[u8],
     certificate: &[u8],
 ) -> Result<Reply, Reject> {
-    let (request,) = decode::<(api::HttpRequest,)>("http_request", arg)?;
+    let request = decode("http_request", arg, |values| Ok(values.get_value::<Known<api::HttpRequest>>()?.0))?;
     let answer = gateway::certified(&Query { store, call }, &request, certificate);
     Ok(Reply { bytes: answer.into_message(), events: Vec::new() })
 }
 
-fn decode<'a, A: ArgumentDecoder<'a>>(method: &str, arg: &'a [u8]) -> Result<A, Reject> {
+/// What `read` takes out of a message, which must not hold more.
+fn decode<'a, A>(
+    method: &str,
+    arg: &'a [u8],
+    read: impl FnOnce(&mut IDLDeserialize<'a>) -> candid::Result<A>,
+) -> Result<A, Reject> {
     let mut config = DecoderConfig::new();
     config.set_decoding_quota(DECODING_QUOTA).set_skipping_quota(SKIPPING_QUOTA);
-    candid::utils::decode_args_with_config(arg, &config).map_err(|why| Reject::arguments(method, &why))
-}
-
-fn encode<T: CandidType>(value: T) -> Vec<u8> {
-    encode_all((value,))
+    let decoded = IDLDeserialize::new_with_config(arg, &config).and_then(|mut values| {
+        let arguments = read(&mut values)?;
+        values.done()?;
+        Ok(arguments)
+    });
+    decoded.map_err(|why| Reject::arguments(method, &why))
 }
 
 /// What a handler gives back, as a Candid message.
@@ -210,7 +232,7 @@ trait IntoMessage {
 
 impl<T: CandidType> IntoMessage for T {
     fn into_message(self) -> Vec<u8> {
-        encode(self)
+        types::encode(&self)
     }
 }
 
@@ -218,10 +240,6 @@ impl IntoMessage for blobs::Message {
     fn into_message(self) -> Vec<u8> {
         self.0
     }
-}
-
-fn encode_all<T: ArgumentEncoder>(values: T) -> Vec<u8> {
-    candid::encode_args(values).expect("wire types encode")
 }
 
 #[cfg(test)]
