@@ -87,7 +87,7 @@ impl Reply {
 /// A message that never reached a rule: unknown method, wrong kind, not Candid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reject {
-    /// IC reject code: 3 destination invalid (no such method), 5 canister error (arguments do not decode).
+    /// IC reject code: 5, canister error, as the IC's replicas answer both, and a canister that traps.
     pub code: u8,
     /// IC error code such as `IC0536`.
     pub error_code: &'static str,
@@ -108,7 +108,7 @@ impl Reject {
         };
         let method: String = method.chars().take(64).collect();
         Self {
-            code: 3,
+            code: 5,
             error_code: "IC0536",
             message: format!("there is no {kind} method '{method}'; {hint}"),
         }

@@ -96,13 +96,13 @@ async fn an_unknown_method_is_rejected_with_a_certificate_or_a_signature() {
     let AgentError::CertifiedReject { reject, .. } = error.unwrap_err() else { panic!("not certified") };
     assert_eq!(
         (reject.reject_code, reject.error_code.as_deref()),
-        (RejectCode::DestinationInvalid, Some("IC0536"))
+        (RejectCode::CanisterError, Some("IC0536"))
     );
     let error = agent.query(&node.canister_id, "no_such_method").with_arg(no_arguments()).call().await;
     let AgentError::UncertifiedReject { reject, .. } = error.unwrap_err() else { panic!("not a reject") };
     assert_eq!(
         (reject.reject_code, reject.error_code.as_deref()),
-        (RejectCode::DestinationInvalid, Some("IC0536"))
+        (RejectCode::CanisterError, Some("IC0536"))
     );
 }
 

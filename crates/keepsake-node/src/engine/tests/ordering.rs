@@ -188,7 +188,7 @@ async fn a_query_that_panics_is_rejected_and_nothing_else_happens() {
     let rejection = engine.query(Principal::anonymous(), "panic".into(), vec![0; 8]).await.unwrap_err();
     assert_eq!((rejection.code, rejection.error_code.as_str()), (5, "IC0502"));
     let rejection = engine.query(Principal::anonymous(), "nothing".into(), vec![0; 8]).await.unwrap_err();
-    assert_eq!((rejection.code, rejection.error_code.as_str()), (3, "IC0536"));
+    assert_eq!((rejection.code, rejection.error_code.as_str()), (5, "IC0536"));
     set(&engine, 1, b"x").await.unwrap();
 }
 

@@ -100,7 +100,7 @@ fn reply(bytes: Vec<u8>) -> Reply {
 }
 
 fn unknown() -> Reject {
-    Reject { code: 3, error_code: "IC0536", message: "no such method".into() }
+    Reject { code: 5, error_code: "IC0536", message: "no such method".into() }
 }
 
 impl<R: Memory, H: Memory> Writing for Open<R, H> {
