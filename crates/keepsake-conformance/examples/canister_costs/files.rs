@@ -17,6 +17,8 @@ pub(crate) const CHUNK: usize = 1_800_000;
 pub(crate) const CHUNK_BYTES: u64 = CHUNK as u64;
 const DISPLAY_BYTES: u64 = 1_000_000;
 const THUMBNAIL_BYTES: u64 = 100_000;
+/// Bytes of the files where only their number counts.
+const TINY_BYTES: u64 = 20;
 const PLACEHOLDER: usize = 700;
 
 /// Opens a session for a file of `len` bytes.
@@ -63,7 +65,7 @@ impl Uploaded {
         kind: AssetType,
     ) -> Result<Self, Failure> {
         let id = begin(user, capsule, len, idem)?;
-        let zeros = vec![0; CHUNK];
+        let zeros = vec![0; usize::try_from(len.min(CHUNK_BYTES))?];
         let status: Answer<keepsake_conformance::api::UploadStatus> = user.ask("uploads_status", (id,))?;
         let complete = status.map_err(|error| format!("{error:?}"))?.bytes_received == len;
         let mut hash = Sha256::new();
@@ -111,16 +113,23 @@ impl Photo {
         len: u64,
         name: &str,
     ) -> Result<Self, Failure> {
+        Self::of(user, capsule, [len, DISPLAY_BYTES, THUMBNAIL_BYTES], name)
+    }
+
+    /// The smallest photo: its records are those of any other.
+    pub(crate) fn tiny(user: &mut impl Sender, capsule: &str, name: &str) -> Result<Self, Failure> {
+        Self::of(user, capsule, [TINY_BYTES; 3], name)
+    }
+
+    fn of(user: &mut impl Sender, capsule: &str, len: [u64; 3], name: &str) -> Result<Self, Failure> {
+        let [original, display, thumbnail] = len;
         let mut upload = |len, kind| {
             let idem = format!("{name} {kind:?}");
             Uploaded::zeros(user, capsule, len, &idem, kind)
         };
         Ok(Self {
-            original: upload(len, AssetType::Original)?,
-            derivatives: [
-                upload(DISPLAY_BYTES, AssetType::Display)?,
-                upload(THUMBNAIL_BYTES, AssetType::Thumbnail)?,
-            ],
+            original: upload(original, AssetType::Original)?,
+            derivatives: [upload(display, AssetType::Display)?, upload(thumbnail, AssetType::Thumbnail)?],
         })
     }
 

@@ -31,6 +31,17 @@ pub(crate) fn one_file(len: u64) -> Result<StableMemory, Failure> {
     Ok(native.into_stable())
 }
 
+/// A store with `count` photos that were published within the last day: their finished sessions are there still.
+pub(crate) fn published(count: u32) -> Result<StableMemory, Failure> {
+    let mut native = Native::new()?;
+    let capsule = native.capsule()?;
+    for number in 0..count {
+        let name = format!("photo {number}");
+        Photo::tiny(&mut native, &capsule, &name)?.publish(&mut native, &capsule, &name)?;
+    }
+    Ok(native.into_stable())
+}
+
 /// One page out of the capsule's `count` memories, each with its four assets.
 pub(crate) fn page(module: &CanisterModule, count: u32) -> Result<(), Failure> {
     let mut native = Native::new()?;

@@ -42,10 +42,13 @@ fn main() -> Result<(), Failure> {
     bytes(&module)?;
     let mut small = OnCanister::installed(&module)?;
     messages(&mut small, SMALL_BYTES, "1_mb")?;
+    among(&module, 1_000)?;
     large::page(&module, 1_000)?;
     large::heap(&module, 2, "20_mb")?;
     if !quick {
         messages(&mut OnCanister::over(&module, large::one_file(10_000_000_000)?)?, 10_000_000_000, "10_gb")?;
+        among(&module, 10_000)?;
+        among(&module, 100_000)?;
         large::page(&module, 100_000)?;
         large::upgrade(&module)?;
         large::heap(&module, 200, "2_gb")?;
@@ -114,6 +117,12 @@ fn messages(user: &mut OnCanister, len: u64, size: &str) -> Result<(), Failure> 
     photo.publish_sessions(&mut publisher, &capsule, "photo")?;
     report("publish_of_4_sessions", size, publisher.cost());
     Ok(())
+}
+
+/// The same for a small photo where `count` were published before.
+fn among(module: &CanisterModule, count: u32) -> Result<(), Failure> {
+    let mut user = OnCanister::over(module, large::published(count)?)?;
+    messages(&mut user, SMALL_BYTES, &format!("among_{count}"))
 }
 
 fn report(what: &str, size: &str, cost: Instructions) {
