@@ -16,8 +16,10 @@ fn root() -> &'static Path {
 
 /// Source files below the folders that hold ours, with their text.
 fn sources(extensions: &[&str]) -> Vec<(PathBuf, String)> {
-    let mut folders: Vec<PathBuf> =
-        ["crates", "xtask", "web", "fuzz", "benches", "pocket-ic"].iter().map(|name| root().join(name)).collect();
+    let mut folders: Vec<PathBuf> = ["crates", "xtask", "web", "fuzz", "benches", "pocket-ic"]
+        .iter()
+        .map(|name| root().join(name))
+        .collect();
     let mut found = Vec::new();
     while let Some(folder) = folders.pop() {
         let Ok(entries) = fs::read_dir(&folder) else { continue };

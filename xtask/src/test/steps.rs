@@ -93,7 +93,8 @@ fn pocket_ic() -> Result<Outcome> {
     };
     if std::env::var_os(POCKET_IC_BIN).is_some() || answers_at(POCKET_IC_SOURCE) {
         let mut test = cargo("test");
-        test.env("KEEPSAKE_WASM", build::canister(None)?).env("KEEPSAKE_COUNTED_WASM", build::counted_canister()?);
+        test.env("KEEPSAKE_WASM", build::canister(None)?)
+            .env("KEEPSAKE_COUNTED_WASM", build::counted_canister()?);
         return pass(test.args(["--", "--nocapture"]));
     }
     pass(&mut cargo("check"))?;
