@@ -23,7 +23,8 @@ const HELP: &str = "\
 Developer commands of Keepsake.
 
   cargo xtask run [OPTIONS] [FILE…]    a photo goes in and comes back: start a node, upload by both lanes,
-                                       publish, show the assets, download them and compare
+                                       publish, show the assets, download them and compare;
+                                       then serve the page, which shows them
       --once                           in a temporary folder, and stop afterwards
       --data DIR                       data directory of the node [default: target/keepsake-run/data]
       --listen ADDRESS                 [default: 127.0.0.1:4943, or a free port when that is taken]

@@ -1,9 +1,10 @@
 //! `cargo xtask run`: a photo goes in and comes back, by the same road that a user takes.
 //!
 //! Owns the order of the steps and the options. The node and the program are in [`node`], the comparison
-//! of what came back is in [`compare`].
+//! of what came back is in [`compare`], who may look at it afterwards in [`demo`].
 
 mod compare;
+mod demo;
 pub(crate) mod node;
 
 use crate::child::StopFlag;
@@ -12,6 +13,8 @@ use crate::photo;
 use crate::web;
 use crate::workspace;
 use anyhow::{Context, Result, bail};
+use compare::Asset;
+use demo::Demo;
 use lexopt::prelude::*;
 use node::{Node, Program};
 use std::net::{SocketAddr, TcpListener};
@@ -80,8 +83,16 @@ fn run(program: PathBuf, options: Options) -> Result<()> {
     let program = Program::new(program, node.url.clone(), folder.join("identity"));
     let own_photo = options.files.is_empty();
     let files = if own_photo { vec![make_photo(&folder)?] } else { options.files };
+    let demo = Demo::private(&program)?;
+    let mut assets = Vec::new();
     for file in &files {
-        go_and_come_back(&program, file, own_photo, &stop)?;
+        assets.extend(go_and_come_back(&program, file, own_photo, &stop)?);
+    }
+    // Where others reach the node, it is not for us to show them the photos.
+    let is_public = listen.ip().is_loopback();
+    if is_public {
+        demo.open_to_all(&assets)?;
+        println!("{:12} read by anybody, now that their capsule is public", "all");
     }
     if options.once {
         return node.stop();
@@ -91,8 +102,16 @@ fn run(program: PathBuf, options: Options) -> Result<()> {
         node.url,
         folder.join("node.log").display()
     );
-    if page {
-        println!("The web app: {}/", node.url);
+    match (page, is_public) {
+        (true, true) => {
+            println!("Your photos in the web app: {}", demo.address(&node.url));
+            println!("Their capsule is public on this node, which listens on this machine only.");
+        }
+        (true, false) => {
+            println!("The web app: {}/", node.url);
+            println!("It does not show these photos: others reach this node, so their capsule is private.");
+        }
+        (false, _) => {}
     }
     println!("Your turn:\n  export {}", program.environment());
     println!("  {} ls", program.path().display());
@@ -144,7 +163,7 @@ fn make_photo(folder: &Path) -> Result<PathBuf> {
     Ok(path)
 }
 
-fn go_and_come_back(program: &Program, file: &Path, own_photo: bool, stop: &StopFlag) -> Result<()> {
+fn go_and_come_back(program: &Program, file: &Path, own_photo: bool, stop: &StopFlag) -> Result<Vec<Asset>> {
     let name = file.display();
     println!("\nUploading {name} by both lanes …");
     let uploaded = program.upload(file, stop)?;
@@ -156,5 +175,6 @@ fn go_and_come_back(program: &Program, file: &Path, own_photo: bool, stop: &Stop
     compare::print(&assets);
     compare::all(&assets, file, own_photo)
         .with_context(|| format!("{name} did not come back as it should"))?;
-    stop.check()
+    stop.check()?;
+    Ok(assets)
 }
