@@ -36,6 +36,11 @@ export class CapsulesClient {
     return (await this.#connection.bare("capsules_list", [])).map(records.capsuleHeader);
   }
 
+  /** One capsule as `list` shows them, also one that the caller has no role in by name, because it is public. */
+  async header(id: CapsuleId): Promise<CapsuleHeader> {
+    return records.capsuleInfo(await this.#connection.call("capsules_read_basic", [opt(id)]));
+  }
+
   /** With members and counters; none: the caller's own. */
   async read(id?: CapsuleId): Promise<Capsule> {
     return records.capsule(await this.#connection.call("capsules_read_full", [opt(id)]));

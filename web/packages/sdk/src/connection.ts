@@ -18,6 +18,7 @@ import type { Envelope, LargeAnswer, LargeCall, LargeMethod } from "./background
 import { KeepsakeError, refusal, throwIfAborted } from "./errors.js";
 import { type Fault, understand } from "./faults.js";
 import { readWhole } from "./hash/pieces.js";
+import { isMainnet } from "./mainnet.js";
 import { NodeKeys } from "./node-keys.js";
 import { Attempts, RETRY_DEFAULT } from "./retry.js";
 import { timedFetch } from "./timed-fetch.js";
@@ -45,9 +46,6 @@ export interface Sending {
   onRetry?: (failures: number, fault: Fault) => void;
 }
 
-/** Hosts of the Internet Computer itself. Their root key is built in and is never fetched. */
-const MAINNET_DOMAINS = ["ic0.app", "icp0.io", "icp-api.io", "icp1.io", "internetcomputer.org"];
-
 export class Connection {
   readonly host: URL;
   readonly canisterId: Principal;
@@ -73,8 +71,7 @@ export class Connection {
 
   /** Whether the host belongs to the Internet Computer. */
   get isMainnet(): boolean {
-    const name = this.host.hostname.replace(/\.$/, "").toLowerCase();
-    return MAINNET_DOMAINS.some((domain) => name === domain || name.endsWith(`.${domain}`));
+    return isMainnet(this.host);
   }
 
   /** Fetches the root key where it is not built in. Everything later is checked against it. */

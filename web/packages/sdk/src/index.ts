@@ -7,6 +7,7 @@ export { browserDeriver, missingForDerivatives } from "./derivatives/browser.js"
 export type * from "./derivatives/types.js";
 export { type ClientCode, type KeepsakeCode, KeepsakeError, type KeepsakeErrorKind } from "./errors.js";
 export { Keepsake } from "./keepsake.js";
+export { isMainnet } from "./mainnet.js";
 export type { MemoriesClient } from "./memories.js";
 export { indexedDbStore } from "./resume-store.js";
 export type { SessionsClient } from "./sessions.js";

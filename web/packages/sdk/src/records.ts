@@ -29,6 +29,10 @@ export function capsuleHeader(record: wire.CapsuleHeader): sdk.CapsuleHeader {
   };
 }
 
+export function capsuleInfo({ capsule_id, ...record }: wire.CapsuleInfo): sdk.CapsuleHeader {
+  return capsuleHeader({ id: capsule_id, ...record });
+}
+
 export function memoryHeader(record: wire.MemoryHeader): sdk.MemoryHeader {
   return {
     id: record.id,
