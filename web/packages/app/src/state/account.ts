@@ -3,8 +3,9 @@
 import type { Identity } from "@icp-sdk/core/agent";
 import { Keepsake } from "@keepsake/sdk";
 import { signal } from "@preact/signals";
+import type { ServiceAddress } from "../canister-address.js";
 import { browserIdentity } from "../identity/browser-key.js";
-import { findService, type ServiceAddress } from "../service-address.js";
+import { findService } from "../service-address.js";
 import { explain } from "./explain.js";
 
 export interface Account {
@@ -59,8 +60,8 @@ async function signedIn(): Promise<Identity | undefined> {
 }
 
 async function connect(address: ServiceAddress, identity: Identity): Promise<void> {
-  const { host, canisterId } = address;
-  const keepsake = await Keepsake.connect({ host, canisterId, identity });
+  const { host, assetHost, canisterId } = address;
+  const keepsake = await Keepsake.connect({ host, assetHost, canisterId, identity });
   const principal = keepsake.principal.toText();
   start.value = { state: "ready", account: { keepsake, principal, address } };
 }
