@@ -6,12 +6,15 @@ import { text } from "../../packages/app/src/text.ts";
 
 export { text };
 
-/** Drops files of this machine on the Dashboard, as from a file manager. */
-export async function dropFiles(page: Page, paths: readonly string[]): Promise<void> {
-  const place = page.locator(".uppy-Dashboard-inner");
+/** Drops files and folders of this machine on the Dashboard, or on another place, as from a file manager. */
+export async function dropFiles(
+  page: Page,
+  paths: readonly string[],
+  place: Locator = page.locator(".uppy-Dashboard-inner"),
+): Promise<void> {
   await expect(place).toBeVisible();
   const box = await place.boundingBox();
-  if (box === null) throw new Error("the Dashboard has no place on the page");
+  if (box === null) throw new Error("what to drop on has no place on the page");
   const session = await page.context().newCDPSession(page);
   const data = { items: [], files: [...paths], dragOperationsMask: 1 };
   const at = { x: box.x + box.width / 2, y: box.y + box.height / 2 };

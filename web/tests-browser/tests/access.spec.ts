@@ -3,8 +3,8 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import AxeBuilder from "@axe-core/playwright";
 import type { Page } from "@playwright/test";
+import { faults } from "../src/axe.ts";
 import {
   allUploaded,
   chooseFiles,
@@ -18,15 +18,7 @@ import {
 import { tenPhotos } from "../src/photos.ts";
 import { expect, test } from "../src/test.ts";
 
-const OUTSIDER = "2vxsx-fae";
-
-/** Faults of the two worst kinds, one line each. */
-async function faults(page: Page, state: string): Promise<string[]> {
-  const { violations } = await new AxeBuilder({ page }).analyze();
-  return violations
-    .filter(({ impact }) => impact === "serious" || impact === "critical")
-    .flatMap(({ id, nodes }) => nodes.map(({ target }) => `${state}: ${id} at ${target.join(" ")}`));
-}
+const OUTSIDER = "rrkah-fqaaa-aaaaa-aaaaq-cai";
 
 for (const { name, scheme, width, height } of [
   { name: "desktop, light", scheme: "light", width: 1280, height: 800 },
@@ -142,6 +134,10 @@ test("the whole road by keyboard alone", async ({ newPerson }, info) => {
   await tabTo(page, text.sharing.revokeFrom(OUTSIDER));
   await keyboard.press("Enter");
   await expect(page.locator(".members li")).toHaveCount(1);
+  await tabTo(page, text.sharing.anyone);
+  await keyboard.press("Space");
+  await expect(page.locator(".members li")).toHaveCount(2);
+  await tabTo(page, text.sharing.copyLink);
   await keyboard.press("Escape");
 
   // Back to the first capsule.

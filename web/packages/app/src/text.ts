@@ -10,6 +10,8 @@ export const text = {
   tryAgain: "Try again",
   close: "Close",
   cancel: "Cancel",
+  copy: "Copy",
+  copied: "Copied.",
 
   errors: {
     start: "Keepsake could not be opened",
@@ -55,8 +57,6 @@ export const text = {
     title: "You",
     principal: "Your principal",
     why: "Give it to people who want to share a capsule with you.",
-    copy: "Copy",
-    copied: "Copied.",
     theme: "Colours",
     themes: { auto: "As the device", light: "Light", dark: "Dark" },
     keyHere:
@@ -71,12 +71,16 @@ export const text = {
     back: "Connected again.",
     accessGone: (name: string) =>
       `You can no longer see “${name}”: it was deleted, or your role was taken away.`,
+    notOpen: (id: string) =>
+      `“${id}” is not there, or it is not shared with you. Ask whoever gave you the link, then open it again.`,
     deleted: (title: string) => `“${title}” is deleted.`,
     chooseAgain: (name: string) =>
       `“${name}” was not finished when the page was closed. Choose it again and it goes on where it was.`,
     goesOn: (count: number) => `${files(count)} from before the reload: going on.`,
     shared: "Shared.",
     revoked: "They can no longer see it.",
+    madePublic: "Everybody who has the link can look now.",
+    madePrivate: "Only the members can look now.",
     aborted: "The upload is ended and its room is free again.",
   },
 
@@ -167,6 +171,11 @@ export const text = {
     grant: "Give access",
     revoke: "Take away",
     revokeFrom: (who: string) => `Take away the access of ${who}`,
+    link: "Link",
+    anyone: "Anyone with the link may look",
+    linkOpensForAll: "The link opens this capsule for everybody who has it, without a role of their own.",
+    linkOpensForMembers: "The link opens this capsule for its members only.",
+    copyLink: "Copy the link",
     ownersOnly: "Only an owner can change who sees this capsule.",
     roles: { owner: "owner", admin: "admin", member: "member", guest: "guest" } satisfies Record<
       Role,

@@ -1,15 +1,24 @@
 // The capsules that this person has a role in, and the one that is open. It owns their list and their names.
-// Which one is open is in the address too, so a reload opens it again.
+// Which one is open is in the address too: a reload opens it again, and a link opens one that is shared or public.
 
-import type { CapsuleHeader, Role } from "@keepsake/sdk";
+import { type CapsuleHeader, type CapsuleId, KeepsakeError, type Role } from "@keepsake/sdk";
 import { computed, signal } from "@preact/signals";
 import { shortPrincipal } from "../format.js";
 import { text } from "../text.js";
 import { account } from "./account.js";
+import { explain } from "./explain.js";
 import { notify } from "./notices.js";
 
-export const capsules = signal<readonly CapsuleHeader[]>([]);
-export const openCapsuleId = signal<string | undefined>(undefined);
+const listed = signal<readonly CapsuleHeader[]>([]);
+/** Opened by its address, with no role of one's own: everybody may look at it. Gone when another one is opened. */
+const visited = signal<CapsuleHeader | undefined>(undefined);
+
+export const capsules = computed(() =>
+  visited.value === undefined || listed.value.some(({ id }) => id === visited.value?.id)
+    ? listed.value
+    : [...listed.value, visited.value],
+);
+export const openCapsuleId = signal<CapsuleId | undefined>(undefined);
 export const openCapsule = computed(() =>
   capsules.value.find((capsule) => capsule.id === openCapsuleId.value),
 );
@@ -27,20 +36,24 @@ export function capsuleName(capsule: CapsuleHeader): string {
   return principal === account().principal ? text.header.mine : shortPrincipal(principal);
 }
 
-/** At the start: makes the own capsule where there is none, and opens the one in the address, or the own. */
+/** The address that opens the capsule, for whoever may see it. */
+export function capsuleLink(id: CapsuleId): string {
+  return new URL(`#${id}`, location.href).href;
+}
+
+/** At the start: opens the capsule in the address, or the own, which is made where there is none. */
 export async function loadCapsules(): Promise<void> {
   const { keepsake, principal } = account();
-  let found = await keepsake.capsules.list();
-  let own = found.find((capsule) => isAbout(capsule, principal));
-  if (own === undefined) {
-    const made = await keepsake.capsules.own();
-    found = await keepsake.capsules.list();
-    own = found.find((capsule) => capsule.id === made.id);
+  addEventListener("hashchange", () => {
+    openAddress().catch((error: unknown) => notify("error", explain(error)));
+  });
+  listed.value = ordered(await keepsake.capsules.list(), principal);
+  await openAddress();
+  if (!listed.value.some((capsule) => isAbout(capsule, principal))) {
+    await keepsake.capsules.own();
+    await refreshCapsules();
   }
-  capsules.value = ordered(found, principal);
-  const wanted = location.hash.slice(1);
-  const first = found.find((capsule) => capsule.id === wanted) ?? own ?? found[0];
-  if (first !== undefined) selectCapsule(first.id);
+  if (openCapsuleId.value === undefined) selectFirst();
 }
 
 /** Asks again. A capsule that is open and no longer there is closed, and the person is told. */
@@ -48,15 +61,24 @@ export async function refreshCapsules(): Promise<void> {
   const { keepsake, principal } = account();
   const before = openCapsule.value;
   const found = ordered(await keepsake.capsules.list(), principal);
-  if (!sameCapsules(capsules.value, found)) capsules.value = found;
+  if (!sameCapsules(listed.value, found)) listed.value = found;
+  await refreshVisited();
   if (before !== undefined && openCapsule.value === undefined && openCapsuleId.value === before.id) {
     notify("error", text.notices.accessGone(capsuleName(before)));
-    const next = found[0];
-    if (next !== undefined) selectCapsule(next.id);
+    selectFirst();
   }
 }
 
-export function selectCapsule(id: string): void {
+async function refreshVisited(): Promise<void> {
+  const id = visited.value?.id;
+  if (id === undefined) return;
+  const found = await lookedUp(id);
+  // Meanwhile another one may have been opened.
+  if (visited.value?.id === id && !sameCapsule(visited.value, found)) visited.value = found;
+}
+
+export function selectCapsule(id: CapsuleId): void {
+  if (visited.value?.id !== id) visited.value = undefined;
   openCapsuleId.value = id;
   history.replaceState(null, "", `#${id}`);
 }
@@ -65,6 +87,38 @@ export async function createCapsule(subject: string): Promise<void> {
   const made = await account().keepsake.capsules.createAbout(subject);
   await refreshCapsules();
   selectCapsule(made.id);
+}
+
+// A link that was opened, or an address that was typed, also in a page that is open already.
+async function openAddress(): Promise<void> {
+  const wanted = location.hash.slice(1);
+  if (wanted === "" || wanted === openCapsuleId.value) return;
+  if (!capsules.value.some(({ id }) => id === wanted)) {
+    const found = await lookedUp(wanted);
+    if (found === undefined) {
+      notify("error", text.notices.notOpen(wanted));
+      if (openCapsuleId.value !== undefined) selectCapsule(openCapsuleId.value);
+      return;
+    }
+    visited.value = found;
+  }
+  selectCapsule(wanted);
+}
+
+async function lookedUp(id: CapsuleId): Promise<CapsuleHeader | undefined> {
+  try {
+    return await account().keepsake.capsules.header(id);
+  } catch (error) {
+    // What is no id at all is not there either.
+    if (error instanceof KeepsakeError && ["NotFound", "InvalidArgument"].includes(error.kind))
+      return undefined;
+    throw error;
+  }
+}
+
+function selectFirst(): void {
+  const first = listed.value[0];
+  if (first !== undefined) selectCapsule(first.id);
 }
 
 function isAbout(capsule: CapsuleHeader, principal: string): boolean {

@@ -1,38 +1,21 @@
 // Who the person is to the service: the principal, to copy and pass on; and the colours. It owns no state that lasts.
 
-import { useState } from "preact/hooks";
 import { account, signOut } from "../state/account.js";
-import { explain } from "../state/explain.js";
-import { notify } from "../state/notices.js";
 import { type Theme, theme } from "../state/theme.js";
 import { text } from "../text.js";
+import { CopyLine } from "./CopyLine.js";
 import { Modal } from "./Modal.js";
 
 const THEMES: Theme[] = ["auto", "light", "dark"];
 
 export function AccountDialog(props: { onClose: () => void }) {
   const { principal, address } = account();
-  const [isCopied, setCopied] = useState(false);
-  const copy = async () => {
-    try {
-      await navigator.clipboard.writeText(principal);
-      setCopied(true);
-    } catch (error) {
-      notify("error", explain(error));
-    }
-  };
   return (
     <Modal title={text.account.title} onClose={props.onClose}>
       <p>
         <strong>{text.account.principal}</strong>
       </p>
-      <p class="copy-line">
-        <code class="principal">{principal}</code>
-        <button type="button" class="primary" onClick={() => void copy()}>
-          {text.account.copy}
-        </button>
-        <span role="status">{isCopied ? text.account.copied : ""}</span>
-      </p>
+      <CopyLine value={principal} />
       <p class="quiet">{text.account.why}</p>
       <ThemeChoice />
       {address.isInternetComputer ? (

@@ -48,18 +48,13 @@ export function Page() {
 
 function OpenPage() {
   useEffect(() => {
-    void (async () => {
-      try {
-        await loadCapsules();
-      } catch (error) {
-        notify("error", explain(error));
-      }
-      watch();
-    })();
+    watch();
+    loadCapsules().catch((error: unknown) => notify("error", explain(error)));
   }, []);
   return (
     <>
-      <a class="skip" href="#gallery-title">
+      {/* biome-ignore lint/a11y/useValidAnchor: it goes to a place on this page, though not by the address */}
+      <a class="skip" href="#gallery-title" onClick={skip}>
         {text.header.skip}
       </a>
       <Header />
@@ -72,6 +67,12 @@ function OpenPage() {
       <Dialogs />
     </>
   );
+}
+
+// The fragment of the address is the capsule's.
+function skip(event: MouseEvent): void {
+  event.preventDefault();
+  document.getElementById("gallery-title")?.focus();
 }
 
 function Plain(props: { children: preact.ComponentChildren; busy?: boolean }) {

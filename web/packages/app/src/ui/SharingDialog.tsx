@@ -9,6 +9,7 @@ import { capsuleName, hasRole, openCapsule } from "../state/capsules.js";
 import { explain } from "../state/explain.js";
 import { notify } from "../state/notices.js";
 import { text } from "../text.js";
+import { LinkSharing } from "./LinkSharing.js";
 import { Modal } from "./Modal.js";
 
 const ROLES: Role[] = ["guest", "member", "admin", "owner"];
@@ -42,6 +43,13 @@ export function SharingDialog(props: { onClose: () => void }) {
   };
   const isOwner = hasRole(capsule, "owner");
   const { keepsake } = account();
+  const isPublic = members?.some(({ principal }) => principal.isAnonymous()) ?? false;
+  const setPublic = (wanted: boolean) => {
+    const everybody = Principal.anonymous();
+    return wanted
+      ? change(keepsake.capsules.grant(capsule.id, everybody, "guest"), text.notices.madePublic)
+      : change(keepsake.capsules.revoke(capsule.id, everybody), text.notices.madePrivate);
+  };
   return (
     <Modal title={text.sharing.title(capsuleName(capsule))} onClose={props.onClose}>
       {isOwner ? (
@@ -53,6 +61,9 @@ export function SharingDialog(props: { onClose: () => void }) {
         <p class="quiet">{text.sharing.ownersOnly}</p>
       )}
       {failure === undefined ? null : <p role="alert">{failure}</p>}
+      {members === undefined ? null : (
+        <LinkSharing capsuleId={capsule.id} isPublic={isPublic} onChange={isOwner ? setPublic : undefined} />
+      )}
       <h3>{text.sharing.members}</h3>
       <ul class="members">
         {(members ?? []).map((member) => (
@@ -73,10 +84,10 @@ export function SharingDialog(props: { onClose: () => void }) {
 
 function Member(props: { member: CapsuleMember; onRevoke?: () => Promise<void> }) {
   const { principal, role } = props.member;
-  const who = principal.toText();
+  const who = principal.isAnonymous() ? text.sharing.everybody : principal.toText();
   return (
     <li>
-      <code class="principal">{principal.isAnonymous() ? text.sharing.everybody : who}</code>
+      <code class="principal">{who}</code>
       <span>
         {text.sharing.roles[role]}
         {who === account().principal ? ` (${text.sharing.you})` : ""}

@@ -5,7 +5,9 @@ import { useEffect, useRef } from "preact/hooks";
 import "@uppy/core/css/style.min.css";
 import "@uppy/dashboard/css/style.min.css";
 import { getDroppedFiles } from "@uppy/core/utils";
+import { notify } from "../state/notices.js";
 import { addFiles, mountDashboard } from "../state/uploader.js";
+import { text } from "../text.js";
 import { UploadList } from "./UploadList.js";
 
 export function UploadArea(props: { mayAdd: boolean }) {
@@ -15,7 +17,7 @@ export function UploadArea(props: { mayAdd: boolean }) {
     const target = place.current;
     return mayAdd && target !== null ? mountDashboard(target) : undefined;
   }, [mayAdd]);
-  useEffect(() => (mayAdd ? takeFilesAnywhere() : undefined), [mayAdd]);
+  useEffect(() => takeFilesAnywhere(mayAdd ? addFiles : refuse), [mayAdd]);
   return (
     <div class="upload-area">
       <div class="drop-place" ref={place} hidden={!mayAdd} />
@@ -24,8 +26,12 @@ export function UploadArea(props: { mayAdd: boolean }) {
   );
 }
 
+function refuse(): void {
+  notify("error", text.upload.readOnly);
+}
+
 /** A drop beside the Dashboard is meant for it; left alone, the browser would leave the page for the file. */
-function takeFilesAnywhere(): () => void {
+function takeFilesAnywhere(take: (files: File[]) => void): () => void {
   const ends = new AbortController();
   const { signal } = ends;
   const isForUs = (event: DragEvent) =>
@@ -36,7 +42,7 @@ function takeFilesAnywhere(): () => void {
     (event) => {
       if (!isForUs(event) || event.dataTransfer === null) return;
       event.preventDefault();
-      void getDroppedFiles(event.dataTransfer).then(addFiles);
+      void getDroppedFiles(event.dataTransfer).then(take);
     },
     { signal },
   );
@@ -46,7 +52,7 @@ function takeFilesAnywhere(): () => void {
       const files = [...(event.clipboardData?.files ?? [])];
       if (event.defaultPrevented || files.length === 0) return;
       event.preventDefault();
-      addFiles(files);
+      take(files);
     },
     { signal },
   );

@@ -20,8 +20,7 @@ export function UploadPanel() {
   const mayAdd = openCapsule.value === undefined || hasRole(openCapsule.value, "member");
   return (
     <section class="upload" aria-label={text.upload.region}>
-      <h2>{text.upload.title}</h2>
-      {mayAdd ? null : <p class="quiet">{text.upload.readOnly}</p>}
+      {mayAdd ? <h2>{text.upload.title}</h2> : <p class="quiet">{text.upload.readOnly}</p>}
       {Area === undefined ? (
         <div class="drop-place" aria-busy={failure === undefined}>
           {failure ?? text.loading}

@@ -117,7 +117,9 @@ function close(): void {
 }
 
 function mayDelete(memory: Memory): boolean {
-  return hasRole(openCapsule.value, "admin") || memory.creator.toText() === account().principal;
+  const capsule = openCapsule.value;
+  const isMine = memory.creator.toText() === account().principal;
+  return hasRole(capsule, "admin") || (isMine && hasRole(capsule, "member"));
 }
 
 async function removed(id: string, title: string): Promise<boolean> {

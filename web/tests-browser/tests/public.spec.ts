@@ -1,0 +1,132 @@
+// A capsule that is public: whoever has its link looks at it, adds nothing, and loses it when it is private again.
+// It owns no state.
+
+import type { Page } from "@playwright/test";
+import { faults } from "../src/axe.ts";
+import { allUploaded, chooseFiles, dropFiles, openDialog, text, tiles, tilesCount } from "../src/page.ts";
+import { tenPhotos } from "../src/photos.ts";
+import { expect, test } from "../src/test.ts";
+
+const capsules = (page: Page) => page.getByLabel(text.header.capsule, { exact: true });
+
+/** Turns "anyone with the link" on or off; returns the link. */
+async function setPublic(page: Page, isPublic: boolean): Promise<string> {
+  const dialog = await openDialog(page, text.header.share);
+  const anyone = dialog.getByLabel(text.sharing.anyone);
+  await expect(anyone).toBeChecked({ checked: !isPublic });
+  await anyone.click();
+  await expect(dialog.getByText(isPublic ? text.notices.madePublic : text.notices.madePrivate)).toBeVisible();
+  await expect(anyone).toBeChecked({ checked: isPublic });
+  const link = await dialog.locator(".link-sharing code").textContent();
+  await page.keyboard.press("Escape");
+  await expect(dialog).toBeHidden();
+  return link ?? "";
+}
+
+test("anyone with the link looks and adds nothing; made private again, they lose it at once", async ({
+  newPerson,
+}, info) => {
+  const anna = await newPerson();
+  const ben = await newPerson();
+  const photos = (await tenPhotos(anna, info.outputDir)).slice(0, 2);
+  await chooseFiles(anna, photos);
+  await allUploaded(anna, 2);
+  const link = await setPublic(anna, true);
+  expect(new URL(link).hash).toBe(new URL(anna.url()).hash);
+
+  // Ben's page is open already: the link changes its hash only.
+  await tilesCount(ben, 0);
+  await ben.goto(link);
+  await tilesCount(ben, 2);
+  await expect(ben.locator(".tile .picture.loaded")).toHaveCount(2);
+  await expect(capsules(ben).locator("option")).toHaveCount(2);
+  await expect(capsules(ben).locator("option:checked")).toContainText(text.sharing.roles.guest);
+  await expect(ben.getByText(text.upload.readOnly)).toBeVisible();
+  await expect(ben.locator(".uppy-Dashboard-inner")).toHaveCount(0);
+  // And so does a page that opens with it, after a reload too.
+  await ben.reload();
+  await tilesCount(ben, 2);
+
+  await tiles(ben).first().click();
+  const viewer = ben.locator("dialog.viewer");
+  const picture = viewer.locator("img.sharp");
+  await expect(viewer.locator(".picture.loaded")).toBeVisible();
+  await expect(viewer.locator(".details .hash")).toBeVisible();
+  await expect(viewer.getByRole("button", { name: text.viewer.remove })).toHaveCount(0);
+  const address = new URL((await picture.getAttribute("src")) ?? "");
+  expect((await ben.request.get(address.href)).status()).toBe(200);
+  expect(await faults(ben, "viewer of a visitor")).toEqual([]);
+  await ben.keyboard.press("Escape");
+  const sharing = await openDialog(ben, text.header.share);
+  await expect(sharing.getByText(text.sharing.linkOpensForAll)).toBeVisible();
+  await expect(sharing.getByLabel(text.sharing.anyone)).toHaveCount(0);
+  expect(await faults(ben, "sharing, seen by a visitor")).toEqual([]);
+  await ben.keyboard.press("Escape");
+  await expect(sharing).toBeHidden();
+
+  await setPublic(anna, false);
+  // Neither the token that Ben has nor the bare address opens the picture from this moment on.
+  expect([401, 403, 404]).toContain((await ben.request.get(address.href)).status());
+  expect([401, 403, 404]).toContain((await ben.request.get(address.origin + address.pathname)).status());
+  await expect(ben.getByText("You can no longer see", { exact: false })).toBeVisible();
+  await expect(capsules(ben).locator("option")).toHaveText([text.header.mine]);
+  await tilesCount(ben, 0);
+});
+
+test("a visitor's own capsule is one choice away, and the public one leaves the list then", async ({
+  newPerson,
+}) => {
+  const anna = await newPerson();
+  const ben = await newPerson();
+  const link = await setPublic(anna, true);
+  await ben.goto(link);
+  await expect(ben.getByText(text.upload.readOnly)).toBeVisible();
+  await capsules(ben).selectOption({ label: text.header.mine });
+  await expect(ben.locator(".uppy-Dashboard-inner")).toBeVisible();
+  await expect(capsules(ben).locator("option")).toHaveText([text.header.mine]);
+  expect(new URL(ben.url()).hash).not.toBe(new URL(link).hash);
+});
+
+test("a link to what is not there, or not shared, says so and leaves the page usable", async ({
+  newPerson,
+}) => {
+  const anna = await newPerson();
+  const ben = await newPerson();
+  for (const page of [anna, ben]) {
+    await expect(capsules(page).locator("option")).toHaveText([text.header.mine]);
+  }
+  const own = new URL(ben.url()).hash;
+  expect(own).toMatch(/^#capsule_/);
+  for (const hash of [new URL(anna.url()).hash, "#capsule_999999", "#nonsense"]) {
+    await ben.goto(new URL(hash, ben.url()).href);
+    await expect(ben.getByText(text.notices.notOpen(hash.slice(1)))).toBeVisible();
+    await expect(capsules(ben).locator("option")).toHaveText([text.header.mine]);
+    expect(new URL(ben.url()).hash).toBe(own);
+  }
+  await expect(ben.locator(".uppy-Dashboard-inner")).toBeVisible();
+});
+
+test("files dropped where a visitor may not add are refused with a message, and the page stays", async ({
+  newPerson,
+}, info) => {
+  const anna = await newPerson();
+  const ben = await newPerson();
+  await ben.goto(await setPublic(anna, true));
+  await expect(ben.getByText(text.upload.readOnly)).toBeVisible();
+  const address = ben.url();
+  const [photo] = await tenPhotos(anna, info.outputDir);
+  await dropFiles(ben, [photo ?? ""], ben.locator(".gallery"));
+  await expect(ben.locator(".notice.error")).toHaveText(text.upload.readOnly);
+  expect(ben.url()).toBe(address);
+  await tilesCount(anna, 0);
+});
+
+test("the link is copied by its button", async ({ newPerson }) => {
+  const page = await newPerson();
+  await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+  const dialog = await openDialog(page, text.header.share);
+  expect(await faults(page, "sharing, seen by the owner")).toEqual([]);
+  await dialog.getByRole("button", { name: text.sharing.copyLink }).click();
+  await expect(dialog.getByText(text.copied)).toBeVisible();
+  expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(page.url());
+});
