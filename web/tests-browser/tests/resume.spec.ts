@@ -4,17 +4,19 @@ import { randomBytes } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import type { Page, Request } from "@playwright/test";
 import { Onlooker, sha256 } from "../src/onlooker.ts";
-import { allUploaded, chooseFiles, row, text, tilesCount, uploadedShare } from "../src/page.ts";
+import { allUploaded, chooseFiles, dropFiles, row, text, tilesCount, uploadedShare } from "../src/page.ts";
 import { expect, test } from "../src/test.ts";
 
 const LARGE_BYTES = 100_000_000;
 const CHUNK_BYTES = 1_800_000;
 const CHUNKS = Math.ceil(LARGE_BYTES / CHUNK_BYTES);
+/** More than the browser keeps for a reload. */
+const TOO_LARGE_TO_KEEP = 300_000_000;
 /** Chunks that may be under way, or arrived and not yet counted by the page, when it is reloaded. */
 const IN_FLIGHT_MAX = 8;
 
-async function largeFile(folder: string): Promise<{ path: string; hash: string }> {
-  const bytes = randomBytes(LARGE_BYTES);
+async function largeFile(folder: string, length = LARGE_BYTES): Promise<{ path: string; hash: string }> {
+  const bytes = randomBytes(length);
   await mkdir(folder, { recursive: true });
   const path = `${folder}/large.bin`;
   await writeFile(path, bytes);
@@ -100,6 +102,28 @@ test("an unfinished upload of another browser session goes on when its file is c
   await chooser.setFiles(path);
   await allUploaded(page, 1);
   expect(chunksAfter()).toBeLessThanOrEqual(Math.ceil(CHUNKS * 0.6) + IN_FLIGHT_MAX);
+});
+
+test("a tab closed in the middle: the next one names the file, which goes on when it is dropped again", async ({
+  newPerson,
+  node,
+}, info) => {
+  const closed = await newPerson();
+  const { path, hash } = await largeFile(info.outputDir, TOO_LARGE_TO_KEEP);
+  await chooseFiles(closed, [path]);
+  await uploadedShare(closed, "large.bin", 0.4);
+  const page = await closed.context().newPage();
+  await closed.close();
+  await page.goto(node.url);
+  await expect(page.getByText(text.notices.chooseAgain("large.bin"))).toBeVisible();
+  const chunksAfter = countChunks(page);
+  await dropFiles(page, [path]);
+  await allUploaded(page, 1);
+  const chunks = Math.ceil(TOO_LARGE_TO_KEEP / CHUNK_BYTES);
+  expect(chunksAfter()).toBeLessThanOrEqual(Math.ceil(chunks * 0.6) + IN_FLIGHT_MAX);
+  const onlooker = await Onlooker.of(page, node);
+  const [memory] = await onlooker.memories();
+  expect(await onlooker.originalSha256(memory?.id ?? "")).toBe(hash);
 });
 
 test("an unfinished upload can be ended, and its room is free", async ({ newPerson }, info) => {
