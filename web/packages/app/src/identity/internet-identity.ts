@@ -16,11 +16,11 @@ export async function signedInIdentity(): Promise<Identity | undefined> {
   return authClient().isAuthenticated() ? await authClient().getIdentity() : undefined;
 }
 
-/** Opens Internet Identity's window; call it from a click, or the browser blocks the window. */
+/** Opens Internet Identity's window, at once: call it while a click is handled, before anything is waited for. */
 export async function signIn(): Promise<Identity> {
   return await authClient().signIn();
 }
 
 export async function signOut(): Promise<void> {
-  await authClient().signOut({ returnTo: "/" });
+  await authClient().signOut();
 }

@@ -28,6 +28,9 @@ export function account(): Account {
   return start.value.account;
 }
 
+/** There once the page has asked whether somebody is signed in: on the Internet Computer only. */
+let internetIdentity: typeof import("../identity/internet-identity.js") | undefined;
+
 export async function open(): Promise<void> {
   start.value = { state: "opening" };
   try {
@@ -40,23 +43,25 @@ export async function open(): Promise<void> {
   }
 }
 
+/** Call it from a click: the window opens within it, or not at all, so nothing may be waited for before. */
 export async function signIn(address: ServiceAddress): Promise<void> {
   try {
-    const { signIn } = await import("../identity/internet-identity.js");
-    await connect(address, await signIn());
+    const identity = internetIdentity?.signIn();
+    if (identity !== undefined) await connect(address, await identity);
   } catch (error) {
     start.value = { state: "failed", message: explainStart(error) };
   }
 }
 
 export async function signOut(): Promise<void> {
-  const { signOut } = await import("../identity/internet-identity.js");
-  await signOut();
+  await internetIdentity?.signOut();
+  // Nothing of the person stays in the page.
+  location.reload();
 }
 
 async function signedIn(): Promise<Identity | undefined> {
-  const { signedInIdentity } = await import("../identity/internet-identity.js");
-  return await signedInIdentity();
+  internetIdentity = await import("../identity/internet-identity.js");
+  return await internetIdentity.signedInIdentity();
 }
 
 async function connect(address: ServiceAddress, identity: Identity): Promise<void> {
