@@ -40,14 +40,29 @@ export async function heapBytes(page: Page): Promise<number> {
   }
 }
 
-/** Resident bytes of all the browser's renderers: pages with their workers, decoded pictures included. */
-export async function rendererBytes(browser: Browser): Promise<number> {
+/** Memory of all the browser's renderers together: pages with their workers; bytes. */
+export interface RendererMemory {
+  /** All that is in memory, the browser's program and decoded pictures included. */
+  readonly resident: number;
+  /** What is neither a file's nor shared with another process: heaps, buffers, garbage that is not collected yet. */
+  readonly own: number;
+}
+
+export async function rendererMemory(browser: Browser): Promise<RendererMemory> {
   const session = await browser.newBrowserCDPSession();
   const { processInfo } = await session.send("SystemInfo.getProcessInfo");
   await session.detach();
   const renderers = processInfo.filter(({ type }) => type === "renderer");
-  const sizes = await Promise.all(renderers.map(({ id }) => residentBytes(id)));
-  return sizes.reduce((total, bytes) => total + bytes, 0);
+  const all = await Promise.all(renderers.map(({ id }) => memoryOf(id)));
+  return {
+    resident: all.reduce((total, { resident }) => total + resident, 0),
+    own: all.reduce((total, { own }) => total + own, 0),
+  };
+}
+
+/** Resident bytes of all the browser's renderers: pages with their workers, decoded pictures included. */
+export async function rendererBytes(browser: Browser): Promise<number> {
+  return (await rendererMemory(browser)).resident;
 }
 
 /** The most that {@link rendererBytes} says while `work` runs. */
@@ -69,7 +84,8 @@ export async function rendererBytesPeak<T>(browser: Browser, work: () => Promise
 }
 
 /** Zero for a process that has just ended. */
-async function residentBytes(id: number): Promise<number> {
+async function memoryOf(id: number): Promise<RendererMemory> {
   const status = await readFile(`/proc/${id}/status`, "utf8").catch(() => "");
-  return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? 0) * 1024;
+  const bytes = (name: string) => Number(new RegExp(`${name}:\\s+(\\d+) kB`).exec(status)?.[1] ?? 0) * 1024;
+  return { resident: bytes("VmRSS"), own: bytes("RssAnon") };
 }

@@ -1,10 +1,15 @@
 // The page's side of the Worker in the background: one Worker, many jobs at once.
-// Owns the Worker, the messages, and the signing that the Worker asks for. Where it cannot be loaded, every job fails
-// with `WorkerMissing`.
+// Owns the Worker with its end, the messages, and the signing that the Worker asks for. Where it cannot be loaded,
+// every job fails with `WorkerMissing`.
 
 import { FaultError } from "../faults.js";
 import type { Hasher } from "../hash/types.js";
 import type { LargeAnswer, LargeCall, Reply, Request, SenderSetup } from "./messages.js";
+
+/** A Worker without work gives its memory back after so long. */
+const IDLE_MS_MAX = 10_000;
+/** After so many bytes the next work goes to a new Worker: this one's garbage is collected late, but its end is now. */
+const BYTES_MAX = 48 * 2 ** 20;
 
 type Result = Uint8Array | boolean | LargeAnswer;
 type Sign = (bytes: Uint8Array) => Promise<Uint8Array>;
@@ -34,6 +39,9 @@ export class Background {
   readonly #jobs = new Map<number, Job>();
   readonly #signers = new Map<number, Sign>();
   #next = 0;
+  #bytes = 0;
+  #idle: ReturnType<typeof setTimeout> | undefined;
+  #isOver = false;
   /** It could not be loaded, for instance because the page's policy forbids it. */
   broken = false;
 
@@ -44,6 +52,17 @@ export class Background {
       event.preventDefault();
       this.#fail(event.message || "it cannot be loaded");
     };
+  }
+
+  /** It has done its share, or has ended for want of work: take another one, and {@link retire} this one. */
+  get isSpent(): boolean {
+    return this.#isOver || this.#bytes > BYTES_MAX;
+  }
+
+  /** Nothing new comes to it: it ends with what it has. */
+  retire(): void {
+    this.#isOver = true;
+    this.#endWhenIdle();
   }
 
   /** SHA-256 of a blob, which the Worker reads by itself. */
@@ -58,6 +77,7 @@ export class Background {
     try {
       const { id, result } = this.#open<Uint8Array>({ onBytes });
       job = id;
+      this.#bytes += blob.size;
       this.#post({ job, blob });
       return await result;
     } finally {
@@ -85,6 +105,7 @@ export class Background {
         });
         // A copy: the caller's buffer would be gone with the transfer.
         const own = piece.slice();
+        this.#bytes += own.length;
         this.#post({ job, piece: own }, [own.buffer]);
         return Promise.race([taken, result.then(() => {})]);
       },
@@ -104,14 +125,28 @@ export class Background {
     return {
       call: (call) => {
         const { id: job, result } = this.#open<LargeAnswer>({});
+        this.#bytes += call.length;
         this.#post({ job, sender, call });
         return result;
       },
       close: () => {
         this.#signers.delete(sender);
         this.#post({ sender, close: true });
+        this.#endWhenIdle();
       },
     };
+  }
+
+  #endWhenIdle(): void {
+    clearTimeout(this.#idle);
+    if (this.#jobs.size > 0 || this.#signers.size > 0) {
+      return;
+    }
+    if (this.#isOver) {
+      this.#worker.terminate();
+    } else {
+      this.#idle = setTimeout(() => this.retire(), IDLE_MS_MAX);
+    }
   }
 
   #open<R extends Result>(handlers: Pick<Job, "onBytes" | "onDone">): { id: number; result: Promise<R> } {
@@ -135,6 +170,7 @@ export class Background {
   #forget(job: number): void {
     if (this.#jobs.delete(job)) {
       this.#post({ job, forget: true });
+      this.#endWhenIdle();
     }
   }
 
@@ -154,6 +190,7 @@ export class Background {
     } else {
       this.#jobs.delete(reply.job);
       settle(job, reply);
+      this.#endWhenIdle();
     }
   }
 

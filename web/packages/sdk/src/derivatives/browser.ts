@@ -7,6 +7,8 @@ import type { DerivedImage, Deriver } from "./types.js";
 
 /** A worker without work gives its memory back after so long. */
 const IDLE_MS_MAX = 10_000;
+/** After so many images the next one gets a new worker: the old one's garbage is collected late, but its end is now. */
+const IMAGES_MAX = 16;
 
 /** What a browser must have so that photos get derivatives; says which is missing. */
 export function missingForDerivatives(): string[] {
@@ -44,6 +46,8 @@ class WorkerQueue {
   readonly #waiting: Job[] = [];
   #current: Job | undefined;
   #worker: Worker | undefined;
+  /** Made by this worker. */
+  #images = 0;
   #idle: ReturnType<typeof setTimeout> | undefined;
 
   derive(source: Blob, signal: AbortSignal | undefined): Promise<DerivedImage | undefined> {
@@ -105,6 +109,10 @@ class WorkerQueue {
   #answer(reply: DeriveReply): void {
     const job = this.#current;
     this.#current = undefined;
+    this.#images += 1;
+    if (this.#images >= IMAGES_MAX) {
+      this.#end();
+    }
     if (reply.kind === "failed") {
       job?.failed(new KeepsakeError("Derivation", reply.message, { code: reply.code }));
     } else {
@@ -137,6 +145,7 @@ class WorkerQueue {
     clearTimeout(this.#idle);
     this.#worker?.terminate();
     this.#worker = undefined;
+    this.#images = 0;
     this.#current = undefined;
   }
 }

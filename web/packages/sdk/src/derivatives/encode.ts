@@ -5,7 +5,7 @@
 
 import { DerivationFailure } from "./failure.js";
 import { BOXES, fitWithin, type Size } from "./geometry.js";
-import { canvasOf, type Pixels } from "./pixels.js";
+import { canvasOf, type Pixels, release } from "./pixels.js";
 import { scaledTo } from "./resample.js";
 import type { Derivative, DerivativeKind } from "./types.js";
 
@@ -44,10 +44,15 @@ export async function encode(kind: DerivativeKind, pixels: Pixels): Promise<Deri
 /** The first attempt within the cap, or the last one. */
 async function smallest(pixels: Pixels, bytesMax: number): Promise<Blob> {
   const { canvas, context } = canvasOf(pixels);
-  context.putImageData(new ImageData(pixels.rgba, pixels.width, pixels.height), 0, 0);
-  if (pixels.hasAlpha) {
-    return await lossless(canvas, bytesMax);
+  try {
+    context.putImageData(new ImageData(pixels.rgba, pixels.width, pixels.height), 0, 0);
+    return await (pixels.hasAlpha ? lossless(canvas, bytesMax) : lossy(canvas, pixels, bytesMax));
+  } finally {
+    release(canvas);
   }
+}
+
+async function lossy(canvas: OffscreenCanvas, pixels: Pixels, bytesMax: number): Promise<Blob> {
   const qualities = Math.min(pixels.width, pixels.height) <= TINY_PX_MAX ? TINY_QUALITIES : QUALITIES;
   let blob = new Blob();
   for (const quality of qualities) {

@@ -67,11 +67,11 @@ function halfSide(side: number, target: number): number {
   return side >= 2 * target ? Math.ceil(side / 2) : side;
 }
 
-function release(image: ImageBitmap | OffscreenCanvas): void {
+/** Gives the memory back now, not when the garbage is collected. */
+export function release(image: ImageBitmap | OffscreenCanvas): void {
   if ("close" in image) {
     image.close();
   } else {
-    // Gives the canvas's memory back now, not when the garbage is collected.
     image.width = 0;
     image.height = 0;
   }

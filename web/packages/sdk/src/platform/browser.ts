@@ -14,8 +14,12 @@ import type { Platform } from "./types.js";
 const workers: Partial<Record<"hashing" | "sending", Background>> = {};
 let deriver: Deriver | undefined;
 
-/** One of each kind for the page, made when it is first wanted. */
+/** One of each kind for the page, made when it is first wanted, and anew when one is spent. */
 function background(kind: "hashing" | "sending"): Background | undefined {
+  if (workers[kind]?.isSpent) {
+    workers[kind].retire();
+    workers[kind] = undefined;
+  }
   if (workers[kind] === undefined && typeof Worker === "function") {
     const worker = new Worker(new URL("../background/worker.js", import.meta.url), {
       type: "module",
