@@ -3,7 +3,7 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Page } from "@playwright/test";
+import type { Page, TestInfo } from "@playwright/test";
 import { Onlooker, sha256 } from "../src/onlooker.ts";
 import { allUploaded, chooseFiles, dropFiles, row, text, tiles, tilesCount } from "../src/page.ts";
 import { tenPhotos } from "../src/photos.ts";
@@ -37,10 +37,8 @@ test("an image that is pasted is uploaded by both lanes", async ({ newPerson, no
   expect(memory?.assets.find(({ kind }) => kind === "original")).toMatchObject({ width: 600, height: 400 });
 });
 
-test("a folder that is dropped gives its files, those of the folders in it too", async ({
-  newPerson,
-}, info) => {
-  const page = await newPerson();
+/** A folder with a file, and one in each of two folders below. */
+async function folderOfThree(page: Page, info: TestInfo): Promise<string> {
   const photos = (await tenPhotos(page, info.outputDir)).slice(0, 3);
   const folder = join(info.outputDir, "Holiday");
   const inner = join(folder, "Day 2", "Beach");
@@ -49,12 +47,34 @@ test("a folder that is dropped gives its files, those of the folders in it too",
   for (const [index, place] of places.entries()) {
     await writeFile(place, await readFile(photos[index] ?? ""));
   }
-  await dropFiles(page, [folder]);
+  return folder;
+}
+
+async function threeUploaded(page: Page): Promise<void> {
   await allUploaded(page, 3);
   await tilesCount(page, 3);
   for (const name of ["first.jpg", "second.jpg", "third.jpg"]) {
     await expect(tiles(page).and(page.getByRole("button", { name }))).toHaveCount(1);
   }
+}
+
+test("a folder that is dropped gives its files, those of the folders in it too", async ({
+  newPerson,
+}, info) => {
+  const page = await newPerson();
+  await dropFiles(page, [await folderOfThree(page, info)]);
+  await threeUploaded(page);
+});
+
+test("a folder that is chosen gives its files, those of the folders in it too", async ({
+  newPerson,
+}, info) => {
+  const page = await newPerson();
+  const folder = await folderOfThree(page, info);
+  const button = page.getByRole("button", { name: text.uppy.dashboard.browseFolders });
+  const [chooser] = await Promise.all([page.waitForEvent("filechooser"), button.click()]);
+  await chooser.setFiles(folder);
+  await threeUploaded(page);
 });
 
 test("a video is kept by lane A alone, and plays in the viewer", async ({ newPerson, node }, info) => {
