@@ -42,8 +42,16 @@ test("screenshots of the main states", async ({ newPerson }, info) => {
   await chooseFiles(page, [large, ...(await scenery(page, 26, info.outputDir)).slice(24)]);
   await expect(row(page, "Our summer.mov")).toContainText("left");
   await shot(page, "uploading");
+  await page.getByRole("button", { name: text.upload.pause("Our summer.mov") }).click();
+  await expect(page.locator(".upload-row.done")).toHaveCount(2);
+  const unfinished = await openDialog(page, text.header.uploads);
+  await expect(unfinished.getByText("Our summer.mov")).toBeVisible();
+  await shot(page, "unfinished");
+  await page.keyboard.press("Escape");
+  await expect(unfinished).toBeHidden();
   await page.getByRole("button", { name: text.upload.cancel("Our summer.mov") }).click();
   await expect(row(page, "Our summer.mov")).toBeHidden();
+  await expect(page.getByRole("button", { name: text.header.uploads, exact: true })).toBeVisible();
   await expect(page.getByText(text.upload.allDone(2))).toBeVisible();
   await page.getByRole("button", { name: text.upload.clear }).click();
 
@@ -54,10 +62,20 @@ test("screenshots of the main states", async ({ newPerson }, info) => {
   await page.keyboard.press("Escape");
 
   await grant(page, SOMEBODY, "member");
-  await openDialog(page, text.header.share);
-  await expect(page.locator(".members li")).toHaveCount(2);
+  const sharing = await openDialog(page, text.header.share);
+  await sharing.getByLabel(text.sharing.anyone).click();
+  await expect(page.locator(".members li")).toHaveCount(3);
+  await page.getByRole("button", { name: text.notices.dismiss }).click();
   await shot(page, "sharing");
   await page.keyboard.press("Escape");
+
+  const visitor = await newPerson();
+  await visitor.emulateMedia({ colorScheme: "light", reducedMotion: "reduce" });
+  await visitor.goto(page.url());
+  await expect(visitor.getByText(text.upload.readOnly)).toBeVisible();
+  await tilesCount(visitor, 26);
+  await picturesShown(visitor);
+  await shot(visitor, "visitor");
 
   await page.emulateMedia({ colorScheme: "dark", reducedMotion: "reduce" });
   await picturesShown(page);
