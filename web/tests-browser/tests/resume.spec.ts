@@ -160,8 +160,13 @@ test("an unfinished upload can be ended, and its room is free", async ({ newPers
   await uploadedShare(page, "large.bin", 0.2);
   await page.getByRole("button", { name: text.upload.pause("large.bin") }).click();
   await expect(row(page, "large.bin")).toContainText(text.upload.phases.paused);
+  await page.getByRole("button", { name: text.header.uploads }).click();
+  await expect(page.getByRole("dialog").getByText(text.sessions.runningHere)).toBeVisible();
+  await page.keyboard.press("Escape");
+  await expect(page.getByRole("button", { name: `${text.header.uploads} (1)` })).toBeVisible();
   await page.getByRole("button", { name: text.upload.cancel("large.bin") }).click();
   await expect(row(page, "large.bin")).toBeHidden();
+  await expect(page.getByRole("button", { name: text.header.uploads, exact: true })).toBeVisible();
   await page.getByRole("button", { name: text.header.uploads }).click();
   await expect(page.getByRole("dialog").getByText(text.sessions.none)).toBeVisible();
 });

@@ -7,6 +7,7 @@ import { openCapsule, openCapsuleId, refreshCapsules } from "./capsules.js";
 import { isCutOff, isOnline, isUnreachable } from "./connection.js";
 import { openGallery, refreshGallery } from "./gallery.js";
 import { notify } from "./notices.js";
+import { loadSessions, sessions } from "./sessions.js";
 
 const PAUSE_MS = 4_000;
 /** An answer that takes longer counts as none, for the banner; the question itself goes on. */
@@ -56,6 +57,8 @@ async function askForever(): Promise<never> {
     }, PATIENCE_MS);
     try {
       await refreshCapsules();
+      // Those that are told of may have ended; new ones are asked for when somebody looks.
+      if (sessions.peek().length > 0) await loadSessions();
       isUnreachable.value = false;
     } catch {
       isUnreachable.value = true;
