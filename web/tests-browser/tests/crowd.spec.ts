@@ -16,9 +16,9 @@ const HEAP_MAX = 96 * 2 ** 20;
 /** Of all renderers, decoded pictures and workers included, bytes. */
 const RESIDENT_MAX = 1200 * 2 ** 20;
 /** Own memory of the renderers, the mean of the last fifth over that of the second, bytes: garbage comes and goes. */
-const GROWTH_MAX = 64 * 2 ** 20;
+const GROWTH_MAX = 96 * 2 ** 20;
 /** Own memory once all is done and the Workers have ended, over that before the drop, bytes. */
-const LEFT_MAX = 200 * 2 ** 20;
+const LEFT_MAX = 128 * 2 ** 20 + PHOTOS * 2 ** 18;
 /** Workers without work end after ten seconds. */
 const SETTLED_AFTER_MS = 12_000;
 const LOOK_EVERY_MS = 200;
@@ -63,7 +63,7 @@ test(`${PHOTOS} photos in one drop: responsive, bounded, all published`, async (
   info.annotations.push({ type: "measured", description: figures });
   console.log(figures);
   expect(tasks.filter((task) => Number.isNaN(task.processorMs))).toEqual([]);
-  expect(longest).toBeLessThanOrEqual(TASK_MS_MAX);
+  expect(tasks.filter((task) => task.processorMs > TASK_MS_MAX)).toEqual([]);
   expect(heap).toBeLessThan(HEAP_MAX);
   expect(resident).toBeLessThan(RESIDENT_MAX);
   expect(late - early).toBeLessThan(GROWTH_MAX);
