@@ -25,7 +25,7 @@ use minicbor::{Decode, Encode};
 /// A blob's record.
 #[derive(Encode, Decode, Clone, Debug, PartialEq, Eq)]
 pub struct BlobRecord {
-    /// The capsule it belongs to.
+    /// The capsule it belongs to; 0 where it is a file of the site.
     #[n(0)]
     pub capsule: u64,
     /// Who uploaded it.
@@ -273,7 +273,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         }
     }
 
-    fn remove_blob_due(&mut self, id: BlobId, blob: &BlobRecord) {
+    pub(crate) fn remove_blob_due(&mut self, id: BlobId, blob: &BlobRecord) {
         if let Some(at_ns) = blob.expires_ns {
             self.remove_due(at_ns, DueKind::Blob, id.0);
         }
@@ -281,11 +281,16 @@ impl<R: Memory, H: Memory> Store<R, H> {
 
     pub(crate) fn drop_blob(&mut self, call: &Call, id: BlobId, blob: &BlobRecord) {
         let capsule = CapsuleId(blob.capsule);
-        self.heap.free(call, &blob.extents);
+        self.forget_blob(call, id, blob);
         self.remove_blob_due(id, blob);
-        self.blobs.remove(&id.0);
         self.remove_item(capsule, ItemKind::Blob, id.0);
-        self.header.sub(Field::BlobsStored, 1);
         self.update_capsule(capsule, |c| c.bytes_used -= blob.len);
+    }
+
+    /// Frees its bytes and its record, which nothing names any more.
+    pub(crate) fn forget_blob(&mut self, call: &Call, id: BlobId, blob: &BlobRecord) {
+        self.heap.free(call, &blob.extents);
+        self.blobs.remove(&id.0);
+        self.header.sub(Field::BlobsStored, 1);
     }
 }

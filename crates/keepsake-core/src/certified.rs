@@ -6,6 +6,7 @@
 //! virtual memory 19: nodes          at p × 1,664: the node of the prefix p; 0: of the empty prefix
 //! map 20: the list                  0xF0 | memory u64    -   look at this memory again
 //!                                   0xF1 | capsule u64   look at its memories after this one, u64
+//!                                   0xF2 | memory u64    -   hash the pieces of its large assets, see `pieces.rs`
 //! ```
 //! The labels `mem_1`, `mem_10`, `mem_2` … of a hash tree are sorted as texts, so this is a trie over decimal digits.
 //! A node has twenty slots in the order of the texts, two for each digit `d`: the memory whose number is the prefix and `d`,
@@ -21,6 +22,8 @@
 //! node for each digit, and hashes at most five forks in each.
 //! Source: [certification](https://docs.internetcomputer.org/references/ic-interface-spec/#certification).
 
+mod pieces;
+
 use crate::capsule::{ItemKind, item_key};
 use crate::ids::{CapsuleId, MemoryId};
 use crate::layout::{Field, Vm};
@@ -28,6 +31,7 @@ use crate::record::u64_be;
 use crate::store::Store;
 use ic_certification::hash_tree::{HashTree, fork, fork_hash, label, labeled_hash, pruned};
 use ic_stable_structures::Memory;
+pub use pieces::pieces_of;
 
 /// A digest of a hash tree.
 pub type Digest = [u8; 32];
@@ -36,6 +40,7 @@ pub type Witness = HashTree<Vec<u8>>;
 
 const MEMORY_TAG: u8 = 0xF0;
 const CAPSULE_TAG: u8 = 0xF1;
+const PIECES_TAG: u8 = 0xF2;
 /// First slot of a node.
 const SLOTS: usize = 32;
 const DIGEST_BYTES: usize = 32;
@@ -98,6 +103,11 @@ impl<R: Memory, H: Memory> Store<R, H> {
             certified = node.digest(1);
         }
         Some(tree)
+    }
+
+    /// What is beside the memories changed.
+    pub(crate) fn root_changed(&mut self) {
+        self.changes.root = true;
     }
 
     /// Puts a memory on the list: its assets changed.

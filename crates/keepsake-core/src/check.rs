@@ -4,6 +4,7 @@
 
 mod bytes;
 mod queue;
+mod site;
 #[cfg(test)]
 mod tests;
 
@@ -15,6 +16,7 @@ use crate::ids::{BlobId, CapsuleId, MemoryId, SessionId};
 use crate::layout::Field;
 use crate::memory::AssetSource;
 use crate::record::{key16, principal_key, principal_of_key};
+use crate::site::NO_CAPSULE;
 use crate::store::{CallerRecord, Store};
 use crate::upload::{Listed, SessionState};
 use ic_stable_structures::Memory;
@@ -71,6 +73,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         let mut tally = Tally::default();
         self.check_sessions(&mut tally);
         self.check_memories(&mut tally);
+        self.check_site(&mut tally);
         self.check_blobs(&mut tally);
         self.check_capsules(&mut tally);
         self.check_callers(&mut tally);
@@ -176,8 +179,10 @@ impl<R: Memory, H: Memory> Store<R, H> {
             tally.expect(expires == (referred == 0), || {
                 format!("{}: expiry and references disagree", BlobId(id))
             });
-            tally.capsules.entry(blob.capsule).or_insert_with(zero_capsule).bytes_used += blob.len;
-            self.check_item(tally, blob.capsule, ItemKind::Blob, id);
+            if blob.capsule != NO_CAPSULE {
+                tally.capsules.entry(blob.capsule).or_insert_with(zero_capsule).bytes_used += blob.len;
+                self.check_item(tally, blob.capsule, ItemKind::Blob, id);
+            }
             for extent in &blob.extents {
                 tally.runs.push((extent.offset, extent.allocated(), BlobId(id).to_string()));
             }

@@ -25,6 +25,8 @@
 //!  18  sessions by state          state u8, session            -
 //!  19  certified tree: nodes      (see `certified.rs`)
 //!  20  certified tree: to do      tag u8, number u64           a number u64
+//!  21  pieces of large assets     memory, asset                SHA-256 of each piece, one after the other
+//!  22  site                       0 u8                         SiteRecord
 //! ```
 //! Each map has the form of `ic-stable-structures`' `StableBTreeMap`, see `tree.rs`.
 //!
@@ -35,14 +37,17 @@
 //!   48  heap end u64        56  pending sessions     64  finished sessions  72  bytes in flight
 //!   80  HTTP token secret, 32 bytes (0: none yet)   112  memories stored    120  blobs stored
 //!  128  memories looked at for the certified tree: through this number; 2^64-1: all
+//!  136  certified tree: what comes before `asset`, 32 bytes   168  what comes after it, 32 bytes (0: nothing)
 //! ```
+//! Version 2 added maps 21 and 22, and the header from 136 on. An older store becomes one of this version when it is
+//! opened to be written.
 
 use crate::map::StableMap;
 use ic_stable_structures::Memory;
 use ic_stable_structures::memory_manager::{MemoryId, MemoryManager, VirtualMemory};
 
 /// The layout that this program writes. It reads every version up to this one.
-pub const LAYOUT_VERSION: u32 = 1;
+pub const LAYOUT_VERSION: u32 = 2;
 /// First bytes of the header.
 pub const MAGIC: &[u8; 8] = b"KEEPSAKE";
 /// Virtual memories grow by 2 MiB: small stores stay small, and 32,768 buckets still make 64 GiB of records.
@@ -77,6 +82,8 @@ pub(crate) enum Part {
     SessionsByState = 18,
     Certified = 19,
     Uncertified = 20,
+    Pieces = 21,
+    Site = 22,
 }
 
 pub(crate) fn part<R: Memory>(manager: &MemoryManager<R>, part: Part) -> Vm<R> {
@@ -101,6 +108,7 @@ pub(crate) enum Field {
 
 const VERSION_OFFSET: u64 = 8;
 const SECRET_OFFSET: u64 = 80;
+const BESIDE_ASSETS_OFFSET: u64 = 136;
 
 /// The header: counters that are read and written in place.
 pub(crate) struct Header<R: Memory>(Vm<R>);
@@ -114,12 +122,17 @@ impl<R: Memory> Header<R> {
     pub(crate) fn format(&self, token_secret: &[u8; 32]) {
         assert!(self.0.size() > 0 || self.0.grow(1) == 0, "a new store has room for its header");
         self.0.write(0, MAGIC);
-        self.0.write(VERSION_OFFSET, &LAYOUT_VERSION.to_le_bytes());
+        self.set_version();
         self.0.write(SECRET_OFFSET, token_secret);
         for first in [Field::NextCapsule, Field::NextMemory, Field::NextBlob, Field::NextSession] {
             self.set(first, 1);
         }
         self.set(Field::CertifiedThrough, crate::certified::ALL);
+    }
+
+    /// From now on the store is one of this program's version.
+    pub(crate) fn set_version(&self) {
+        self.0.write(VERSION_OFFSET, &LAYOUT_VERSION.to_le_bytes());
     }
 
     /// The layout version, or none where there is no header.
@@ -157,6 +170,17 @@ impl<R: Memory> Header<R> {
         let next = self.read(field);
         self.set(field, next + 1);
         next
+    }
+
+    /// Digests of what the certified tree has before and after the assets; zeros where there is nothing.
+    pub(crate) fn beside_assets(&self) -> [[u8; 32]; 2] {
+        let mut digests = [[0; 32]; 2];
+        self.0.read(BESIDE_ASSETS_OFFSET, digests.as_flattened_mut());
+        digests
+    }
+
+    pub(crate) fn set_beside_assets(&self, digests: &[[u8; 32]; 2]) {
+        self.0.write(BESIDE_ASSETS_OFFSET, digests.as_flattened());
     }
 
     pub(crate) fn set_token_secret(&self, token_secret: &[u8; 32]) {

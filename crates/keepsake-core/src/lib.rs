@@ -22,6 +22,7 @@ pub mod memory;
 pub mod publish;
 mod record;
 pub mod refusal;
+pub mod site;
 pub mod store;
 pub mod token;
 mod tree;

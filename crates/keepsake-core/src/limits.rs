@@ -80,6 +80,16 @@ pub const TICK_SLICE: u32 = 200;
 /// Pages of an evicted session's bitset that count as one more row: removing them costs about as much.
 pub const BITS_PAGES_PER_ROW: usize = 8;
 
+/// Bytes of a piece of a large asset that is certified by itself: what one answer holds.
+pub const PIECE_BYTES: u64 = RESPONSE_BYTES_MAX as u64;
+/// Pieces of one asset that are certified: an HTTP gateway asks for no more, and their digests stay a record of 32 KB.
+pub const PIECES_MAX: usize = 1_000;
+
+/// Files of the site: all of them are looked through for each answer.
+pub const SITE_FILES_MAX: usize = 500;
+/// Path of a file of the site, bytes.
+pub const SITE_PATH_BYTES_MAX: usize = 256;
+
 /// Idempotency key, bytes.
 pub const IDEM_BYTES_MAX: usize = 256;
 /// Short texts (title, name, MIME type, cursor, keys), bytes.

@@ -22,9 +22,13 @@ pub(crate) struct StableMap<K, V, M: Memory> {
 impl<K: Storable, V: Storable, M: Memory> StableMap<K, V, M> {
     /// Opens the map in `memory`; makes one where there is none.
     pub(crate) fn init(memory: M) -> Self {
-        let key_bytes = usize::try_from(K::BOUND.max_size()).expect("a key fits memory");
-        assert!(K::BOUND.is_fixed_size(), "keys have one length");
-        Self { tree: Tree::open(memory, key_bytes, page_bytes::<K, V>()), types: PhantomData }
+        Self { tree: Tree::open(memory, key_bytes::<K>(), page_bytes::<K, V>()), types: PhantomData }
+    }
+
+    /// Opens the map in `memory`; where there is none, the first entry makes it. For a map that older stores do not
+    /// have, so that reading one writes nothing.
+    pub(crate) fn open(memory: M) -> Self {
+        Self { tree: Tree::open_unmade(memory, key_bytes::<K>(), page_bytes::<K, V>()), types: PhantomData }
     }
 
     pub(crate) fn len(&self) -> u64 {
@@ -142,6 +146,11 @@ fn key<K: Storable>(bytes: Vec<u8>) -> K {
 
 fn value<V: Storable>(bytes: Vec<u8>) -> V {
     V::from_bytes(Cow::Owned(bytes))
+}
+
+fn key_bytes<K: Storable>() -> usize {
+    assert!(K::BOUND.is_fixed_size(), "keys have one length");
+    usize::try_from(K::BOUND.max_size()).expect("a key fits memory")
 }
 
 /// Three quarters of what a full node can take, where that is bounded: most nodes are not full.

@@ -10,6 +10,7 @@ use crate::layout::{BUCKET_PAGES, Field, Header, LAYOUT_VERSION, Map, Part, Vm, 
 use crate::limits;
 use crate::memory::MemoryRecord;
 use crate::record::{Record, principal, principal_key};
+use crate::site::SiteRecord;
 use crate::upload::{Bits, SessionRecord};
 use ic_principal::Principal;
 use ic_stable_structures::memory_manager::MemoryManager;
@@ -121,6 +122,8 @@ pub struct Store<R: Memory, H: Memory> {
     pub(crate) sessions_by_state: Map<[u8; 9], (), R>,
     pub(crate) certified: Nodes<R>,
     pub(crate) uncertified: Map<[u8; 9], u64, R>,
+    pub(crate) pieces: Map<[u8; 16], Vec<u8>, R>,
+    pub(crate) site: Map<u8, Record<SiteRecord>, R>,
     pub(crate) changes: Changes,
 }
 
@@ -137,11 +140,21 @@ impl<R: Memory, H: Memory> Store<R, H> {
             Header::open(part(&manager, Part::Header)).format(token_secret);
         }
         let mut store = Self::load(&manager, heap, config.clone())?;
+        store.renew();
         if &store.config.get().0 != config {
             store.config.set(Record(config.clone()));
             store.heap.limit(config.heap_bytes_max);
         }
         Ok(store)
+    }
+
+    /// Makes a store of an older layout one of this layout. What is certified has other forms now: all of it is looked
+    /// at again, in slices.
+    fn renew(&mut self) {
+        if self.header.version() != Some(LAYOUT_VERSION) {
+            self.header.set_version();
+            self.header.set(Field::CertifiedThrough, 0);
+        }
     }
 
     /// Opens an existing store to read. Writes nothing. O(1).
@@ -184,6 +197,8 @@ impl<R: Memory, H: Memory> Store<R, H> {
             sessions_by_state: Map::init(part(manager, Part::SessionsByState)),
             certified: Nodes::open(part(manager, Part::Certified)),
             uncertified: Map::init(part(manager, Part::Uncertified)),
+            pieces: Map::open(part(manager, Part::Pieces)),
+            site: Map::open(part(manager, Part::Site)),
             changes: Changes::default(),
         })
     }

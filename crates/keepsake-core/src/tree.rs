@@ -59,16 +59,27 @@ pub(crate) struct Tree<M: Memory> {
 impl<M: Memory> Tree<M> {
     /// Opens the tree in `memory`; makes one with pages of `page_bytes` where there is none.
     pub(crate) fn open(memory: M, key_bytes: usize, page_bytes: u32) -> Self {
+        let tree = Self::open_unmade(memory, key_bytes, page_bytes);
+        if tree.memory.size() == 0 {
+            tree.format();
+        }
+        tree
+    }
+
+    /// As [`Self::open`], but writes nothing: where there is no tree, the first entry makes it.
+    pub(crate) fn open_unmade(memory: M, key_bytes: usize, page_bytes: u32) -> Self {
+        if memory.size() == 0 {
+            return Self::empty(memory, key_bytes, page_bytes);
+        }
         let mut header = [0; HEADER_BYTES];
-        if memory.size() > 0 {
-            memory.read(0, &mut header);
-        }
-        if &header[..4] != MAGIC {
-            return Self::create(memory, key_bytes, page_bytes);
-        }
+        memory.read(0, &mut header);
         let number = |at: u64| u64_at(&header, usize::try_from(at).expect("within the header"));
+        let made = header.starts_with(MAGIC);
         let plain = header[8..12] == PLAIN_PAGE_BYTES.to_le_bytes();
-        assert!(plain && header[CHUNKS_OFFSET..].starts_with(CHUNKS_MAGIC), "a tree has its two headers");
+        assert!(
+            made && plain && header[CHUNKS_OFFSET..].starts_with(CHUNKS_MAGIC),
+            "a tree has its two headers"
+        );
         let page_bytes = usize::try_from(u64_at(&header, CHUNKS_OFFSET + 8)).expect("a page fits memory");
         Self {
             key_bytes,
@@ -83,9 +94,9 @@ impl<M: Memory> Tree<M> {
         }
     }
 
-    fn create(memory: M, key_bytes: usize, page_bytes: u32) -> Self {
+    fn empty(memory: M, key_bytes: usize, page_bytes: u32) -> Self {
         let page = usize::try_from(page_bytes).expect("a page fits memory");
-        let tree = Self {
+        Self {
             memory,
             key_bytes,
             page_bytes: page,
@@ -95,7 +106,12 @@ impl<M: Memory> Tree<M> {
             pages_in_use: 0,
             free_chunk: FIRST_CHUNK,
             spare: RefCell::default(),
-        };
+        }
+    }
+
+    /// Writes the headers of an empty tree.
+    fn format(&self) {
+        let page_bytes = u32::try_from(self.page_bytes).expect("it was one");
         let mut header = [0; HEADER_BYTES];
         header[..4].copy_from_slice(MAGIC);
         header[4..8].copy_from_slice(&page_bytes.to_le_bytes());
@@ -103,9 +119,8 @@ impl<M: Memory> Tree<M> {
         header[52..56].copy_from_slice(CHUNKS_MAGIC);
         header[60..68].copy_from_slice(&u64::from(page_bytes).to_le_bytes());
         header[76..84].copy_from_slice(&FIRST_CHUNK.to_le_bytes());
-        tree.write(0, &header);
-        tree.write_chunk(FIRST_CHUNK, false, NONE);
-        tree
+        self.write(0, &header);
+        self.write_chunk(FIRST_CHUNK, false, NONE);
     }
 
     /// Entries in it.

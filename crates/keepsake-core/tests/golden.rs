@@ -16,6 +16,7 @@ use keepsake_core::capsule::Subject;
 use keepsake_core::ids::{BlobId, CapsuleId, MemoryId, SessionId};
 use keepsake_core::layout::LAYOUT_VERSION;
 use keepsake_core::memory::{AssetChoice, AssetKind};
+use keepsake_core::site::NewSiteFile;
 use keepsake_core::token::TokenScope;
 use keepsake_core::upload::{BeginOptions, SessionState};
 use keepsake_core::{Call, Config, Principal, Store};
@@ -96,6 +97,16 @@ fn build(store: &mut SparseStore) {
     }
 }
 
+/// What layout 2 added.
+fn build_site(store: &mut SparseStore) {
+    store.capsule_create(&call(9), None).unwrap();
+    let id = store.upload_begin(&call(9), CapsuleId(3), 1, "page", BeginOptions::default()).unwrap();
+    store.upload_put(&call(9), id, 0, b"a page").unwrap();
+    let (blob, _) = store.upload_finish(&call(9), id, &sha256(b"a page"), 6).unwrap();
+    let page = NewSiteFile { path: "index.html".into(), blob, mime_type: "text/html".into() };
+    store.site_set(&call(9), vec![page], |_| [[5; 32], [6; 32]]).unwrap();
+}
+
 fn path(what: &str, version: u32) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("fixtures/layout-{version}-{what}.gz"))
 }
@@ -124,7 +135,9 @@ fn load(what: &str, version: u32) -> SparseMemory {
 
 fn write_todays() {
     let (records, heap) = (SparseMemory::default(), SparseMemory::default());
-    build(&mut Store::open(records.clone(), heap.clone(), &config(), &[7; 32]).unwrap());
+    let mut store = Store::open(records.clone(), heap.clone(), &config(), &[7; 32]).unwrap();
+    build(&mut store);
+    build_site(&mut store);
     save("records", &records.image());
     save("heap", &heap.image());
 }
@@ -143,7 +156,9 @@ fn assert_sound(store: &SparseStore) {
 
 fn assert_reads_all(store: &SparseStore) {
     let report = store.check();
-    assert_eq!((report.capsules, report.memories, report.blobs, report.sessions), (2, 2, 3, 5));
+    let of_site = u64::from(!store.site().files.is_empty());
+    let counted = (report.capsules, report.memories, report.blobs, report.sessions);
+    assert_eq!(counted, (2 + of_site, 2, 3 + of_site, 5 + of_site));
     let page = store.memory_page(&person(MEMBER), CAPSULE, None, None).unwrap();
     let titles: Vec<_> = page.items.iter().map(|(_, record)| record.meta.title.clone().unwrap()).collect();
     assert_eq!(titles, ["note", "published"]);
@@ -159,6 +174,19 @@ fn assert_reads_all(store: &SparseStore) {
     assert_eq!(store.role_of(CAPSULE, &person(MEMBER)), Some(Role::Member));
     assert_eq!(store.capsule_list(&person(OWNER)).len(), 2);
     assert_eq!(store.heap().limbo_epoch_last(), Some(40));
+}
+
+fn assert_has_site(store: &SparseStore, version: u32) {
+    let files = store.site().files;
+    let pages: Vec<_> = files.iter().map(|file| (file.path.as_str(), file.len)).collect();
+    match version {
+        1 => assert_eq!((pages, store.beside_assets()), (vec![], None)),
+        _ => {
+            assert_eq!(pages, [("index.html", 6)]);
+            assert_eq!(store.beside_assets(), Some([[5; 32], [6; 32]]));
+        }
+    }
+    assert!(store.has_uncertified(), "an older store is looked through again, this one has two memories");
 }
 
 /// A repeated message of before is answered as it was.
@@ -198,6 +226,7 @@ fn a_store_of_every_layout_opens_reads_and_goes_on() {
         assert_eq!(store.config(), &config(), "layout {version}");
         assert_sound(&store);
         assert_reads_all(&store);
+        assert_has_site(&store, version);
         assert_remembers(&mut store);
         assert_reads_all(&store);
         finish_pending(&mut store);
@@ -206,6 +235,7 @@ fn a_store_of_every_layout_opens_reads_and_goes_on() {
         store.capsule_delete(&call(OWNER), CAPSULE).unwrap();
         let late = Call { now_ns: START_NS + 50 * HOUR_NS, epoch: 41, reusable_through: u64::MAX, ..call(9) };
         while store.tick(&late).more {}
+        store.site_set(&late, Vec::new(), |_| [[0; 32]; 2]).unwrap();
         let report = store.check();
         assert_eq!((report.memories, report.blobs, report.sessions, report.allocated_bytes), (0, 0, 0, 0));
         assert_sound(&store);

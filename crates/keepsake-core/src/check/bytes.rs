@@ -47,6 +47,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
             progress(report.bytes);
         }
         self.check_inline_bytes(&mut report);
+        self.check_pieces(&mut report);
         self.check_session_bytes(&mut report, &mut piece);
         progress(report.bytes);
         report

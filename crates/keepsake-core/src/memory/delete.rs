@@ -7,7 +7,7 @@ use crate::call::Call;
 use crate::capsule::{ItemKind, item_key};
 use crate::ids::{AssetId, BlobId, CapsuleId, MemoryId};
 use crate::layout::Field;
-use crate::limits::{ASSETS_PER_MEMORY_MAX, DELETE_ALL_SLICE};
+use crate::limits::{ASSETS_PER_MEMORY_MAX, DELETE_ALL_SLICE, PIECE_BYTES};
 use crate::record::{key16, u64_be};
 use crate::store::Store;
 use ic_stable_structures::Memory;
@@ -147,7 +147,12 @@ impl<R: Memory, H: Memory> Store<R, H> {
                     c.inline_bytes -= len;
                 });
             }
-            AssetSource::Blob { blob, .. } => self.unrefer(call, BlobId(blob), id, delete),
+            AssetSource::Blob { blob, len, .. } => {
+                if len > PIECE_BYTES {
+                    self.pieces.remove(&key16(id.0, asset.id));
+                }
+                self.unrefer(call, BlobId(blob), id, delete);
+            }
             AssetSource::External { .. } => {}
         }
     }

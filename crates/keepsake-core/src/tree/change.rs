@@ -36,6 +36,9 @@ impl<M: Memory> Tree<M> {
                 }
             }
         }
+        if self.memory.size() == 0 {
+            self.format();
+        }
         let root = self.take();
         self.save(&mut Node::new(root, self.key_bytes, &Parts::of_one(key, value)), 0);
         self.set_root(root);

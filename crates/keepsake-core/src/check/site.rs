@@ -1,0 +1,62 @@
+//! The part of the check that looks at what browsers are shown: the site, and the digests of pieces of large assets. Owns
+//! no repair.
+
+use super::{BytesReport, Tally};
+use crate::certified::{Digest, pieces_of};
+use crate::ids::{AssetId, BlobId, MemoryId};
+use crate::limits::PIECE_BYTES;
+use crate::memory::AssetSource;
+use crate::record::halves16;
+use crate::site::NO_CAPSULE;
+use crate::store::Store;
+use ic_stable_structures::Memory;
+
+impl<R: Memory, H: Memory> Store<R, H> {
+    /// The site's files are in order, and their blobs are its own; digests of pieces belong to an asset that has them.
+    pub(super) fn check_site(&self, tally: &mut Tally) {
+        let files = self.site().files;
+        tally.expect(files.is_sorted_by(|a, b| a.path < b.path), || {
+            "the site's paths are not in order".into()
+        });
+        for file in &files {
+            *tally.references.entry(file.blob).or_default() += 1;
+            let right = self.blob(BlobId(file.blob)).is_some_and(|blob| {
+                (blob.capsule, blob.len, blob.sha256) == (NO_CAPSULE, file.len, file.sha256)
+            });
+            tally.expect(right, || format!("{} of the site is not {}", file.path, BlobId(file.blob)));
+        }
+        for (key, digests) in self.pieces.iter() {
+            let name = piece_name(&key);
+            let most = self.pieced(&key).map_or(0, |(_, len)| pieces_of(len));
+            let right = digests.len() % 32 == 0 && digests.len() / 32 <= most && !digests.is_empty();
+            tally.expect(right, || format!("{name} has {} bytes of digests of {most} pieces", digests.len()));
+        }
+    }
+
+    pub(super) fn check_pieces(&self, report: &mut BytesReport) {
+        for key in self.pieces.keys() {
+            let Some((blob, len)) = self.pieced(&key) else { continue };
+            let (memory, asset) = halves16(&key);
+            let found = |at: u64| -> Digest { self.hash_run(&blob.extents, at, PIECE_BYTES.min(len - at)) };
+            for (at, digest) in (0_u64..).zip(self.pieces(MemoryId(memory), AssetId(asset))) {
+                if self.heap.covers(&blob.extents, len) && found(at * PIECE_BYTES) != digest {
+                    report.violations.push(format!("{}: piece {at} has another digest", piece_name(&key)));
+                }
+            }
+        }
+    }
+
+    /// The blob of an asset, and its length.
+    fn pieced(&self, key: &[u8; 16]) -> Option<(crate::blob::BlobRecord, u64)> {
+        let (memory, asset) = halves16(key);
+        let record = self.memory(MemoryId(memory))?;
+        let asset = record.assets.iter().find(|its| its.id == asset)?;
+        let AssetSource::Blob { blob, len, .. } = asset.source else { return None };
+        Some((self.blob(BlobId(blob))?, len))
+    }
+}
+
+fn piece_name(key: &[u8; 16]) -> String {
+    let (memory, asset) = halves16(key);
+    format!("{}, {}", MemoryId(memory), AssetId(asset))
+}
