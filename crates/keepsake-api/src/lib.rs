@@ -9,6 +9,7 @@ pub mod codes;
 pub mod error;
 pub mod http;
 pub mod memories;
+pub mod site;
 pub mod uploads;
 
 pub use blobs::*;
@@ -17,6 +18,7 @@ pub use capsules::*;
 pub use error::Error;
 pub use http::*;
 pub use memories::*;
+pub use site::*;
 pub use uploads::*;
 
 /// The answer of every fallible method: `variant { Ok : T; Err : Error }` on the wire.

@@ -19,7 +19,22 @@ pub struct Host {
     pub service: Canister,
 }
 
+/// A gateway's question, as a query.
+const HTTP: &str = "http_request";
+/// The same question, where the answer to the query could not be proven.
+const HTTP_UPDATE: &str = "http_request_update";
+
 impl Host {
+    fn run(&mut self, call: &Call, method: &str, argument: &[u8]) -> Result<Reply, Reject> {
+        let reply = self.service.update(call, method, argument);
+        if method == HTTP_UPDATE && self.service.certification_waits() {
+            // The gateway asks for the next piece as soon as it has this one.
+            self.service.certify_wanted();
+        }
+        self.certify(call);
+        reply
+    }
+
     /// Gives the system what it is to certify, where a message changed it.
     pub fn certify(&mut self, call: &Call) {
         if let Some(root) = self.service.changed_certified_data() {
@@ -68,9 +83,10 @@ pub fn update(method: &str) {
     let reply = with_argument(|argument| {
         with(|host| {
             if host.regions.reserve() || gives_back(method) {
-                let reply = host.service.update(&call, method, argument);
-                host.certify(&call);
-                reply
+                host.run(&call, method, argument)
+            } else if method == HTTP_UPDATE {
+                // Its answer has no place for an error, and reading needs no room.
+                host.service.query(&call, HTTP, argument)
             } else {
                 Ok(Reply::resource_exhausted())
             }
@@ -85,7 +101,7 @@ pub fn query(method: &str) {
     catch_panics();
     let call = call();
     // There is a certificate in queries only; the answer to an update is certified by itself.
-    let certificate = if method == "http_request" { ic_cdk::api::data_certificate() } else { None };
+    let certificate = if method == HTTP { ic_cdk::api::data_certificate() } else { None };
     answer(with_argument(|argument| {
         with(|host| match &certificate {
             Some(certificate) => host.service.http_request(&call, argument, certificate),

@@ -39,13 +39,14 @@ pub fn inspect_message() {
 /// Why it is not taken.
 pub fn look(caller: &Principal, method: &str, len: usize, head: &[u8]) -> Result<(), &'static str> {
     let kind = kind(method).ok_or("there is no such method; see candid:service for those that there are")?;
-    if kind == Kind::Update && *caller == Principal::anonymous() {
+    let by_gateway = method.starts_with("http_request");
+    if kind == Kind::Update && *caller == Principal::anonymous() && !by_gateway {
         return Err("updates need an identity");
     }
     if len > ARGUMENT_BYTES_MAX {
         return Err("the argument is longer than any that is taken; see upload_config for the limits");
     }
-    if method.starts_with("http_request") && len > GATEWAY_REQUEST_BYTES_MAX {
+    if by_gateway && len > GATEWAY_REQUEST_BYTES_MAX {
         return Err("the request is too long: assets need an address and headers only");
     }
     if !head.starts_with(b"DIDL") {
@@ -67,6 +68,7 @@ mod tests {
         assert!(ok(&anonymous, "capsules_list", 6, b"DIDL\0\0"), "a query called as an update");
         assert!(ok(&anonymous, "http_request_update", GATEWAY_REQUEST_BYTES_MAX, b"DIDL\0\0"));
         assert!(!ok(&anonymous, "http_request_update", GATEWAY_REQUEST_BYTES_MAX + 1, b"DIDL\0\0"));
+        assert!(!ok(&anonymous, "site_set", 6, b"DIDL\0\0"));
         assert!(!ok(&anonymous, "uploads_put_chunk", 6, b"DIDL\0\0"));
         assert!(!ok(&somebody, "uploads_put", 6, b"DIDL\0\0"));
         assert!(!ok(&somebody, "uploads_put_chunk", ARGUMENT_BYTES_MAX + 1, b"DIDL\0\0"));

@@ -5,6 +5,7 @@ mod blobs;
 mod capsules;
 mod gateway;
 mod memories;
+mod site;
 mod types;
 mod uploads;
 
@@ -188,9 +189,12 @@ macro_rules! for_each_endpoint {
             update "asset_remove_by_id" memories::asset_remove(String, String) -> Answer<api::AssetRemovalResult>;
 
             query "http_request" gateway::http_request(api::HttpRequest) -> api::HttpResponse;
-            query "http_request_update" gateway::http_request(api::HttpRequest) -> api::HttpResponse;
+            update "http_request_update" gateway::http_request_update(api::HttpRequest) -> api::HttpResponse;
             query "mint_http_token" gateway::mint(String, Vec<String>, Option<Vec<String>>, u32) -> Answer<String>;
             query "mint_http_tokens_bulk" gateway::mint_bulk(Vec<api::TokenRequest>, u32) -> Answer<Vec<api::MintedToken>>;
+
+            update "site_set" site::set(Vec<api::SiteFileInput>) -> Answer<()>;
+            query "site_list" site::list() -> Vec<api::SiteFile>;
         }
     };
 }

@@ -189,6 +189,12 @@ impl<R: Memory, H: Memory> Service<R, H> {
         endpoints::certified_http(&self.store, call, arg, certificate)
     }
 
+    /// Certifies what the last [`Self::update`] of `http_request_update` waits for, as much as one message may on the
+    /// Internet Computer: up to 128 pieces of 2,000,000 bytes. What is left, ticks do.
+    pub fn certify_wanted(&mut self) {
+        certify::wanted(&mut self.store);
+    }
+
     /// What a host certifies, so that gateways can check answers. O(1).
     pub fn certified_data(&self) -> [u8; 32] {
         certify::root(&self.store)

@@ -1,10 +1,11 @@
-//! HTTP plans for `/asset/…`: who may see what, which bytes, which headers. Owns no socket and reads no blob; the
-//! plan itself is in `http/plan.rs`, ranges in `http/range.rs`, certification in
+//! HTTP plans for `/asset/…` and the site: who may see what, which bytes, which headers. Owns no socket and reads no blob;
+//! the plan itself is in `http/plan.rs`, the site's in `http/site.rs`, ranges in `http/range.rs`, certification in
 //! `http/certify.rs`, the text form of tokens in `http/token.rs`.
 
 pub(crate) mod certify;
 pub(crate) mod plan;
 mod range;
+mod site;
 pub(crate) mod token;
 
 /// The parts of an HTTP request that decide its answer.
@@ -12,7 +13,7 @@ pub(crate) mod token;
 pub struct AssetRequest {
     /// Upper-case method, `GET` or `HEAD`; others get 405.
     pub method: String,
-    /// Path and query as sent: `/asset/mem_1/thumbnail?token=…`.
+    /// Path and query as sent: `/asset/mem_1/thumbnail?token=…`, `/index.html`.
     pub url: String,
     /// `Range` header.
     pub range: Option<String>,

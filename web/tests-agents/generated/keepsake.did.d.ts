@@ -373,6 +373,18 @@ export interface SessionStats {
   'bytes_in_flight' : bigint,
   'oldest_last_seen' : [] | [bigint],
 }
+export interface SiteFile {
+  'sha256' : Uint8Array,
+  'blob_id' : string,
+  'path' : string,
+  'size' : bigint,
+  'mime_type' : string,
+}
+export interface SiteFileInput {
+  'blob_id' : string,
+  'path' : string,
+  'mime_type' : string,
+}
 export interface TokenRequest {
   'variants' : Array<string>,
   'memory_id' : string,
@@ -506,6 +518,8 @@ export interface _SERVICE {
   'sessions_cleanup_expired' : ActorMethod<[], Result_9>,
   'sessions_list' : ActorMethod<[], Result_7>,
   'sessions_stats' : ActorMethod<[], Result_8>,
+  'site_list' : ActorMethod<[], Array<SiteFile>>,
+  'site_set' : ActorMethod<[Array<SiteFileInput>], Result_2>,
   'upload_config' : ActorMethod<[], UploadConfig>,
   'uploads_abort' : ActorMethod<[bigint], Result_2>,
   'uploads_begin' : ActorMethod<

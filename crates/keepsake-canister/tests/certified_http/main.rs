@@ -91,7 +91,6 @@ fn what_cannot_be_certified_before_is_agreed_on_after() {
         (get(&bare), 401),
         (get(&format!("{bare}?token=abc")), 401),
         (get(&other), 403),
-        (get("/"), 404),
         (get(&format!("/asset/{}/preview?token={token}", published.memory)), 404),
         (HttpRequest { method: "POST".into(), ..get(&url) }, 405),
         (with(&url, &[("If-None-Match", "\"another\"")]), 200),
@@ -193,23 +192,164 @@ fn certification_follows_what_changes() {
     assert!(verify(&world.canister, &request, &old).is_err(), "an old answer with its old certificate");
 }
 
+/// Chunks of a file, each of another byte.
+fn chunks(lens: &[usize]) -> Vec<Vec<u8>> {
+    lens.iter().enumerate().map(|(at, len)| vec![u8::try_from(at + 1).unwrap(); *len]).collect()
+}
+
 #[test]
-fn a_large_original_comes_in_parts_that_are_agreed_on() {
+fn a_large_original_is_certified_piece_by_piece_once_somebody_asked() {
     let mut world = World::start();
-    world.set_public(true);
-    let chunks = [vec![1; 1_800_000], vec![2; 1_000_000]];
+    let chunks = chunks(&[1_800_000, 1_800_000, 1_000_000]);
     let memory = world.large(&chunks);
     world.settle();
-    let (url, all) = (format!("/asset/{memory}/original"), chunks.concat());
+    let token = world.token(&memory);
+    let (url, all) = (format!("/asset/{memory}/original?token={token}"), chunks.concat());
     let head = send(&mut world.canister, &HttpRequest { method: "HEAD".into(), ..get(&url) });
     assert_eq!((head.road, head.status), (Road::Verified, 200));
-    assert_eq!(header(&head, "content-length"), Some("2800000"));
+    assert_eq!(header(&head, "content-length"), Some("4600000"));
+    let refused = send(&mut world.canister, &get(&format!("/asset/{memory}/original")));
+    assert_eq!(refused.status, 401);
+    let middle = with(&url, &[("Range", "bytes=2000000-")]);
+    assert_eq!(world.ask(&middle).upgrade, Some(true), "who may not see it makes no work");
+
     let first = send(&mut world.canister, &get(&url));
-    assert_eq!((first.road, first.status), (Road::Agreed, 206));
-    assert_eq!(header(&first, "content-range"), Some("bytes 0-1999999/2800000"));
-    let rest = send(&mut world.canister, &with(&url, &[("Range", "bytes=2000000-")]));
-    assert_eq!((rest.road, rest.status), (Road::Agreed, 206));
-    assert!([first.body, rest.body].concat() == all, "the parts are the whole");
+    assert_eq!((first.road, first.status), (Road::Agreed, 206), "the first time");
+    assert_eq!(header(&first, "content-length"), None, "a gateway says the length of all");
+    let again = send(&mut world.canister, &get(&url));
+    assert_eq!((again.road, again.status), (Road::Verified, 206), "from the next message on");
+    assert_eq!(header(&again, "content-range"), Some("bytes 0-1999999/4600000"));
+    assert_eq!(header(&again, "cache-control"), Some("private, no-store"));
+    assert!(first.body == again.body);
+    let mut read = again.body;
+    while read.len() < all.len() {
+        let range = format!("bytes={}-", read.len());
+        let next = send(&mut world.canister, &with(&url, &[("Range", &range)]));
+        assert_eq!((next.road, next.status), (Road::Verified, 206), "{range}");
+        read.extend(next.body);
+    }
+    assert!(read == all, "the pieces are the whole");
+    let whole = send(&mut world.canister, &with(&url, &[("Range", "bytes=0-")]));
+    assert_eq!((whole.road, whole.status, whole.body.len()), (Road::Verified, 206, 2_000_000));
+    for range in ["bytes=1-", "bytes=2000000-2000009", "bytes=2000000-9999999", "bytes=02000000-"] {
+        let seen = send(&mut world.canister, &with(&url, &[("Range", range)]));
+        assert_eq!((seen.road, seen.status), (Road::Agreed, 206), "{range}");
+    }
+    let stale = with(&url, &[("Range", "bytes=2000000-"), ("If-Range", "\"another\"")]);
+    let seen = send(&mut world.canister, &stale);
+    assert_eq!((seen.road, header(&seen, "content-range")), (Road::Agreed, Some("bytes 0-1999999/4600000")));
+
+    let mut lie = world.ask(&middle);
+    verify(&world.canister, &middle, &lie).unwrap();
+    lie.body[7] ^= 1;
+    assert!(verify(&world.canister, &middle, &lie).is_err(), "a changed piece");
+    world.set_public(true);
+    world.settle();
+    let public = send(
+        &mut world.canister,
+        &with(&format!("/asset/{memory}/original"), &[("Range", "bytes=4000000-")]),
+    );
+    assert_eq!(
+        (public.road, header(&public, "cache-control")),
+        (Road::Verified, Some("public, max-age=31536000, immutable"))
+    );
+    world.canister.upgrade(&[]).unwrap();
+    assert_eq!(send(&mut world.canister, &middle).road, Road::Verified, "an upgrade keeps the pieces");
+    world.delete(&memory);
+    assert_eq!(send(&mut world.canister, &middle).status, 401, "nobody learns that it was there");
+}
+
+#[test]
+fn the_site_and_every_page_that_is_not_there_verify() {
+    let mut world = World::start();
+    for url in ["/", "/index.html", "/favicon.ico", "/a/b/c"] {
+        let seen = send(&mut world.canister, &get(url));
+        assert_eq!((seen.road, seen.status), (Road::Verified, 404), "{url}: before there is a site");
+    }
+    let files = [
+        ("index.html", "text/html", &b"<!doctype html>"[..]),
+        ("assets/main.js", "text/javascript", b"1"),
+        ("assets/deep/worker.js", "text/javascript", b"2"),
+        ("zebra.svg", "image/svg+xml", b"<svg/>"),
+        ("0.txt", "text/plain", b"nought"),
+        (".well-known/ic-domains", "application/octet-stream", b"example.org"),
+    ];
+    world.set_site(&files);
+    world.set_public(true);
+    let published = world.publish("one");
+    world.settle();
+    let asset = get(&format!("/asset/{}/display", published.memory));
+    for round in ["set", "upgraded"] {
+        for (path, _, content) in files {
+            let urls = if path == "index.html" {
+                vec!["/".to_owned(), "/index.html?x=1".into()]
+            } else {
+                vec![format!("/{path}")]
+            };
+            for url in urls {
+                let seen = send(&mut world.canister, &get(&url));
+                assert_eq!(
+                    (seen.road, seen.status, &seen.body[..]),
+                    (Road::Verified, 200, content),
+                    "{round} {url}"
+                );
+                let head = send(&mut world.canister, &HttpRequest { method: "HEAD".into(), ..get(&url) });
+                assert_eq!((head.road, head.status), (Road::Verified, 200), "{round} HEAD {url}");
+                let etag = header(&seen, "etag").unwrap();
+                let known = send(&mut world.canister, &with(&url, &[("If-None-Match", etag)]));
+                assert_eq!((known.road, known.status), (Road::Verified, 304), "{round} 304 {url}");
+            }
+        }
+        for url in [
+            "/nothing",
+            "/assets",
+            "/assets/",
+            "/assets/other.js",
+            "/assets/deep",
+            "/assets/deep/",
+            "/assets/deep/x/y",
+            "/assets/main.js/",
+            "/assets/main.js/more",
+            "/index.html/",
+            "/zz",
+            "/0",
+            "/~",
+            "/assets/zz?token=abc",
+        ] {
+            let seen = send(&mut world.canister, &get(url));
+            assert_eq!((seen.road, seen.status), (Road::Verified, 404), "{round} {url}");
+            let head = send(&mut world.canister, &HttpRequest { method: "HEAD".into(), ..get(url) });
+            assert_eq!(
+                (head.road, head.status, head.body.len()),
+                (Road::Verified, 404, 0),
+                "{round} HEAD {url}"
+            );
+        }
+        // Read in a form of its own by a gateway, or no question for a page.
+        for (request, status) in [
+            (get("/a%20b"), 404),
+            (get("//"), 404),
+            (get("/assets//main.js"), 404),
+            (get("/asset"), 404),
+            (with("/", &[("Range", "bytes=0-3")]), 200),
+            (HttpRequest { method: "POST".into(), ..get("/") }, 405),
+        ] {
+            let seen = send(&mut world.canister, &request);
+            assert_eq!((seen.road, seen.status), (Road::Agreed, status), "{round} {request:?}");
+        }
+        assert_eq!(send(&mut world.canister, &asset).road, Road::Verified, "{round}");
+        world.canister.upgrade(&[]).unwrap();
+    }
+    let honest = world.ask(&get("/"));
+    for (asked, answer) in
+        [("/nothing", honest.clone()), ("/", world.ask(&get("/nothing"))), ("/zebra.svg", honest)]
+    {
+        assert!(verify(&world.canister, &get(asked), &answer).is_err(), "another page's answer for {asked}");
+    }
+    world.set_site(&files[..1]);
+    let gone = send(&mut world.canister, &get("/assets/main.js"));
+    assert_eq!((gone.road, gone.status), (Road::Verified, 404), "at once");
+    assert_eq!(send(&mut world.canister, &get("/")).road, Road::Verified);
 }
 
 #[test]

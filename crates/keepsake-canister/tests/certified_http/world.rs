@@ -7,7 +7,7 @@ use candid::{CandidType, Principal};
 use keepsake_api::{
     Answer, AssetMetadata, AssetMetadataBase, AssetType, Capsule, HttpRequest, HttpResponse,
     InlineAssetInput, MemoryMetadata, MemoryType, PlainAssetMetadata, PublishRequest, PublishResult,
-    PublishSession, Role, UploadFinishResult,
+    PublishSession, Role, SiteFileInput, UploadFinishResult,
 };
 use keepsake_canister::install::Settings;
 use keepsake_wasm_host::{Canister, CanisterModule, Options};
@@ -58,10 +58,11 @@ fn path() -> PathBuf {
 
 impl World {
     pub(crate) fn start() -> Self {
-        let arg = candid::encode_one(Some(Settings::default())).unwrap();
+        let owner = Principal::self_authenticating([1; 32]);
+        let settings = Settings { controllers: Some(vec![owner]), ..Settings::default() };
+        let arg = candid::encode_one(Some(settings)).unwrap();
         let mut canister = Canister::install(module(), &arg, &Options::default()).unwrap();
         canister.advance(2_000_000_000);
-        let owner = Principal::self_authenticating([1; 32]);
         let mut world = Self { canister, owner, capsule: String::new(), made: 0, publish_instructions: 0 };
         let capsule: Answer<Capsule> = world.update("capsules_create", (None::<keepsake_api::PersonRef>,));
         world.capsule = capsule.unwrap().id;
@@ -181,6 +182,22 @@ impl World {
         };
         let added: Answer<String> = self.update("memories_add_inline_asset", (memory, asset, text));
         added.unwrap();
+    }
+
+    /// Makes these files the site: path, MIME type, bytes.
+    pub(crate) fn set_site(&mut self, files: &[(&str, &str, &[u8])]) {
+        let mut site = Vec::new();
+        for (path, mime_type, content) in files {
+            self.made += 1;
+            let id = self.upload(&format!("{path} {}", self.made), content);
+            let sha256 = ByteBuf::from(Sha256::digest(content).to_vec());
+            let done: Answer<UploadFinishResult> =
+                self.update("uploads_finish", (id, sha256, content.len() as u64));
+            let blob_id = done.unwrap().blob_id;
+            site.push(SiteFileInput { path: (*path).into(), blob_id, mime_type: (*mime_type).into() });
+        }
+        let done: Answer<()> = self.update("site_set", (site,));
+        done.unwrap();
     }
 
     pub(crate) fn delete(&mut self, memory: &str) {

@@ -1,6 +1,6 @@
 //! Handlers of the HTTP gateway protocol and of tokens. Owns their mapping only; plans are made in [`crate::http`].
 
-use super::Query;
+use super::{Query, Update};
 use crate::http::{AssetBody, AssetRequest, AssetResponse, certify, plan, token};
 use crate::wire::{ids, refuse};
 use ic_stable_structures::Memory;
@@ -14,8 +14,28 @@ pub(super) fn http_request<R: Memory, H: Memory>(
     query: &Query<'_, R, H>,
     (request,): (HttpRequest,),
 ) -> HttpResponse {
-    let answer = planned(query, &request);
+    let answer = planned(query, &asset_request(&request));
     respond(query, answer, None)
+}
+
+/// As [`http_request`], where it could not be proven. Notes what is to be certified, so that the next one can be.
+pub(super) fn http_request_update<R: Memory, H: Memory>(
+    update: &mut Update<'_, R, H>,
+    (request,): (HttpRequest,),
+) -> HttpResponse {
+    let asked = asset_request(&request);
+    let query = Query { store: update.store, call: update.call };
+    let answer = planned(&query, &asked);
+    let wanted = certify::wants_pieces_of(query.store, &asked, &answer);
+    let mut response = respond(&query, answer, None);
+    if response.status_code == 206 && asked.range.is_none() {
+        // The gateway makes one answer of all parts, and adds the length of all to the headers of the first.
+        response.headers.retain(|(name, _)| name != "content-length");
+    }
+    if let Some(memory) = wanted {
+        update.store.want_pieces(memory);
+    }
+    response
 }
 
 /// As [`http_request`], for a gateway that checks the answer against `certificate`. What is not certified is to be asked
@@ -25,24 +45,27 @@ pub(super) fn certified<R: Memory, H: Memory>(
     request: &HttpRequest,
     certificate: &[u8],
 ) -> HttpResponse {
-    let mut answer = planned(query, request);
+    let mut answer = planned(query, &asset_request(request));
     let proven = certify::prove(query.store, request, &mut answer, certificate);
     respond(query, answer, (!proven).then_some(true))
 }
 
-fn planned<R: Memory, H: Memory>(query: &Query<'_, R, H>, request: &HttpRequest) -> AssetResponse {
+fn asset_request(request: &HttpRequest) -> AssetRequest {
     let header = |name: &str| {
         let found = request.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.clone())
     };
-    let asked = AssetRequest {
+    AssetRequest {
         range: header("range"),
         if_none_match: header("if-none-match"),
         if_range: header("if-range"),
         method: request.method.clone(),
         url: request.url.clone(),
-    };
-    plan::answer(query.store, query.call, &asked, Some(limits::RESPONSE_BYTES_MAX.into()))
+    }
+}
+
+fn planned<R: Memory, H: Memory>(query: &Query<'_, R, H>, asked: &AssetRequest) -> AssetResponse {
+    plan::answer(query.store, query.call, asked, Some(limits::RESPONSE_BYTES_MAX.into()))
 }
 
 fn respond<R: Memory, H: Memory>(

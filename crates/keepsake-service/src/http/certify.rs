@@ -1,28 +1,35 @@
-//! Certification of answers: what a gateway may check an answer to `http_request` against. Owns which answers are certified
-//! and their hashes; the tree of all memories is the core's ([`keepsake_core::certified`]).
+//! Certification of answers: what a gateway may check an answer to `http_request` against. Owns which answers are certified;
+//! their hashes are in `certify/hashes.rs`, trees in `certify/labels.rs`, the site in `certify/site.rs`, and the tree of all
+//! memories is the core's ([`keepsake_core::certified`]).
 //!
 //! Certified, for each asset by its id and by its kind: `GET` of all of it, where that fits one answer; `HEAD`; and
 //! `GET` with `If-None-Match` of its entity tag. A body's hash is the SHA-256 that is stored, so nothing is hashed again.
-//! Ranges that may start anywhere, and errors, cannot be hashed before they are asked for: they go by an update call.
+//! Of a longer asset, the pieces of 2,000,000 bytes, once somebody asked for them: they are what a gateway puts together.
+//! Ranges that start anywhere else, and refusals, cannot be hashed before they are asked for: they go by an update call.
 //! ```text
-//! http_expr / asset / mem_7 / original | asset_1 | … / <$> / H(expression) / H(request) / H(response) = ""
+//! http_expr ─┬ asset / mem_7 / original | asset_1 | … / <$> / H(expression) / H(request) / H(response) = ""
+//!            └ the files of the site, and what answers for pages that are not there: see `site.rs`
 //! ```
 //! Public answers and private ones (`no-store`) differ, and only those of the memory's state are in the tree.
 //! Source: [HTTP gateway protocol, response verification](https://docs.internetcomputer.org/references/http-gateway-protocol-spec).
 
+mod hashes;
 mod header;
+mod labels;
+pub(crate) mod site;
 
-use super::AssetResponse;
 use super::plan::{self, Whole};
-use ic_certification::hash_tree::{empty, fork, label, labeled_hash, leaf, pruned};
+use super::{AssetRequest, AssetResponse};
+use hashes::{Hashes, pair};
+use ic_certification::hash_tree::{label, labeled_hash};
 use ic_stable_structures::Memory;
 use keepsake_api::HttpRequest;
 use keepsake_core::Store;
-use keepsake_core::certified::{Digest, Witness};
-use keepsake_core::ids::MemoryId;
+use keepsake_core::certified::{Digest, Witness, pieces_of};
+use keepsake_core::ids::{AssetId, MemoryId};
+use keepsake_core::limits::PIECE_BYTES;
 use keepsake_core::memory::AssetRecord;
-use sha2::{Digest as _, Sha256};
-use std::collections::BTreeMap;
+use labels::{Labels, Node, digest_around};
 
 /// Which parts of request and answer are certified: method, the two headers that change an answer, and all of it.
 const EXPRESSION: &str = "default_certification(ValidationArgs{certification:Certification{\
@@ -33,21 +40,58 @@ const EXPRESSION_HEADER: &str = "ic-certificateexpression";
 const CERTIFICATE_HEADER: &str = "ic-certificate";
 /// Memories that one tick certifies, of about 5 million instructions each with four assets.
 const PER_TICK: usize = 100;
+/// Certified pieces that cost about as much as another memory.
+const PIECES_PER_MEMORY: usize = 50;
+/// Pieces that one tick hashes, of 130 million instructions each.
+const PIECES_PER_TICK: usize = 16;
+/// Pieces that are hashed at once for somebody who waits, 17 billion instructions: the first 256 MB are there by the time
+/// that a gateway asks for the second piece, and the ticks are faster than it reads.
+const PIECES_AT_ONCE: usize = 128;
 
 /// One slice of what is left to certify. True where there is more.
 pub(crate) fn slice<R: Memory, H: Memory>(store: &mut Store<R, H>) -> bool {
-    let mut hashes = Hashes::default();
-    for id in store.take_uncertified(PER_TICK) {
-        let digest = memory_tree(store, id, None, &mut hashes).map(|tree| tree.digest());
-        store.certify(id, digest.as_ref());
-    }
+    store.hash_pieces(PIECES_PER_TICK);
+    renew(store);
     store.has_uncertified()
 }
 
-/// The digest that a host certifies: of `http_expr` and all below.
+/// Certifies pieces that somebody waits for, as many as one message may.
+pub(crate) fn wanted<R: Memory, H: Memory>(store: &mut Store<R, H>) {
+    if store.hash_pieces(PIECES_AT_ONCE) > 0 {
+        renew(store);
+    }
+}
+
+/// Certifies memories that changed.
+fn renew<R: Memory, H: Memory>(store: &mut Store<R, H>) {
+    let (mut hashes, mut left) = (Hashes::default(), PER_TICK);
+    while left > 0 {
+        let Some(id) = store.take_uncertified(1).pop() else { return };
+        let labels = memory_labels(store, id, None, &mut hashes);
+        store.certify(id, labels.as_ref().map(|(labels, _)| labels.digest()).as_ref());
+        left = left.saturating_sub(1 + labels.map_or(0, |(_, pieces)| pieces / PIECES_PER_MEMORY));
+    }
+}
+
+/// The digest that a host certifies: of `http_expr` and all below. O(1).
 pub(crate) fn root<R: Memory, H: Memory>(store: &Store<R, H>) -> Digest {
-    let memories = store.certified_root().unwrap_or_else(|| empty::<Vec<u8>>().digest());
-    labeled_hash(b"http_expr", &labeled_hash(b"asset", &memories))
+    let [before, after] = site::digests_beside_assets(store);
+    labeled_hash(
+        b"http_expr",
+        &digest_around(before, labeled_hash(b"asset", &memories(store).digest()), after),
+    )
+}
+
+/// All memories, of which only the digest is known.
+fn memories<R: Memory, H: Memory>(store: &Store<R, H>) -> Node {
+    store.certified_root().map_or_else(|| Node::Below(Labels::default()), Node::Digest)
+}
+
+/// How an answer is proven: the expression, the tree, and where in it.
+struct Proof {
+    expression: &'static str,
+    witness: Witness,
+    path: Vec<String>,
 }
 
 /// Adds the headers that prove the answer, where it is certified. False where it is not.
@@ -57,150 +101,171 @@ pub(crate) fn prove<R: Memory, H: Memory>(
     answer: &mut AssetResponse,
     certificate: &[u8],
 ) -> bool {
-    let Some(path) = path_of(request).filter(|_| is_certified(request, answer)) else { return false };
-    let Some(id) = MemoryId::parse(path[1]) else { return false };
-    let tree = memory_tree(store, id, Some(path[2]), &mut Hashes::default());
-    let Some(witness) = tree.and_then(|tree| store.witness(id, tree)) else { return false };
-    let witness = label("http_expr", label("asset", witness));
-    let path = ["http_expr", path[0], path[1], path[2], "<$>"];
+    let path = request.url.split('?').next().unwrap_or_default();
+    let proof = if plan::is_asset(path) {
+        of_asset(store, path, request, answer)
+    } else {
+        site::proof(store, path, request, answer)
+    };
+    let Some(Proof { expression, witness, mut path }) = proof else { return false };
+    path.insert(0, "http_expr".to_owned());
+    let witness = label("http_expr", witness);
     answer.headers.push((CERTIFICATE_HEADER, header::value(certificate, &witness, &path)));
-    answer.headers.push((EXPRESSION_HEADER, EXPRESSION.to_owned()));
+    answer.headers.push((EXPRESSION_HEADER, expression.to_owned()));
     true
 }
 
-/// `asset`, memory, asset.
-fn path_of(request: &HttpRequest) -> Option<[&str; 3]> {
-    let path = request.url.split('?').next()?;
+fn of_asset<R: Memory, H: Memory>(
+    store: &Store<R, H>,
+    path: &str,
+    request: &HttpRequest,
+    answer: &AssetResponse,
+) -> Option<Proof> {
     let (memory, asset) = plan::parse_path(path)?;
-    Some(["asset", memory, asset])
+    let (id, asked) = (MemoryId::parse(memory)?, certified_request(request, answer)?);
+    let hashes = &mut Hashes::default();
+    let (labels, _) = memory_labels(store, id, Some(asset), hashes)?;
+    let (expression, asked) = (hashes.of(EXPRESSION), asked.hash(hashes));
+    let way: [&[u8]; 4] = [asset.as_bytes(), b"<$>", &expression, &asked];
+    if !labels.has(&way) {
+        return None;
+    }
+    let shown = labels.show(&[&way]);
+    let witness = site::with_assets(store, store.witness(id, shown)?);
+    let path = ["asset", memory, asset, "<$>"].map(str::to_owned).to_vec();
+    Some(Proof { expression: EXPRESSION, witness, path })
 }
 
-/// The request is one of those that the tree has for an answer like this.
-fn is_certified(request: &HttpRequest, answer: &AssetResponse) -> bool {
+/// A request that the tree may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked<'a> {
+    Get,
+    Head,
+    Known(&'a str),
+    /// The piece that begins at this byte.
+    Piece(u64),
+}
+
+impl Asked<'_> {
+    fn hash(self, hashes: &mut Hashes) -> Digest {
+        match self {
+            Self::Get => hashes.request("GET", None),
+            Self::Head => hashes.request("HEAD", None),
+            Self::Known(tag) => hashes.request("GET", Some(("if-none-match", tag))),
+            Self::Piece(start) => hashes.request("GET", Some(("range", &format!("bytes={start}-")))),
+        }
+    }
+}
+
+/// The request, where the tree may have it for an answer like this.
+fn certified_request<'a>(request: &'a HttpRequest, answer: &AssetResponse) -> Option<Asked<'a>> {
     let values = |name: &str| -> Vec<&str> {
         let named = request.headers.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name));
         named.map(|(_, value)| value.as_str()).collect()
     };
     let etag = answer.headers.iter().find(|(name, _)| *name == "etag").map(|(_, value)| value.as_str());
-    let plain = request.body.is_empty() && values("range").is_empty();
-    let known = values("if-none-match");
-    plain
-        && match (request.method.as_str(), answer.status) {
-            ("GET" | "HEAD", 200) => known.is_empty(),
-            ("GET", 304) => known.len() == 1 && known.first().copied() == etag,
-            _ => false,
-        }
+    if !request.body.is_empty() {
+        return None;
+    }
+    let (ranges, known) = (values("range"), values("if-none-match"));
+    match (request.method.as_str(), answer.status, ranges.as_slice(), known.as_slice()) {
+        ("GET", 200 | 206, [], []) => Some(Asked::Get),
+        ("HEAD", 200, [], []) => Some(Asked::Head),
+        ("GET", 304, [], [tag]) if Some(*tag) == etag => Some(Asked::Known(tag)),
+        ("GET", 206, [range], []) => piece_start(range).map(Asked::Piece),
+        _ => None,
+    }
 }
 
-/// The tree of one memory. Only `shown` is there in full; none where there is no such memory.
-fn memory_tree<R: Memory, H: Memory>(
+/// Where a piece begins, for a range that asks for all from there in the one way that is certified.
+fn piece_start(range: &str) -> Option<u64> {
+    let start: u64 = range.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok()?;
+    (start.is_multiple_of(PIECE_BYTES) && range == format!("bytes={start}-")).then_some(start)
+}
+
+/// The memory, where somebody asked for a piece of a large asset of it and got that piece, and not all pieces that can be
+/// certified are known yet.
+pub(crate) fn wants_pieces_of<R: Memory, H: Memory>(
+    store: &Store<R, H>,
+    request: &AssetRequest,
+    answer: &AssetResponse,
+) -> Option<MemoryId> {
+    let asks_for_piece = request.range.as_deref().is_none_or(|range| piece_start(range).is_some());
+    if answer.status != 206 || !asks_for_piece {
+        return None;
+    }
+    let (memory, name) = plan::parse_path(request.url.split('?').next()?)?;
+    let id = MemoryId::parse(memory)?;
+    let record = store.memory_read_unchecked(id)?;
+    let asset = record.assets.iter().find(|asset| names_of(asset).iter().any(|its| its == name))?;
+    let all = pieces_of(plan::stored(asset)?.0);
+    (store.pieces(id, AssetId(asset.id)).len() < all).then_some(id)
+}
+
+/// The tree of one memory, and how many pieces are in it. Only `shown` is there in full; none where there is no such
+/// memory.
+fn memory_labels<R: Memory, H: Memory>(
     store: &Store<R, H>,
     id: MemoryId,
     shown: Option<&str>,
     hashes: &mut Hashes,
-) -> Option<Witness> {
+) -> Option<(Labels, usize)> {
     let record = store.memory_read_unchecked(id)?;
     let public = plan::is_public(store, &record);
-    let mut names: BTreeMap<String, Witness> = BTreeMap::new();
+    let (mut labels, mut pieces) = (Labels::default(), 0);
     for asset in &record.assets {
-        let Some(whole) = plan::whole(asset, public) else { continue };
-        let tree = label("<$>", label(hashes.of(EXPRESSION), answers(&whole, hashes)));
+        let Some(mut whole) = plan::whole(asset, public) else { continue };
+        if !whole.fits {
+            whole.pieces = store.pieces(id, AssetId(asset.id));
+            pieces += whole.pieces.len();
+        }
+        let tree = Node::Below(asset_labels(&whole, hashes));
         let digest = tree.digest();
         for name in names_of(asset) {
-            let part = if shown == Some(name.as_str()) { tree.clone() } else { pruned(digest) };
+            let node = if shown == Some(name.as_str()) { tree.clone() } else { Node::Digest(digest) };
             // As a request finds it: the first asset of a kind.
-            names.entry(name).or_insert(part);
+            labels.add(name, node);
         }
     }
-    sorted(names.into_iter().map(|(name, tree)| label(name, tree)).collect())
+    (!labels.is_empty()).then_some((labels, pieces))
 }
 
 fn names_of(asset: &AssetRecord) -> [String; 2] {
     [plan::asset_name(asset), asset.meta.kind.name().to_owned()]
 }
 
+/// What is below the name of an asset or a file.
+fn asset_labels(whole: &Whole, hashes: &mut Hashes) -> Labels {
+    let expression = hashes.of(EXPRESSION);
+    Labels::one("<$>", Node::Below(Labels::one(expression, Node::Below(answers(whole, hashes)))))
+}
+
 /// The certified pairs of request and answer for one asset.
-fn answers(whole: &Whole, hashes: &mut Hashes) -> Witness {
-    let mut pairs: BTreeMap<Digest, Digest> = BTreeMap::new();
+fn answers(whole: &Whole, hashes: &mut Hashes) -> Labels {
+    let mut labels = Labels::default();
+    let mut add =
+        |asked: Digest, answered: Digest| labels.add(asked, Node::Below(Labels::one(answered, Node::Leaf)));
     let nothing = hashes.of("");
-    let sent = hashes.response_headers(&whole.headers, 200);
+    let sent = hashes.response_headers(&whole.sent(), 200);
     if whole.fits {
-        pairs.insert(hashes.request("GET", None), pair(&sent, &whole.sha256));
+        add(Asked::Get.hash(hashes), pair(&sent, &whole.sha256));
     }
-    pairs.insert(hashes.request("HEAD", None), pair(&sent, &nothing));
-    let known: Vec<_> = whole.headers.iter().filter(|(name, _)| *name != "content-length").cloned().collect();
-    let not_sent = hashes.response_headers(&known, 304);
-    pairs.insert(hashes.request("GET", Some(&whole.etag)), pair(&not_sent, &nothing));
-    let labeled = |(request, response): (Digest, Digest)| {
-        label(request.to_vec(), label(response.to_vec(), leaf(Vec::new())))
-    };
-    sorted(pairs.into_iter().map(labeled).collect()).expect("every asset has its HEAD")
-}
-
-/// A balanced tree of labels that are in order.
-fn sorted(mut trees: Vec<Witness>) -> Option<Witness> {
-    while trees.len() > 1 {
-        let mut pairs = trees.into_iter();
-        let mut next = Vec::new();
-        while let Some(left) = pairs.next() {
-            next.push(match pairs.next() {
-                Some(right) => fork(left, right),
-                None => left,
-            });
+    add(Asked::Head.hash(hashes), pair(&sent, &nothing));
+    let not_sent = hashes.response_headers(&whole.headers, 304);
+    add(Asked::Known(&whole.etag).hash(hashes), pair(&not_sent, &nothing));
+    for (start, piece) in (0..).step_by(PIECE_STEP).zip(&whole.pieces) {
+        let headers = hashes.response_headers(&whole.part(start, PIECE_BYTES.min(whole.len - start)), 206);
+        let answered = pair(&headers, piece);
+        add(Asked::Piece(start).hash(hashes), answered);
+        if start == 0 {
+            add(Asked::Get.hash(hashes), answered);
         }
-        trees = next;
     }
-    trees.pop()
+    labels
 }
 
-fn pair(first: &Digest, second: &Digest) -> Digest {
-    Sha256::new_with_prefix(first).chain_update(second).finalize().into()
-}
-
-/// Representation-independent hashes. Each text is hashed once: most headers are the same in every answer.
-/// Source: [hash of map](https://docs.internetcomputer.org/references/ic-interface-spec/#hash-of-map).
-#[derive(Default)]
-struct Hashes(BTreeMap<Vec<u8>, Digest>);
-
-impl Hashes {
-    fn of(&mut self, text: &str) -> Digest {
-        self.of_bytes(text.as_bytes())
-    }
-
-    fn of_bytes(&mut self, bytes: &[u8]) -> Digest {
-        if let Some(known) = self.0.get(bytes) {
-            return *known;
-        }
-        let digest = Sha256::digest(bytes).into();
-        self.0.insert(bytes.to_vec(), digest);
-        digest
-    }
-
-    fn map(&mut self, fields: &[(&str, &[u8])]) -> Digest {
-        let mut pairs: Vec<[Digest; 2]> =
-            fields.iter().map(|(name, value)| [self.of(name), self.of_bytes(value)]).collect();
-        pairs.sort_unstable();
-        Sha256::digest(pairs.concat().concat()).into()
-    }
-
-    fn request(&mut self, method: &str, if_none_match: Option<&str>) -> Digest {
-        let mut fields = vec![(":ic-cert-method", method.as_bytes())];
-        fields.extend(if_none_match.map(|tag| ("if-none-match", tag.as_bytes())));
-        pair(&self.map(&fields), &self.of(""))
-    }
-
-    fn response_headers(&mut self, headers: &[(&'static str, String)], status: u16) -> Digest {
-        // A number is hashed as its LEB128.
-        let status = [
-            u8::try_from(status & 0x7F).expect("seven bits") | 0x80,
-            u8::try_from(status >> 7).expect("a status has three digits"),
-        ];
-        let mut fields: Vec<(&str, &[u8])> =
-            headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
-        fields.extend([(EXPRESSION_HEADER, EXPRESSION.as_bytes()), (":ic-cert-status", &status[..])]);
-        self.map(&fields)
-    }
-}
+#[expect(clippy::cast_possible_truncation, reason = "two million")]
+const PIECE_STEP: usize = PIECE_BYTES as usize;
 
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@
 //! Source: RFC 9110 (sections 13 and 14), RFC 9111.
 
 use super::range::{Asked, parse};
-use super::{AssetBody, AssetRequest, AssetResponse, HeapRange, token};
+use super::{AssetBody, AssetRequest, AssetResponse, HeapRange, site, token};
 use data_encoding::HEXLOWER;
 use ic_stable_structures::Memory;
 use keepsake_core::ids::{AssetId, BlobId, CapsuleId, MemoryId};
@@ -17,6 +17,8 @@ use keepsake_core::token::TokenGrant;
 use keepsake_core::{Call, Store};
 
 pub(super) type Headers = Vec<(&'static str, String)>;
+
+pub(super) const NO_SUCH_PAGE: &str = "no such page; assets are at /asset/{memory}/{asset}\n";
 
 /// Plans the answer. `body_bytes_max`: a host that answers in one message gets no more than this; a longer body
 /// becomes a 206 with its first part.
@@ -31,9 +33,14 @@ pub(crate) fn answer<R: Memory, H: Memory>(
         refused.headers.push(("allow", "GET, HEAD".into()));
         return refused;
     }
-    let answer = match find(store, call, request) {
-        Err(refused) => refused,
-        Ok(found) => serve(store, request, &found, body_bytes_max),
+    let path = request.url.split('?').next().unwrap_or_default();
+    let answer = if is_asset(path) {
+        match find(store, call, request) {
+            Err(refused) => refused,
+            Ok(found) => serve(store, request, &found, body_bytes_max),
+        }
+    } else {
+        site::answer(store, path, request).unwrap_or_else(no_such_page)
     };
     if request.method == "HEAD" {
         AssetResponse { body: AssetBody::Bytes(Vec::new()), ..answer }
@@ -63,8 +70,7 @@ fn find<R: Memory, H: Memory>(
     request: &AssetRequest,
 ) -> Result<Found, AssetResponse> {
     let (path, query) = request.url.split_once('?').unwrap_or((&request.url, ""));
-    let (memory, asset) = parse_path(path)
-        .ok_or_else(|| plain(404, "no such page; assets are at /asset/{memory}/{asset}\n"))?;
+    let (memory, asset) = parse_path(path).ok_or_else(no_such_page)?;
     let stored = MemoryId::parse(memory).and_then(|id| Some((id, store.memory_read_unchecked(id)?)));
     let public = stored.as_ref().is_some_and(|(_, record)| is_public(store, record));
     let grant = if public { None } else { Some(grant(store, call, query)?) };
@@ -102,6 +108,16 @@ fn not_covered() -> AssetResponse {
     plain(403, "the token is for another asset\n")
 }
 
+/// The answer for every page that is not there.
+pub(super) fn no_such_page() -> AssetResponse {
+    plain(404, NO_SUCH_PAGE)
+}
+
+/// The path is one of those that only assets have.
+pub(super) fn is_asset(path: &str) -> bool {
+    path == "/asset" || path.starts_with("/asset/")
+}
+
 pub(super) fn parse_path(path: &str) -> Option<(&str, &str)> {
     let (memory, asset) = path.strip_prefix("/asset/")?.split_once('/')?;
     (!memory.is_empty() && !asset.is_empty() && !asset.contains('/')).then_some((memory, asset))
@@ -116,24 +132,54 @@ fn choice(asset: &str) -> Option<AssetChoice> {
 pub(super) struct Whole {
     /// Entity tag.
     pub(super) etag: String,
-    /// Headers of 200, with `content-length`; those of 304 are without.
+    /// Headers of 304; those of other answers say the length too.
     pub(super) headers: Headers,
+    /// Bytes of the body.
+    pub(super) len: u64,
     /// SHA-256 of the body.
     pub(super) sha256: [u8; 32],
     /// It fits one answer.
     pub(super) fits: bool,
+    /// Where it does not: SHA-256 of its first pieces, as many as are known.
+    pub(super) pieces: Vec<[u8; 32]>,
+}
+
+impl Whole {
+    /// Headers of 200.
+    pub(super) fn sent(&self) -> Headers {
+        let mut headers = self.headers.clone();
+        headers.push(("content-length", self.len.to_string()));
+        headers
+    }
+
+    /// Headers of 206 with some of the bytes.
+    pub(super) fn part(&self, start: u64, len: u64) -> Headers {
+        let mut headers = self.headers.clone();
+        headers.push(("content-length", len.to_string()));
+        headers.push(("content-range", content_range(start, start + len, self.len)));
+        headers
+    }
+}
+
+fn content_range(start: u64, end: u64, len: u64) -> String {
+    format!("bytes {start}-{}/{len}", end - 1)
+}
+
+/// Length and SHA-256 of an asset; none where the bytes are elsewhere.
+pub(super) fn stored(asset: &AssetRecord) -> Option<(u64, [u8; 32])> {
+    match &asset.source {
+        AssetSource::Inline { len, sha256 } | AssetSource::Blob { len, sha256, .. } => Some((*len, **sha256)),
+        AssetSource::External { .. } => None,
+    }
 }
 
 /// None where the bytes are elsewhere.
 pub(super) fn whole(asset: &AssetRecord, public: bool) -> Option<Whole> {
-    let (AssetSource::Inline { len, sha256 } | AssetSource::Blob { len, sha256, .. }) = &asset.source else {
-        return None;
-    };
-    let etag = etag(&sha256[..]);
-    let mut headers = asset_headers(&asset.meta, &etag, public);
-    headers.push(("content-length", len.to_string()));
-    let fits = *len <= u64::from(RESPONSE_BYTES_MAX);
-    Some(Whole { etag, headers, sha256: **sha256, fits })
+    let (len, sha256) = stored(asset)?;
+    let etag = etag(&sha256);
+    let headers = asset_headers(&asset.meta, &etag, public);
+    let fits = len <= u64::from(RESPONSE_BYTES_MAX);
+    Some(Whole { etag, headers, len, sha256, fits, pieces: Vec::new() })
 }
 
 /// Everybody may see this memory.
@@ -157,17 +203,18 @@ fn serve<R: Memory, H: Memory>(
     body_bytes_max: Option<u64>,
 ) -> AssetResponse {
     let record = &found.asset.record;
-    let (len, sha256) = match &record.source {
-        AssetSource::External { url, .. } => return elsewhere(url.as_deref()),
-        AssetSource::Inline { len, sha256 } | AssetSource::Blob { len, sha256, .. } => (*len, sha256),
+    let Some(whole) = whole(record, found.public) else {
+        let AssetSource::External { url, .. } = &record.source else {
+            unreachable!("its bytes are elsewhere")
+        };
+        return elsewhere(url.as_deref());
     };
-    let etag = etag(&sha256[..]);
-    let mut headers = asset_headers(&record.meta, &etag, found.public);
-    if request.if_none_match.as_deref().is_some_and(|tags| matches(tags, &etag)) {
+    if request.if_none_match.as_deref().is_some_and(|tags| matches(tags, &whole.etag)) {
         // No content-length: it would have to be that of a 200 (RFC 9110, section 8.6).
-        return AssetResponse { status: 304, headers, body: AssetBody::Bytes(Vec::new()) };
+        return AssetResponse { status: 304, headers: whole.headers, body: AssetBody::Bytes(Vec::new()) };
     }
-    let asked = asked_range(request, &etag, len);
+    let len = whole.len;
+    let asked = asked_range(request, &whole.etag, len);
     let (status, start, end) = match (asked, body_bytes_max) {
         (Asked::Beyond, _) => {
             let mut refused = plain(416, "the range starts beyond the end\n");
@@ -178,10 +225,7 @@ fn serve<R: Memory, H: Memory>(
         (Asked::Whole, Some(most)) if len > most && request.method == "GET" => (206, 0, most),
         (Asked::Whole, _) => (200, 0, len),
     };
-    headers.push(("content-length", (end - start).to_string()));
-    if status == 206 {
-        headers.push(("content-range", format!("bytes {start}-{}/{len}", end - 1)));
-    }
+    let headers = if status == 206 { whole.part(start, end - start) } else { whole.sent() };
     AssetResponse { status, headers, body: body(store, &found.asset, start, end) }
 }
 
@@ -205,9 +249,9 @@ fn asked_range(request: &AssetRequest, etag: &str, len: u64) -> Asked {
     }
 }
 
-fn matches(tags: &str, etag: &str) -> bool {
-    let strip = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
-    tags.trim() == "*" || tags.split(',').any(|tag| strip(tag) == etag)
+pub(super) fn matches(tags: &str, etag: &str) -> bool {
+    let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+    tags.trim() == "*" || tags.split(',').any(|tag| opaque(tag) == opaque(etag))
 }
 
 fn asset_headers(meta: &AssetMeta, etag: &str, public: bool) -> Headers {
@@ -236,7 +280,7 @@ fn disposition(mime_type: &str) -> &'static str {
 }
 
 /// The stored type where it is one, so that no client can smuggle a header line in.
-fn sound_mime_type(stored: &str) -> &str {
+pub(super) fn sound_mime_type(stored: &str) -> &str {
     let token = |text: &str| {
         !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&^_.+-".contains(&b))
     };

@@ -340,6 +340,18 @@ export const idlFactory = ({ IDL }) => {
     'oldest_last_seen' : IDL.Opt(IDL.Nat64),
   });
   const Result_8 = IDL.Variant({ 'Ok' : SessionStats, 'Err' : Error });
+  const SiteFile = IDL.Record({
+    'sha256' : IDL.Vec(IDL.Nat8),
+    'blob_id' : IDL.Text,
+    'path' : IDL.Text,
+    'size' : IDL.Nat64,
+    'mime_type' : IDL.Text,
+  });
+  const SiteFileInput = IDL.Record({
+    'blob_id' : IDL.Text,
+    'path' : IDL.Text,
+    'mime_type' : IDL.Text,
+  });
   const UploadConfig = IDL.Record({
     'text_short_bytes_max' : IDL.Nat32,
     'capsule_bytes_max' : IDL.Nat64,
@@ -447,7 +459,7 @@ export const idlFactory = ({ IDL }) => {
     'capsules_read_full' : IDL.Func([IDL.Opt(IDL.Text)], [Result], ['query']),
     'capsules_revoke' : IDL.Func([IDL.Text, IDL.Principal], [Result_2], []),
     'http_request' : IDL.Func([HttpRequest], [HttpResponse], ['query']),
-    'http_request_update' : IDL.Func([HttpRequest], [HttpResponse], ['query']),
+    'http_request_update' : IDL.Func([HttpRequest], [HttpResponse], []),
     'memories_add_asset' : IDL.Func(
         [IDL.Text, InternalBlobAssetInput, IDL.Text],
         [Result_12],
@@ -529,6 +541,8 @@ export const idlFactory = ({ IDL }) => {
     'sessions_cleanup_expired' : IDL.Func([], [Result_9], []),
     'sessions_list' : IDL.Func([], [Result_7], ['query']),
     'sessions_stats' : IDL.Func([], [Result_8], ['query']),
+    'site_list' : IDL.Func([], [IDL.Vec(SiteFile)], ['query']),
+    'site_set' : IDL.Func([IDL.Vec(SiteFileInput)], [Result_2], []),
     'upload_config' : IDL.Func([], [UploadConfig], ['query']),
     'uploads_abort' : IDL.Func([IDL.Nat64], [Result_2], []),
     'uploads_begin' : IDL.Func(

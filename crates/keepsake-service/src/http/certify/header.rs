@@ -8,7 +8,7 @@ use keepsake_core::certified::Witness;
 use minicbor::Encoder;
 use minicbor::data::Tag;
 
-pub(super) fn value(certificate: &[u8], witness: &Witness, path: &[&str]) -> String {
+pub(super) fn value(certificate: &[u8], witness: &Witness, path: &[String]) -> String {
     let tree = cbor(|encoder| node(encoder, witness.as_ref()));
     let path = cbor(|encoder| {
         encoder.encode(path).expect(NO_IO);
