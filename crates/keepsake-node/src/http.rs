@@ -85,8 +85,13 @@ fn cors() -> CorsLayer {
         .max_age(std::time::Duration::from_secs(3600))
 }
 
-/// A file of the web app; without an app, a page in its stead; else what there is.
+/// A file of the site that a controller set; else of the web app that the node was given; without one, a page in its
+/// stead; else what there is.
 async fn page(State(app): State<App>, uri: Uri, request: Request) -> Response {
+    let asked = asset::asset_request(&request);
+    if let Some(response) = asset::page(&app.engine, asked).await {
+        return response;
+    }
     match web_app::answer(&app.files, &request) {
         Some(response) => response,
         None if uri.path() == "/" => pages::index(&app.ic).into_response(),

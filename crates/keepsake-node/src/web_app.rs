@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 use walkdir::WalkDir;
 
+/// A folder of files for other programs (RFC 8615).
+const WELL_KNOWN: &str = ".well-known";
 /// The page that `/` shows.
 const INDEX: &str = "/index.html";
 
@@ -55,13 +57,14 @@ pub enum WebAppError {
 }
 
 impl WebApp {
-    /// Reads all files of a folder, by their paths below it. Links are not followed, hidden files are left out.
+    /// Reads all files of a folder, by their paths below it. Links are not followed; hidden files are left out, but for
+    /// `.well-known`.
     ///
     /// # Errors
     /// [`WebAppError`], whose text tells the operator what to do.
     pub fn read(folder: &Path) -> Result<Self, WebAppError> {
         let mut app = Self::default();
-        let hidden = |name: &std::ffi::OsStr| name.to_string_lossy().starts_with('.');
+        let hidden = |name: &std::ffi::OsStr| name.to_string_lossy().starts_with('.') && name != WELL_KNOWN;
         let entries = WalkDir::new(folder).min_depth(1).into_iter();
         for entry in entries.filter_entry(|entry| !hidden(entry.file_name())) {
             let entry = entry.map_err(|error| unreadable(folder, error.into()))?;
@@ -92,6 +95,12 @@ impl WebApp {
     /// There are no files.
     pub fn is_empty(&self) -> bool {
         self.files.is_empty()
+    }
+
+    /// Path below the root, MIME type and bytes of each file, in the order of the paths.
+    pub fn files(&self) -> impl Iterator<Item = (&str, &str, &bytes::Bytes)> {
+        let files = self.files.iter();
+        files.map(|(path, file)| (path.trim_start_matches('/'), file.mime_type.as_str(), &file.bytes))
     }
 
     /// The file at the path of a URL; `/` is the index.
@@ -127,12 +136,16 @@ mod tests {
         std::fs::write(folder.path().join("index.html"), "<p>here").unwrap();
         std::fs::write(folder.path().join(".secret"), "no").unwrap();
         std::fs::write(folder.path().join("assets/a.js"), "1").unwrap();
+        std::fs::create_dir(folder.path().join(".well-known")).unwrap();
+        std::fs::write(folder.path().join(".well-known/ic-domains"), "example.org").unwrap();
         let app = WebApp::read(folder.path()).unwrap();
         assert_eq!(app.file("/").unwrap().bytes, "<p>here");
         assert_eq!(app.file("/").unwrap().mime_type, "text/html");
         assert_eq!(app.file("/assets/a.js").unwrap().mime_type, "text/javascript");
         assert!(app.file("/.secret").is_none());
         assert!(app.file("/assets").is_none());
+        let paths: Vec<_> = app.files().map(|(path, _, _)| path).collect();
+        assert_eq!(paths, [".well-known/ic-domains", "assets/a.js", "index.html"]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `GET|HEAD /asset/…`: from the HTTP request to the engine's plan, and its stream to the client.
+//! `GET|HEAD` of assets and of the site: from the HTTP request to the engine's plan, and its stream to the client.
 //!
 //! Owns no decision about who may see what, ranges or caching: the service plans all of that.
 
@@ -18,14 +18,29 @@ const SANDBOX: &str =
 
 /// Answers one request under `/asset/`.
 pub(super) async fn answer(engine: Engine, request: Request) -> Response {
-    let is_head = request.method() == axum::http::Method::HEAD;
-    match engine.asset(asset_request(&request)).await {
-        Ok(stream) => response(stream, is_head).unwrap_or_else(|| RequestError::Worker.into_response()),
-        Err(error) => RequestError::Engine(error).into_response(),
-    }
+    let asked = asset_request(&request);
+    let mut response = respond(&engine, asked).await.unwrap_or_else(IntoResponse::into_response);
+    response
+        .headers_mut()
+        .entry(header::CONTENT_SECURITY_POLICY)
+        .or_insert(HeaderValue::from_static(SANDBOX));
+    response
 }
 
-fn asset_request(request: &Request) -> AssetRequest {
+/// Answers with a file of the site; none where it has no such file.
+pub(super) async fn page(engine: &Engine, asked: AssetRequest) -> Option<Response> {
+    let response = respond(engine, asked).await.unwrap_or_else(IntoResponse::into_response);
+    let elsewhere = [StatusCode::NOT_FOUND, StatusCode::METHOD_NOT_ALLOWED];
+    (!elsewhere.contains(&response.status())).then_some(response)
+}
+
+async fn respond(engine: &Engine, asked: AssetRequest) -> Result<Response, RequestError> {
+    let is_head = asked.method == "HEAD";
+    let stream = engine.asset(asked).await.map_err(RequestError::Engine)?;
+    response(stream, is_head).ok_or(RequestError::Worker)
+}
+
+pub(super) fn asset_request(request: &Request) -> AssetRequest {
     let headers = request.headers();
     let url = request.uri().path_and_query().map_or("/", |path_and_query| path_and_query.as_str());
     AssetRequest {
@@ -52,6 +67,5 @@ fn response(stream: AssetStream, is_head: bool) -> Option<Response> {
     for (name, value) in stream.headers {
         headers.append(HeaderName::from_static(name), HeaderValue::from_str(&value).ok()?);
     }
-    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(SANDBOX));
     Some(response)
 }
