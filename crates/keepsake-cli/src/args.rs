@@ -2,7 +2,7 @@
 
 mod actions;
 
-pub(crate) use actions::{CapsuleAction, IdentityAction, SessionsAction};
+pub(crate) use actions::{CapsuleAction, IdentityAction, SessionsAction, SiteAction};
 
 use clap::{Args, Parser, Subcommand};
 use keepsake_client::api::Principal;
@@ -136,6 +136,12 @@ pub(crate) enum Command {
     Capsule {
         #[command(subcommand)]
         action: Option<CapsuleAction>,
+    },
+    /// The web app that the canister or node shows; without an action, its files. Controllers set it.
+    #[command(after_help = "Example:\n  keepsake site set web/packages/app/dist")]
+    Site {
+        #[command(subcommand)]
+        action: Option<SiteAction>,
     },
     /// The keys that you sign with.
     Identity {

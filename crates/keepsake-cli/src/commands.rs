@@ -11,6 +11,7 @@ mod rm;
 mod serve;
 mod sessions;
 mod show;
+mod site;
 mod upload;
 
 use crate::args::{Arguments, Command};
@@ -39,6 +40,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
         Command::Rm(args) => rm::run(&context()?, &args).await,
         Command::Sessions { action } => sessions::run(&context()?, action).await,
         Command::Capsule { action } => capsule::run(&context()?, action).await,
+        Command::Site { action } => site::run(&context()?, action).await,
         Command::Identity { action } => {
             identity::run(Output::new(&global), given(global.identity.as_ref()), action)
         }

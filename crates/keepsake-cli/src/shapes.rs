@@ -12,7 +12,7 @@ pub(crate) use error::{ErrorShape, code_of};
 pub(crate) use upload::{FailedLine, RemovedLine, UploadLine};
 
 use keepsake_client::api::{
-    AssetMetadata, AssetType, Memory, MemoryHeader, PublishedAsset, SessionInfo, SessionState,
+    AssetMetadata, AssetType, Memory, MemoryHeader, PublishedAsset, SessionInfo, SessionState, SiteFile,
 };
 use keepsake_client::upload::hex;
 use serde::Serialize;
@@ -263,6 +263,32 @@ impl From<SessionInfo> for SessionShape {
             expires_at: session.expires_at,
         }
     }
+}
+
+/// One element of `site --json`.
+#[derive(Serialize)]
+pub(crate) struct SiteFileShape {
+    pub(crate) path: String,
+    pub(crate) bytes: u64,
+    pub(crate) sha256: String,
+    pub(crate) mime_type: String,
+    pub(crate) blob_id: String,
+}
+
+impl From<SiteFile> for SiteFileShape {
+    fn from(file: SiteFile) -> Self {
+        let SiteFile { path, blob_id, size, sha256, mime_type } = file;
+        Self { path, bytes: size, sha256: hex(&sha256), mime_type, blob_id }
+    }
+}
+
+/// `site set --json`, `site clear --json`.
+#[derive(Serialize)]
+pub(crate) struct SiteSetLine {
+    /// Files of the site now.
+    pub(crate) files: usize,
+    /// Those of them that were sent.
+    pub(crate) sent: usize,
 }
 
 /// `identity … --json`.

@@ -17,7 +17,8 @@ pub use ic_agent::Identity;
 pub use ic_agent::identity::{AnonymousIdentity, BasicIdentity, Secp256k1Identity};
 
 /// Hosts of the Internet Computer itself. Their root key is built in and is never fetched.
-const MAINNET_DOMAINS: [&str; 5] = ["ic0.app", "icp0.io", "icp-api.io", "icp1.io", "internetcomputer.org"];
+const MAINNET_DOMAINS: [&str; 6] =
+    ["ic0.app", "icp0.io", "icp-api.io", "icp1.io", "icp.net", "internetcomputer.org"];
 
 /// No connection within this time counts as unreachable.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);

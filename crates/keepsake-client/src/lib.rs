@@ -47,6 +47,7 @@ mod http;
 pub mod memories;
 pub mod originals;
 pub mod retry;
+pub mod site;
 pub mod transport;
 pub mod upload;
 mod uploads;

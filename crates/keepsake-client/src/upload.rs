@@ -17,7 +17,7 @@ mod derive;
 pub mod events;
 pub(crate) mod hash;
 mod idem;
-mod lane;
+pub(crate) mod lane;
 mod media;
 mod plan;
 mod publish;

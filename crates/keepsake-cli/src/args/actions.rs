@@ -19,6 +19,22 @@ pub(crate) enum SessionsAction {
 }
 
 #[derive(Debug, Subcommand)]
+pub(crate) enum SiteAction {
+    /// Make the files of a folder the site, in place of those that are there; only files that changed are sent.
+    Set {
+        /// Folder of a built web app, with an index.html.
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+    },
+    /// Show no web app any more.
+    Clear {
+        /// Do not ask.
+        #[arg(short, long)]
+        yes: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 pub(crate) enum CapsuleAction {
     /// List the capsules that you have a role in.
     Ls,

@@ -1,0 +1,70 @@
+//! `keepsake site …`: the web app that the host itself shows. Owns the report of each file.
+
+use super::confirm::confirm;
+use crate::args::SiteAction;
+use crate::context::Context;
+use crate::output::{self, bytes, plain};
+use crate::shapes::{SiteFileShape, SiteSetLine};
+use anyhow::{Context as _, Result};
+use bytes::Bytes;
+use keepsake_client::site::SitePage;
+use keepsake_node::web_app::WebApp;
+use std::path::Path;
+
+/// Does what was asked for; without an action, lists the files.
+pub(crate) async fn run(context: &Context, action: Option<SiteAction>) -> Result<()> {
+    match action {
+        None => list(context).await,
+        Some(SiteAction::Set { dir }) => set(context, &dir).await,
+        Some(SiteAction::Clear { yes }) => {
+            confirm("Show no web app any more?", yes)?;
+            context.client.site_set(&[]).await?;
+            told(context, 0, 0)
+        }
+    }
+}
+
+async fn list(context: &Context) -> Result<()> {
+    let files = context.client.site_list().await?;
+    if context.output.json {
+        return output::json(&files.into_iter().map(SiteFileShape::from).collect::<Vec<_>>());
+    }
+    let row = |file| {
+        let SiteFileShape { path, bytes: count, mime_type, .. } = file;
+        vec![plain(&path), bytes(count), plain(&mime_type)]
+    };
+    let rows: Vec<_> = files.into_iter().map(SiteFileShape::from).map(row).collect();
+    output::table(&["PATH", "SIZE", "TYPE"], &rows)
+}
+
+async fn set(context: &Context, dir: &Path) -> Result<()> {
+    let app = WebApp::read(dir)?;
+    let page = |(path, mime_type, content): (&str, &str, &Bytes)| SitePage {
+        path: path.to_owned(),
+        mime_type: mime_type.to_owned(),
+        bytes: content.clone(),
+    };
+    let (pages, empty): (Vec<_>, Vec<_>) = app.files().map(page).partition(|page| !page.bytes.is_empty());
+    for page in &empty {
+        context.output.note(format_args!("{} is empty and left out", page.path));
+    }
+    let (all, mut done, mut sent) = (pages.len(), 0, 0);
+    let step = |step: keepsake_client::site::SiteStep| {
+        done += 1;
+        sent += usize::from(step.sent);
+        let what = if step.sent { "sent" } else { "there already" };
+        context.output.note(format_args!("{done}/{all} {} {} {what}", step.path, bytes(step.size)));
+    };
+    context.client.site_replace(pages, step).await.context("the site is as it was before")?;
+    told(context, all, sent)
+}
+
+fn told(context: &Context, files: usize, sent: usize) -> Result<()> {
+    if context.output.json {
+        return output::json(&SiteSetLine { files, sent });
+    }
+    match files {
+        0 => output::line(format_args!("no site any more")),
+        _ => output::line(format_args!("{files} files are the site now, {sent} of them new")),
+    }
+}
