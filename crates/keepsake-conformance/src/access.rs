@@ -224,7 +224,7 @@ fn with_state(things: &Things, of: Of, state: State) -> Things {
 /// The letter of a reply.
 fn judge(method: &str, reply: &[u8]) -> Result<char, String> {
     match method {
-        "capsules_list" | "upload_config" | "_probe_sessions" => return Ok('o'),
+        "capsules_list" | "upload_config" | "_probe_sessions" | "site_list" => return Ok('o'),
         "http_request" | "http_request_update" => {
             let status = decode::<HttpResponse>(reply)?.status_code;
             return match status {

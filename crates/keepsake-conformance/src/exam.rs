@@ -61,6 +61,9 @@ macro_rules! exam {
             http::a_token_ends_with_its_minters_rights,
             http::public_assets_need_no_token,
             http::tokens_in_bulk_are_as_single_ones,
+            site::the_site_changes_as_a_whole,
+            site::a_site_that_breaks_a_rule_changes_nothing,
+            site::what_the_site_takes_is_its_own,
         }
         $crate::exam! { @needs $start, $clock;
             uploads::a_pending_session_expires_alone,

@@ -24,6 +24,7 @@ pub mod memories;
 pub mod model;
 pub mod publish;
 pub mod samples;
+pub mod site;
 pub mod snapshot;
 pub mod uploads;
 pub mod verdict;

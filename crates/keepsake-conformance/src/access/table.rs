@@ -11,7 +11,7 @@
 
 use crate::api::{
     AssetMetadata, AssetType, BlobHosting, BlobRef, HttpRequest, MemoryUpdateData, PersonRef, PublishRequest,
-    Role, TokenRequest,
+    Role, SiteFileInput, TokenRequest,
 };
 use crate::samples::{asset, blob, inline, memory, session, sha256};
 use crate::world::{CHUNK, Things};
@@ -90,6 +90,7 @@ const PUBLISH_SESSION: Rights = rights("nnonunun", "uuu", "nnnnunun", "nnnnunun"
 const PUBLISH: Rights = rights("nnonunun", "uuu", "nnnnnnun", NOBODYS);
 const BULK: Rights = rights("pppaunun", "uuu", "aaaaunun", "aaaaunun");
 const BULK_IN: Rights = rights("pppaunun", "uuu", "nnnnnnun", NOBODYS);
+const CONTROLLER: Rights = rights("uuuuuuuo", "uuo", NOBODYS, NOBODYS);
 const HTTP: Rights = rights("44444444", "ooo", "44444444", "44444444");
 
 /// Methods on a session, asked by its own caller after its role in the capsule became guest, and after it was revoked:
@@ -173,6 +174,8 @@ pub const TABLE: &[Row] = &[
         let request = TokenRequest { memory_id: t.memory.clone(), variants: Vec::new(), asset_ids: None };
         encode((vec![request], 60_u32))
     }),
+    row("site_set", Of::Nothing, CONTROLLER, |_, _| encode((Vec::<SiteFileInput>::new(),))),
+    row("site_list", Of::Nothing, ANYBODY, |_, _| encode(())),
 ];
 
 fn encode<A: ArgumentEncoder>(args: A) -> Vec<u8> {
