@@ -338,6 +338,17 @@ impl Canister {
         self.system().root.public_der()
     }
 
+    /// Signs the root hash of a state tree with the root key, for whoever certifies more than the canister itself sees:
+    /// 48 bytes, about a millisecond.
+    pub fn sign_state_root(&self, root: &[u8; 32]) -> Vec<u8> {
+        self.system().root.sign_state_root(root)
+    }
+
+    /// Who controls it.
+    pub fn controllers(&self) -> &[Principal] {
+        &self.system().controllers
+    }
+
     /// What the last call of a method of this cost, all messages that it ran together but the inspection.
     pub fn last_cost(&self) -> Instructions {
         self.cost

@@ -44,6 +44,12 @@ impl RootKey {
         &self.public_der
     }
 
+    /// Signs the root hash of a state tree: 48 bytes, about a millisecond.
+    pub(crate) fn sign_state_root(&self, root: &[u8; 32]) -> Vec<u8> {
+        let message = [STATE_ROOT_SEPARATOR.as_slice(), root].concat();
+        self.secret.sign(&message).serialize().to_vec()
+    }
+
     /// The certificate that `canister` has this certified data at this time, in CBOR with the self-describing tag.
     /// About a millisecond.
     pub(crate) fn certify(&self, canister: Principal, certified_data: &[u8], now_ns: u64) -> Vec<u8> {
@@ -52,8 +58,7 @@ impl RootKey {
         let data = label("certified_data", leaf(certified_data));
         let tree: HashTree<Vec<u8>> =
             fork(label("canister", label(canister.as_slice(), data)), label("time", leaf(time)));
-        let message = [STATE_ROOT_SEPARATOR.as_slice(), &tree.digest()].concat();
-        let signature = self.secret.sign(&message).serialize().to_vec();
+        let signature = self.sign_state_root(&tree.digest());
         let mut bytes = Vec::new();
         let mut serializer = serde_cbor::Serializer::new(&mut bytes);
         serializer.self_describe().expect("writing to memory does not fail");
