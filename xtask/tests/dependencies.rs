@@ -21,6 +21,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("keepsake-conformance", &["keepsake-client", "keepsake-service", "keepsake-api"]),
     // It runs any canister's module, so it knows nothing of ours.
     ("keepsake-wasm-host", &[]),
+    ("keepsake-wasm-server", &["keepsake-wasm-host"]),
     // Developer commands drive programs from outside.
     ("xtask", &[]),
 ];
@@ -33,6 +34,7 @@ const ALLOWED_IN_TESTS: &[(&str, &[&str])] = &[
     ("keepsake-client", &["keepsake-conformance", "keepsake-node"]),
     ("keepsake-cli", &["keepsake-conformance", "keepsake-derivatives"]),
     ("keepsake-conformance", &["keepsake-canister", "keepsake-node", "keepsake-wasm-host"]),
+    ("keepsake-wasm-server", &["keepsake-client"]),
     ("xtask", &["keepsake-client"]),
 ];
 
