@@ -60,5 +60,10 @@ pub(crate) fn keepsake() -> Result<PathBuf> {
 
 /// Where a build in the dev profile puts the `keepsake` program.
 pub(crate) fn built() -> Result<PathBuf> {
-    Ok(target_dir()?.join("debug").join(format!("keepsake{}", std::env::consts::EXE_SUFFIX)))
+    built_program("keepsake")
+}
+
+/// Where a build in the dev profile puts a program of this name.
+pub(crate) fn built_program(name: &str) -> Result<PathBuf> {
+    Ok(target_dir()?.join("debug").join(format!("{name}{}", std::env::consts::EXE_SUFFIX)))
 }

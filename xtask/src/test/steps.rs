@@ -4,8 +4,8 @@ use super::{Outcome, Step, tour};
 use crate::workspace::{self, KEEPSAKE_BIN};
 use crate::{bench, build, run, web};
 use anyhow::{Context, Result, bail};
+use std::ffi::OsString;
 use std::net::{TcpStream, ToSocketAddrs};
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -13,9 +13,16 @@ use std::time::Duration;
 const POCKET_IC_BIN: &str = "POCKET_IC_BIN";
 /// Where the crate fetches the server from otherwise.
 const POCKET_IC_SOURCE: &str = "github.com";
+/// Names the module that tests run.
+const KEEPSAKE_WASM: &str = "KEEPSAKE_WASM";
+/// Names the program that serves the module to them.
+const KEEPSAKE_WASM_SERVER: &str = "KEEPSAKE_WASM_SERVER";
 const REACHABLE_WITHIN: Duration = Duration::from_secs(3);
 
-/// All steps. Cheap ones come first; `test` builds the program that the later ones use.
+/// A variable of the environment and its value.
+type Variable = (&'static str, OsString);
+
+/// All steps. Cheap ones come first; `test` builds the programs that the later ones use.
 pub(super) const ALL: &[Step] = &[
     Step { name: "fmt", about: "the formatter has nothing to change", run: fmt },
     Step {
@@ -34,7 +41,11 @@ pub(super) const ALL: &[Step] = &[
     },
     Step { name: "deny", about: "licences, bans and sources of dependencies", run: deny },
     Step { name: "agents", about: "the JavaScript agents, unmodified, against a real node", run: agents },
-    Step { name: "sdk", about: "the web SDK and the Uppy plugin in Node.js, against a real node", run: sdk },
+    Step {
+        name: "sdk",
+        about: "the web SDK and the Uppy plugin in Node.js, against a real node; uploads against the canister too",
+        run: sdk,
+    },
     Step { name: "browser", about: "the app in a real Chromium, against a real node", run: browser },
     Step { name: "run", about: "cargo xtask run --once", run: run_once },
     Step {
@@ -70,7 +81,7 @@ fn doc() -> Result<Outcome> {
 /// The canister's module comes first: tests run it.
 fn test() -> Result<Outcome> {
     let module = build::canister(None)?;
-    pass(workspace::cargo().args(["test", "--workspace", "--no-fail-fast"]).env("KEEPSAKE_WASM", module))
+    pass(workspace::cargo().args(["test", "--workspace", "--no-fail-fast"]).env(KEEPSAKE_WASM, module))
 }
 
 fn counts() -> Result<Outcome> {
@@ -93,7 +104,7 @@ fn pocket_ic() -> Result<Outcome> {
     };
     if std::env::var_os(POCKET_IC_BIN).is_some() || answers_at(POCKET_IC_SOURCE) {
         let mut test = cargo("test");
-        test.env("KEEPSAKE_WASM", build::canister(None)?)
+        test.env(KEEPSAKE_WASM, build::canister(None)?)
             .env("KEEPSAKE_COUNTED_WASM", build::counted_canister()?);
         return pass(test.args(["--", "--nocapture"]));
     }
@@ -114,33 +125,49 @@ fn deny() -> Result<Outcome> {
 
 /// Before anything of Rust: the program takes the built app in.
 fn web() -> Result<Outcome> {
-    with_npm(&["run", "check", "--silent"], None)
+    with_npm(&["run", "check", "--silent"], &[])
 }
 
 fn agents() -> Result<Outcome> {
-    with_npm(&["test", "--workspace", "tests-agents", "--silent"], None)
+    with_npm(&["test", "--workspace", "tests-agents", "--silent"], &[])
 }
 
 fn sdk() -> Result<Outcome> {
-    with_npm(&["test", "--workspace", "packages/sdk", "--workspace", "packages/uppy", "--silent"], None)
+    let arguments = ["test", "--workspace", "packages/sdk", "--workspace", "packages/uppy", "--silent"];
+    with_npm(&arguments, &canister_variables()?)
 }
 
 fn browser() -> Result<Outcome> {
     let Some(chromium) = web::chromium() else {
         return missing("needs Chromium: install it, or name one in CHROMIUM".to_owned());
     };
-    with_npm(&["test", "--workspace", "tests-browser", "--silent"], Some(&chromium))
+    let mut variables = canister_variables()?;
+    variables.push((web::CHROMIUM, chromium.into()));
+    with_npm(&["test", "--workspace", "tests-browser", "--silent"], &variables)
 }
 
-/// Programs that npm starts find the node's program, and the browser where there is one.
-fn with_npm(arguments: &[&str], chromium: Option<&Path>) -> Result<Outcome> {
+/// What tests need to serve the canister's module: the program, which `test` built, and the module.
+fn canister_variables() -> Result<Vec<Variable>> {
+    let server = match std::env::var_os(KEEPSAKE_WASM_SERVER) {
+        Some(path) => path,
+        None => workspace::built_program("keepsake-wasm-server")?.into(),
+    };
+    let module = match std::env::var_os(KEEPSAKE_WASM) {
+        Some(path) => path,
+        None => build::canister(None)?.into(),
+    };
+    Ok(vec![(KEEPSAKE_WASM_SERVER, server), (KEEPSAKE_WASM, module)])
+}
+
+/// Programs that npm starts find the node's program, and what else their tests need.
+fn with_npm(arguments: &[&str], more: &[Variable]) -> Result<Outcome> {
     if let Some(what) = web::node_missing()? {
         return missing(what);
     }
     let program = workspace::built()?;
     let mut variables =
         vec![(KEEPSAKE_BIN, std::env::var_os(KEEPSAKE_BIN).unwrap_or_else(|| program.into()))];
-    variables.extend(chromium.map(|path| (web::CHROMIUM, path.into())));
+    variables.extend_from_slice(more);
     web::npm(arguments, &variables)?;
     Ok(Outcome::Passed)
 }

@@ -4,7 +4,7 @@
 import { createHash, randomInt } from "node:crypto";
 import { Ed25519KeyIdentity } from "@icp-sdk/core/identity";
 import { type Deriver, Keepsake, type KeepsakeOptions, type UploadSource } from "@keepsake/sdk";
-import type { RunningNode } from "./node.js";
+import type { Host } from "./serving.js";
 
 export const SEED = Number(process.env.KEEPSAKE_SEED ?? randomInt(2 ** 31));
 let state = SEED >>> 0;
@@ -29,9 +29,9 @@ export function sha256(bytes: Uint8Array): string {
 
 export const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
 
-export function connect(node: RunningNode, options: Partial<KeepsakeOptions> = {}): Promise<Keepsake> {
+export function connect(host: Host, options: Partial<KeepsakeOptions> = {}): Promise<Keepsake> {
   const identity = Ed25519KeyIdentity.generate();
-  return Keepsake.connect({ host: node.url, canisterId: node.canisterId, identity, ...options });
+  return Keepsake.connect({ host: host.url, canisterId: host.canisterId, identity, ...options });
 }
 
 /** Counts the updates that go over the wire, and may break them. */
