@@ -1,13 +1,13 @@
 // A real node: `keepsake serve` with a temporary data directory, that tests may kill and start again.
 // Owns the process and its directory. KEEPSAKE_BIN names the program; else target/debug/keepsake.
 
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { keepsakeProgram } from "./places.ts";
+import { type Greeting, type Serving, serve } from "./serving.ts";
 
 /** A node and its data. */
 export class RunningNode {
@@ -29,7 +29,7 @@ export class RunningNode {
   /** Resolves when it answers. `options` go to `keepsake serve`. */
   static async start(options: readonly string[] = []): Promise<RunningNode> {
     const dir = await mkdtemp(join(tmpdir(), "keepsake-browser-"));
-    const { child, greeting } = await serve(dir, "127.0.0.1:0", options);
+    const { child, greeting } = await serveNode(dir, "127.0.0.1:0", options);
     return new RunningNode(dir, options, child, greeting);
   }
 
@@ -49,7 +49,7 @@ export class RunningNode {
 
   /** The same address and the same data again. */
   async startAgain(): Promise<void> {
-    const { child } = await serve(this.#dir, new URL(this.url).host, this.#options);
+    const { child } = await serveNode(this.#dir, new URL(this.url).host, this.#options);
     this.#child = child;
   }
 
@@ -68,31 +68,8 @@ export class RunningNode {
   }
 }
 
-/** What the node says once it serves. */
-interface Greeting {
-  url: string;
-  canister_id: string;
-}
-
-async function serve(dir: string, address: string, options: readonly string[]) {
+function serveNode(dir: string, address: string, options: readonly string[]): Promise<Serving> {
   const data = join(dir, "data");
-  const child = spawn(
-    keepsakeProgram,
-    ["serve", "--json", "--quiet", "--listen", address, "--data", data, ...options],
-    {
-      stdio: ["ignore", "pipe", "inherit"],
-    },
-  );
-  const kill = () => child.kill("SIGKILL");
-  process.once("exit", kill);
-  child.once("exit", () => process.removeListener("exit", kill));
-  const failed = once(child, "exit").then(([code]) => {
-    throw new Error(
-      `${keepsakeProgram} ended with ${code} before it served: build it with cargo build -p keepsake-cli`,
-    );
-  });
-  const line = once(createInterface({ input: child.stdout }), "line");
-  const [text] = (await Promise.race([line, failed])) as [string];
-  failed.catch(() => undefined);
-  return { child, greeting: JSON.parse(text) as Greeting };
+  const args = ["serve", "--json", "--quiet", "--listen", address, "--data", data, ...options];
+  return serve(keepsakeProgram, args, "keepsake-cli");
 }

@@ -1,10 +1,11 @@
-// The `test` of all browser tests: a node, a site of built pages, and people with their own browsers.
+// The `test` of all browser tests: a node, a canister, a site of built pages, and people with their own browsers.
 // Owns their lives; each test gets its own node.
 
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test as base, expect, type Page } from "@playwright/test";
+import { RunningCanister } from "./canister.ts";
 import { RunningNode } from "./node.ts";
 import { appDist, sdkDist } from "./places.ts";
 import { makeImages } from "./rust.ts";
@@ -15,6 +16,8 @@ export { expect };
 interface OfEachTest {
   /** A node of this test's own, empty; started when a test asks for it. */
   node: RunningNode;
+  /** The canister's real module behind an HTTP gateway, of this test's own, empty; started when a test asks for it. */
+  canister: RunningCanister;
   /** Address of the page, which talks to `node`. */
   appUrl: string;
   /** Opens the page as somebody with a browser, and so a key, of their own. */
@@ -58,6 +61,14 @@ export const test = base.extend<OfEachTest, OfAllTests>({
     const node = await RunningNode.start(["--app", appDist]);
     await use(node);
     await node.remove();
+  },
+  // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the fixtures' names from the pattern
+  canister: async ({}, use, testInfo) => {
+    const missing = RunningCanister.missing();
+    testInfo.skip(missing !== undefined, missing);
+    const canister = await RunningCanister.start();
+    await use(canister);
+    await canister.remove();
   },
   // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the fixtures' names from the pattern
   scratch: async ({}, use) => {
