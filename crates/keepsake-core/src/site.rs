@@ -54,7 +54,7 @@ pub struct SiteFile {
     /// As it is to be sent.
     #[n(4)]
     pub mime_type: String,
-    /// Digest of what is certified of it.
+    /// Digest of what is certified of it, below the end of its path.
     #[n(5)]
     pub certified: ByteArray<32>,
 }

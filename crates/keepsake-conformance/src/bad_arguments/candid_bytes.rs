@@ -82,7 +82,8 @@ fn rubbish() -> ByteBuf {
 }
 
 fn endpoints_takes_arguments(method: &str) -> bool {
-    let none = ["capsules_list", "upload_config", "sessions_list", "sessions_stats", "_probe_sessions"];
+    let none =
+        ["capsules_list", "upload_config", "sessions_list", "sessions_stats", "_probe_sessions", "site_list"];
     // An argument that is `opt` takes anything for null: that is how Candid lets interfaces grow.
     let optional =
         ["capsules_create", "capsules_read_basic", "capsules_read_full", "sessions_cleanup_expired"];

@@ -164,7 +164,7 @@ fn certified_request<'a>(request: &'a HttpRequest, answer: &AssetResponse) -> Op
         named.map(|(_, value)| value.as_str()).collect()
     };
     let etag = answer.headers.iter().find(|(name, _)| *name == "etag").map(|(_, value)| value.as_str());
-    if !request.body.is_empty() {
+    if !request.body.is_empty() || !values("if-range").is_empty() {
         return None;
     }
     let (ranges, known) = (values("range"), values("if-none-match"));
@@ -219,7 +219,7 @@ fn memory_labels<R: Memory, H: Memory>(
             whole.pieces = store.pieces(id, AssetId(asset.id));
             pieces += whole.pieces.len();
         }
-        let tree = Node::Below(asset_labels(&whole, hashes));
+        let tree = Node::Below(Labels::one("<$>", Node::Below(exact(&whole, hashes))));
         let digest = tree.digest();
         for name in names_of(asset) {
             let node = if shown == Some(name.as_str()) { tree.clone() } else { Node::Digest(digest) };
@@ -234,10 +234,10 @@ fn names_of(asset: &AssetRecord) -> [String; 2] {
     [plan::asset_name(asset), asset.meta.kind.name().to_owned()]
 }
 
-/// What is below the name of an asset or a file.
-fn asset_labels(whole: &Whole, hashes: &mut Hashes) -> Labels {
+/// What is below the end of a path that shows an asset or a file.
+fn exact(whole: &Whole, hashes: &mut Hashes) -> Labels {
     let expression = hashes.of(EXPRESSION);
-    Labels::one("<$>", Node::Below(Labels::one(expression, Node::Below(answers(whole, hashes)))))
+    Labels::one(expression, Node::Below(answers(whole, hashes)))
 }
 
 /// The certified pairs of request and answer for one asset.

@@ -10,7 +10,7 @@
 
 use super::hashes::{Hashes, pair};
 use super::labels::{Labels, Node, Way};
-use super::{Asked, EXPRESSION, Proof, asset_labels, certified_request, memories};
+use super::{Asked, EXPRESSION, Proof, certified_request, exact, memories};
 use crate::http::{AssetResponse, plan, site};
 use ic_certification::hash_tree::{fork, label, pruned};
 use ic_stable_structures::Memory;
@@ -25,12 +25,13 @@ pub(super) const EXPRESSION_OF_404: &str = "default_certification(ValidationArgs
     response_header_exclusions:ResponseHeaderList{headers:[]}}}})";
 const ASSET: &[u8] = b"asset";
 const ANY_OTHER: &[u8] = b"<*>";
+const EXACT: &[u8] = b"<$>";
 
 /// Says what is certified of each file; gives back the digests of all that is before and after the assets.
 pub(crate) fn seal(files: &mut [SiteFile]) -> [Digest; 2] {
     let mut hashes = Hashes::default();
     for file in &mut *files {
-        file.certified = asset_labels(&site::whole(file), &mut hashes).digest().into();
+        file.certified = exact(&site::whole(file), &mut hashes).digest().into();
     }
     labels(files, &mut hashes).digests_beside().map(Option::unwrap_or_default)
 }
@@ -75,10 +76,10 @@ pub(super) fn proof<R: Memory, H: Memory>(
     match (file, answer.status) {
         (Some(file), 200 | 304) => {
             let asked = certified_request(request, answer)?;
-            let tree = asset_labels(&site::whole(file), hashes);
-            labels.set_at(&parts, Node::Below(tree));
+            let mut way = [&parts[..], &[EXACT]].concat();
+            labels.set_at(&way, Node::Below(exact(&site::whole(file), hashes)));
             let (expression, asked) = (hashes.of(EXPRESSION), Asked::hash(asked, hashes));
-            let way: Vec<&[u8]> = parts.iter().copied().chain([b"<$>", &expression[..], &asked]).collect();
+            way.extend([&expression[..], &asked]);
             if !labels.has(&way) {
                 return None;
             }
@@ -102,7 +103,7 @@ fn more_exact<'a>(parts: &[&'a [u8]]) -> Vec<Vec<&'a [u8]>> {
     let ended = |parts: &[&'a [u8]], end: &[&'a [u8]]| [parts, end].concat();
     let within = (1..=parts.len()).map(|len| ended(&parts[..len], &[ANY_OTHER]));
     let folders = (0..parts.len()).map(|len| ended(&parts[..len], &[b"", ANY_OTHER]));
-    within.chain(folders).chain([ended(parts, &[b"<$>"])]).collect()
+    within.chain(folders).chain([ended(parts, &[EXACT])]).collect()
 }
 
 /// The tree but for the assets, of each file only its digest.
@@ -111,8 +112,8 @@ fn labels(files: &[SiteFile], hashes: &mut Hashes) -> Labels {
     labels.add(ANY_OTHER, Node::Below(not_found(hashes)));
     for file in files {
         for name in site::names(file) {
-            let parts: Vec<&[u8]> = name.split('/').map(str::as_bytes).collect();
-            labels.add_at(&parts, Node::Digest(*file.certified));
+            let way: Vec<&[u8]> = name.split('/').map(str::as_bytes).chain([EXACT]).collect();
+            labels.add_at(&way, Node::Digest(*file.certified));
         }
     }
     labels
