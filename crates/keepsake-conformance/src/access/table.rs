@@ -188,7 +188,7 @@ fn someone() -> Principal {
 }
 
 /// A `GET` without headers.
-pub(crate) fn get(url: &str) -> HttpRequest {
+pub fn get(url: &str) -> HttpRequest {
     HttpRequest {
         method: "GET".into(),
         url: url.into(),

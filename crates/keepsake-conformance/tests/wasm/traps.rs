@@ -3,13 +3,13 @@
 //! places; what is sent is in the exam's access table.
 
 use crate::host::{Module, principal};
-use crate::module::installed;
 use candid::Principal;
-use keepsake_canister::install::Settings;
 use keepsake_client::Transport;
-use keepsake_conformance::access::table::{Row, TABLE};
-use keepsake_conformance::samples::bytes;
-use keepsake_conformance::world::{Things, World, pending};
+use keepsake_conformance::access::table::{Row, TABLE, get};
+use keepsake_conformance::api::{AssetType, SiteFileInput};
+use keepsake_conformance::samples::{blob, bytes, memory};
+use keepsake_conformance::verdict::allowed;
+use keepsake_conformance::world::{Things, World, pending, upload};
 use keepsake_conformance::{Who, api};
 use keepsake_service::endpoints::{METHODS, kind};
 use keepsake_service::{Kind, SESSION_TTL_NS};
@@ -29,23 +29,49 @@ struct Prepared {
 
 #[tokio::test]
 async fn a_trap_in_any_update_leaves_the_state_before_it() {
-    let host = Module::of(installed(&Settings::default()));
+    let host = Module::start();
     let world = World::new(&host, "traps").await;
     let things = world.things().await;
-    let unfinished = pending(world.member(), &world.capsule, &bytes(600_000, 1), 300_000).await;
+    let more = More::of(&world).await;
     let mut trapped = 0;
     for method in METHODS.iter().copied().filter(|method| kind(method) == Some(Kind::Update)) {
         let row = TABLE.iter().find(|row| row.method == method).expect("the table has every method");
-        let prepared = prepare(&host, row, &things, unfinished);
+        let prepared = prepare(&host, row, &things, &more);
         trapped += cut_short_everywhere(method, prepared);
     }
     println!("{trapped} messages trapped");
 }
 
+/// What messages need to have an effect.
+struct More {
+    /// A session that misses nothing and is not finished.
+    unfinished: u64,
+    /// Opens an original of two pieces.
+    large_url: String,
+    page: SiteFileInput,
+}
+
+impl More {
+    async fn of<T: Transport>(world: &World<T>) -> Self {
+        let (member, controller) = (world.member(), world.by(Who::Controller));
+        let unfinished = pending(member, &world.capsule, &bytes(600_000, 1), 300_000).await;
+        let large = upload(member, &world.capsule, &bytes(2_100_000, 3), 1_050_000).await.blob_id;
+        let (about, original) = (memory("Large"), [blob(AssetType::Original, &large)]);
+        let made = member.memories_create_with_internal_blobs(&world.capsule, &about, &original, "large");
+        let id = allowed(made.await);
+        let token = allowed(member.mint_http_token(&id, &[], None, 600).await);
+        let own = allowed(controller.capsules_create(None).await).id;
+        let blob_id = upload(controller, &own, b"<p>here", 10).await.blob_id;
+        let page = SiteFileInput { path: "index.html".into(), blob_id, mime_type: "text/html".into() };
+        Self { unfinished, large_url: format!("/asset/{id}/original?token={token}"), page }
+    }
+}
+
 /// The row's message, by the first who may; with what it needs to have an effect.
-fn prepare(host: &Module, row: &Row, things: &Things, unfinished: u64) -> Prepared {
+fn prepare(host: &Module, row: &Row, things: &Things, more: &More) -> Prepared {
     let mut canister = host.canister().fork();
-    let who = row.rights.exists.find(['o', 'p']).expect("somebody may");
+    // A gateway's question needs a token, whoever asks.
+    let who = row.rights.exists.find(['o', 'p', '4']).expect("somebody may");
     let caller = principal(Who::COLUMNS[who]);
     let mut arg = (row.args)(things, "traps");
     match row.method {
@@ -58,7 +84,9 @@ fn prepare(host: &Module, row: &Row, things: &Things, unfinished: u64) -> Prepar
             arg = candid::encode_args((begun.expect("an id"), 0_u32, serde_bytes::Bytes::new(&chunk)))
                 .expect("it encodes");
         }
-        "uploads_abort" => arg = candid::encode_args((unfinished,)).expect("it encodes"),
+        "uploads_abort" => arg = candid::encode_args((more.unfinished,)).expect("it encodes"),
+        "http_request_update" => arg = candid::encode_args((get(&more.large_url),)).expect("it encodes"),
+        "site_set" => arg = candid::encode_args((vec![&more.page],)).expect("it encodes"),
         "sessions_cleanup_expired" => canister.stall(2 * SESSION_TTL_NS),
         "capsules_revoke" => {
             let grant = TABLE.iter().find(|row| row.method == "capsules_grant").expect("it is there");
@@ -75,8 +103,13 @@ fn cut_short_everywhere(method: &str, prepared: Prepared) -> u64 {
     let before = State::of(&canister);
     let mut whole = canister.fork();
     let answer = whole.update(caller, method, &arg).expect("nothing is injected here");
-    let refused = candid::decode_one::<api::Answer<candid::Reserved>>(&answer).expect("its answer").err();
-    assert_eq!(refused, None, "{method} is allowed");
+    if method == "http_request_update" {
+        let answer: api::HttpResponse = candid::decode_one(&answer).expect("its answer");
+        assert_eq!(answer.status_code, 206, "{method} is allowed");
+    } else {
+        let refused = candid::decode_one::<api::Answer<candid::Reserved>>(&answer).expect("its answer").err();
+        assert_eq!(refused, None, "{method} is allowed");
+    }
     assert_ne!(whole.stable().first_difference(canister.stable()), None, "{method} changes something");
     let instructions = whole.last_cost().counted();
     let places = (0..PLACES).map(|place| place * instructions / PLACES);
