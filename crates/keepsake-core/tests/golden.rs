@@ -179,12 +179,11 @@ fn assert_reads_all(store: &SparseStore) {
 fn assert_has_site(store: &SparseStore, version: u32) {
     let files = store.site().files;
     let pages: Vec<_> = files.iter().map(|file| (file.path.as_str(), file.len)).collect();
-    match version {
-        1 => assert_eq!((pages, store.beside_assets()), (vec![], None)),
-        _ => {
-            assert_eq!(pages, [("index.html", 6)]);
-            assert_eq!(store.beside_assets(), Some([[5; 32], [6; 32]]));
-        }
+    if version == 1 {
+        assert_eq!((pages, store.beside_assets()), (vec![], None));
+    } else {
+        assert_eq!(pages, [("index.html", 6)]);
+        assert_eq!(store.beside_assets(), Some([[5; 32], [6; 32]]));
     }
     assert!(store.has_uncertified(), "an older store is looked through again, this one has two memories");
 }
