@@ -16,6 +16,8 @@ mod round_trip;
 mod serving;
 #[path = "program/sharing.rs"]
 mod sharing;
+#[path = "program/site.rs"]
+mod site;
 #[path = "program/support.rs"]
 mod support;
 #[path = "program/told.rs"]

@@ -12,18 +12,26 @@ pub(crate) struct Node {
     child: Child,
     pub(crate) url: String,
     data: PathBuf,
+    options: Vec<String>,
 }
 
 impl Node {
     /// Starts on a free port.
     pub(crate) fn start(data: &Path) -> Self {
-        Self::start_at(data, "127.0.0.1:0")
+        Self::start_with(data, &[])
     }
 
-    fn start_at(data: &Path, address: &str) -> Self {
+    /// As [`Self::start`], with more options.
+    pub(crate) fn start_with(data: &Path, options: &[&str]) -> Self {
+        let options = options.iter().map(|option| (*option).to_owned()).collect();
+        Self::start_at(data, "127.0.0.1:0", options)
+    }
+
+    fn start_at(data: &Path, address: &str, options: Vec<String>) -> Self {
         let mut child = Command::new(program())
             .args(["serve", "--json", "--quiet", "--listen", address, "--data"])
             .arg(data)
+            .args(&options)
             .stdout(Stdio::piped())
             .spawn()
             .expect("the program starts");
@@ -32,7 +40,7 @@ impl Node {
         BufReader::new(stdout).read_line(&mut line).expect("the node prints its address");
         let started: Value = serde_json::from_str(&line).expect("the node prints JSON");
         let url = started["url"].as_str().expect("the address is there").to_owned();
-        Self { child, url, data: data.to_owned() }
+        Self { child, url, data: data.to_owned(), options }
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -48,7 +56,7 @@ impl Node {
     /// Starts again at the same address, over the same data.
     pub(crate) fn restart(&mut self) {
         let address = self.url.strip_prefix("http://").expect("the address is http").to_owned();
-        *self = Self::start_at(&self.data.clone(), &address);
+        *self = Self::start_at(&self.data.clone(), &address, self.options.clone());
     }
 }
 

@@ -1,0 +1,57 @@
+//! The site: a folder becomes what the node shows, file by file, and nobody but a controller changes it.
+
+use crate::support::{Node, User, fresh_dir, path};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+/// Status and body of a page.
+fn page(node: &Node, path: &str) -> (u16, String) {
+    let address = node.url.strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+}
+
+#[test]
+fn a_folder_becomes_the_site_and_only_what_changed_is_sent() {
+    let dir = fresh_dir();
+    let keeper = User { home: dir.path().join("keeper"), url: String::new() };
+    let data = dir.path().join("data");
+    let mut node = Node::start_with(&data, &["--controller", &keeper.principal()]);
+    let keeper = User { url: node.url.clone(), ..keeper };
+    let site = dir.path().join("site");
+    std::fs::create_dir_all(site.join("assets")).unwrap();
+    std::fs::write(site.join("assets/main.js"), "let one = 1;").unwrap();
+    std::fs::write(site.join("assets/nothing.js"), "").unwrap();
+    let (code, message) = keeper.fails(&["site", "set", path(&site)]);
+    assert_eq!(code, 1, "{message}");
+    assert!(message.contains("index.html"), "{message}");
+
+    std::fs::write(site.join("index.html"), "<p>one").unwrap();
+    let set = keeper.json(&["site", "set", path(&site)]);
+    assert_eq!((&set["files"], &set["sent"]), (&2.into(), &2.into()), "the empty one is left out");
+    assert_eq!(page(&node, "/"), (200, "<p>one".to_owned()));
+    assert_eq!(page(&node, "/assets/main.js"), (200, "let one = 1;".to_owned()));
+
+    std::fs::write(site.join("index.html"), "<p>two").unwrap();
+    let set = keeper.json(&["site", "set", path(&site)]);
+    assert_eq!((&set["files"], &set["sent"]), (&2.into(), &1.into()));
+    node.kill();
+    node.restart();
+    assert_eq!(page(&node, "/index.html"), (200, "<p>two".to_owned()), "after kill -9");
+    let listed = keeper.json(&["site"]);
+    assert_eq!((&listed[0]["path"], &listed[1]["path"]), (&"assets/main.js".into(), &"index.html".into()));
+
+    let stranger = User::new(dir.path(), "stranger", &node);
+    for refused in [&["site", "set", path(&site)][..], &["site", "clear", "--yes"]] {
+        let (code, message) = stranger.fails(refused);
+        assert_eq!(code, 4, "{message}");
+    }
+    assert_eq!(page(&node, "/"), (200, "<p>two".to_owned()));
+    keeper.json(&["site", "clear", "--yes"]);
+    assert_eq!(keeper.json(&["site"]), serde_json::json!([]));
+    assert_eq!(page(&node, "/assets/main.js").0, 404);
+}
