@@ -78,10 +78,7 @@ pub const CODES: &[Code] = &[
     invalid("cursor_malformed", "pass next_cursor back as it was given"),
     invalid("limit_out_of_range", "a page has at least one row"),
     // Site
-    invalid(
-        "site_path_malformed",
-        "the data names the file by its place in the list and says what a path may be",
-    ),
+    invalid("site_path_malformed", "the data names the path and says what a path may be"),
     invalid("site_path_repeated", "each file of the site has a path of its own"),
     invalid("site_file_too_large", "a file of the site fits one answer; the data names the limit in bytes"),
     // HTTP tokens

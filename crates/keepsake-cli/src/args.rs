@@ -169,13 +169,14 @@ pub(crate) struct Serve {
     /// Address to listen on; port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS", default_value = keepsake_node::serve::DEFAULT_LISTEN)]
     pub(crate) listen: SocketAddr,
-    /// A principal that may see every session; may be given several times.
+    /// A principal that may see every session and set the site; may be given several times.
     #[arg(long, value_name = "PRINCIPAL")]
     pub(crate) controller: Vec<Principal>,
     /// Most bytes of all memories together [default: 500 GiB].
     #[arg(long, value_name = "BYTES")]
     pub(crate) heap_bytes_max: Option<u64>,
-    /// Folder of a built web app to serve at `/` [default: the one built into this program].
+    /// Folder of a built web app to serve at `/`, where `keepsake site` set none [default: the one built into this
+    /// program].
     #[arg(long, value_name = "DIR")]
     pub(crate) app: Option<PathBuf>,
     /// Log one JSON object per line.

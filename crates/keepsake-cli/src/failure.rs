@@ -3,7 +3,7 @@
 use crate::args::Verbosity;
 use crate::output;
 use crate::shapes::ErrorShape;
-use crate::words::told;
+use crate::words::{call_of, told};
 use keepsake_client::api::Error as Refusal;
 use keepsake_client::{CallError, DownloadError, TransportError, UploadError};
 use std::io;
@@ -185,12 +185,20 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     })
 }
 
+fn is_about_the_site(error: &anyhow::Error) -> bool {
+    error.chain().filter_map(call_of).any(|call| call.method() == "site_set")
+}
+
 /// What to do, where the message itself does not say it.
 fn advice(error: &anyhow::Error) -> Option<&'static str> {
     match exit_of(error) {
         Exit::Unreachable => {
             Some("Start a node with `keepsake serve --data DIR`, or give its address with --node URL.")
         }
+        Exit::Unauthorized if is_about_the_site(error) => Some(
+            "Only controllers set it: start the node with `--controller PRINCIPAL`, or name it in the canister's settings; \
+             `keepsake identity show` says who you are.",
+        ),
         Exit::Unauthorized => Some(
             "`keepsake identity show` says who you are; an owner can give you a role: `keepsake capsule grant`.",
         ),

@@ -48,7 +48,7 @@ fn attempt(method: &str) -> &'static str {
         "capsules_grant" => "cannot give the role",
         "capsules_revoke" => "cannot take the role away",
         "blob_read" | "blob_read_chunk" | "blob_read_range" | "blob_get_meta" => "cannot download",
-        "site_set" => "cannot set the site",
+        "site_set" => "cannot change the site",
         "site_list" => "cannot read the site",
         "mint_http_token" => "cannot make addresses",
         _ => "the service refuses",

@@ -81,10 +81,10 @@ pub enum SiteError {
     Files(usize),
     /// Not a path below the root, or one that the host needs for something else.
     #[error(
-        "site_path_malformed: file {0}; parts of letters, digits and -._~@+ between slashes, up to \
+        "site_path_malformed: {0:?}; parts of letters, digits and -._~@+ between slashes, up to \
          {SITE_PATH_BYTES_MAX} bytes, the first none of api, asset, health"
     )]
-    Path(usize),
+    Path(String),
     /// Two files have one path.
     #[error("site_path_repeated: {0}")]
     Repeated(String),
@@ -207,9 +207,9 @@ fn check_names(files: &[NewSiteFile]) -> Result<(), SiteError> {
     if files.len() > SITE_FILES_MAX {
         return Err(SiteError::Files(files.len()));
     }
-    for (at, file) in files.iter().enumerate() {
+    for file in files {
         if !is_path(&file.path) {
-            return Err(SiteError::Path(at));
+            return Err(SiteError::Path(file.path.chars().take(64).collect()));
         }
         if file.mime_type.len() > TAG_BYTES_MAX {
             return Err(SiteError::MimeType(file.mime_type.len()));

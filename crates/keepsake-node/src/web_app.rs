@@ -39,7 +39,7 @@ pub(crate) struct WebFile {
 #[derive(Debug, thiserror::Error)]
 pub enum WebAppError {
     /// The folder or a file in it cannot be read.
-    #[error("cannot read the web app in {}: {source}", path.display())]
+    #[error("cannot read the web app in {}", path.display())]
     Read {
         /// The file or folder.
         path: PathBuf,
@@ -64,6 +64,7 @@ impl WebApp {
     /// [`WebAppError`], whose text tells the operator what to do.
     pub fn read(folder: &Path) -> Result<Self, WebAppError> {
         let mut app = Self::default();
+        std::fs::metadata(folder).map_err(|error| unreadable(folder, error))?;
         let hidden = |name: &std::ffi::OsStr| name.to_string_lossy().starts_with('.') && name != WELL_KNOWN;
         let entries = WalkDir::new(folder).min_depth(1).into_iter();
         for entry in entries.filter_entry(|entry| !hidden(entry.file_name())) {
@@ -155,6 +156,7 @@ mod tests {
         assert!(error.contains("npm run build"), "{error}");
         let error = WebApp::read(&folder.path().join("nowhere")).unwrap_err().to_string();
         assert!(error.contains("nowhere"), "{error}");
+        assert!(!error.contains("os error"), "the cause says it: {error}");
         let large = std::fs::File::create(folder.path().join("index.html")).unwrap();
         large.set_len(FILE_BYTES_MAX + 1).unwrap();
         assert!(matches!(WebApp::read(folder.path()), Err(WebAppError::TooLarge(_))));

@@ -259,97 +259,87 @@ fn a_large_original_is_certified_piece_by_piece_once_somebody_asked() {
     assert_eq!(send(&mut world.canister, &middle).status, 401, "nobody learns that it was there");
 }
 
+/// Path, MIME type, bytes.
+const SITE: [(&str, &str, &[u8]); 6] = [
+    ("index.html", "text/html", b"<!doctype html>"),
+    ("assets/main.js", "text/javascript", b"1"),
+    ("assets/deep/worker.js", "text/javascript", b"2"),
+    ("zebra.svg", "image/svg+xml", b"<svg/>"),
+    ("0.txt", "text/plain", b"nought"),
+    (".well-known/ic-domains", "application/octet-stream", b"example.org"),
+];
+
+/// Pages that are near those of [`SITE`].
+const NOT_THERE: &str = "/nothing /assets /assets/ /assets/other.js /assets/deep /assets/deep/ /assets/deep/x/y \
+    /assets/main.js/ /assets/main.js/more /index.html/ /zz /0 /~ /assets/zz?token=abc";
+
+fn assert_page_verifies(world: &mut World, url: &str, content: &[u8]) {
+    let seen = send(&mut world.canister, &get(url));
+    assert_eq!((seen.road, seen.status, &seen.body[..]), (Road::Verified, 200, content), "{url}");
+    let head = send(&mut world.canister, &HttpRequest { method: "HEAD".into(), ..get(url) });
+    assert_eq!((head.road, head.status), (Road::Verified, 200), "HEAD {url}");
+    let etag = header(&seen, "etag").unwrap();
+    let known = send(&mut world.canister, &with(url, &[("If-None-Match", etag)]));
+    assert_eq!((known.road, known.status), (Road::Verified, 304), "304 {url}");
+}
+
+fn assert_no_page_verifies(world: &mut World, url: &str) {
+    let seen = send(&mut world.canister, &get(url));
+    assert_eq!((seen.road, seen.status), (Road::Verified, 404), "{url}");
+    let head = send(&mut world.canister, &HttpRequest { method: "HEAD".into(), ..get(url) });
+    assert_eq!((head.road, head.status, head.body.len()), (Road::Verified, 404, 0), "HEAD {url}");
+}
+
 #[test]
 fn the_site_and_every_page_that_is_not_there_verify() {
     let mut world = World::start();
     for url in ["/", "/index.html", "/favicon.ico", "/a/b/c"] {
-        let seen = send(&mut world.canister, &get(url));
-        assert_eq!((seen.road, seen.status), (Road::Verified, 404), "{url}: before there is a site");
+        assert_no_page_verifies(&mut world, url);
     }
-    let files = [
-        ("index.html", "text/html", &b"<!doctype html>"[..]),
-        ("assets/main.js", "text/javascript", b"1"),
-        ("assets/deep/worker.js", "text/javascript", b"2"),
-        ("zebra.svg", "image/svg+xml", b"<svg/>"),
-        ("0.txt", "text/plain", b"nought"),
-        (".well-known/ic-domains", "application/octet-stream", b"example.org"),
-    ];
-    world.set_site(&files);
+    world.set_site(&SITE);
     world.set_public(true);
     let published = world.publish("one");
     world.settle();
     let asset = get(&format!("/asset/{}/display", published.memory));
-    for round in ["set", "upgraded"] {
-        for (path, _, content) in files {
-            let urls = if path == "index.html" {
-                vec!["/".to_owned(), "/index.html?x=1".into()]
-            } else {
-                vec![format!("/{path}")]
-            };
-            for url in urls {
-                let seen = send(&mut world.canister, &get(&url));
-                assert_eq!(
-                    (seen.road, seen.status, &seen.body[..]),
-                    (Road::Verified, 200, content),
-                    "{round} {url}"
-                );
-                let head = send(&mut world.canister, &HttpRequest { method: "HEAD".into(), ..get(&url) });
-                assert_eq!((head.road, head.status), (Road::Verified, 200), "{round} HEAD {url}");
-                let etag = header(&seen, "etag").unwrap();
-                let known = send(&mut world.canister, &with(&url, &[("If-None-Match", etag)]));
-                assert_eq!((known.road, known.status), (Road::Verified, 304), "{round} 304 {url}");
-            }
+    for _ in ["set", "upgraded"] {
+        for (path, _, content) in SITE {
+            assert_page_verifies(&mut world, &format!("/{path}"), content);
         }
-        for url in [
-            "/nothing",
-            "/assets",
-            "/assets/",
-            "/assets/other.js",
-            "/assets/deep",
-            "/assets/deep/",
-            "/assets/deep/x/y",
-            "/assets/main.js/",
-            "/assets/main.js/more",
-            "/index.html/",
-            "/zz",
-            "/0",
-            "/~",
-            "/assets/zz?token=abc",
-        ] {
-            let seen = send(&mut world.canister, &get(url));
-            assert_eq!((seen.road, seen.status), (Road::Verified, 404), "{round} {url}");
-            let head = send(&mut world.canister, &HttpRequest { method: "HEAD".into(), ..get(url) });
-            assert_eq!(
-                (head.road, head.status, head.body.len()),
-                (Road::Verified, 404, 0),
-                "{round} HEAD {url}"
-            );
+        for url in ["/", "/?x=1", "/index.html?x=1"] {
+            assert_page_verifies(&mut world, url, SITE[0].2);
         }
-        // Read in a form of its own by a gateway, or no question for a page.
-        for (request, status) in [
-            (get("/a%20b"), 404),
-            (get("//"), 404),
-            (get("/assets//main.js"), 404),
-            (get("/asset"), 404),
-            (with("/", &[("Range", "bytes=0-3")]), 200),
-            (HttpRequest { method: "POST".into(), ..get("/") }, 405),
-        ] {
-            let seen = send(&mut world.canister, &request);
-            assert_eq!((seen.road, seen.status), (Road::Agreed, status), "{round} {request:?}");
+        for url in NOT_THERE.split_ascii_whitespace() {
+            assert_no_page_verifies(&mut world, url);
         }
-        assert_eq!(send(&mut world.canister, &asset).road, Road::Verified, "{round}");
+        assert_eq!(send(&mut world.canister, &asset).road, Road::Verified);
         world.canister.upgrade(&[]).unwrap();
     }
-    let honest = world.ask(&get("/"));
-    for (asked, answer) in
-        [("/nothing", honest.clone()), ("/", world.ask(&get("/nothing"))), ("/zebra.svg", honest)]
-    {
-        assert!(verify(&world.canister, &get(asked), &answer).is_err(), "another page's answer for {asked}");
+    world.set_site(&SITE[..1]);
+    assert_no_page_verifies(&mut world, "/assets/main.js");
+    assert_page_verifies(&mut world, "/", SITE[0].2);
+}
+
+#[test]
+fn no_page_is_proven_by_the_answer_for_another() {
+    let mut world = World::start();
+    world.set_site(&SITE);
+    // Read in a form of its own by a gateway, or no question for a page.
+    for (request, status) in [
+        (get("/a%20b"), 404),
+        (get("//"), 404),
+        (get("/assets//main.js"), 404),
+        (get("/asset"), 404),
+        (with("/", &[("Range", "bytes=0-3")]), 200),
+        (HttpRequest { method: "POST".into(), ..get("/") }, 405),
+    ] {
+        let seen = send(&mut world.canister, &request);
+        assert_eq!((seen.road, seen.status), (Road::Agreed, status), "{request:?}");
     }
-    world.set_site(&files[..1]);
-    let gone = send(&mut world.canister, &get("/assets/main.js"));
-    assert_eq!((gone.road, gone.status), (Road::Verified, 404), "at once");
-    assert_eq!(send(&mut world.canister, &get("/")).road, Road::Verified);
+    let (index, none) = (world.ask(&get("/")), world.ask(&get("/nothing")));
+    for (asked, answer) in [("/nothing", &index), ("/", &none), ("/zebra.svg", &index), ("/zebra.svg", &none)]
+    {
+        assert!(verify(&world.canister, &get(asked), answer).is_err(), "another page's answer for {asked}");
+    }
 }
 
 #[test]

@@ -21,12 +21,15 @@ pub(crate) enum SessionsAction {
 #[derive(Debug, Subcommand)]
 pub(crate) enum SiteAction {
     /// Make the files of a folder the site, in place of those that are there; only files that changed are sent.
+    ///
+    /// At most 500 files of up to 2,000,000 bytes; names of letters, digits and -._~@+. Hidden files, links and empty
+    /// files are left out, but for .well-known.
     Set {
         /// Folder of a built web app, with an index.html.
         #[arg(value_name = "DIR")]
         dir: PathBuf,
     },
-    /// Show no web app any more.
+    /// Remove all files of the site.
     Clear {
         /// Do not ask.
         #[arg(short, long)]

@@ -5,7 +5,7 @@ use crate::args::SiteAction;
 use crate::context::Context;
 use crate::output::{self, bytes, plain};
 use crate::shapes::{SiteFileShape, SiteSetLine};
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use bytes::Bytes;
 use keepsake_client::site::SitePage;
 use keepsake_node::web_app::WebApp;
@@ -17,8 +17,8 @@ pub(crate) async fn run(context: &Context, action: Option<SiteAction>) -> Result
         None => list(context).await,
         Some(SiteAction::Set { dir }) => set(context, &dir).await,
         Some(SiteAction::Clear { yes }) => {
-            confirm("Show no web app any more?", yes)?;
-            context.client.site_set(&[]).await?;
+            confirm("Remove all files of the site?", yes)?;
+            context.client.site_set(&[]).await.context("the site is as it was before")?;
             told(context, 0, 0)
         }
     }
@@ -39,6 +39,20 @@ async fn list(context: &Context) -> Result<()> {
 
 async fn set(context: &Context, dir: &Path) -> Result<()> {
     let app = WebApp::read(dir)?;
+    let most = u64::from(context.client.limits().await?.response_bytes_max);
+    for (path, _, content) in app.files() {
+        if content.len() as u64 > most {
+            bail!(
+                "{} has {}: a file of the site has at most {}",
+                plain(path),
+                bytes(content.len() as u64),
+                bytes(most)
+            );
+        }
+        if content.is_empty() && path == "index.html" {
+            bail!("index.html is empty: build the app again");
+        }
+    }
     let page = |(path, mime_type, content): (&str, &str, &Bytes)| SitePage {
         path: path.to_owned(),
         mime_type: mime_type.to_owned(),
@@ -46,14 +60,14 @@ async fn set(context: &Context, dir: &Path) -> Result<()> {
     };
     let (pages, empty): (Vec<_>, Vec<_>) = app.files().map(page).partition(|page| !page.bytes.is_empty());
     for page in &empty {
-        context.output.note(format_args!("{} is empty and left out", page.path));
+        context.output.note(format_args!("{} is empty and left out", plain(&page.path)));
     }
     let (all, mut done, mut sent) = (pages.len(), 0, 0);
     let step = |step: keepsake_client::site::SiteStep| {
         done += 1;
         sent += usize::from(step.sent);
         let what = if step.sent { "sent" } else { "there already" };
-        context.output.note(format_args!("{done}/{all} {} {} {what}", step.path, bytes(step.size)));
+        context.output.note(format_args!("{done}/{all} {} {} {what}", plain(&step.path), bytes(step.size)));
     };
     context.client.site_replace(pages, step).await.context("the site is as it was before")?;
     told(context, all, sent)
@@ -64,7 +78,9 @@ fn told(context: &Context, files: usize, sent: usize) -> Result<()> {
         return output::json(&SiteSetLine { files, sent });
     }
     match files {
-        0 => output::line(format_args!("no site any more")),
+        0 => {
+            output::line(format_args!("the site has no files any more; a node shows its built-in page again"))
+        }
         _ => output::line(format_args!("{files} files are the site now, {sent} of them new")),
     }
 }

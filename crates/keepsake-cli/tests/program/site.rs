@@ -45,11 +45,28 @@ fn a_folder_becomes_the_site_and_only_what_changed_is_sent() {
     let listed = keeper.json(&["site"]);
     assert_eq!((&listed[0]["path"], &listed[1]["path"]), (&"assets/main.js".into(), &"index.html".into()));
 
+    std::fs::write(site.join("a b.js"), "odd").unwrap();
+    let (code, message) = keeper.fails(&["site", "set", path(&site)]);
+    assert!(code == 1 && message.contains("a b.js"), "{message}");
+    std::fs::rename(site.join("a b.js"), site.join("a.js")).unwrap();
+    std::fs::write(site.join("index.html"), "").unwrap();
+    assert_eq!(keeper.fails(&["site", "set", path(&site)]).0, 1, "a failed build is no site");
+    assert_eq!(page(&node, "/"), (200, "<p>two".to_owned()));
+    std::fs::write(site.join("index.html"), "<p>two").unwrap();
+    std::fs::write(site.join("b.js"), "odd").unwrap();
+    std::fs::write(site.join("c c.js"), "odd too").unwrap();
+    assert_eq!(keeper.fails(&["site", "set", path(&site)]).0, 1, "refused after it was sent");
+    std::fs::remove_file(site.join("c c.js")).unwrap();
+    let set = keeper.json(&["site", "set", path(&site)]);
+    assert_eq!((&set["files"], &set["sent"]), (&4.into(), &0.into()), "all was sent before");
+
     let stranger = User::new(dir.path(), "stranger", &node);
     for refused in [&["site", "set", path(&site)][..], &["site", "clear", "--yes"]] {
         let (code, message) = stranger.fails(refused);
         assert_eq!(code, 4, "{message}");
+        assert!(message.contains("--controller"), "{message}");
     }
+    assert_eq!(stranger.json(&["capsule"]), serde_json::json!([]), "nothing was begun");
     assert_eq!(page(&node, "/"), (200, "<p>two".to_owned()));
     keeper.json(&["site", "clear", "--yes"]);
     assert_eq!(keeper.json(&["site"]), serde_json::json!([]));

@@ -41,7 +41,7 @@ export const MEANINGS = {
   asset_index_out_of_range: "the index is not below the number of assets",
   cursor_malformed: "pass next_cursor back as it was given",
   limit_out_of_range: "a page has at least one row",
-  site_path_malformed: "the data names the file by its place in the list and says what a path may be",
+  site_path_malformed: "the data names the path and says what a path may be",
   site_path_repeated: "each file of the site has a path of its own",
   site_file_too_large: "a file of the site fits one answer; the data names the limit in bytes",
   variant_unknown: "variants are original, display, thumbnail, placeholder, preview, derivative, metadata",
