@@ -40,6 +40,13 @@ export async function heapBytes(page: Page): Promise<number> {
   }
 }
 
+/** Tells the browser that memory is short: it empties its caches, so that what is left is really held. */
+export async function askForMemory(browser: Browser): Promise<void> {
+  const session = await browser.newBrowserCDPSession();
+  await session.send("Memory.simulatePressureNotification", { level: "critical" });
+  await session.detach();
+}
+
 /** Memory of all the browser's renderers together: pages with their workers; bytes. */
 export interface RendererMemory {
   /** All that is in memory, the browser's program and decoded pictures included. */
