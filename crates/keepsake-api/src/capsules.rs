@@ -41,7 +41,8 @@ pub struct Capsule {
     pub id: String,
     /// Whom it is about.
     pub subject: PersonRef,
-    /// Everybody with a role; the anonymous principal as Guest means: public.
+    /// Everybody with a role; the anonymous principal as Guest means: public. Whoever has no role of their own sees
+    /// that entry only.
     pub members: Vec<CapsuleMember>,
     /// Creation time, ns since 1970.
     pub created_at: u64,

@@ -1,6 +1,6 @@
 //! Part 6: capsules. Their making, their members, their end, and their counters at each step.
 
-use crate::api::{AssetType, Capsule, PersonRef, Role};
+use crate::api::{AssetType, Capsule, CapsuleMember, PersonRef, Role};
 use crate::host::{Host, Who};
 use crate::samples::{bytes, inline, memory, session, unique};
 use crate::snapshot::Snapshot;
@@ -118,7 +118,15 @@ pub async fn an_anonymous_guest_makes_a_capsule_public<H: Host>(host: &H) {
             allowed(reader.capsules_list().await).iter().all(|c| c.id != id),
             "{who:?} has no role of its own"
         );
+        let seen = allowed(reader.capsules_read_full(Some(id)).await).members;
+        assert_eq!(
+            seen,
+            [CapsuleMember { principal: everybody, role: Role::Guest }],
+            "{who:?}: no member is named"
+        );
     }
+    let seen = allowed(world.by(Who::Guest).capsules_read_full(Some(id)).await).members;
+    assert!(seen.len() > 1, "members see each other");
     // Roles that were granted by name are not less for it.
     allowed(world.member().uploads_begin(id, 1, &unique("public"), None).await);
     allowed(owner.capsules_revoke(id, everybody).await);

@@ -192,7 +192,8 @@ impl<R: Memory, H: Memory> Store<R, H> {
         ids.into_iter().filter_map(|id| self.capsule(caller, Some(id)).ok()).collect()
     }
 
-    /// The members of a capsule that the caller may read.
+    /// The members of a capsule that the caller may read. Whoever reads it only because it is public learns no more
+    /// than that: the members did not agree to be known to everybody.
     ///
     /// # Errors
     /// [`Denied::NotFound`].
@@ -202,7 +203,12 @@ impl<R: Memory, H: Memory> Store<R, H> {
         id: CapsuleId,
     ) -> Result<Vec<(Principal, Role)>, Denied> {
         self.require(id, caller, Role::Guest)?;
-        Ok(self.members_of(id))
+        let mut members = self.members_of(id);
+        let everybody = Principal::anonymous();
+        if *caller == everybody || self.granted_role(id, caller).is_none() {
+            members.retain(|(who, _)| *who == everybody);
+        }
+        Ok(members)
     }
 
     /// Gives `who` a role, in place of any it has. Owners only.

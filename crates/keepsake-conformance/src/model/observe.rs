@@ -92,7 +92,12 @@ impl Model {
             principal: *principal,
             role: *role,
         };
-        let mut members: Vec<_> = capsule.members.iter().map(member).collect();
+        // Visitors of a public capsule see that it is public, not who its members are.
+        let everybody = Principal::anonymous();
+        let is_member = *who != everybody && capsule.members.contains_key(who);
+        let is_shown = |member: &Principal| is_member || *member == everybody;
+        let mut members: Vec<_> =
+            capsule.members.iter().filter(|(principal, _)| is_shown(principal)).map(member).collect();
         members.sort_by_key(|member| (member.principal.as_slice().len(), member.principal));
         Ok(api::Capsule {
             id: id.to_owned(),

@@ -69,6 +69,7 @@ export interface CapsuleHeader {
 export interface Capsule {
   id: CapsuleId;
   subject: Subject;
+  /** Whoever sees the capsule only because it is public sees that entry only: the anonymous principal as guest. */
   members: CapsuleMember[];
   createdAt: Date;
   updatedAt: Date;
