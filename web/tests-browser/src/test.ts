@@ -20,8 +20,8 @@ interface OfEachTest {
   canister: RunningCanister;
   /** Address of the page, which talks to `node`. */
   appUrl: string;
-  /** Opens the page as somebody with a browser, and so a key, of their own. */
-  newPerson: () => Promise<Page>;
+  /** Opens the page, or a link to it, as somebody with a browser of their own. */
+  newPerson: (link?: string) => Promise<Page>;
   /** An empty folder of this test's own, gone after it. */
   scratch: string;
   /** A page without the app, for tests of the SDK's modules (below /sdk/). */
@@ -83,11 +83,11 @@ export const test = base.extend<OfEachTest, OfAllTests>({
   },
   newPerson: async ({ browser, appUrl }, use) => {
     const contexts: { close(): Promise<void> }[] = [];
-    await use(async () => {
+    await use(async (link = appUrl) => {
       const context = await browser.newContext({ acceptDownloads: true });
       contexts.push(context);
       const page = await context.newPage();
-      await page.goto(appUrl);
+      await page.goto(link);
       return page;
     });
     await Promise.all(contexts.map((context) => context.close()));

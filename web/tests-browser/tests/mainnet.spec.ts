@@ -117,3 +117,16 @@ mainnetTest(
     await expect(button).toBeHidden();
   },
 );
+
+mainnetTest(
+  "the link of a capsule is asked for before anybody signs in",
+  async ({ mainnet: { page, asked } }) => {
+    await page.goto(`${ORIGIN}/#capsule_1`);
+    await page.reload();
+    // Nobody answers for the network in this test: that the capsule opens then, the node's tests show.
+    await expect(page.getByText(text.errors.network)).toBeVisible();
+    expect(asked.length).toBeGreaterThan(0);
+    for (const url of asked)
+      expect(url).toMatch(/^https:\/\/icp-api\.io\/api\/v\d\/canister\/[^/]+\/(query|read_state)$/);
+  },
+);

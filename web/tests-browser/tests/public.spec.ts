@@ -9,6 +9,11 @@ import { expect, test } from "../src/test.ts";
 
 const capsules = (page: Page) => page.getByLabel(text.header.capsule, { exact: true });
 
+/** The number of the capsule that an address, or a page, names. */
+function numberOf(place: string | Page): number {
+  return Number(/#capsule_(\d+)$/.exec(typeof place === "string" ? place : place.url())?.[1]);
+}
+
 /** Turns "anyone with the link" on or off; returns the link. */
 async function setPublic(page: Page, isPublic: boolean): Promise<string> {
   const dialog = await openDialog(page, text.header.share);
@@ -60,6 +65,7 @@ test("anyone with the link looks and adds nothing; made private again, they lose
   const sharing = await openDialog(ben, text.header.share);
   await expect(sharing.getByText(text.sharing.linkOpensForAll)).toBeVisible();
   await expect(sharing.getByLabel(text.sharing.anyone)).toHaveCount(0);
+  await expect(sharing.locator(".members code")).toHaveText([text.sharing.everybody]);
   expect(await faults(ben, "sharing, seen by a visitor")).toEqual([]);
   await ben.keyboard.press("Escape");
   await expect(sharing).toBeHidden();
@@ -71,6 +77,56 @@ test("anyone with the link looks and adds nothing; made private again, they lose
   await expect(ben.getByText("You can no longer see", { exact: false })).toBeVisible();
   await expect(capsules(ben).locator("option")).toHaveText([text.header.mine]);
   await tilesCount(ben, 0);
+});
+
+test("whoever has nothing here looks without a key; one click gives them a capsule of their own", async ({
+  newPerson,
+}, info) => {
+  const anna = await newPerson();
+  const photos = (await tenPhotos(anna, info.outputDir)).slice(0, 1);
+  await chooseFiles(anna, photos);
+  await allUploaded(anna, 1);
+  const link = await setPublic(anna, true);
+
+  const visitor = await newPerson(link);
+  await tilesCount(visitor, 1);
+  await expect(visitor.locator(".tile .picture.loaded")).toHaveCount(1);
+  await expect(capsules(visitor).locator("option")).toHaveCount(1);
+  for (const name of [text.header.newCapsule, text.header.uploads, text.header.account]) {
+    await expect(visitor.getByRole("button", { name, exact: true })).toHaveCount(0);
+  }
+  expect(await faults(visitor, "a visitor's page")).toEqual([]);
+  await tiles(visitor).first().click();
+  await expect(visitor.locator("dialog.viewer .picture.loaded")).toBeVisible();
+  await visitor.keyboard.press("Escape");
+
+  // Nothing was made for the visitor until now: Anna's next capsule has the next number.
+  const made = await openDialog(anna, text.header.newCapsule);
+  await made.getByRole("textbox").first().fill("Grandmother");
+  await made.getByRole("button", { name: text.newCapsule.create }).click();
+  await expect.poll(() => numberOf(anna)).toBe(numberOf(link) + 1);
+  const keep = visitor.getByRole("button", { name: text.signIn.keepOwn });
+  await keep.click();
+  await expect(capsules(visitor).locator("option")).toHaveText([text.header.mine]);
+  await expect(visitor.locator(".uppy-Dashboard-inner")).toBeVisible();
+  await expect(keep).toHaveCount(0);
+  expect(numberOf(visitor)).toBe(numberOf(link) + 2);
+  // From now on the browser has a key, and the link opens beside what is one's own.
+  await visitor.goto(link);
+  await tilesCount(visitor, 1);
+  await expect(capsules(visitor).locator("option")).toHaveCount(2);
+});
+
+test("made private again, whoever has nothing here is told, and the page stays usable", async ({
+  newPerson,
+}) => {
+  const anna = await newPerson();
+  const link = await setPublic(anna, true);
+  const visitor = await newPerson(link);
+  await expect(visitor.getByRole("button", { name: text.signIn.keepOwn })).toBeVisible();
+  await setPublic(anna, false);
+  await expect(visitor.getByText(text.notices.notOpen(new URL(link).hash.slice(1)))).toBeVisible();
+  await expect(capsules(visitor).locator("option")).toHaveText([text.header.mine]);
 });
 
 test("a visitor's own capsule is one choice away, and the public one leaves the list then", async ({

@@ -69,9 +69,8 @@ test("screenshots of the main states", async ({ newPerson }, info) => {
   await shot(page, "sharing");
   await page.keyboard.press("Escape");
 
-  const visitor = await newPerson();
+  const visitor = await newPerson(page.url());
   await visitor.emulateMedia({ colorScheme: "light", reducedMotion: "reduce" });
-  await visitor.goto(page.url());
   await expect(visitor.getByText(text.upload.readOnly)).toBeVisible();
   await tilesCount(visitor, 26);
   await picturesShown(visitor);

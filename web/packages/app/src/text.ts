@@ -50,6 +50,7 @@ export const text = {
   signIn: {
     lead: "Keep your photos, and share them with the people you choose.",
     button: "Sign in with Internet Identity",
+    keepOwn: "Keep photos of your own",
     signOut: "Sign out",
   },
 

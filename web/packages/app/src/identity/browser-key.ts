@@ -3,10 +3,19 @@
 
 import type { SignIdentity } from "@icp-sdk/core/agent";
 import { ECDSAKeyIdentity } from "@icp-sdk/core/identity";
-import { createStore, update } from "idb-keyval";
+import { createStore, get, type UseStore, update } from "idb-keyval";
 import { text } from "../text.js";
 
 const KEY = "identity";
+
+const store = (): UseStore => createStore("keepsake-identity", "keys");
+
+/** The browser's identity where it has one already; a browser that keeps no keys has none. */
+export async function keptBrowserIdentity(): Promise<SignIdentity | undefined> {
+  if (!globalThis.isSecureContext) return undefined;
+  const kept = await get<CryptoKeyPair>(KEY, store()).catch(() => undefined);
+  return kept === undefined ? undefined : await ECDSAKeyIdentity.fromKeyPair(kept);
+}
 
 /**
  * The browser's identity; made at the first call. Every tab gets the same one.
@@ -25,7 +34,7 @@ export async function browserIdentity(): Promise<SignIdentity> {
         kept = found ?? fresh;
         return kept;
       },
-      createStore("keepsake-identity", "keys"),
+      store(),
     );
     return await ECDSAKeyIdentity.fromKeyPair(kept);
   } catch (cause) {

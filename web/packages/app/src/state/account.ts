@@ -4,14 +4,17 @@ import type { Identity } from "@icp-sdk/core/agent";
 import { Keepsake } from "@keepsake/sdk";
 import { signal } from "@preact/signals";
 import type { ServiceAddress } from "../canister-address.js";
-import { browserIdentity } from "../identity/browser-key.js";
+import { browserIdentity, keptBrowserIdentity } from "../identity/browser-key.js";
 import { findService } from "../service-address.js";
 import { explain } from "./explain.js";
+import { capsuleInAddress, lookUp } from "./visit.js";
 
 export interface Account {
   keepsake: Keepsake;
   principal: string;
   address: ServiceAddress;
+  /** Nobody in particular, who opened the link of a public capsule: has no key, and is given nothing to keep. */
+  isVisitor: boolean;
 }
 
 export type Start =
@@ -35,9 +38,11 @@ export async function open(): Promise<void> {
   start.value = { state: "opening" };
   try {
     const address = await findService();
-    const identity = address.isInternetComputer ? await signedIn() : await browserIdentity();
-    if (identity === undefined) start.value = { state: "signed-out", address };
-    else await connect(address, identity);
+    const identity = await (address.isInternetComputer ? signedIn() : keptBrowserIdentity());
+    if (identity !== undefined) await connect(address, identity);
+    else if (await isOpenToAll(address)) await connect(address);
+    else if (address.isInternetComputer) start.value = { state: "signed-out", address };
+    else await connect(address, await browserIdentity());
   } catch (error) {
     start.value = { state: "failed", message: explainStart(error) };
   }
@@ -53,6 +58,18 @@ export async function signIn(address: ServiceAddress): Promise<void> {
   }
 }
 
+/** A visitor becomes somebody. Call it from a click, as {@link signIn}; the page starts again then. */
+export async function enter(): Promise<void> {
+  if (account().address.isInternetComputer) {
+    await internetIdentity?.signIn();
+  } else {
+    await browserIdentity();
+    // To the capsule of their own.
+    history.replaceState(null, "", location.pathname + location.search);
+  }
+  location.reload();
+}
+
 export async function signOut(): Promise<void> {
   await internetIdentity?.signOut();
   // Nothing of the person stays in the page.
@@ -64,14 +81,25 @@ async function signedIn(): Promise<Identity | undefined> {
   return await internetIdentity.signedInIdentity();
 }
 
-async function connect(address: ServiceAddress, identity: Identity): Promise<void> {
-  const { host, assetHost, canisterId } = address;
-  const keepsake = await Keepsake.connect({ host, assetHost, canisterId, identity });
-  const principal = keepsake.principal.toText();
-  start.value = { state: "ready", account: { keepsake, principal, address } };
+/** Whether the address names a capsule that everybody may see. */
+async function isOpenToAll(address: ServiceAddress): Promise<boolean> {
+  const id = capsuleInAddress();
+  return id !== undefined && (await lookUp(await clientOf(address), id)) !== undefined;
 }
 
-// At the start, an Error of our own says what to do; one of the SDK is explained as anywhere.
-function explainStart(error: unknown): string {
+async function connect(address: ServiceAddress, identity?: Identity): Promise<void> {
+  const keepsake = await clientOf(address, identity);
+  const principal = keepsake.principal.toText();
+  const isVisitor = identity === undefined;
+  start.value = { state: "ready", account: { keepsake, principal, address, isVisitor } };
+}
+
+async function clientOf(address: ServiceAddress, identity?: Identity): Promise<Keepsake> {
+  const { host, assetHost, canisterId } = address;
+  return await Keepsake.connect({ host, assetHost, canisterId, identity });
+}
+
+/** At the start, an Error of our own says what to do; one of the SDK is explained as anywhere. */
+export function explainStart(error: unknown): string {
   return error instanceof Error && error.name === "Error" ? error.message : explain(error);
 }

@@ -1,13 +1,14 @@
 // The capsules that this person has a role in, and the one that is open. It owns their list and their names.
 // Which one is open is in the address too: a reload opens it again, and a link opens one that is shared or public.
 
-import { type CapsuleHeader, type CapsuleId, KeepsakeError, type Role } from "@keepsake/sdk";
+import type { CapsuleHeader, CapsuleId, Role } from "@keepsake/sdk";
 import { computed, signal } from "@preact/signals";
 import { shortPrincipal } from "../format.js";
 import { text } from "../text.js";
 import { account } from "./account.js";
 import { explain } from "./explain.js";
 import { notify } from "./notices.js";
+import { capsuleInAddress, lookUp } from "./visit.js";
 
 const listed = signal<readonly CapsuleHeader[]>([]);
 /** Opened by its address, with no role of one's own: everybody may look at it. Gone when another one is opened. */
@@ -43,12 +44,13 @@ export function capsuleLink(id: CapsuleId): string {
 
 /** At the start: opens the capsule in the address, or the own, which is made where there is none. */
 export async function loadCapsules(): Promise<void> {
-  const { keepsake, principal } = account();
+  const { keepsake, principal, isVisitor } = account();
   addEventListener("hashchange", () => {
     openAddress().catch((error: unknown) => notify("error", explain(error)));
   });
-  listed.value = ordered(await keepsake.capsules.list(), principal);
+  listed.value = await ofPerson();
   await openAddress();
+  if (isVisitor) return;
   if (!listed.value.some((capsule) => isAbout(capsule, principal))) {
     await keepsake.capsules.own();
     await refreshCapsules();
@@ -58,21 +60,27 @@ export async function loadCapsules(): Promise<void> {
 
 /** Asks again. A capsule that is open and no longer there is closed, and the person is told. */
 export async function refreshCapsules(): Promise<void> {
-  const { keepsake, principal } = account();
   const before = openCapsule.value;
-  const found = ordered(await keepsake.capsules.list(), principal);
+  const found = await ofPerson();
   if (!sameCapsules(listed.value, found)) listed.value = found;
   await refreshVisited();
   if (before !== undefined && openCapsule.value === undefined && openCapsuleId.value === before.id) {
+    // A visitor has no other one: the page starts again and says so.
+    if (account().isVisitor) location.reload();
     notify("error", text.notices.accessGone(capsuleName(before)));
     selectFirst();
   }
 }
 
+async function ofPerson(): Promise<CapsuleHeader[]> {
+  const { keepsake, principal, isVisitor } = account();
+  return isVisitor ? [] : ordered(await keepsake.capsules.list(), principal);
+}
+
 async function refreshVisited(): Promise<void> {
   const id = visited.value?.id;
   if (id === undefined) return;
-  const found = await lookedUp(id);
+  const found = await lookUp(account().keepsake, id);
   // Meanwhile another one may have been opened.
   if (visited.value?.id === id && !sameCapsule(visited.value, found)) visited.value = found;
 }
@@ -91,10 +99,10 @@ export async function createCapsule(subject: string): Promise<void> {
 
 // A link that was opened, or an address that was typed, also in a page that is open already.
 async function openAddress(): Promise<void> {
-  const wanted = location.hash.slice(1);
-  if (wanted === "" || wanted === openCapsuleId.value) return;
+  const wanted = capsuleInAddress();
+  if (wanted === undefined || wanted === openCapsuleId.value) return;
   if (!capsules.value.some(({ id }) => id === wanted)) {
-    const found = await lookedUp(wanted);
+    const found = await lookUp(account().keepsake, wanted);
     if (found === undefined) {
       notify("error", text.notices.notOpen(wanted));
       if (openCapsuleId.value !== undefined) selectCapsule(openCapsuleId.value);
@@ -103,17 +111,6 @@ async function openAddress(): Promise<void> {
     visited.value = found;
   }
   selectCapsule(wanted);
-}
-
-async function lookedUp(id: CapsuleId): Promise<CapsuleHeader | undefined> {
-  try {
-    return await account().keepsake.capsules.header(id);
-  } catch (error) {
-    // What is no id at all is not there either.
-    if (error instanceof KeepsakeError && ["NotFound", "InvalidArgument"].includes(error.kind))
-      return undefined;
-    throw error;
-  }
 }
 
 function selectFirst(): void {

@@ -1,30 +1,52 @@
 // The bar at the top: which capsule is open, and the ways to everything beside the photos. It owns no state.
 
 import { useEffect } from "preact/hooks";
+import { account, enter, explainStart } from "../state/account.js";
 import { capsuleName, capsules, openCapsule, openCapsuleId, selectCapsule } from "../state/capsules.js";
 import { type DialogName, openDialog } from "../state/dialogs.js";
+import { notify } from "../state/notices.js";
 import { loadSessions, sessions } from "../state/sessions.js";
 import { text } from "../text.js";
 
 export function Header() {
-  useEffect(() => {
-    void loadSessions();
-  }, []);
-  const count = sessions.value.length;
   return (
     <header class="bar">
       <h1>{text.name}</h1>
       <CapsuleChoice />
       <nav aria-label={text.name}>
         <Opener name="sharing" label={text.header.share} disabled={openCapsule.value === undefined} />
-        <Opener name="new-capsule" label={text.header.newCapsule} />
-        <Opener
-          name="sessions"
-          label={count === 0 ? text.header.uploads : `${text.header.uploads} (${count})`}
-        />
-        <Opener name="account" label={text.header.account} />
+        {account().isVisitor ? <Enter /> : <OwnThings />}
       </nav>
     </header>
+  );
+}
+
+function OwnThings() {
+  useEffect(() => {
+    void loadSessions();
+  }, []);
+  const count = sessions.value.length;
+  return (
+    <>
+      <Opener name="new-capsule" label={text.header.newCapsule} />
+      <Opener
+        name="sessions"
+        label={count === 0 ? text.header.uploads : `${text.header.uploads} (${count})`}
+      />
+      <Opener name="account" label={text.header.account} />
+    </>
+  );
+}
+
+/** What a visitor has instead. */
+function Enter() {
+  const onClick = () => {
+    enter().catch((error: unknown) => notify("error", explainStart(error)));
+  };
+  return (
+    <button type="button" class="primary" onClick={onClick}>
+      {account().address.isInternetComputer ? text.signIn.button : text.signIn.keepOwn}
+    </button>
   );
 }
 
