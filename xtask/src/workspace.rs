@@ -1,9 +1,10 @@
 //! Where things are: the workspace, its target directory, the `keepsake` program. Owns the calls of cargo.
 
 use anyhow::{Context, Result, bail};
+use serde_json::Value;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// Names a `keepsake` program that is there already.
 pub(crate) const KEEPSAKE_BIN: &str = "KEEPSAKE_BIN";
@@ -37,7 +38,7 @@ pub(crate) fn target_dir() -> Result<PathBuf> {
     if !output.status.success() {
         bail!("cargo metadata: {}", String::from_utf8_lossy(&output.stderr).trim());
     }
-    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+    let metadata: Value = serde_json::from_slice(&output.stdout)?;
     let dir = metadata["target_directory"].as_str().context("cargo metadata names no target_directory")?;
     Ok(PathBuf::from(dir))
 }
@@ -66,4 +67,35 @@ pub(crate) fn built() -> Result<PathBuf> {
 /// Where a build in the dev profile puts a program of this name.
 pub(crate) fn built_program(name: &str) -> Result<PathBuf> {
     Ok(target_dir()?.join("debug").join(format!("{name}{}", std::env::consts::EXE_SUFFIX)))
+}
+
+/// What a call of cargo built, in cargo's own words.
+pub(crate) struct Built(Vec<Value>);
+
+impl Built {
+    /// The program of this name, also one of a test or an example.
+    ///
+    /// # Errors
+    /// When it is none of those.
+    pub(crate) fn program(&self, name: &str) -> Result<PathBuf> {
+        let ours = self.0.iter().filter(|message| message["target"]["name"] == name);
+        let mut programs = ours.filter_map(|message| message["executable"].as_str().map(PathBuf::from));
+        programs.next().with_context(|| format!("cargo names no program `{name}`"))
+    }
+}
+
+/// Builds some targets, out of all packages: naming a package would choose other features for some dependencies, and
+/// compile them once more.
+///
+/// # Errors
+/// When something does not build.
+pub(crate) fn build(arguments: &[&str]) -> Result<Built> {
+    let mut command = cargo();
+    command.args(arguments).args(["--workspace", "--message-format", "json-render-diagnostics"]);
+    let output = command.stderr(Stdio::inherit()).output().context("cannot start cargo")?;
+    if !output.status.success() {
+        bail!("cargo {} failed, see above", arguments.join(" "));
+    }
+    let messages = String::from_utf8_lossy(&output.stdout);
+    Ok(Built(messages.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()))
 }

@@ -3,8 +3,8 @@
 //! Owns the building and the process groups: a test that is stopped takes its node along.
 
 use crate::child::{Running, StopFlag};
-use crate::workspace::{KEEPSAKE_BIN, cargo};
-use anyhow::{Context, Result, bail};
+use crate::workspace::{self, KEEPSAKE_BIN};
+use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
@@ -30,47 +30,19 @@ pub(crate) struct Programs {
 impl Programs {
     pub(crate) fn build(release: bool) -> Result<Self> {
         println!("Building the tests …");
-        let model = build("keepsake-conformance", "model", release)?;
-        let soak = build("keepsake-cli", "soak", release)?;
+        let mut arguments = vec!["test", "--no-run", "--test", "model", "--test", "soak"];
+        if release {
+            arguments.push("--release");
+        }
+        let built = workspace::build(&arguments)?;
         let folder = tempfile::tempdir()?;
-        let keep = |built: &Built, name: &str| -> Result<PathBuf> {
+        let keep = |name: &str| -> Result<PathBuf> {
             let (from, to) = (built.program(name)?, folder.path().join(name));
             std::fs::copy(&from, &to).with_context(|| from.display().to_string())?;
             Ok(to)
         };
-        Ok(Self {
-            model: keep(&model, "model")?,
-            soak: keep(&soak, "soak")?,
-            keepsake: keep(&soak, "keepsake")?,
-            _folder: folder,
-        })
+        Ok(Self { model: keep("model")?, soak: keep("soak")?, keepsake: keep("keepsake")?, _folder: folder })
     }
-}
-
-/// What cargo said that it built.
-struct Built(Vec<Value>);
-
-impl Built {
-    fn program(&self, name: &str) -> Result<PathBuf> {
-        let ours = self.0.iter().filter(|message| message["target"]["name"] == name);
-        let mut programs = ours.filter_map(|message| message["executable"].as_str().map(PathBuf::from));
-        programs.next().with_context(|| format!("cargo names no program `{name}`"))
-    }
-}
-
-fn build(package: &str, test: &str, release: bool) -> Result<Built> {
-    let mut command = cargo();
-    command.args(["test", "--no-run", "--package", package, "--test", test]);
-    command.args(["--message-format", "json-render-diagnostics"]).stderr(Stdio::inherit());
-    if release {
-        command.arg("--release");
-    }
-    let output = command.output().context("cannot start cargo")?;
-    if !output.status.success() {
-        bail!("the test `{test}` of {package} does not build, see above");
-    }
-    let messages = String::from_utf8_lossy(&output.stdout);
-    Ok(Built(messages.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()))
 }
 
 /// A test that runs.
