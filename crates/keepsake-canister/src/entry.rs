@@ -30,6 +30,7 @@ macro_rules! endpoints {
         $( endpoints!(@$kind $name); )*
     };
     (@update $name:literal) => { export!(concat!("canister_update ", $name), host::update($name)); };
+    (@freeing $name:literal) => { export!(concat!("canister_update ", $name), host::freeing_update($name)); };
     (@query $name:literal) => { export!(concat!("canister_query ", $name), host::query($name)); };
 }
 

@@ -76,13 +76,22 @@ pub fn call() -> Call {
     }
 }
 
-/// Runs an update method of the table.
+/// Runs an update method of the table, where there is room for what it may write.
 pub fn update(method: &str) {
+    message(method, false);
+}
+
+/// Runs an update method that makes room: where there is no more memory, on what the records keep in hand.
+pub fn freeing_update(method: &str) {
+    message(method, true);
+}
+
+fn message(method: &str, is_freeing: bool) {
     catch_panics();
     let call = call();
     let reply = with_argument(|argument| {
         with(|host| {
-            if host.regions.reserve() || gives_back(method) {
+            if host.regions.reserve() || is_freeing {
                 host.run(&call, method, argument)
             } else if method == HTTP_UPDATE {
                 // Its answer has no place for an error, and reading needs no room.
@@ -108,11 +117,6 @@ pub fn query(method: &str) {
             None => host.service.query(&call, method, argument),
         })
     }));
-}
-
-/// Methods that make room. They run on what the records keep in hand when there is no more memory.
-fn gives_back(method: &str) -> bool {
-    ["delete", "abort", "revoke", "remove", "cleanup"].iter().any(|word| method.contains(word))
 }
 
 fn with_argument<T>(work: impl FnOnce(&[u8]) -> T) -> T {

@@ -110,22 +110,22 @@ macro_rules! endpoints {
             candid::pretty::candid::compile(&types.env, &Some(service))
         }
     };
-    (@kind update) => { Kind::Update };
     (@kind query) => { Kind::Query };
-    (@is_update update) => { true };
+    (@kind $update:ident) => { Kind::Update };
     (@is_update query) => { false };
-    (@modes update) => { vec![] };
+    (@is_update $update:ident) => { true };
     (@modes query) => { vec![FuncMode::Query] };
-    (@update update $context:ident, $name:literal, $arg:ident, $handler:path, ($($type:ty,)*)) => {{
+    (@modes $update:ident) => { vec![] };
+    (@update query $context:ident, $name:literal, $arg:ident, $handler:path, $args:tt) => { unreachable!() };
+    (@update $update:ident $context:ident, $name:literal, $arg:ident, $handler:path, ($($type:ty,)*)) => {{
         let arguments = endpoints!(@decode $name, $arg, ($($type,)*));
         $handler(&mut $context, arguments).into_message()
     }};
-    (@update query $context:ident, $name:literal, $arg:ident, $handler:path, $args:tt) => { unreachable!() };
     (@query query $context:ident, $name:literal, $arg:ident, $handler:path, ($($type:ty,)*)) => {{
         let arguments = endpoints!(@decode $name, $arg, ($($type,)*));
         $handler(&$context, arguments).into_message()
     }};
-    (@query update $context:ident, $name:literal, $arg:ident, $handler:path, $args:tt) => { unreachable!() };
+    (@query $update:ident $context:ident, $name:literal, $arg:ident, $handler:path, $args:tt) => { unreachable!() };
     (@decode $name:literal, $arg:ident, ($($type:ty,)*)) => {
         decode($name, $arg, |_values| Ok(($(_values.get_value::<Known<$type>>()?.0,)*)))?
     };
@@ -133,6 +133,7 @@ macro_rules! endpoints {
 
 /// Passes the table to the macro `$callback`: one `kind "name" module::handler(arguments) -> result;` for each
 /// endpoint. A host that must name its entry points one by one makes them from this, so that nothing is listed twice.
+/// Kinds are `query`, `update`, and `freeing`: an update that makes room, and so has to run where there is none.
 #[macro_export]
 macro_rules! for_each_endpoint {
     ($callback:ident) => {
@@ -141,27 +142,27 @@ macro_rules! for_each_endpoint {
             query "capsules_list" capsules::list() -> Vec<api::CapsuleHeader>;
             query "capsules_read_basic" capsules::read_basic(Option<String>) -> Answer<api::CapsuleInfo>;
             query "capsules_read_full" capsules::read_full(Option<String>) -> Answer<api::Capsule>;
-            update "capsules_delete" capsules::delete(String) -> Answer<()>;
+            freeing "capsules_delete" capsules::delete(String) -> Answer<()>;
             update "capsules_grant" capsules::grant(String, Principal, api::Role) -> Answer<()>;
-            update "capsules_revoke" capsules::revoke(String, Principal) -> Answer<()>;
+            freeing "capsules_revoke" capsules::revoke(String, Principal) -> Answer<()>;
 
             query "upload_config" uploads::config() -> api::UploadConfig;
             update "uploads_begin" uploads::begin(String, u32, String, Option<api::BeginOptions>) -> Answer<u64>;
             update "uploads_put_chunk" uploads::put_chunk(u64, u32, &Bytes) -> Answer<()>;
             query "uploads_status" uploads::status(u64) -> Answer<api::UploadStatus>;
             update "uploads_finish" uploads::finish(u64, ByteBuf, u64) -> Answer<api::UploadFinishResult>;
-            update "uploads_abort" uploads::abort(u64) -> Answer<()>;
+            freeing "uploads_abort" uploads::abort(u64) -> Answer<()>;
             update "uploads_publish" uploads::publish(api::PublishRequest) -> Answer<api::PublishResult>;
             query "sessions_list" uploads::list() -> Answer<Vec<api::SessionInfo>>;
             query "sessions_stats" uploads::stats() -> Answer<api::SessionStats>;
-            update "sessions_cleanup_expired" uploads::cleanup_expired() -> Answer<u32>;
+            freeing "sessions_cleanup_expired" uploads::cleanup_expired() -> Answer<u32>;
             query "_probe_sessions" uploads::probe() -> Vec<u64>;
 
             query "blob_get_meta" blobs::meta(String) -> Answer<api::BlobMeta>;
             query "blob_read" blobs::read(String) -> Answer<ByteBuf>;
             query "blob_read_chunk" blobs::read_chunk(String, u32) -> Answer<ByteBuf>;
             query "blob_read_range" blobs::read_range(String, u64, u32) -> Answer<ByteBuf>;
-            update "blob_delete" blobs::delete(String) -> Answer<String>;
+            freeing "blob_delete" blobs::delete(String) -> Answer<String>;
 
             update "memories_create" memories::create(
                 String, Option<ByteBuf>, Option<api::BlobRef>, Option<api::BlobHosting>, Option<String>, Option<String>,
@@ -183,10 +184,10 @@ macro_rules! for_each_endpoint {
             query "memories_list_assets" memories::list_assets(String) -> Answer<api::MemoryAssetsList>;
             query "memories_ping" memories::ping(Vec<String>) -> Answer<Vec<api::MemoryPresenceResult>>;
             update "memories_update" memories::update(String, api::MemoryUpdateData) -> Answer<api::Memory>;
-            update "memories_delete" memories::delete(String, bool) -> Answer<()>;
-            update "memories_delete_bulk" memories::delete_bulk(String, Vec<String>, bool) -> Answer<api::BulkDeleteResult>;
-            update "memories_delete_all" memories::delete_all(String, bool) -> Answer<api::BulkDeleteResult>;
-            update "asset_remove_by_id" memories::asset_remove(String, String) -> Answer<api::AssetRemovalResult>;
+            freeing "memories_delete" memories::delete(String, bool) -> Answer<()>;
+            freeing "memories_delete_bulk" memories::delete_bulk(String, Vec<String>, bool) -> Answer<api::BulkDeleteResult>;
+            freeing "memories_delete_all" memories::delete_all(String, bool) -> Answer<api::BulkDeleteResult>;
+            freeing "asset_remove_by_id" memories::asset_remove(String, String) -> Answer<api::AssetRemovalResult>;
 
             query "http_request" gateway::http_request(api::HttpRequest) -> api::HttpResponse;
             update "http_request_update" gateway::http_request_update(api::HttpRequest) -> api::HttpResponse;
