@@ -3,6 +3,8 @@
 //! `http/certify.rs`, the text form of tokens in `http/token.rs`.
 
 pub(crate) mod certify;
+pub mod condition;
+pub mod page;
 pub(crate) mod plan;
 mod range;
 mod site;

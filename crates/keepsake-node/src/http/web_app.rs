@@ -1,19 +1,13 @@
-//! `GET|HEAD` of the web app's files: headers, entity tags, compression's part. Owns no file: they are in [`WebApp`].
+//! `GET|HEAD` of the web app's files. Owns no file: they are in [`WebApp`]; and no header: those are the service's.
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use keepsake_service::http::condition::is_known;
+use keepsake_service::http::page::{Connect, headers};
 
-use crate::web_app::{WebApp, WebFile};
-
-/// What the app's page may load: its own files, pictures that it makes itself, and what this origin answers.
-const POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' blob: data:; \
-    media-src 'self' blob:; style-src 'self' 'unsafe-inline'; worker-src 'self' blob:; connect-src 'self'; \
-    object-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
-
-/// Files whose names change with their bytes.
-const HASHED: &str = "/assets/";
+use crate::web_app::WebApp;
 
 /// The answer, where the app has a file at this path.
 pub(super) fn answer(app: &WebApp, request: &Request) -> Option<Response> {
@@ -24,8 +18,10 @@ pub(super) fn answer(app: &WebApp, request: &Request) -> Option<Response> {
         return Some((StatusCode::METHOD_NOT_ALLOWED, allowed, "use GET or HEAD\n").into_response());
     }
     let mut response = Response::new(Body::empty());
-    response.headers_mut().extend(headers(path, file)?);
-    if knows(request.headers(), &file.etag) {
+    for (name, value) in headers(path.trim_start_matches('/'), &file.mime_type, &file.etag, Connect::Origin) {
+        response.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_str(&value).ok()?);
+    }
+    if is_there(request.headers(), &file.etag) {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         return Some(response);
     }
@@ -35,28 +31,8 @@ pub(super) fn answer(app: &WebApp, request: &Request) -> Option<Response> {
     Some(response)
 }
 
-fn headers(path: &str, file: &WebFile) -> Option<HeaderMap> {
-    let caching = if path.starts_with(HASHED) { "public, max-age=31536000, immutable" } else { "no-cache" };
-    let is_page = file.mime_type == "text/html";
-    let mime_type = if file.mime_type.starts_with("text/") {
-        format!("{}; charset=utf-8", file.mime_type)
-    } else {
-        file.mime_type.clone()
-    };
-    let mut headers = HeaderMap::new();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_str(&mime_type).ok()?);
-    headers.insert(header::ETAG, HeaderValue::from_str(&file.etag).ok()?);
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    if is_page {
-        headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
-    }
-    Some(headers)
-}
-
-/// The client has these bytes. Weak comparison: RFC 9110, section 13.1.2.
-fn knows(headers: &HeaderMap, etag: &str) -> bool {
-    let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+/// The client has these bytes.
+fn is_there(headers: &HeaderMap, etag: &str) -> bool {
     let lines = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    lines.flat_map(|line| line.split(',')).any(|tag| tag.trim() == "*" || opaque(tag) == opaque(etag))
+    lines.into_iter().any(|line| is_known(line, etag))
 }

@@ -4,6 +4,7 @@
 //! whether the thing exists or not; with a live token for something else, 403.
 //! Source: RFC 9110 (sections 13 and 14), RFC 9111.
 
+use super::condition::is_known;
 use super::range::{Asked, parse};
 use super::{AssetBody, AssetRequest, AssetResponse, HeapRange, site, token};
 use data_encoding::HEXLOWER;
@@ -209,7 +210,7 @@ fn serve<R: Memory, H: Memory>(
         };
         return elsewhere(url.as_deref());
     };
-    if request.if_none_match.as_deref().is_some_and(|tags| matches(tags, &whole.etag)) {
+    if request.if_none_match.as_deref().is_some_and(|tags| is_known(tags, &whole.etag)) {
         // No content-length: it would have to be that of a 200 (RFC 9110, section 8.6).
         return AssetResponse { status: 304, headers: whole.headers, body: AssetBody::Bytes(Vec::new()) };
     }
@@ -247,11 +248,6 @@ fn asked_range(request: &AssetRequest, etag: &str, len: u64) -> Asked {
         Some(range) if fresh && request.method == "GET" => parse(range, len),
         _ => Asked::Whole,
     }
-}
-
-pub(super) fn matches(tags: &str, etag: &str) -> bool {
-    let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
-    tags.trim() == "*" || tags.split(',').any(|tag| opaque(tag) == opaque(etag))
 }
 
 fn asset_headers(meta: &AssetMeta, etag: &str, public: bool) -> Headers {

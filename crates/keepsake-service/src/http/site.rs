@@ -1,7 +1,9 @@
-//! The answer to `GET|HEAD` of a page: a file of the site. Owns its headers; the site itself is the core's
-//! ([`keepsake_core::site`]), what is certified of it is in `certify/site.rs`.
+//! The answer to `GET|HEAD` of a page: a file of the site. Owns the way from a path to it; the site itself is the core's
+//! ([`keepsake_core::site`]), its headers are in `page.rs`, what is certified of it in `certify/site.rs`.
 
-use super::plan::{Headers, Whole, matches, sound_mime_type};
+use super::condition::is_known;
+use super::page::{Connect, headers};
+use super::plan::Whole;
 use super::{AssetBody, AssetRequest, AssetResponse, HeapRange};
 use data_encoding::HEXLOWER;
 use ic_stable_structures::Memory;
@@ -11,16 +13,6 @@ use keepsake_core::site::SiteFile;
 
 /// The file at `/`.
 const INDEX: &str = "index.html";
-/// Files whose names change with their bytes.
-const HASHED: &str = "assets/";
-
-/// What the app's page and its Workers may load: their own files, pictures that they make themselves, and what this origin
-/// and the Internet Computer's API answer.
-const POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' blob: data:; \
-    media-src 'self' blob:; style-src 'self' 'unsafe-inline'; worker-src 'self' blob:; \
-    connect-src 'self' https://icp-api.io; \
-    object-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
-
 /// None where the site has no such file.
 pub(super) fn answer<R: Memory, H: Memory>(
     store: &Store<R, H>,
@@ -30,7 +22,7 @@ pub(super) fn answer<R: Memory, H: Memory>(
     let site = store.site();
     let file = find(&site.files, path)?;
     let whole = whole(file);
-    if request.if_none_match.as_deref().is_some_and(|tags| matches(tags, &whole.etag)) {
+    if request.if_none_match.as_deref().is_some_and(|tags| is_known(tags, &whole.etag)) {
         let body = AssetBody::Bytes(Vec::new());
         return Some(AssetResponse { status: 304, headers: whole.headers, body });
     }
@@ -60,30 +52,11 @@ pub(super) fn whole(file: &SiteFile) -> Whole {
     // Weak: whoever passes the file on may compress it.
     let etag = format!("W/\"{}\"", HEXLOWER.encode(&file.sha256[..16]));
     Whole {
-        headers: headers(file, &etag),
+        headers: headers(&file.path, &file.mime_type, &etag, Connect::OriginAndInternetComputer),
         etag,
         len: file.len,
         sha256: *file.sha256,
         fits: true,
         pieces: Vec::new(),
     }
-}
-
-fn headers(file: &SiteFile, etag: &str) -> Headers {
-    let caching =
-        if file.path.starts_with(HASHED) { "public, max-age=31536000, immutable" } else { "no-cache" };
-    let mime_type = sound_mime_type(&file.mime_type);
-    let is_text = mime_type.starts_with("text/");
-    let content_type = if is_text { format!("{mime_type}; charset=utf-8") } else { mime_type.to_owned() };
-    let mut headers = vec![
-        ("content-type", content_type),
-        ("etag", etag.to_owned()),
-        ("cache-control", caching.into()),
-        ("referrer-policy", "no-referrer".into()),
-        ("x-content-type-options", "nosniff".into()),
-    ];
-    if mime_type == "text/html" || mime_type.ends_with("javascript") {
-        headers.push(("content-security-policy", POLICY.into()));
-    }
-    headers
 }
