@@ -279,7 +279,7 @@ pub(crate) struct Link {
     /// The memory, such as `mem_1`.
     #[arg(value_name = "MEMORY")]
     pub(crate) memory_id: String,
-    /// How long the addresses open, seconds.
+    /// How long the addresses open, seconds; at most 86400, a day.
     #[arg(long, value_name = "SECONDS", default_value_t = 3_600, value_parser = clap::value_parser!(u32).range(1..=86_400))]
     pub(crate) valid_for: u32,
 }

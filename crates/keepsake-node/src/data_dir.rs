@@ -51,7 +51,7 @@ pub enum DataDirError {
         found: u32,
     },
     /// The operating system refused.
-    #[error("cannot use {}: {source}", path.display())]
+    #[error("cannot use {}", path.display())]
     Io {
         /// The file or directory.
         path: PathBuf,

@@ -35,7 +35,7 @@ pub enum FsckError {
     #[error(transparent)]
     Open(#[from] OpenError),
     /// A file cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}", path.display())]
     Io {
         /// The file.
         path: PathBuf,

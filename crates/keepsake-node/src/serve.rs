@@ -85,7 +85,7 @@ pub enum ServeError {
         asked: Principal,
     },
     /// The canister id's file cannot be read or written.
-    #[error("cannot read or write {}: {source}", path.display())]
+    #[error("cannot read or write {}", path.display())]
     CanisterId {
         /// The file.
         path: PathBuf,
@@ -93,9 +93,7 @@ pub enum ServeError {
         source: io::Error,
     },
     /// The address cannot be listened on.
-    #[error(
-        "cannot listen on {address}: {source}; choose another address (--listen), or stop what listens there"
-    )]
+    #[error("cannot listen on {address}: choose another one (--listen), or stop what listens there")]
     Listen {
         /// Asked for.
         address: SocketAddr,

@@ -69,6 +69,7 @@ pub(crate) enum CapsuleAction {
         #[arg(value_parser = parse_person, value_name = "PRINCIPAL")]
         who: Principal,
         /// What they may do.
+        #[arg(ignore_case = true)]
         role: RoleName,
     },
     /// Take somebody's role away.
@@ -135,7 +136,7 @@ pub(crate) enum IdentityAction {
 }
 
 fn parse_person(text: &str) -> Result<Principal, String> {
-    if text == "public" {
+    if text.eq_ignore_ascii_case("public") {
         return Ok(Principal::anonymous());
     }
     Principal::from_text(text)
@@ -148,7 +149,9 @@ mod tests {
 
     #[test]
     fn public_means_the_anonymous_principal() {
-        assert_eq!(parse_person("public"), Ok(Principal::anonymous()));
+        for word in ["public", "Public"] {
+            assert_eq!(parse_person(word), Ok(Principal::anonymous()));
+        }
         assert!(parse_person("nobody").is_err());
     }
 }

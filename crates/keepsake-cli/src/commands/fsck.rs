@@ -21,7 +21,7 @@ pub(crate) fn run(args: &Fsck, output: Output) -> Result<()> {
             output.note(format_args!("{} read", bytes(done)));
         }
     };
-    let report = check(&args.dir, args.bytes, progress).map_err(|error| not_checked(&error))?;
+    let report = check(&args.dir, args.bytes, progress).map_err(not_checked)?;
     if output.json {
         output::json(&shape(&report))?;
     } else {
@@ -30,13 +30,13 @@ pub(crate) fn run(args: &Fsck, output: Output) -> Result<()> {
     if report.violations.is_empty() { Ok(()) } else { Err(Failure::already_reported(Exit::Failed).into()) }
 }
 
-fn not_checked(error: &FsckError) -> Error {
-    let exit = match error {
+fn not_checked(error: FsckError) -> Error {
+    let exit = match &error {
         FsckError::NotFound { .. } | FsckError::DataDir(DataDirError::NotADataDir { .. }) => Exit::NotFound,
         FsckError::DataDir(DataDirError::InUse { .. }) => Exit::Conflict,
         FsckError::DataDir(_) | FsckError::Open(_) | FsckError::Io { .. } => Exit::Usage,
     };
-    Failure::new(exit, error.to_string()).into()
+    Failure::new(exit, format!("{:#}", Error::from(error))).into()
 }
 
 fn shape(report: &FsckReport) -> Value {

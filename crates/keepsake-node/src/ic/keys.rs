@@ -27,7 +27,7 @@ const SECRET_BYTES: usize = 32;
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     /// Reading or writing failed.
-    #[error("cannot read or write the key {}: {source}", path.display())]
+    #[error("cannot read or write the key {}", path.display())]
     Io {
         /// The key's file.
         path: PathBuf,
