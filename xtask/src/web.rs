@@ -70,11 +70,20 @@ fn root() -> PathBuf {
     workspace::root().join("web")
 }
 
-/// What npm installed last is what the lock file asks for: npm writes its own copy at the end.
+/// What npm installed last is what the lock file asks for, and is still there: npm writes its own copy at the end.
 fn is_installed() -> bool {
     let written = |path: &Path| path.metadata().and_then(|metadata| metadata.modified()).ok();
-    let installed = written(&root().join("node_modules/.package-lock.json"));
-    installed.is_some() && installed >= written(&root().join("package-lock.json"))
+    let own_copy = root().join("node_modules/.package-lock.json");
+    let installed = written(&own_copy);
+    installed.is_some() && installed >= written(&root().join("package-lock.json")) && is_whole(&own_copy)
+}
+
+/// Workspaces have packages of their own in folders beside the main one, which are lost more easily.
+fn is_whole(own_copy: &Path) -> bool {
+    let read = || serde_json::from_slice::<serde_json::Value>(&std::fs::read(own_copy).ok()?).ok();
+    read().is_some_and(|list| {
+        list["packages"].as_object().is_some_and(|all| all.keys().all(|folder| root().join(folder).exists()))
+    })
 }
 
 fn call(arguments: &[&str], variables: &[(&str, OsString)]) -> Result<()> {
