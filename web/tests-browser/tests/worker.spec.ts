@@ -2,8 +2,9 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { watchBusyTasks } from "../src/busy.ts";
 import { deriveAllInPage, deriveInPage } from "../src/lane-b.ts";
-import { heapBytes, rendererBytes, rendererBytesPeak, watchLongTasks } from "../src/measure.ts";
+import { heapBytes, rendererBytes, rendererBytesPeak } from "../src/measure.ts";
 import { photo } from "../src/places.ts";
 import { expect, test } from "../src/test.ts";
 
@@ -42,7 +43,9 @@ async function largePhoto(
 test("48 megapixels keep the page free and the memory bounded", async ({ emptyPage, browser, images }) => {
   const large = await largePhoto(emptyPage);
   await deriveInPage(emptyPage, join(images, "turned_1.png"));
-  const longTasks = await watchLongTasks(emptyPage);
+  // Making the photo itself, where that was needed, kept the page busy.
+  const begun = await emptyPage.evaluate(() => performance.now());
+  const busyTasks = await watchBusyTasks(emptyPage);
   const heapBefore = await heapBytes(emptyPage);
   const before = await rendererBytes(browser);
   const [answer, one] = await rendererBytesPeak(browser, () => deriveInPage(emptyPage, large));
@@ -52,7 +55,7 @@ test("48 megapixels keep the page free and the memory bounded", async ({ emptyPa
   );
   expect(answers.map(({ kind }) => kind)).toEqual(Array(6).fill("made"));
   const heapAfter = await heapBytes(emptyPage);
-  const tasks = await longTasks();
+  const tasks = (await busyTasks()).filter(({ start }) => start >= begun);
   const [grownByOne, grownBySix] = [(one - before) / MIB, (six - before) / MIB];
   test.info().annotations.push({ type: "MiB", description: `one ${grownByOne}, six ${grownBySix}` });
   // The picture has four bytes for each pixel (184 MiB), the first halving a quarter of that.
@@ -60,7 +63,7 @@ test("48 megapixels keep the page free and the memory bounded", async ({ emptyPa
   // One at a time: six wait, but do not add up.
   expect(grownBySix).toBeLessThan(450);
   expect(heapAfter - heapBefore).toBeLessThan(8 * MIB);
-  expect(tasks.filter(({ ms }) => ms > 200)).toEqual([]);
+  expect(tasks.filter(({ processorMs }) => !(processorMs <= 200))).toEqual([]);
 });
 
 test("cancelling drops an image, waiting or under way, and the others go on", async ({
