@@ -57,6 +57,7 @@ pub struct AgentTransport {
     agent: Agent,
     canister_id: Principal,
     principal: Principal,
+    is_mainnet: bool,
     fetch_root_key: bool,
     root_key_fetched: OnceCell<()>,
 }
@@ -76,20 +77,27 @@ impl AgentTransport {
             .with_max_concurrent_requests(REQUESTS_AT_ONCE_MAX)
             .build()
             .map_err(|error| TransportError::Protocol(error.to_string()))?;
+        let is_mainnet = is_mainnet(&url);
         let fetch_root_key = match options.root_key {
-            RootKey::Auto => !is_mainnet(&url),
+            RootKey::Auto => !is_mainnet,
             RootKey::Pinned(key) => {
                 agent.set_root_key(key);
                 false
             }
         };
         let root_key_fetched = OnceCell::new();
-        Ok(Self { agent, canister_id: options.canister_id, principal, fetch_root_key, root_key_fetched })
+        let canister_id = options.canister_id;
+        Ok(Self { agent, canister_id, principal, is_mainnet, fetch_root_key, root_key_fetched })
     }
 
     /// The canister id that messages go to.
     pub fn canister_id(&self) -> Principal {
         self.canister_id
+    }
+
+    /// Messages go to the Internet Computer itself, not to a node or a network of somebody's own.
+    pub fn is_mainnet(&self) -> bool {
+        self.is_mainnet
     }
 
     async fn ready(&self) -> Result<(), TransportError> {

@@ -1,7 +1,7 @@
 // What the page's own address says: who serves it, where messages and pictures are, and whose key is used.
 // It owns no state.
 
-import { addressOfCanister } from "../../packages/app/src/canister-address.ts";
+import { addressByFile, addressOfCanister } from "../../packages/app/src/canister-address.ts";
 import { allUploaded, chooseFiles, openDialog, text, tilesCount } from "../src/page.ts";
 import { tenPhotos } from "../src/photos.ts";
 import { expect, test } from "../src/test.ts";
@@ -47,6 +47,21 @@ for (const page of [
     expect(addressOfCanister(new URL(page))).toBeUndefined();
   });
 }
+
+test("at any other address the file beside the page tells whose it is, or nothing does", () => {
+  const page = new URL("https://photos.example");
+  const own = { host: page.origin, assetHost: page.origin, canisterId: ID, isInternetComputer: false };
+  expect(addressByFile(page, { canister_id: ID })).toEqual(own);
+  expect(addressByFile(page, { canister_id: ID, internet_computer: "yes" })).toEqual(own);
+  expect(addressByFile(page, { canister_id: ID, internet_computer: true })).toEqual({
+    ...own,
+    host: "https://icp-api.io",
+    isInternetComputer: true,
+  });
+  for (const file of [undefined, null, 7, "text", [], {}, { canister_id: 7 }, { canister_id: "photos" }]) {
+    expect(addressByFile(page, file)).toBeUndefined();
+  }
+});
 
 test("under a canister's local name everything works, with the browser's key and this origin only", async ({
   node,

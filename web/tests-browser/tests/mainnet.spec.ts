@@ -7,8 +7,14 @@ import { faults } from "../src/axe.ts";
 import { text } from "../src/page.ts";
 import { expect, test } from "../src/test.ts";
 
-const ORIGIN = "http://uxrrr-q7777-77774-qaaaq-cai.icp0.io";
+const ID = "uxrrr-q7777-77774-qaaaq-cai";
+const ORIGIN = `http://${ID}.icp0.io`;
+/** A domain of somebody's own, which leads to the same canister. */
+const OWN_ORIGIN = "http://photos.example";
+const ORIGINS = [ORIGIN, OWN_ORIGIN];
 const API = "https://icp-api.io";
+/** What is asked at the API host, of this canister. */
+const MESSAGE = new RegExp(`^${API}/api/v\\d/canister/${ID}/(query|read_state)$`);
 /** What the canister has to send with every file of the page, its Workers' scripts included. */
 const POLICY = [
   "default-src 'self'",
@@ -41,13 +47,13 @@ interface Mainnet {
   refused: string[];
 }
 
-/** A browser for which the canister's name leads to this machine, as if it came by https. */
+/** A browser for which the canister's names lead to this machine, as if they came by https. */
 const mainnetTest = test.extend<{ mainnet: Mainnet }>({
   mainnet: async ({ site }, use) => {
     const [asked, refused]: [string[], string[]] = [[], []];
     const { executablePath, args = [] } = test.info().project.use.launchOptions ?? {};
-    const rules = `MAP ${new URL(ORIGIN).hostname} ${new URL(site.url).host}`;
-    const trusted = `--unsafely-treat-insecure-origin-as-secure=${ORIGIN}`;
+    const rules = ORIGINS.map((origin) => `MAP ${new URL(origin).hostname} ${new URL(site.url).host}`).join();
+    const trusted = `--unsafely-treat-insecure-origin-as-secure=${ORIGINS.join()}`;
     const browser = await chromium.launch({
       executablePath,
       args: [...args, `--host-resolver-rules=${rules}`, trusted],
@@ -58,15 +64,21 @@ const mainnetTest = test.extend<{ mainnet: Mainnet }>({
     );
     await context.exposeFunction("keepsakeDelegation", delegation);
     const page = await context.newPage();
-    await page.route(`${ORIGIN}/`, async (route) => {
-      const response = await route.fetch({ url: `${site.url}/` });
-      await route.fulfill({
-        response,
-        headers: { ...response.headers(), "content-security-policy": POLICY },
+    for (const origin of ORIGINS) {
+      await page.route(`${origin}/`, async (route) => {
+        const response = await route.fetch({ url: `${site.url}/` });
+        await route.fulfill({
+          response,
+          headers: { ...response.headers(), "content-security-policy": POLICY },
+        });
       });
-    });
+    }
+    // As `keepsake site set` writes it.
+    await page.route(`${OWN_ORIGIN}/service.json`, (route) =>
+      route.fulfill({ json: { canister_id: ID, internet_computer: true } }),
+    );
     context.on("request", (request) => {
-      if (new URL(request.url()).origin !== ORIGIN) asked.push(request.url());
+      if (!ORIGINS.includes(new URL(request.url()).origin)) asked.push(request.url());
     });
     page.on("console", (message) => {
       if (message.text().includes("Content Security Policy")) refused.push(message.text());
@@ -107,8 +119,7 @@ mainnetTest(
     await expect(page.getByText(text.errors.network)).toBeVisible();
     const messages = asked.filter((url) => !url.startsWith("https://id.ai/"));
     expect(messages.length).toBeGreaterThan(0);
-    for (const url of messages)
-      expect(url).toMatch(/^https:\/\/icp-api\.io\/api\/v\d\/canister\/[^/]+\/(query|read_state)$/);
+    for (const url of messages) expect(url).toMatch(MESSAGE);
     expect(refused).toEqual([]);
 
     // The session is kept: a page opened again asks nobody to sign in.
@@ -126,7 +137,20 @@ mainnetTest(
     // Nobody answers for the network in this test: that the capsule opens then, the node's tests show.
     await expect(page.getByText(text.errors.network)).toBeVisible();
     expect(asked.length).toBeGreaterThan(0);
-    for (const url of asked)
-      expect(url).toMatch(/^https:\/\/icp-api\.io\/api\/v\d\/canister\/[^/]+\/(query|read_state)$/);
+    for (const url of asked) expect(url).toMatch(MESSAGE);
+  },
+);
+
+mainnetTest(
+  "on a domain of one's own the page finds its canister by the file beside it",
+  async ({ mainnet: { page, asked } }) => {
+    await page.goto(`${OWN_ORIGIN}/`);
+    await expect(page.getByRole("button", { name: text.signIn.button })).toBeVisible();
+    expect(asked).toEqual([]);
+    await page.goto(`${OWN_ORIGIN}/#capsule_1`);
+    await page.reload();
+    await expect(page.getByText(text.errors.network)).toBeVisible();
+    expect(asked.length).toBeGreaterThan(0);
+    for (const url of asked) expect(url).toMatch(MESSAGE);
   },
 );

@@ -9,7 +9,12 @@ use anyhow::{Context as _, Result, bail};
 use bytes::Bytes;
 use keepsake_client::site::SitePage;
 use keepsake_node::web_app::WebApp;
+use serde_json::json;
 use std::path::Path;
+
+/// A file that this command adds: it tells the page which canister it is of. Names of gateways say so too, domains of
+/// one's own do not.
+const ABOUT: &str = "service.json";
 
 /// Does what was asked for; without an action, lists the files.
 pub(crate) async fn run(context: &Context, action: Option<SiteAction>) -> Result<()> {
@@ -58,9 +63,12 @@ async fn set(context: &Context, dir: &Path) -> Result<()> {
         mime_type: mime_type.to_owned(),
         bytes: content.clone(),
     };
-    let (pages, empty): (Vec<_>, Vec<_>) = app.files().map(page).partition(|page| !page.bytes.is_empty());
+    let (mut pages, empty): (Vec<_>, Vec<_>) = app.files().map(page).partition(|page| !page.bytes.is_empty());
     for page in &empty {
         context.output.note(format_args!("{} is empty and left out", plain(&page.path)));
+    }
+    if pages.iter().all(|page| page.path != ABOUT) {
+        pages.push(about(context));
     }
     let (all, mut done, mut sent) = (pages.len(), 0, 0);
     let step = |step: keepsake_client::site::SiteStep| {
@@ -71,6 +79,19 @@ async fn set(context: &Context, dir: &Path) -> Result<()> {
     };
     context.client.site_replace(pages, step).await.context("the site is as it was before")?;
     told(context, all, sent)
+}
+
+fn about(context: &Context) -> SitePage {
+    let transport = context.client.transport();
+    let about = json!({
+        "canister_id": transport.canister_id().to_text(),
+        "internet_computer": transport.is_mainnet(),
+    });
+    SitePage {
+        path: ABOUT.to_owned(),
+        mime_type: "application/json".to_owned(),
+        bytes: about.to_string().into(),
+    }
 }
 
 fn told(context: &Context, files: usize, sent: usize) -> Result<()> {

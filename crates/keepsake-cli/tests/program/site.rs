@@ -15,6 +15,12 @@ fn page(node: &Node, path: &str) -> (u16, String) {
     (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
 }
 
+/// What the node says that it is.
+fn canister_id(node: &Node) -> String {
+    let health: serde_json::Value = serde_json::from_str(&page(node, "/health").1).unwrap();
+    health["canister_id"].as_str().unwrap().to_owned()
+}
+
 #[test]
 fn a_folder_becomes_the_site_and_only_what_changed_is_sent() {
     let dir = fresh_dir();
@@ -32,13 +38,19 @@ fn a_folder_becomes_the_site_and_only_what_changed_is_sent() {
 
     std::fs::write(site.join("index.html"), "<p>one").unwrap();
     let set = keeper.json(&["site", "set", path(&site)]);
-    assert_eq!((&set["files"], &set["sent"]), (&2.into(), &2.into()), "the empty one is left out");
+    assert_eq!(
+        (&set["files"], &set["sent"]),
+        (&3.into(), &3.into()),
+        "the empty one is left out, one is added"
+    );
     assert_eq!(page(&node, "/"), (200, "<p>one".to_owned()));
     assert_eq!(page(&node, "/assets/main.js"), (200, "let one = 1;".to_owned()));
+    let about = format!(r#"{{"canister_id":"{}","internet_computer":false}}"#, canister_id(&node));
+    assert_eq!(page(&node, "/service.json"), (200, about), "whose page it is");
 
     std::fs::write(site.join("index.html"), "<p>two").unwrap();
     let set = keeper.json(&["site", "set", path(&site)]);
-    assert_eq!((&set["files"], &set["sent"]), (&2.into(), &1.into()));
+    assert_eq!((&set["files"], &set["sent"]), (&3.into(), &1.into()));
     node.kill();
     node.restart();
     assert_eq!(page(&node, "/index.html"), (200, "<p>two".to_owned()), "after kill -9");
@@ -58,7 +70,12 @@ fn a_folder_becomes_the_site_and_only_what_changed_is_sent() {
     assert_eq!(keeper.fails(&["site", "set", path(&site)]).0, 1, "refused after it was sent");
     std::fs::remove_file(site.join("c c.js")).unwrap();
     let set = keeper.json(&["site", "set", path(&site)]);
-    assert_eq!((&set["files"], &set["sent"]), (&4.into(), &0.into()), "all was sent before");
+    assert_eq!((&set["files"], &set["sent"]), (&5.into(), &0.into()), "all was sent before");
+
+    std::fs::write(site.join("service.json"), "{}").unwrap();
+    let set = keeper.json(&["site", "set", path(&site)]);
+    assert_eq!((&set["files"], &set["sent"]), (&5.into(), &1.into()));
+    assert_eq!(page(&node, "/service.json").1, "{}", "the folder's own comes first");
 
     let stranger = User::new(dir.path(), "stranger", &node);
     for refused in [&["site", "set", path(&site)][..], &["site", "clear", "--yes"]] {

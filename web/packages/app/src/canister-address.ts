@@ -1,5 +1,5 @@
 // What the page's own address says about the service, where a canister serves the page: its id, where messages and
-// pictures go, and whose key is used. It asks nobody.
+// pictures go, and whose key is used. On a domain of one's own, a file beside the page says it. It asks nobody.
 
 import { Principal } from "@icp-sdk/core/principal";
 import { isMainnet } from "@keepsake/sdk";
@@ -25,14 +25,22 @@ const MAINNET_API = "https://icp-api.io";
 export function addressOfCanister(page: URL): ServiceAddress | undefined {
   const [label = "", ...domain] = page.hostname.split(".");
   if (domain.length === 0 || !isPrincipal(label)) return undefined;
-  const assetHost = page.origin;
-  const isInternetComputer = isMainnet(page);
-  return {
-    host: isInternetComputer ? MAINNET_API : page.origin,
-    assetHost,
-    canisterId: label,
-    isInternetComputer,
-  };
+  return address(page, label, isMainnet(page));
+}
+
+/** What `keepsake site set` puts beside the page. */
+export const ABOUT = "/service.json";
+
+/** What that file says, if it is that file. */
+export function addressByFile(page: URL, file: unknown): ServiceAddress | undefined {
+  const { canister_id: id, internet_computer: isInternetComputer } = (file ?? {}) as Record<string, unknown>;
+  if (typeof id !== "string" || !isPrincipal(id)) return undefined;
+  return address(page, id, isInternetComputer === true);
+}
+
+function address(page: URL, canisterId: string, isInternetComputer: boolean): ServiceAddress {
+  const host = isInternetComputer ? MAINNET_API : page.origin;
+  return { host, assetHost: page.origin, canisterId, isInternetComputer };
 }
 
 function isPrincipal(label: string): boolean {
