@@ -131,6 +131,7 @@ impl Tree {
         let arguments: &[&str] = match tests {
             "core" => &["-p", "keepsake-core", "--lib", "--test", "uploads"],
             "model" => &["-p", "keepsake-conformance", "--test", "model"],
+            "site" => &["-p", "keepsake-core", "--test", "site", "--test", "certified"],
             "flat" => &["-p", "keepsake-core", "--test", "flat_memory"],
             other => bail!("there are no tests called `{other}`"),
         };
