@@ -106,6 +106,7 @@ fn run(program: PathBuf, options: Options) -> Result<()> {
         (true, true) => {
             println!("Your photos in the web app: {}", demo.address(&node.url));
             println!("Their capsule is public on this node, which listens on this machine only.");
+            println!("To drop photos of your own: the button at the top of the page, or {}/", node.url);
         }
         (true, false) => {
             println!("The web app: {}/", node.url);
