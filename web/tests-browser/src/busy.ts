@@ -18,8 +18,8 @@ interface Look {
   processorMs: number;
 }
 
-/** Watches from the next load of the page on. */
-export async function watchBusyTasks(page: Page): Promise<() => Promise<BusyTask[]>> {
+/** Watches from the next load of the page on. What comes back tells the tasks that began at {@link pageNow} or later. */
+export async function watchBusyTasks(page: Page): Promise<(since?: number) => Promise<BusyTask[]>> {
   const longTasks = await watchLongTasks(page);
   const session = await page.context().newCDPSession(page);
   await session.send("Performance.enable", { timeDomain: "threadTicks" });
@@ -31,16 +31,22 @@ export async function watchBusyTasks(page: Page): Promise<() => Promise<BusyTask
       await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
     }
   })();
-  return async () => {
+  return async (since = 0) => {
     looks.push(await look(session));
     isOver = true;
     await watching;
     await session.detach();
-    return (await longTasks()).map((task) => {
+    const tasks = (await longTasks()).filter(({ start }) => start >= since);
+    return tasks.map((task) => {
       // The looks may lie far before and after it, but no task computes longer than it takes.
       return { ...task, processorMs: Math.min(task.ms, processorTime(looks, task)) };
     });
   };
+}
+
+/** Milliseconds since the page was opened. */
+export async function pageNow(page: Page): Promise<number> {
+  return await page.evaluate(() => performance.now());
 }
 
 async function look(session: CDPSession): Promise<Look> {

@@ -2,7 +2,7 @@
 
 import { readFile } from "node:fs/promises";
 import type { Browser, Page } from "@playwright/test";
-import { watchBusyTasks } from "../src/busy.ts";
+import { pageNow, watchBusyTasks } from "../src/busy.ts";
 import { askForMemory, heapBytes, type RendererMemory, rendererMemory } from "../src/measure.ts";
 import { Onlooker } from "../src/onlooker.ts";
 import { dropFiles, summary, text, tiles, tilesCount } from "../src/page.ts";
@@ -46,10 +46,11 @@ test(`${PHOTOS} photos in one drop: responsive, bounded, all published`, async (
   await expect(page.locator(".uppy-Dashboard-inner")).toBeVisible();
   const before = await rendererMemory(browser);
 
+  const dropped = await pageNow(page);
   await dropFiles(page, paths);
   const looks = await lookUntilDone(page, browser);
   await tilesCount(page, PHOTOS);
-  const tasks = await busyTasks();
+  const tasks = await busyTasks(dropped);
   const { heap, left } = await settled(page, browser, before.own);
 
   const longest = Math.round(Math.max(0, ...tasks.map((task) => task.processorMs)));

@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { watchBusyTasks } from "../src/busy.ts";
+import { pageNow, watchBusyTasks } from "../src/busy.ts";
 import { deriveAllInPage, deriveInPage } from "../src/lane-b.ts";
 import { heapBytes, rendererBytes, rendererBytesPeak } from "../src/measure.ts";
 import { photo } from "../src/places.ts";
@@ -44,7 +44,7 @@ test("48 megapixels keep the page free and the memory bounded", async ({ emptyPa
   const large = await largePhoto(emptyPage);
   await deriveInPage(emptyPage, join(images, "turned_1.png"));
   // Making the photo itself, where that was needed, kept the page busy.
-  const begun = await emptyPage.evaluate(() => performance.now());
+  const begun = await pageNow(emptyPage);
   const busyTasks = await watchBusyTasks(emptyPage);
   const heapBefore = await heapBytes(emptyPage);
   const before = await rendererBytes(browser);
@@ -55,7 +55,7 @@ test("48 megapixels keep the page free and the memory bounded", async ({ emptyPa
   );
   expect(answers.map(({ kind }) => kind)).toEqual(Array(6).fill("made"));
   const heapAfter = await heapBytes(emptyPage);
-  const tasks = (await busyTasks()).filter(({ start }) => start >= begun);
+  const tasks = await busyTasks(begun);
   const [grownByOne, grownBySix] = [(one - before) / MIB, (six - before) / MIB];
   test.info().annotations.push({ type: "MiB", description: `one ${grownByOne}, six ${grownBySix}` });
   // The picture has four bytes for each pixel (184 MiB), the first halving a quarter of that.
