@@ -23,7 +23,8 @@ pub(crate) enum SiteAction {
     /// Make the files of a folder the site, in place of those that are there; only files that changed are sent.
     ///
     /// At most 500 files of up to 2,000,000 bytes; names of letters, digits and -._~@+. Hidden files, links and empty
-    /// files are left out, but for .well-known.
+    /// files are left out, but for .well-known. A file service.json is added where there is none: by it the page finds
+    /// its canister on a custom domain.
     Set {
         /// Folder of a built web app, with an index.html.
         #[arg(value_name = "DIR")]
@@ -140,7 +141,7 @@ fn parse_person(text: &str) -> Result<Principal, String> {
         return Ok(Principal::anonymous());
     }
     Principal::from_text(text)
-        .map_err(|error| format!("{error}: write a principal, or `public` for everybody"))
+        .map_err(|error| format!("write a principal, or `public` for everybody; {error}"))
 }
 
 #[cfg(test)]

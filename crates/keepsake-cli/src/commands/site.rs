@@ -34,6 +34,9 @@ async fn list(context: &Context) -> Result<()> {
     if context.output.json {
         return output::json(&files.into_iter().map(SiteFileShape::from).collect::<Vec<_>>());
     }
+    if files.is_empty() {
+        context.output.note(format_args!("no site is set: a node shows its built-in page, a canister none"));
+    }
     let row = |file| {
         let SiteFileShape { path, bytes: count, mime_type, .. } = file;
         vec![plain(&path), bytes(count), plain(&mime_type)]
