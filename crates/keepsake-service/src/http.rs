@@ -1,6 +1,7 @@
 //! HTTP plans for `/asset/…` and the site: who may see what, which bytes, which headers. Owns no socket and reads no blob;
-//! the plan itself is in `http/plan.rs`, the site's in `http/site.rs`, ranges in `http/range.rs`, certification in
-//! `http/certify.rs`, the text form of tokens in `http/token.rs`.
+//! the plan itself is in `http/plan.rs`, the site's in `http/site.rs`, the headers of any web app's files in `http/page.rs`,
+//! ranges in `http/range.rs`, entity tags in `http/condition.rs`, certification in `http/certify.rs`, the text form of tokens
+//! in `http/token.rs`.
 
 pub(crate) mod certify;
 pub mod condition;
