@@ -19,6 +19,7 @@ pub mod epochs;
 pub mod fault;
 pub mod heap_file;
 pub mod heap_memory;
+pub mod outcome;
 pub mod page;
 pub mod pages;
 pub mod records;

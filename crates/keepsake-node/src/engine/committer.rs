@@ -30,7 +30,7 @@ pub(crate) enum CommitResult {
     /// On disk; its messages were answered.
     Durable,
     /// Nothing of it is on disk. The records are open at the commit before.
-    Lost(StorageError),
+    RolledBack(StorageError),
     /// It cannot be known, or the records do not open again.
     Unknown(Halt),
 }
@@ -64,7 +64,7 @@ pub(crate) fn start(
 
 fn run(shared: &Shared, job: &Job) -> CommitResult {
     if let Err(error) = prepare(shared, job) {
-        return CommitResult::Lost(error);
+        return CommitResult::RolledBack(error);
     }
     match shared.records.commit(&job.commit) {
         Ok(()) => {
@@ -95,7 +95,7 @@ fn recover(shared: &Shared, epoch: u64, error: StorageError) -> CommitResult {
     tracing::warn!(%error, epoch, "a commit failed; the records file is opened again");
     loop {
         match shared.records.reopen() {
-            Ok(found) if found.epoch < epoch => return CommitResult::Lost(error),
+            Ok(found) if found.epoch < epoch => return CommitResult::RolledBack(error),
             Ok(_) => return CommitResult::Unknown(Halt::OutcomeUnknown { epoch, error }),
             // Opening may write. While there is no room nothing can be answered; when there is, all goes on.
             Err(second) if second.is_full() && !shared.mailbox.is_closing() => {

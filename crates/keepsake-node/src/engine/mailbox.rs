@@ -190,8 +190,8 @@ impl Mailbox {
         pending.outcome.send_replace(Some(Ok(status.clone())));
     }
 
-    /// Gives up on a message that did not run.
-    pub(crate) fn give_up(&self, id: &RequestId, why: Unfinished) {
+    /// Answers a message that did not run.
+    pub(crate) fn fail(&self, id: &RequestId, why: Unfinished) {
         if let Some(pending) = self.lock().pending.remove(id) {
             pending.outcome.send_replace(Some(Err(why)));
         }

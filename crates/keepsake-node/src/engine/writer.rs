@@ -5,7 +5,7 @@
 //!
 //! While batch k is on its way to disk, the writer executes batch k + 1 on top of it. As soon as the
 //! committer is free the batch goes out, so a batch is as large as the disk makes it: group commit without
-//! a timer. When batch k is lost, so is batch k + 1, and all their messages are answered alike.
+//! a timer. When batch k is rolled back, so is batch k + 1, and all their messages are answered alike.
 
 mod recovery;
 
@@ -47,12 +47,12 @@ pub(crate) struct Writer {
     batch: Vec<(RequestId, RecordedRequest)>,
     batch_changed: bool,
     in_flight: Option<Vec<RequestId>>,
-    /// The last commit that the writer has taken in; the committer may be one ahead.
+    /// The last commit that the writer knows to be durable; the committer may be one ahead.
     durable_epoch: u64,
     /// Reading failed: the records must be opened again before anything else runs.
     damaged: Option<StorageError>,
     /// A message that met the damage while a commit was in flight; it runs again after the repair.
-    held: Option<UpdateMessage>,
+    retry: Option<UpdateMessage>,
     tick_at: Instant,
 }
 
@@ -100,7 +100,7 @@ impl Writer {
             in_flight: None,
             durable_epoch,
             damaged: None,
-            held: None,
+            retry: None,
             tick_at: Instant::now() + options.tick_interval,
         };
         writer.commit_opening()?;
@@ -108,8 +108,8 @@ impl Writer {
     }
 
     fn commit_opening(&mut self) -> Result<(), EngineError> {
-        self.keep();
-        self.hand_over();
+        self.commit_message();
+        self.start_commit();
         if self.in_flight.take().is_none() {
             return Ok(());
         }
@@ -121,7 +121,7 @@ impl Writer {
                 self.durable_epoch += 1;
                 self.pages.committed(self.shared.records.snapshot()?);
             }
-            Ok(CommitResult::Lost(error)) => return Err(error.into()),
+            Ok(CommitResult::RolledBack(error)) => return Err(error.into()),
             Ok(CommitResult::Unknown(halt)) => return Err(EngineError::Stopped(halt.to_string().into())),
             Err(_) => return Err(EngineError::Stopped(Halt::CommitterEnded.to_string().into())),
         }
@@ -137,14 +137,14 @@ impl Writer {
             let ready =
                 Ready { room: self.has_room(), committing: self.in_flight.is_some(), tick_at: self.tick_at };
             match self.shared.mailbox.next(ready) {
-                Next::CommitDone => self.absorb()?,
+                Next::CommitDone => self.finish_commit()?,
                 Next::Message(message) => self.execute(message)?,
                 Next::Tick => self.tick()?,
                 Next::Stop => return Ok(()),
             }
             if self.in_flight.is_none() {
                 self.repair()?;
-                self.hand_over();
+                self.start_commit();
             }
         }
     }
@@ -167,7 +167,7 @@ impl Writer {
     fn execute(&mut self, message: UpdateMessage) -> Result<(), Halt> {
         let call = self.call(message.caller);
         if message.ingress_expiry_ns < call.now_ns {
-            self.shared.mailbox.give_up(&message.request_id, Unfinished::Expired);
+            self.shared.mailbox.fail(&message.request_id, Unfinished::Expired);
             return Ok(());
         }
         match self.shared.records.request(&message.request_id) {
@@ -176,20 +176,20 @@ impl Writer {
                 self.shared.mailbox.finish(&[(message.request_id, recorded)]);
                 return Ok(());
             }
-            Err(error) => return self.roll_back(message, &call, Fault::Storage(error)),
+            Err(error) => return self.rollback(message, &call, Fault::Storage(error)),
         }
         match guarded(|| self.program.update(&call, &message.method, &message.arg)) {
             Ok(Ok(reply)) => {
                 reply.events.iter().for_each(log_event);
-                self.keep();
+                self.commit_message();
                 self.record(&message, &call, RequestStatus::Replied(reply.bytes));
             }
             Ok(Err(reject)) => {
                 // It never reached a rule, so there is nothing to keep.
-                self.forget();
+                self.rollback_message();
                 self.record(&message, &call, RequestStatus::Rejected(reject.into()));
             }
-            Err(fault) => return self.roll_back(message, &call, fault),
+            Err(fault) => return self.rollback(message, &call, fault),
         }
         Ok(())
     }
@@ -200,14 +200,14 @@ impl Writer {
         self.batch.push((message.request_id, request));
     }
 
-    fn keep(&mut self) {
-        self.batch_changed |= self.pages.keep_message();
-        self.batch_changed |= self.heap.keep_message();
+    fn commit_message(&mut self) {
+        self.batch_changed |= self.pages.commit_message();
+        self.batch_changed |= self.heap.commit_message();
     }
 
-    fn forget(&self) {
-        self.pages.drop_message();
-        self.heap.drop_message();
+    fn rollback_message(&self) {
+        self.pages.rollback_message();
+        self.heap.rollback_message();
     }
 
     fn tick(&mut self) -> Result<(), Halt> {
@@ -215,9 +215,9 @@ impl Writer {
         let call = self.call(Principal::anonymous());
         let tick = match guarded(|| self.program.tick(&call)) {
             Ok(tick) => tick,
-            Err(fault) => return self.roll_back_tick(fault),
+            Err(fault) => return self.rollback_tick(fault),
         };
-        self.keep();
+        self.commit_message();
         if tick.sessions_evicted + tick.blobs_collected > 0 {
             tracing::info!(tick.sessions_evicted, tick.blobs_collected, "housekeeping");
         }
@@ -228,7 +228,7 @@ impl Writer {
     }
 
     /// Sends the batch to the committer, if there is one to send.
-    fn hand_over(&mut self) {
+    fn start_commit(&mut self) {
         if self.batch.is_empty() && !self.batch_changed {
             return;
         }

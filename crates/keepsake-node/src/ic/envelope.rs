@@ -8,7 +8,11 @@ use ic_transport_types::{Envelope, EnvelopeContent, RequestId};
 
 use super::authentication::{authenticate, hex};
 use super::error::RequestError;
-use super::{read_state, shape};
+use super::shape;
+
+/// The specification's bounds on the paths of one request, and on the labels of one path.
+const PATHS_MAX: usize = 1000;
+const LABELS_MAX: usize = 127;
 
 /// Which of the two kinds of calls an endpoint takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,11 +102,30 @@ pub(crate) fn decode_read_state(
     };
     let paths: Vec<Vec<Vec<u8>>> =
         paths.iter().map(|path| path.iter().map(|label| label.as_bytes().to_vec()).collect()).collect();
-    read_state::check_limits(&paths)?;
+    check_limits(&paths)?;
     let receiver = paths.iter().any(|path| path.first().is_some_and(|first| first == b"request_status"));
     let request_id = envelope.content.to_request_id();
     check(&envelope, &request_id, receiver.then_some(canister_id), now_ns)?;
     Ok(PathsRequest { sender: *sender, paths })
+}
+
+/// The limits of the specification on the paths of one request.
+///
+/// # Errors
+/// [`RequestError::BadPaths`].
+fn check_limits(paths: &[Vec<Vec<u8>>]) -> Result<(), RequestError> {
+    if paths.len() > PATHS_MAX {
+        return Err(RequestError::BadPaths(format!(
+            "{} paths, at most {PATHS_MAX} are allowed",
+            paths.len()
+        )));
+    }
+    match paths.iter().map(Vec::len).max() {
+        Some(labels) if labels > LABELS_MAX => Err(RequestError::BadPaths(format!(
+            "{labels} labels in one path, at most {LABELS_MAX} are allowed"
+        ))),
+        _ => Ok(()),
+    }
 }
 
 fn decode(body: &[u8], expected: &'static str) -> Result<Envelope<'static>, RequestError> {

@@ -14,9 +14,6 @@ use super::state_tree::Selection;
 use super::{IcInterface, cbor};
 use crate::engine::RequestStatus;
 
-const PATHS_MAX: usize = 1000;
-const LABELS_MAX: usize = 127;
-
 /// What the URL names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Effective {
@@ -52,25 +49,6 @@ pub(crate) async fn answer(
     }
     let certificate = ic.certifier().certify(status).await?.certificate(selection);
     Ok(super::cbor_response(cbor::encode(&ReadStateResponse { certificate })))
-}
-
-/// The limits of the specification on the paths of one request.
-///
-/// # Errors
-/// [`RequestError::BadPaths`].
-pub(crate) fn check_limits(paths: &[Vec<Vec<u8>>]) -> Result<(), RequestError> {
-    if paths.len() > PATHS_MAX {
-        return Err(RequestError::BadPaths(format!(
-            "{} paths, at most {PATHS_MAX} are allowed",
-            paths.len()
-        )));
-    }
-    match paths.iter().map(Vec::len).max() {
-        Some(labels) if labels > LABELS_MAX => Err(RequestError::BadPaths(format!(
-            "{labels} labels in one path, at most {LABELS_MAX} are allowed"
-        ))),
-        _ => Ok(()),
-    }
 }
 
 /// Checks the form of every path. Returns the one request whose status is asked for.

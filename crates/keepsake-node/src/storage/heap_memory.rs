@@ -42,16 +42,16 @@ impl WriterHeap {
         Self { state: Rc::new(state) }
     }
 
-    /// Keeps what the running message did; says whether it changed anything.
-    pub fn keep_message(&self) -> bool {
+    /// Adds what the running message did to the batch; says whether it changed anything.
+    pub fn commit_message(&self) -> bool {
         let state = &*self.state;
         let wrote = state.message_wrote.take();
         state.batch_wrote.set(state.batch_wrote.get() | wrote);
         state.batch_size.replace(state.size.get()) != state.size.get() || wrote
     }
 
-    /// Forgets what the running message did.
-    pub fn drop_message(&self) {
+    /// Undoes what the running message did.
+    pub fn rollback_message(&self) {
         self.state.size.set(self.state.batch_size.get());
         self.state.message_wrote.set(false);
     }

@@ -6,7 +6,7 @@
 //! read:  message overlay → batch overlay → in flight → cache → snapshot of the last commit → zeros
 //! write: message overlay only
 //! ```
-//! A message that ends well is folded into the batch; one that panics is dropped. A batch that becomes
+//! A message that ends well is added to the batch; one that panics is dropped. A batch that becomes
 //! durable goes into the cache; one that does not is dropped, with the batch that was built on it.
 
 #[cfg(test)]
@@ -55,8 +55,8 @@ impl WriterPages {
         Self { state: Rc::new(RefCell::new(state)) }
     }
 
-    /// Folds the running message into the batch; says whether it changed anything.
-    pub fn keep_message(&self) -> bool {
+    /// Adds what the running message wrote to the batch; says whether it changed anything.
+    pub fn commit_message(&self) -> bool {
         let state = &mut *self.state.borrow_mut();
         let changed = !state.message.is_empty() || state.size != state.batch_size;
         state.batch.extend(state.message.drain());
@@ -64,8 +64,8 @@ impl WriterPages {
         changed
     }
 
-    /// Drops what the running message wrote.
-    pub fn drop_message(&self) {
+    /// Undoes what the running message wrote.
+    pub fn rollback_message(&self) {
         let state = &mut *self.state.borrow_mut();
         state.message = PageMap::default();
         state.size = state.batch_size;

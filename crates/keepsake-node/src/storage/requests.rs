@@ -8,8 +8,8 @@
 //!                                            │ 1 │ reject code u8 │ error code len u8 │ error code │ message…
 //! ```
 
-use crate::engine::{Rejection, RequestStatus};
 use crate::storage::fault::StorageError;
+use crate::storage::outcome::{Rejection, RequestStatus};
 use keepsake_service::Principal;
 use redb::{ReadableTable, TableDefinition, WriteTransaction};
 

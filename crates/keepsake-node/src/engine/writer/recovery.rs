@@ -11,13 +11,8 @@ use keepsake_service::Call;
 
 impl Writer {
     /// Rolls the message back and answers it.
-    pub(super) fn roll_back(
-        &mut self,
-        message: UpdateMessage,
-        call: &Call,
-        fault: Fault,
-    ) -> Result<(), Halt> {
-        self.forget();
+    pub(super) fn rollback(&mut self, message: UpdateMessage, call: &Call, fault: Fault) -> Result<(), Halt> {
+        self.rollback_message();
         match fault {
             Fault::Panic(text) => {
                 tracing::error!(method = %message.method, panic = %text, "a message panicked and was rolled back");
@@ -33,7 +28,7 @@ impl Writer {
                 tracing::warn!(method = %message.method, %error, "a message was rolled back");
                 if self.in_flight.is_some() {
                     // A failing commit makes all reads fail; the message itself may be fine.
-                    self.held = Some(message);
+                    self.retry = Some(message);
                 } else {
                     self.shared.mailbox.finish_unrecorded(&message.request_id, &status_of(&error));
                 }
@@ -44,8 +39,8 @@ impl Writer {
     }
 
     /// Rolls a slice of housekeeping back.
-    pub(super) fn roll_back_tick(&mut self, fault: Fault) -> Result<(), Halt> {
-        self.forget();
+    pub(super) fn rollback_tick(&mut self, fault: Fault) -> Result<(), Halt> {
+        self.rollback_message();
         match fault {
             Fault::Panic(text) => tracing::error!(panic = %text, "housekeeping panicked and was rolled back"),
             Fault::Storage(error) => {
@@ -61,12 +56,12 @@ impl Writer {
         match guarded(|| self.application.open(self.pages.clone(), self.heap.clone())) {
             Ok(Ok(program)) => {
                 self.program = program;
-                self.keep();
+                self.commit_message();
                 Ok(())
             }
             Ok(Err(error)) => Err(Halt::Program(error.to_string())),
             Err(Fault::Storage(error)) => {
-                self.forget();
+                self.rollback_message();
                 self.damaged = Some(error);
                 Ok(())
             }
@@ -74,8 +69,8 @@ impl Writer {
         }
     }
 
-    /// Takes in what became of the batch in flight.
-    pub(super) fn absorb(&mut self) -> Result<(), Halt> {
+    /// Acts on what became of the batch in flight.
+    pub(super) fn finish_commit(&mut self) -> Result<(), Halt> {
         let result = self.results.recv().map_err(|_| Halt::CommitterEnded)?;
         let in_flight = self.in_flight.take().unwrap_or_default();
         match result {
@@ -87,13 +82,13 @@ impl Writer {
                 }
                 Ok(())
             }
-            CommitResult::Lost(error) => self.lose(&in_flight, &error),
+            CommitResult::RolledBack(error) => self.rollback_batches(&in_flight, &error),
             CommitResult::Unknown(halt) => Err(halt),
         }
     }
 
-    /// Opens the records again after a failed read; the batch on top of them is lost. Then runs the
-    /// message that was held. No commit is in flight.
+    /// Opens the records again after a failed read; the batch on top of them is rolled back. Then runs the
+    /// message that waits to be tried again. No commit is in flight.
     pub(super) fn repair(&mut self) -> Result<(), Halt> {
         if let Some(error) = self.damaged.take() {
             let found = self.shared.records.reopen().map_err(Halt::Records)?.epoch;
@@ -101,16 +96,16 @@ impl Writer {
             if found != expected {
                 return Err(Halt::WrongEpoch { expected, found });
             }
-            self.lose(&[], &error)?;
+            self.rollback_batches(&[], &error)?;
         }
-        match self.held.take() {
+        match self.retry.take() {
             Some(message) => self.execute(message),
             None => Ok(()),
         }
     }
 
     /// Goes back to the last durable commit and answers every message after it. The records are open.
-    fn lose(&mut self, in_flight: &[RequestId], error: &StorageError) -> Result<(), Halt> {
+    fn rollback_batches(&mut self, in_flight: &[RequestId], error: &StorageError) -> Result<(), Halt> {
         tracing::warn!(%error, messages = in_flight.len() + self.batch.len(), "messages were rolled back");
         let snapshot = self.shared.records.snapshot().map_err(Halt::Records)?;
         self.heap.reset(snapshot.state().heap_pages);

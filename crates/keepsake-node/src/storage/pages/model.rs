@@ -72,15 +72,15 @@ impl System {
                 model.message[at..at + bytes.len()].copy_from_slice(bytes);
             }
             Operation::Keep => {
-                self.pages.keep_message();
+                self.pages.commit_message();
                 model.batch.clone_from(&model.message);
             }
             Operation::Drop => {
-                self.pages.drop_message();
+                self.pages.rollback_message();
                 model.message.clone_from(&model.batch);
             }
             Operation::HandOver if self.job.is_none() && model.message == model.batch => {
-                self.pages.keep_message();
+                self.pages.commit_message();
                 let state =
                     Committed { epoch: self.epoch + 1, records_pages: self.pages.size(), heap_pages: 0 };
                 let pages = self.pages.take_batch();
