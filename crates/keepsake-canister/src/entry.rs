@@ -26,7 +26,7 @@ macro_rules! export {
 }
 
 macro_rules! endpoints {
-    ($( $kind:ident $name:literal $module:ident :: $handler:ident ( $($arg:ty),* ) -> $result:ty ; )*) => {
+    ($( $kind:ident $name:literal $([ $carried:ident ])? $module:ident :: $handler:ident ( $($arg:ty),* ) -> $result:ty ; )*) => {
         $( endpoints!(@$kind $name); )*
     };
     (@update $name:literal) => { export!(concat!("canister_update ", $name), host::update($name)); };

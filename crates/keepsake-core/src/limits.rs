@@ -50,6 +50,9 @@ pub const LIMBO_SLICES_PER_ALLOCATION: usize = 64;
 
 /// Bytes of one answer: 2 MiB less its envelope.
 pub const RESPONSE_BYTES_MAX: u32 = 2_000_000;
+/// Argument of a message that carries no more than ids, keys and short texts, bytes: a thousand ids fit. What a method
+/// carries beyond that is in the endpoint table of `keepsake-service`.
+pub const ARGUMENT_BYTES_MAX: usize = 65_536;
 /// An id on the wire, bytes: the longest one is a prefix and twenty digits.
 pub const ID_BYTES_MAX: usize = 32;
 /// Missing ranges shown by a status.
@@ -96,6 +99,9 @@ pub const IDEM_BYTES_MAX: usize = 256;
 pub const TEXT_SHORT_BYTES_MAX: usize = 1_024;
 /// Long texts (description, notes, EXIF, addresses), bytes.
 pub const TEXT_LONG_BYTES_MAX: usize = 16_384;
+/// All texts of one memory and of its assets together, bytes: a thousand times what people write, and a stranger cannot
+/// fill the records with it.
+pub const MEMORY_TEXT_BYTES_MAX: usize = 65_536;
 /// Tags, or people, of one memory.
 pub const TAGS_MAX: usize = 64;
 /// One tag or person, bytes.

@@ -17,7 +17,7 @@ use candid::{CandidType, DecoderConfig, Principal};
 use ic_stable_structures::Memory;
 use keepsake_api as api;
 use keepsake_api::Answer;
-use keepsake_core::{Call, Store};
+use keepsake_core::{Call, Store, limits};
 use serde_bytes::{ByteBuf, Bytes};
 use types::Known;
 
@@ -39,13 +39,39 @@ const DECODING_QUOTA: usize = 16_000_000;
 /// Bounds on data that is skipped because no argument takes it.
 const SKIPPING_QUOTA: usize = 100_000;
 
+/// What arguments carry beyond [`limits::ARGUMENT_BYTES_MAX`], bytes. A chunk has room to be a little too large, so that
+/// its sender is told so by the rule and not by the door.
+mod carried {
+    use super::limits::{
+        ASSETS_PER_MEMORY_MAX, BULK_ITEMS_MAX, CHUNK_BYTES_MAX, ID_BYTES_MAX, INLINE_BYTES_MAX,
+        MEMORY_TEXT_BYTES_MAX, SITE_FILES_MAX, SITE_PATH_BYTES_MAX, TAG_BYTES_MAX, TOKEN_ASSET_IDS_MAX,
+    };
+
+    pub(super) const CHUNK: usize = CHUNK_BYTES_MAX as usize + super::limits::ARGUMENT_BYTES_MAX;
+    pub(super) const TEXTS: usize = MEMORY_TEXT_BYTES_MAX;
+    pub(super) const INLINE: usize = TEXTS + ASSETS_PER_MEMORY_MAX * INLINE_BYTES_MAX as usize;
+    /// Of each request an id, the ids of its assets, and variants, whose names are shorter than ids.
+    pub(super) const TOKENS: usize =
+        BULK_ITEMS_MAX * (1 + TOKEN_ASSET_IDS_MAX + 2 * ASSETS_PER_MEMORY_MAX) * ID_BYTES_MAX;
+    pub(super) const SITE: usize = SITE_FILES_MAX * (SITE_PATH_BYTES_MAX + ID_BYTES_MAX + TAG_BYTES_MAX);
+}
+
 macro_rules! endpoints {
-    ($( $kind:ident $name:literal $module:ident :: $handler:ident ( $($arg:ty),* ) -> $result:ty ; )*) => {
+    ($( $kind:ident $name:literal $([ $carried:ident ])? $module:ident :: $handler:ident ( $($arg:ty),* ) -> $result:ty ; )*) => {
         /// The kind of `method`, if there is such a method.
         pub fn kind(method: &str) -> Option<Kind> {
             match method {
                 $( $name => Some(endpoints!(@kind $kind)), )*
                 _ => None,
+            }
+        }
+
+        /// Longest argument of `method`, bytes. A host refuses what is longer before it pays for it. A method that is
+        /// not there is refused anyway, and gets the least.
+        pub fn argument_bytes_max(method: &str) -> usize {
+            match method {
+                $( $name => limits::ARGUMENT_BYTES_MAX $(+ carried::$carried)?, )*
+                _ => limits::ARGUMENT_BYTES_MAX,
             }
         }
 
@@ -133,7 +159,8 @@ macro_rules! endpoints {
 
 /// Passes the table to the macro `$callback`: one `kind "name" module::handler(arguments) -> result;` for each
 /// endpoint. A host that must name its entry points one by one makes them from this, so that nothing is listed twice.
-/// Kinds are `query`, `update`, and `freeing`: an update that makes room, and so has to run where there is none.
+/// Kinds are `query`, `update`, and `freeing`: an update that makes room, and so has to run where there is none. In
+/// brackets is what the arguments carry, where that is more than a few ids and keys.
 #[macro_export]
 macro_rules! for_each_endpoint {
     ($callback:ident) => {
@@ -148,11 +175,11 @@ macro_rules! for_each_endpoint {
 
             query "upload_config" uploads::config() -> api::UploadConfig;
             update "uploads_begin" uploads::begin(String, u32, String, Option<api::BeginOptions>) -> Answer<u64>;
-            update "uploads_put_chunk" uploads::put_chunk(u64, u32, &Bytes) -> Answer<()>;
+            update "uploads_put_chunk" [CHUNK] uploads::put_chunk(u64, u32, &Bytes) -> Answer<()>;
             query "uploads_status" uploads::status(u64) -> Answer<api::UploadStatus>;
             update "uploads_finish" uploads::finish(u64, ByteBuf, u64) -> Answer<api::UploadFinishResult>;
             freeing "uploads_abort" uploads::abort(u64) -> Answer<()>;
-            update "uploads_publish" uploads::publish(api::PublishRequest) -> Answer<api::PublishResult>;
+            update "uploads_publish" [INLINE] uploads::publish(api::PublishRequest) -> Answer<api::PublishResult>;
             query "sessions_list" uploads::list() -> Answer<Vec<api::SessionInfo>>;
             query "sessions_stats" uploads::stats() -> Answer<api::SessionStats>;
             freeing "sessions_cleanup_expired" uploads::cleanup_expired() -> Answer<u32>;
@@ -164,18 +191,18 @@ macro_rules! for_each_endpoint {
             query "blob_read_range" blobs::read_range(String, u64, u32) -> Answer<ByteBuf>;
             freeing "blob_delete" blobs::delete(String) -> Answer<String>;
 
-            update "memories_create" memories::create(
+            update "memories_create" [INLINE] memories::create(
                 String, Option<ByteBuf>, Option<api::BlobRef>, Option<api::BlobHosting>, Option<String>, Option<String>,
                 Option<u64>, Option<ByteBuf>, api::AssetMetadata, String
             ) -> Answer<String>;
-            update "memories_create_with_internal_blobs" memories::create_with_blobs(
+            update "memories_create_with_internal_blobs" [TEXTS] memories::create_with_blobs(
                 String, api::MemoryMetadata, Vec<api::InternalBlobAssetInput>, String
             ) -> Answer<String>;
-            update "memories_create_with_internal_blobs_and_inline_assets" memories::create_with_blobs_and_inline(
+            update "memories_create_with_internal_blobs_and_inline_assets" [INLINE] memories::create_with_blobs_and_inline(
                 String, api::MemoryMetadata, Vec<api::InternalBlobAssetInput>, Vec<api::InlineAssetInput>, String
             ) -> Answer<String>;
-            update "memories_add_asset" memories::add_asset(String, api::InternalBlobAssetInput, String) -> Answer<String>;
-            update "memories_add_inline_asset" memories::add_inline_asset(String, api::InlineAssetInput, String) -> Answer<String>;
+            update "memories_add_asset" [TEXTS] memories::add_asset(String, api::InternalBlobAssetInput, String) -> Answer<String>;
+            update "memories_add_inline_asset" [INLINE] memories::add_inline_asset(String, api::InlineAssetInput, String) -> Answer<String>;
             query "memories_read" memories::read(String) -> Answer<api::Memory>;
             query "memories_read_asset" memories::read_asset(String, u32) -> Answer<api::MemoryAssetData>;
             query "asset_get_by_id" memories::asset_by_id(String, String) -> Answer<api::MemoryAssetData>;
@@ -183,7 +210,7 @@ macro_rules! for_each_endpoint {
             query "memories_list_by_capsule" memories::list(String, Option<String>, Option<u32>) -> Answer<api::Page>;
             query "memories_list_assets" memories::list_assets(String) -> Answer<api::MemoryAssetsList>;
             query "memories_ping" memories::ping(Vec<String>) -> Answer<Vec<api::MemoryPresenceResult>>;
-            update "memories_update" memories::update(String, api::MemoryUpdateData) -> Answer<api::Memory>;
+            update "memories_update" [TEXTS] memories::update(String, api::MemoryUpdateData) -> Answer<api::Memory>;
             freeing "memories_delete" memories::delete(String, bool) -> Answer<()>;
             freeing "memories_delete_bulk" memories::delete_bulk(String, Vec<String>, bool) -> Answer<api::BulkDeleteResult>;
             freeing "memories_delete_all" memories::delete_all(String, bool) -> Answer<api::BulkDeleteResult>;
@@ -192,9 +219,9 @@ macro_rules! for_each_endpoint {
             query "http_request" gateway::http_request(api::HttpRequest) -> api::HttpResponse;
             update "http_request_update" gateway::http_request_update(api::HttpRequest) -> api::HttpResponse;
             query "mint_http_token" gateway::mint(String, Vec<String>, Option<Vec<String>>, u32) -> Answer<String>;
-            query "mint_http_tokens_bulk" gateway::mint_bulk(Vec<api::TokenRequest>, u32) -> Answer<Vec<api::MintedToken>>;
+            query "mint_http_tokens_bulk" [TOKENS] gateway::mint_bulk(Vec<api::TokenRequest>, u32) -> Answer<Vec<api::MintedToken>>;
 
-            update "site_set" site::set(Vec<api::SiteFileInput>) -> Answer<()>;
+            update "site_set" [SITE] site::set(Vec<api::SiteFileInput>) -> Answer<()>;
             query "site_list" site::list() -> Vec<api::SiteFile>;
         }
     };
@@ -268,6 +295,23 @@ mod tests {
             api::DID,
             "run UPDATE_DID=1 cargo test -p keepsake-service and review the difference"
         );
+    }
+
+    #[test]
+    fn an_argument_may_be_as_long_as_what_its_method_carries() {
+        assert_eq!(argument_bytes_max("capsules_list"), 65_536);
+        assert_eq!(argument_bytes_max("http_request_update"), 65_536);
+        assert_eq!(argument_bytes_max("no_such_method"), 65_536);
+        assert!(
+            argument_bytes_max("uploads_put_chunk") > 1_900_000,
+            "the rule says that a chunk is too large"
+        );
+        assert!(
+            METHODS.iter().all(|name| argument_bytes_max(name) < 2 << 20),
+            "the IC takes no longer message"
+        );
+        let beyond = METHODS.iter().filter(|name| argument_bytes_max(name) > 65_536).count();
+        assert_eq!(beyond, 10);
     }
 
     #[test]
