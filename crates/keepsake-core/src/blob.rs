@@ -1,68 +1,19 @@
-//! Blobs: finished, immutable bytes with a length and a SHA-256. Owns their records, reads and deletion; the
-//! bytes are the heap's.
-//!
-//! ```text
-//! key: blob u64      value: BlobRecord (its extents are the finished session's: nothing is moved)
-//! ```
+//! Blobs: finished, immutable bytes with a length and a SHA-256. Owns reads, references and deletion; records are in
+//! `tables/blobs.rs`, the bytes are the heap's.
 
 use crate::access::{Denied, Role, require_somebody};
 use crate::call::Call;
-use crate::capsule::ItemKind;
 use crate::heap::Extent;
-use crate::housekeeping::DueKind;
 use crate::ids::{BlobId, CapsuleId, MemoryId};
-use crate::layout::Field;
 use crate::limits::{BLOB_TTL_NS, CHUNK_BYTES_MAX, RESPONSE_BYTES_MAX};
-use crate::memory::AssetSource;
-use crate::record::principal;
 use crate::refusal::{Refusal, RefusalKind};
 use crate::store::Store;
+pub use crate::tables::blobs::BlobRecord;
+use crate::tables::capsules::ItemKind;
+use crate::tables::due::DueKind;
+use crate::tables::memories::AssetSource;
 use ic_principal::Principal;
 use ic_stable_structures::Memory;
-use minicbor::bytes::ByteArray;
-use minicbor::{Decode, Encode};
-
-/// A blob's record.
-#[derive(Encode, Decode, Clone, Debug, PartialEq, Eq)]
-pub struct BlobRecord {
-    /// The capsule it belongs to; 0 where it is a file of the site.
-    #[n(0)]
-    pub capsule: u64,
-    /// Who uploaded it.
-    #[cbor(n(1), with = "principal")]
-    pub creator: Principal,
-    /// Bytes.
-    #[n(2)]
-    pub len: u64,
-    /// SHA-256 of them.
-    #[n(3)]
-    pub sha256: ByteArray<32>,
-    /// MIME type given at begin.
-    #[n(4)]
-    pub mime_type: Option<String>,
-    /// Finish time, ns.
-    #[n(5)]
-    pub created_ns: u64,
-    /// Collected after this time unless a memory refers to it, ns.
-    #[n(6)]
-    pub expires_ns: Option<u64>,
-    /// Assets that refer to it.
-    #[n(7)]
-    pub references: u32,
-    /// Where its bytes are, in order.
-    #[n(8)]
-    pub extents: Vec<Extent>,
-    /// The memory that it was published with.
-    #[n(9)]
-    pub memory: Option<u64>,
-}
-
-impl BlobRecord {
-    /// Number of chunks that [`Store::blob_chunk`] cuts it into.
-    pub fn chunk_count(&self) -> u32 {
-        u32::try_from(self.len.div_ceil(CHUNK_BYTES_MAX.into())).expect("2^32 chunks are beyond every heap")
-    }
-}
 
 /// Some bytes of a blob that the caller may read: where they are, not yet read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -137,7 +88,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
     /// # Errors
     /// [`Denied::NotFound`].
     pub fn blob_meta(&self, caller: &Principal, id: BlobId) -> Result<BlobRecord, Denied> {
-        let blob = self.blob(id).ok_or(Denied::NotFound)?;
+        let blob = self.blobs.get(id).ok_or(Denied::NotFound)?;
         self.require(CapsuleId(blob.capsule), caller, Role::Guest)?;
         Ok(blob)
     }
@@ -227,55 +178,49 @@ impl<R: Memory, H: Memory> Store<R, H> {
 
     /// A blob, whoever asks: for HTTP, where a token decides.
     pub fn blob_unchecked(&self, id: BlobId) -> Option<BlobRecord> {
-        self.blob(id)
-    }
-
-    pub(crate) fn blob(&self, id: BlobId) -> Option<BlobRecord> {
-        self.blobs.get(&id.0).map(|record| record.0)
+        self.blobs.get(id)
     }
 
     pub(crate) fn add_blob(&mut self, blob: &BlobRecord) -> BlobId {
-        let id = BlobId(self.header.next(Field::NextBlob));
-        self.add_item(CapsuleId(blob.capsule), ItemKind::Blob, id.0);
+        let id = self.blobs.add(blob);
+        self.capsules.add_item(CapsuleId(blob.capsule), ItemKind::Blob, id.0);
         if let Some(at_ns) = blob.expires_ns {
-            self.add_due(at_ns, DueKind::Blob, id.0);
+            self.due.add(at_ns, DueKind::Blob, id.0);
         }
-        self.blobs.put(&id.0, blob);
-        self.header.add(Field::BlobsStored, 1);
         id
     }
 
     /// One more asset refers to the blob: it does not expire. Gives back the asset's source.
     pub(crate) fn refer(&mut self, id: BlobId, published_with: Option<u64>) -> AssetSource {
-        let mut blob = self.blob(id).expect("an asset's blob was checked");
+        let mut blob = self.blobs.get(id).expect("an asset's blob was checked");
         self.remove_blob_due(id, &blob);
         blob.references += 1;
         blob.expires_ns = None;
         blob.memory = blob.memory.or(published_with);
-        self.blobs.put(&id.0, &blob);
+        self.blobs.put(id, &blob);
         AssetSource::Blob { blob: id.0, len: blob.len, sha256: blob.sha256 }
     }
 
     /// One asset of `memory` less refers to the blob: the last one takes it along, or leaves it to expire.
     pub(crate) fn unrefer(&mut self, call: &Call, id: BlobId, memory: MemoryId, delete: bool) {
-        let mut blob = self.blob(id).expect("a referenced blob is there");
+        let mut blob = self.blobs.get(id).expect("a referenced blob is there");
         blob.references -= 1;
         blob.memory = blob.memory.filter(|published_with| *published_with != memory.0);
         if blob.references > 0 {
-            self.blobs.put(&id.0, &blob);
+            self.blobs.put(id, &blob);
         } else if delete {
             self.drop_blob(call, id, &blob);
         } else {
             let at_ns = call.now_ns.saturating_add(BLOB_TTL_NS);
             blob.expires_ns = Some(at_ns);
-            self.blobs.put(&id.0, &blob);
-            self.add_due(at_ns, DueKind::Blob, id.0);
+            self.blobs.put(id, &blob);
+            self.due.add(at_ns, DueKind::Blob, id.0);
         }
     }
 
     pub(crate) fn remove_blob_due(&mut self, id: BlobId, blob: &BlobRecord) {
         if let Some(at_ns) = blob.expires_ns {
-            self.remove_due(at_ns, DueKind::Blob, id.0);
+            self.due.remove(at_ns, DueKind::Blob, id.0);
         }
     }
 
@@ -283,14 +228,13 @@ impl<R: Memory, H: Memory> Store<R, H> {
         let capsule = CapsuleId(blob.capsule);
         self.forget_blob(call, id, blob);
         self.remove_blob_due(id, blob);
-        self.remove_item(capsule, ItemKind::Blob, id.0);
-        self.update_capsule(capsule, |c| c.bytes_used -= blob.len);
+        self.capsules.remove_item(capsule, ItemKind::Blob, id.0);
+        self.capsules.update(capsule, |c| c.bytes_used -= blob.len);
     }
 
     /// Frees its bytes and its record, which nothing names any more.
     pub(crate) fn forget_blob(&mut self, call: &Call, id: BlobId, blob: &BlobRecord) {
         self.heap.free(call, &blob.extents);
-        self.blobs.remove(&id.0);
-        self.header.sub(Field::BlobsStored, 1);
+        self.blobs.remove(id);
     }
 }

@@ -1,82 +1,21 @@
-//! Capsules: containers of memories with members and counters. Owns their records, their quota and their items
-//! index; roles are in [`crate::access`], the order of a list in `capsule/listing.rs`.
-//!
-//! ```text
-//! items of a capsule   key: capsule u64 | kind u8 (0 memory, 1 blob, 2 session) | id u64
-//! ```
+//! Capsules: containers of memories with members and counters. Owns what makes, changes and ends one, who becomes a
+//! member, and the quota. Who may what is in [`crate::access`], the order of a list in `capsule/listing.rs`.
 
 mod listing;
 
 #[cfg(test)]
-pub(crate) use listing::Listing;
-pub(crate) use listing::listing_key;
+pub(crate) use listing::{Listing, listing_key};
 
 use crate::access::{Denied, Role, require_somebody};
 use crate::call::Call;
-use crate::idem::{Scope, key_of};
 use crate::ids::CapsuleId;
-use crate::layout::Field;
 use crate::limits::{CAPSULES_PER_CALLER_MAX, MEMBERS_PER_CAPSULE_MAX, PERSON_BYTES_MAX, TICK_SLICE};
-use crate::record::{principal, u64_be};
 use crate::refusal::{Refusal, RefusalKind};
 use crate::store::Store;
+pub use crate::tables::capsules::{CapsuleRecord, Subject};
+use crate::tables::idem::{Scope, key_of};
 use ic_principal::Principal;
 use ic_stable_structures::Memory;
-use minicbor::{Decode, Encode};
-
-/// Whom a capsule is about.
-#[derive(Encode, Decode, Clone, Debug, PartialEq, Eq)]
-pub enum Subject {
-    /// Somebody with a key.
-    #[n(0)]
-    Principal(#[cbor(n(0), with = "principal")] Principal),
-    /// Somebody known by a name.
-    #[n(1)]
-    Opaque(#[n(0)] String),
-}
-
-/// A capsule's record.
-#[derive(Encode, Decode, Clone, Debug, PartialEq, Eq)]
-pub struct CapsuleRecord {
-    /// Whom it is about.
-    #[n(0)]
-    pub subject: Subject,
-    /// Who made it.
-    #[cbor(n(1), with = "principal")]
-    pub creator: Principal,
-    /// Creation time, ns.
-    #[n(2)]
-    pub created_ns: u64,
-    /// Last change, ns.
-    #[n(3)]
-    pub updated_ns: u64,
-    /// Bytes of blobs and inline assets.
-    #[n(4)]
-    pub bytes_used: u64,
-    /// Bytes reserved by pending sessions.
-    #[n(5)]
-    pub bytes_in_flight: u64,
-    /// Bytes of inline assets, part of `bytes_used`.
-    #[n(6)]
-    pub inline_bytes: u64,
-    /// Memories.
-    #[n(7)]
-    pub memory_count: u64,
-    /// Members that are owners.
-    #[n(8)]
-    pub owner_count: u32,
-    /// Members, owners too.
-    #[n(9)]
-    pub member_count: u32,
-}
-
-/// What an item of a capsule is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ItemKind {
-    Memory = 0,
-    Blob = 1,
-    Session = 2,
-}
 
 /// A capsule as a caller sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -146,10 +85,9 @@ impl<R: Memory, H: Memory> Store<R, H> {
         if own && let Some(known) = self.own_capsule(call) {
             return Ok(known);
         }
-        if self.caller_record(&call.caller).capsules_created >= CAPSULES_PER_CALLER_MAX {
+        if self.callers.get(&call.caller).capsules_created >= CAPSULES_PER_CALLER_MAX {
             return Err(CapsuleError::TooManyCapsules);
         }
-        let id = CapsuleId(self.header.next(Field::NextCapsule));
         let record = CapsuleRecord {
             subject,
             creator: call.caller,
@@ -162,12 +100,12 @@ impl<R: Memory, H: Memory> Store<R, H> {
             owner_count: 1,
             member_count: 1,
         };
-        self.capsules.put(&id.0, &record);
+        let id = self.capsules.add(&record);
         self.set_member(id, &call.caller, &call.caller, Role::Owner);
         if own {
-            self.remember(own_key(&call.caller), [0; 32], id.0, Vec::new());
+            self.idem.remember(own_key(&call.caller), [0; 32], id.0, Vec::new());
         }
-        self.update_caller(&call.caller, |c| c.capsules_created += 1);
+        self.callers.update(&call.caller, |c| c.capsules_created += 1);
         Ok(CapsuleView { id, record, role: Role::Owner })
     }
 
@@ -176,10 +114,10 @@ impl<R: Memory, H: Memory> Store<R, H> {
     /// # Errors
     /// [`Denied::NotFound`].
     pub fn capsule(&self, caller: &Principal, id: Option<CapsuleId>) -> Result<CapsuleView, Denied> {
-        let own = || self.idem.get(&own_key(caller)).map(|known| CapsuleId(known.0.made));
+        let own = || self.idem.get(&own_key(caller)).map(|known| CapsuleId(known.made));
         let id = id.or_else(own).ok_or(Denied::NotFound)?;
         let role = self.require(id, caller, Role::Guest)?;
-        Ok(CapsuleView { id, record: self.capsule_record(id), role })
+        Ok(CapsuleView { id, record: self.capsules.get(id), role })
     }
 
     /// Every capsule that the caller has a role in, at most [`CAPSULES_PER_CALLER_MAX`]: those it made first, then the
@@ -203,9 +141,9 @@ impl<R: Memory, H: Memory> Store<R, H> {
         id: CapsuleId,
     ) -> Result<Vec<(Principal, Role)>, Denied> {
         self.require(id, caller, Role::Guest)?;
-        let mut members = self.members_of(id);
+        let mut members = self.members.of(id);
         let everybody = Principal::anonymous();
-        if *caller == everybody || self.granted_role(id, caller).is_none() {
+        if *caller == everybody || self.members.role(id, caller).is_none() {
             members.retain(|(who, _)| *who == everybody);
         }
         Ok(members)
@@ -226,8 +164,8 @@ impl<R: Memory, H: Memory> Store<R, H> {
         if *who == Principal::anonymous() && role != Role::Guest {
             return Err(CapsuleError::RoleNotForAnonymous);
         }
-        let mut record = self.capsule_record(id);
-        let had = self.granted_role(id, who);
+        let mut record = self.capsules.get(id);
+        let had = self.members.role(id, who);
         if had == Some(Role::Owner) && role != Role::Owner && record.owner_count == 1 {
             return Err(CapsuleError::LastOwner);
         }
@@ -239,7 +177,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         record.owner_count -= u32::from(had == Some(Role::Owner));
         record.updated_ns = call.now_ns;
         let creator = record.creator;
-        self.capsules.put(&id.0, &record);
+        self.capsules.put(id, &record);
         self.set_member(id, &creator, who, role);
         Ok(())
     }
@@ -255,15 +193,15 @@ impl<R: Memory, H: Memory> Store<R, H> {
         who: &Principal,
     ) -> Result<(), CapsuleError> {
         self.require_owner(call, id)?;
-        let mut record = self.capsule_record(id);
-        let Some(had) = self.granted_role(id, who) else { return Ok(()) };
+        let mut record = self.capsules.get(id);
+        let Some(had) = self.members.role(id, who) else { return Ok(()) };
         if had == Role::Owner && record.owner_count == 1 {
             return Err(CapsuleError::LastOwner);
         }
         record.member_count -= 1;
         record.owner_count -= u32::from(had == Role::Owner);
         record.updated_ns = call.now_ns;
-        self.capsules.put(&id.0, &record);
+        self.capsules.put(id, &record);
         self.remove_member(id, who);
         Ok(())
     }
@@ -275,15 +213,15 @@ impl<R: Memory, H: Memory> Store<R, H> {
     /// [`CapsuleError`].
     pub fn capsule_delete(&mut self, call: &Call, id: CapsuleId) -> Result<(), CapsuleError> {
         self.require_owner(call, id)?;
-        let record = self.capsule_record(id);
-        for (who, _) in self.members_of(id) {
+        let record = self.capsules.get(id);
+        for (who, _) in self.members.of(id) {
             self.remove_member(id, &who);
         }
         let key = own_key(&record.creator);
-        if self.idem.get(&key).is_some_and(|known| known.0.made == id.0) {
-            self.idem.remove(&key);
+        if self.idem.get(&key).is_some_and(|known| known.made == id.0) {
+            self.idem.forget(&key);
         }
-        self.update_caller(&record.creator, |c| c.capsules_created -= 1);
+        self.callers.update(&record.creator, |c| c.capsules_created -= 1);
         let mut rows = TICK_SLICE;
         self.purge_capsule(call, id, &mut rows);
         Ok(())
@@ -296,19 +234,31 @@ impl<R: Memory, H: Memory> Store<R, H> {
 
     /// The capsule that the caller made about itself and still owns.
     fn own_capsule(&self, call: &Call) -> Option<CapsuleView> {
-        let id = CapsuleId(self.idem.get(&own_key(&call.caller))?.0.made);
+        let id = CapsuleId(self.idem.get(&own_key(&call.caller))?.made);
         let view = self.capsule(&call.caller, Some(id)).ok()?;
         (view.role == Role::Owner).then_some(view)
     }
 
-    pub(crate) fn capsule_record(&self, id: CapsuleId) -> CapsuleRecord {
-        self.capsules.get(&id.0).expect("a capsule with members, sessions, blobs or memories has a record").0
+    /// Gives a role in a capsule that `creator` made.
+    fn set_member(&mut self, capsule: CapsuleId, creator: &Principal, who: &Principal, role: Role) {
+        if self.members.role(capsule, who).is_none() {
+            self.list_capsule(who, capsule, creator);
+        }
+        self.members.set(capsule, who, role);
+        self.readers_changed(capsule, who);
     }
 
-    pub(crate) fn update_capsule(&mut self, id: CapsuleId, change: impl FnOnce(&mut CapsuleRecord)) {
-        let mut record = self.capsule_record(id);
-        change(&mut record);
-        self.capsules.put(&id.0, &record);
+    fn remove_member(&mut self, capsule: CapsuleId, who: &Principal) {
+        self.members.remove(capsule, who);
+        self.readers_changed(capsule, who);
+        self.unlist_capsule(who, capsule);
+    }
+
+    /// Public answers may be kept by anybody, private ones by nobody, and what is certified says which.
+    fn readers_changed(&mut self, capsule: CapsuleId, who: &Principal) {
+        if *who == Principal::anonymous() {
+            self.certified.queue_capsule(capsule);
+        }
     }
 
     /// There is room for `more` bytes within the capsule's quota.
@@ -316,34 +266,6 @@ impl<R: Memory, H: Memory> Store<R, H> {
         let taken = record.bytes_used.saturating_add(record.bytes_in_flight);
         taken.saturating_add(more) <= self.config().quotas.capsule_bytes_max
     }
-
-    pub(crate) fn add_item(&mut self, capsule: CapsuleId, kind: ItemKind, id: u64) {
-        self.items.insert(item_key(capsule, kind, id), ());
-    }
-
-    pub(crate) fn remove_item(&mut self, capsule: CapsuleId, kind: ItemKind, id: u64) {
-        self.items.remove(&item_key(capsule, kind, id));
-    }
-
-    /// The first item of a capsule: memories first, then blobs, then sessions.
-    pub(crate) fn first_item(&self, capsule: CapsuleId) -> Option<(ItemKind, u64)> {
-        let from = item_key(capsule, ItemKind::Memory, 0);
-        let key = self.items.keys_range(from..).next().filter(|key| key[..8] == from[..8])?;
-        let kind = match key[8] {
-            0 => ItemKind::Memory,
-            1 => ItemKind::Blob,
-            _ => ItemKind::Session,
-        };
-        Some((kind, u64_be(&key[9..])))
-    }
-}
-
-pub(crate) fn item_key(capsule: CapsuleId, kind: ItemKind, id: u64) -> [u8; 17] {
-    let mut key = [0; 17];
-    key[..8].copy_from_slice(&capsule.0.to_be_bytes());
-    key[8] = kind as u8;
-    key[9..].copy_from_slice(&id.to_be_bytes());
-    key
 }
 
 pub(crate) fn own_key(caller: &Principal) -> [u8; 32] {

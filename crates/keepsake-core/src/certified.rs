@@ -24,13 +24,13 @@
 
 mod pieces;
 
-use crate::capsule::{ItemKind, item_key};
-use crate::ids::{CapsuleId, MemoryId};
-use crate::layout::{Field, Vm};
-use crate::record::u64_be;
+use crate::ids::{AssetId, CapsuleId, MemoryId};
+use crate::layout::{ALL_CERTIFIED, Counter, Field, Map, Part, Vm, part};
+use crate::record::{halves16, key16, u64_be};
 use crate::store::Store;
 use ic_certification::hash_tree::{HashTree, fork, fork_hash, label, labeled_hash, pruned};
 use ic_stable_structures::Memory;
+use ic_stable_structures::memory_manager::MemoryManager;
 pub use pieces::pieces_of;
 
 /// A digest of a hash tree.
@@ -48,8 +48,6 @@ const DIGEST_BYTES: usize = 32;
 const NODE_DIGESTS: usize = SLOTS + 20;
 const NODE_BYTES: usize = NODE_DIGESTS * DIGEST_BYTES;
 const PAGE_BYTES: u64 = 65_536;
-/// The value of [`Field::CertifiedThrough`] where every memory was looked at.
-pub(crate) const ALL: u64 = u64::MAX;
 
 /// What changed since somebody asked. Not stored: whoever opens the store looks at the list.
 #[derive(Clone, Copy, Debug, Default)]
@@ -58,44 +56,51 @@ pub(crate) struct Changes {
     root: bool,
 }
 
-impl<R: Memory, H: Memory> Store<R, H> {
-    /// The digest of the tree of all memories; none where it is empty. O(1).
-    pub fn certified_root(&self) -> Option<Digest> {
-        self.certified.node(0).digest(1)
+/// The tree, the list, and the digests of pieces.
+pub(crate) struct Certified<R: Memory> {
+    nodes: Nodes<R>,
+    list: Map<[u8; 9], u64, R>,
+    pieces: Map<[u8; 16], Vec<u8>, R>,
+    through: Counter<R>,
+    changes: Changes,
+}
+
+impl<R: Memory> Certified<R> {
+    pub(crate) fn open(manager: &MemoryManager<R>) -> Self {
+        Self {
+            nodes: Nodes::open(part(manager, Part::Certified)),
+            list: Map::init(part(manager, Part::Uncertified)),
+            pieces: Map::open(part(manager, Part::Pieces)),
+            through: Counter::open(manager, Field::CertifiedThrough),
+            changes: Changes::default(),
+        }
     }
 
-    /// The root of the tree changed since the last call of this.
-    pub fn take_root_changed(&mut self) -> bool {
-        std::mem::take(&mut self.changes.root)
+    fn root(&self) -> Option<Digest> {
+        self.nodes.node(0).digest(1)
     }
 
-    /// Something was put on the list since the last call of this.
-    pub fn take_queued(&mut self) -> bool {
-        std::mem::take(&mut self.changes.queued)
-    }
-
-    /// Certifies that the subtree of this memory has this digest, or that there is no such memory. O(digits).
-    pub fn certify(&mut self, id: MemoryId, subtree: Option<&Digest>) {
+    /// As [`Store::certify`].
+    pub(crate) fn certify(&mut self, id: MemoryId, subtree: Option<&Digest>) {
         let mut digest = subtree.map(|digest| labeled_hash(id.to_string().as_bytes(), digest));
         for (prefix, slot) in way_up(id.0) {
-            let mut node = self.certified.node(prefix);
+            let mut node = self.nodes.node(prefix);
             if node.digest(slot) == digest {
                 return;
             }
             node.set(slot, digest);
             digest = node.digest(1);
-            self.certified.write(prefix, &node);
+            self.nodes.write(prefix, &node);
         }
         self.changes.root = true;
     }
 
-    /// Shows the memory's subtree within the whole tree. None where it is not what was certified. O(digits).
-    pub fn witness(&self, id: MemoryId, subtree: Witness) -> Option<Witness> {
+    fn witness(&self, id: MemoryId, subtree: Witness) -> Option<Witness> {
         let name = id.to_string();
         let mut certified = Some(labeled_hash(name.as_bytes(), &subtree.digest()));
         let mut tree = label(name.as_str(), subtree);
         for (prefix, slot) in way_up(id.0) {
-            let node = self.certified.node(prefix);
+            let node = self.nodes.node(prefix);
             if node.digest(slot) != certified {
                 return None;
             }
@@ -112,25 +117,112 @@ impl<R: Memory, H: Memory> Store<R, H> {
 
     /// Puts a memory on the list: its assets changed.
     pub(crate) fn queue_memory(&mut self, id: MemoryId) {
-        self.uncertified.insert(key(MEMORY_TAG, id.0), 0);
-        self.changes.queued = true;
+        self.queue(MEMORY_TAG, id.0);
     }
 
     /// Puts all memories of a capsule on the list: who may read them changed.
     pub(crate) fn queue_capsule(&mut self, id: CapsuleId) {
-        self.uncertified.insert(key(CAPSULE_TAG, id.0), 0);
+        self.queue(CAPSULE_TAG, id.0);
+    }
+
+    /// Puts every memory on the list.
+    pub(crate) fn look_at_all_again(&mut self) {
+        self.through.set(0);
+    }
+
+    fn queue(&mut self, tag: u8, number: u64) {
+        self.list.insert(key(tag, number), 0);
         self.changes.queued = true;
+    }
+
+    /// At most `most` memories that changed come off the list.
+    fn take_changed(&mut self, most: usize) -> Vec<MemoryId> {
+        let changed = key(MEMORY_TAG, 0)..=key(MEMORY_TAG, u64::MAX);
+        let keys: Vec<_> = self.list.keys_range(changed).take(most).collect();
+        for key in &keys {
+            self.list.remove(key);
+        }
+        keys.iter().map(|key| MemoryId(u64_be(&key[1..]))).collect()
+    }
+
+    /// The first capsule on the list, and the number of the memory that its memories were looked at through.
+    fn first_capsule(&self) -> Option<(CapsuleId, u64)> {
+        let range = key(CAPSULE_TAG, 0)..=key(CAPSULE_TAG, u64::MAX);
+        self.list.range(range).next().map(|(row, through)| (CapsuleId(u64_be(&row[1..])), through))
+    }
+
+    /// Notes how far a capsule's memories were looked at; none: all of them.
+    fn capsule_looked_at(&mut self, id: CapsuleId, through: Option<u64>) {
+        match through {
+            Some(through) => self.list.insert(key(CAPSULE_TAG, id.0), through),
+            None => {
+                self.list.remove(&key(CAPSULE_TAG, id.0));
+            }
+        }
+    }
+
+    /// Digests of an asset's first pieces, one after the other.
+    pub(crate) fn pieces(&self, id: MemoryId, asset: AssetId) -> Vec<u8> {
+        self.pieces.get(&key16(id.0, asset.0)).unwrap_or_default()
+    }
+
+    fn put_pieces(&mut self, id: MemoryId, asset: AssetId, digests: Vec<u8>) {
+        self.pieces.insert(key16(id.0, asset.0), digests);
+    }
+
+    pub(crate) fn remove_pieces(&mut self, id: MemoryId, asset: AssetId) {
+        self.pieces.remove(&key16(id.0, asset.0));
+    }
+
+    /// The assets that have digests of pieces.
+    pub(crate) fn pieced(&self) -> impl Iterator<Item = (MemoryId, AssetId)> + '_ {
+        self.pieces.keys().map(|key| {
+            let (memory, asset) = halves16(&key);
+            (MemoryId(memory), AssetId(asset))
+        })
+    }
+
+    /// The first memory of which somebody wants pieces.
+    fn first_wanted(&self) -> Option<MemoryId> {
+        let wanted = key(PIECES_TAG, 0)..=key(PIECES_TAG, u64::MAX);
+        self.list.keys_range(wanted).next().map(|row| MemoryId(u64_be(&row[1..])))
+    }
+
+    fn pieces_done(&mut self, id: MemoryId) {
+        self.list.remove(&key(PIECES_TAG, id.0));
+    }
+}
+
+impl<R: Memory, H: Memory> Store<R, H> {
+    /// The digest of the tree of all memories; none where it is empty. O(1).
+    pub fn certified_root(&self) -> Option<Digest> {
+        self.certified.root()
+    }
+
+    /// The root of the tree changed since the last call of this.
+    pub fn take_root_changed(&mut self) -> bool {
+        std::mem::take(&mut self.certified.changes.root)
+    }
+
+    /// Something was put on the list since the last call of this.
+    pub fn take_queued(&mut self) -> bool {
+        std::mem::take(&mut self.certified.changes.queued)
+    }
+
+    /// Certifies that the subtree of this memory has this digest, or that there is no such memory. O(digits).
+    pub fn certify(&mut self, id: MemoryId, subtree: Option<&Digest>) {
+        self.certified.certify(id, subtree);
+    }
+
+    /// Shows the memory's subtree within the whole tree. None where it is not what was certified. O(digits).
+    pub fn witness(&self, id: MemoryId, subtree: Witness) -> Option<Witness> {
+        self.certified.witness(id, subtree)
     }
 
     /// Takes at most `most` memories off the list: those that changed, then those of capsules whose readers changed,
     /// then those that were made before there was a tree.
     pub fn take_uncertified(&mut self, most: usize) -> Vec<MemoryId> {
-        let changed = key(MEMORY_TAG, 0)..=key(MEMORY_TAG, u64::MAX);
-        let keys: Vec<_> = self.uncertified.keys_range(changed).take(most).collect();
-        for key in &keys {
-            self.uncertified.remove(key);
-        }
-        let mut taken: Vec<_> = keys.iter().map(|key| MemoryId(u64_be(&key[1..]))).collect();
+        let mut taken = self.certified.take_changed(most);
         while taken.len() < most && self.take_of_capsule(&mut taken, most) {}
         if taken.len() < most {
             self.take_older(&mut taken, most);
@@ -140,38 +232,28 @@ impl<R: Memory, H: Memory> Store<R, H> {
 
     /// There is something on the list.
     pub fn has_uncertified(&self) -> bool {
-        let older = self.header.read(Field::CertifiedThrough) != ALL;
-        older || !self.uncertified.is_empty()
+        self.certified.through.read() != ALL_CERTIFIED || !self.certified.list.is_empty()
     }
 
     /// False where no capsule is on the list.
     fn take_of_capsule(&mut self, taken: &mut Vec<MemoryId>, most: usize) -> bool {
-        let range = key(CAPSULE_TAG, 0)..=key(CAPSULE_TAG, u64::MAX);
-        let Some((row, after)) = self.uncertified.range(range).next() else {
-            return false;
-        };
-        let capsule = CapsuleId(u64_be(&row[1..]));
-        let first = item_key(capsule, ItemKind::Memory, after.saturating_add(1));
-        let last = item_key(capsule, ItemKind::Memory, u64::MAX);
+        let Some((capsule, through)) = self.certified.first_capsule() else { return false };
         let wanted = most - taken.len();
-        taken.extend(self.items.keys_range(first..=last).take(wanted).map(|key| MemoryId(u64_be(&key[9..]))));
-        if taken.len() == most {
-            self.uncertified.insert(row, taken.last().map_or(0, |last| last.0));
-        } else {
-            self.uncertified.remove(&row);
-        }
+        taken.extend(self.capsules.memories(capsule, through.saturating_add(1), u64::MAX).take(wanted));
+        let through = taken.last().filter(|_| taken.len() == most).map(|last| last.0);
+        self.certified.capsule_looked_at(capsule, through);
         true
     }
 
     fn take_older(&mut self, taken: &mut Vec<MemoryId>, most: usize) {
-        let through = self.header.read(Field::CertifiedThrough);
-        if through == ALL {
+        let through = self.certified.through.read();
+        if through == ALL_CERTIFIED {
             return;
         }
         let wanted = most - taken.len();
-        taken.extend(self.memories.keys_range(through + 1..).take(wanted).map(MemoryId));
-        let through = if taken.len() == most { taken.last().map_or(ALL, |id| id.0) } else { ALL };
-        self.header.set(Field::CertifiedThrough, through);
+        taken.extend(self.memories.ids_after(through).take(wanted));
+        let last = taken.last().filter(|_| taken.len() == most);
+        self.certified.through.set(last.map_or(ALL_CERTIFIED, |id| id.0));
     }
 }
 

@@ -18,7 +18,7 @@ pub(crate) mod extent;
 pub use extent::{Extent, GRANULE_BYTES};
 
 use crate::Call;
-use crate::layout::{Field, Header, Map, Part, part};
+use crate::layout::{Counter, Field, Map, Part, part};
 use crate::limits::{EXTENTS_PER_ALLOCATION_MAX, LIMBO_SLICE, LIMBO_SLICES_PER_ALLOCATION};
 use crate::record::{halves16, key16};
 use ic_stable_structures::Memory;
@@ -46,7 +46,7 @@ pub struct HeapUse {
 
 /// The heap over its two memories.
 pub struct Heap<R: Memory, H: Memory> {
-    header: Header<R>,
+    end: Counter<R>,
     by_address: Map<u64, u64, R>,
     by_length: Map<[u8; 16], (), R>,
     limbo: Map<[u8; 16], u64, R>,
@@ -57,7 +57,7 @@ pub struct Heap<R: Memory, H: Memory> {
 impl<R: Memory, H: Memory> Heap<R, H> {
     pub(crate) fn open(manager: &MemoryManager<R>, bytes: H, limit_bytes: u64) -> Self {
         Self {
-            header: Header::open(part(manager, Part::Header)),
+            end: Counter::open(manager, Field::HeapEnd),
             by_address: Map::init(part(manager, Part::FreeByAddress)),
             by_length: Map::init(part(manager, Part::FreeByLength)),
             limbo: Map::init(part(manager, Part::Limbo)),
@@ -156,7 +156,7 @@ impl<R: Memory, H: Memory> Heap<R, H> {
     /// How the heap is used. O(free runs): for checks and operators.
     pub fn usage(&self) -> HeapUse {
         HeapUse {
-            end: self.header.read(Field::HeapEnd),
+            end: self.end.read(),
             free: self.by_address.values().sum(),
             limbo: self.limbo.values().sum(),
         }
@@ -194,9 +194,9 @@ impl<R: Memory, H: Memory> Heap<R, H> {
         if let Some(key) = self.by_length.keys_range(key16(want, 0)..).next() {
             return Some(vec![self.cut(&key, want, len)]);
         }
-        let end = self.header.read(Field::HeapEnd);
+        let end = self.end.read();
         if want <= self.limit_bytes.saturating_sub(end) {
-            self.header.set(Field::HeapEnd, end + want);
+            self.end.set(end + want);
             return Some(vec![Extent { offset: end, len }]);
         }
         self.take_fragments(len, end)
@@ -222,8 +222,8 @@ impl<R: Memory, H: Memory> Heap<R, H> {
             left -= part;
         }
         if left > 0 {
-            let end = self.header.read(Field::HeapEnd);
-            self.header.set(Field::HeapEnd, end + extent::whole_granules(left));
+            let end = self.end.read();
+            self.end.set(end + extent::whole_granules(left));
             extents.push(Extent { offset: end, len: left });
         }
         Some(extents)
@@ -252,8 +252,8 @@ impl<R: Memory, H: Memory> Heap<R, H> {
             self.remove_free(offset + len, its_len);
             len += its_len;
         }
-        if offset + len == self.header.read(Field::HeapEnd) {
-            self.header.set(Field::HeapEnd, offset);
+        if offset + len == self.end.read() {
+            self.end.set(offset);
         } else {
             self.add_free(offset, len);
         }

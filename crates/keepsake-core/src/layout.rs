@@ -110,7 +110,47 @@ const VERSION_OFFSET: u64 = 8;
 const SECRET_OFFSET: u64 = 80;
 const BESIDE_ASSETS_OFFSET: u64 = 136;
 
-/// The header: counters that are read and written in place.
+/// The value of [`Field::CertifiedThrough`] where every memory was looked at.
+pub(crate) const ALL_CERTIFIED: u64 = u64::MAX;
+
+/// One number of the header, read and written in place. Each belongs to one table.
+pub(crate) struct Counter<R: Memory> {
+    memory: Vm<R>,
+    at: u64,
+}
+
+impl<R: Memory> Counter<R> {
+    pub(crate) fn open(manager: &MemoryManager<R>, field: Field) -> Self {
+        Self { memory: part(manager, Part::Header), at: field as u64 }
+    }
+
+    pub(crate) fn read(&self) -> u64 {
+        let mut bytes = [0; 8];
+        self.memory.read(self.at, &mut bytes);
+        u64::from_le_bytes(bytes)
+    }
+
+    pub(crate) fn set(&self, value: u64) {
+        self.memory.write(self.at, &value.to_le_bytes());
+    }
+
+    pub(crate) fn add(&self, amount: u64) {
+        self.set(self.read().checked_add(amount).expect("a counter stays below 2^64"));
+    }
+
+    pub(crate) fn sub(&self, amount: u64) {
+        self.set(self.read().checked_sub(amount).expect("a counter never goes below zero"));
+    }
+
+    /// Hands out the next number of a sequence.
+    pub(crate) fn next(&self) -> u64 {
+        let next = self.read();
+        self.set(next + 1);
+        next
+    }
+}
+
+/// What the header has besides numbers: the version, the secret, and digests beside the certified tree.
 pub(crate) struct Header<R: Memory>(Vm<R>);
 
 impl<R: Memory> Header<R> {
@@ -125,9 +165,9 @@ impl<R: Memory> Header<R> {
         self.set_version();
         self.0.write(SECRET_OFFSET, token_secret);
         for first in [Field::NextCapsule, Field::NextMemory, Field::NextBlob, Field::NextSession] {
-            self.set(first, 1);
+            self.0.write(first as u64, &1_u64.to_le_bytes());
         }
-        self.set(Field::CertifiedThrough, crate::certified::ALL);
+        self.0.write(Field::CertifiedThrough as u64, &ALL_CERTIFIED.to_le_bytes());
     }
 
     /// From now on the store is one of this program's version.
@@ -145,31 +185,6 @@ impl<R: Memory> Header<R> {
         let mut version = [0; 4];
         self.0.read(VERSION_OFFSET, &mut version);
         (&magic == MAGIC).then(|| u32::from_le_bytes(version))
-    }
-
-    pub(crate) fn read(&self, field: Field) -> u64 {
-        let mut bytes = [0; 8];
-        self.0.read(field as u64, &mut bytes);
-        u64::from_le_bytes(bytes)
-    }
-
-    pub(crate) fn set(&self, field: Field, value: u64) {
-        self.0.write(field as u64, &value.to_le_bytes());
-    }
-
-    pub(crate) fn add(&self, field: Field, amount: u64) {
-        self.set(field, self.read(field).checked_add(amount).expect("a counter stays below 2^64"));
-    }
-
-    pub(crate) fn sub(&self, field: Field, amount: u64) {
-        self.set(field, self.read(field).checked_sub(amount).expect("a counter never goes below zero"));
-    }
-
-    /// Hands out the next number of a sequence.
-    pub(crate) fn next(&self, field: Field) -> u64 {
-        let next = self.read(field);
-        self.set(field, next + 1);
-        next
     }
 
     /// Digests of what the certified tree has before and after the assets; zeros where there is nothing.

@@ -1,37 +1,27 @@
 //! Memories: the record of one photo, note, document, audio or video, with up to four assets. Owns creation and
-//! change; types are in `memory/record.rs`, checks in `memory/check.rs`, reads in `memory/read.rs`, deletion in
+//! change; records are in `tables/memories.rs`, checks in `memory/check.rs`, reads in `memory/read.rs`, deletion in
 //! `memory/delete.rs`.
-//!
-//! ```text
-//! memories   key: memory u64                 value: MemoryRecord (metadata and assets, without inline bytes)
-//! inline     key: memory u64 | asset u64     value: the bytes
-//! ```
-//! Inline bytes lie apart, so that a page of a list reads metadata only.
 
 mod check;
 mod delete;
 mod read;
-mod record;
 
+pub use crate::tables::memories::{
+    AssetKind, AssetMeta, AssetRecord, AssetSource, Hosting, MediaType, MemoryMeta, MemoryRecord,
+};
 pub use check::{MemoryError, TextField, check_id};
 pub use delete::BulkDeleted;
 pub use read::{AssetBytes, AssetChoice, MemoryPage};
-pub use record::{
-    AssetKind, AssetMeta, AssetRecord, AssetSource, Hosting, MediaType, MemoryMeta, MemoryRecord,
-};
 
 pub(crate) use check::{check_assets, check_memory_meta};
 
 use crate::access::{Denied, Role, require_somebody};
 use crate::call::Call;
-use crate::capsule::ItemKind;
-use crate::idem::{Scope, fingerprint, idem_key};
 use crate::ids::{AssetId, BlobId, CapsuleId, MemoryId};
-use crate::layout::Field;
 use crate::limits::INLINE_BUDGET_PER_CAPSULE_BYTES;
-use crate::record::key16;
 use crate::store::Store;
-use crate::upload::Sealed;
+use crate::tables::capsules::{CapsuleRecord, ItemKind};
+use crate::tables::idem::{Scope, fingerprint, idem_key};
 use ic_stable_structures::Memory;
 use minicbor::{Decode, Encode};
 use sha2::{Digest, Sha256};
@@ -94,6 +84,18 @@ pub enum NewSource {
     },
 }
 
+/// A checked memory that is to be written.
+pub(crate) struct NewMemory {
+    pub(crate) capsule: CapsuleId,
+    pub(crate) meta: MemoryMeta,
+    /// Its first assets, whose bytes are where they stay already.
+    pub(crate) settled: Vec<(AssetMeta, AssetSource)>,
+    /// Its other assets.
+    pub(crate) assets: Vec<NewAsset>,
+    /// The key of the idempotency record that answers for its making.
+    pub(crate) idem: [u8; 32],
+}
+
 impl<R: Memory, H: Memory> Store<R, H> {
     /// Makes a memory. Repeated with the same key and arguments: the first answer.
     ///
@@ -111,14 +113,15 @@ impl<R: Memory, H: Memory> Store<R, H> {
         self.require(capsule, &call.caller, Role::Member)?;
         let key = idem_key(Scope::Memory, &call.caller, capsule, idem)?;
         let print = fingerprint(&(&meta, &assets));
-        if let Some(known) = self.recall(&key, &print)? {
+        if let Some(known) = self.idem.recall(&key, &print)? {
             return Ok(MemoryId(known.made));
         }
         check_memory_meta(&meta)?;
         check_assets(&[], &assets.iter().map(NewAsset::planned).collect::<Vec<_>>())?;
         self.check_sources(call, capsule, &assets)?;
-        let (id, _) = self.add_memory(call, capsule, meta, Sealed::default(), assets, key);
-        self.remember(key, print, id.0, Vec::new());
+        let new = NewMemory { capsule, meta, settled: Vec::new(), assets, idem: key };
+        let (id, _) = self.add_memory(call, new, |_| ());
+        self.idem.remember(key, print, id.0, Vec::new());
         Ok(id)
     }
 
@@ -137,7 +140,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         let capsule = CapsuleId(record.capsule);
         let key = idem_key(Scope::Asset, &call.caller, capsule, idem)?;
         let print = fingerprint(&(id.0, &asset));
-        if let Some(known) = self.recall(&key, &print)? {
+        if let Some(known) = self.idem.recall(&key, &print)? {
             return Ok(AssetId(known.made));
         }
         check_assets(&record.assets, &[asset.planned()])?;
@@ -145,14 +148,14 @@ impl<R: Memory, H: Memory> Store<R, H> {
         let inline = asset.inline_bytes();
         let made = self.attach(id, &mut record, asset, Some(key));
         record.updated_ns = call.now_ns;
-        self.memories.put(&id.0, &record);
-        self.queue_memory(id);
-        self.update_capsule(capsule, |c| {
+        self.memories.put(id, &record);
+        self.certified.queue_memory(id);
+        self.capsules.update(capsule, |c| {
             c.bytes_used += inline;
             c.inline_bytes += inline;
             c.updated_ns = call.now_ns;
         });
-        self.remember(key, print, made.0, Vec::new());
+        self.idem.remember(key, print, made.0, Vec::new());
         Ok(made)
     }
 
@@ -179,15 +182,15 @@ impl<R: Memory, H: Memory> Store<R, H> {
         }
         record.meta.updated_at_ns = call.now_ns;
         record.updated_ns = call.now_ns;
-        self.memories.put(&id.0, &record);
-        self.update_capsule(CapsuleId(record.capsule), |c| c.updated_ns = call.now_ns);
+        self.memories.put(id, &record);
+        self.capsules.update(CapsuleId(record.capsule), |c| c.updated_ns = call.now_ns);
         Ok(record)
     }
 
     /// A memory that the caller may change: an admin any, a member its own.
     pub(crate) fn changeable(&self, call: &Call, id: MemoryId) -> Result<MemoryRecord, Denied> {
         require_somebody(&call.caller)?;
-        let record = self.memory(id).ok_or(Denied::NotFound)?;
+        let record = self.memories.get(id).ok_or(Denied::NotFound)?;
         let need = if record.creator == call.caller { Role::Member } else { Role::Admin };
         self.require(CapsuleId(record.capsule), &call.caller, need)?;
         Ok(record)
@@ -209,27 +212,20 @@ impl<R: Memory, H: Memory> Store<R, H> {
             }
         }
         let inline: u64 = assets.iter().map(NewAsset::inline_bytes).sum();
-        let record = self.capsule_record(capsule);
+        let record = self.capsules.get(capsule);
         let within_budget = record.inline_bytes + inline <= INLINE_BUDGET_PER_CAPSULE_BYTES.into();
         if within_budget && self.quota_allows(&record, inline) { Ok(()) } else { Err(MemoryError::Exhausted) }
     }
 
-    /// The id that [`Self::add_memory`] gives next.
-    pub(crate) fn next_memory(&self) -> MemoryId {
-        MemoryId(self.header.read(Field::NextMemory))
-    }
-
-    /// Writes a checked memory: record, index, references, counters.
+    /// Writes a checked memory: record, index, references, counters. `count` changes its capsule's record too.
     pub(crate) fn add_memory(
         &mut self,
         call: &Call,
-        capsule: CapsuleId,
-        mut meta: MemoryMeta,
-        mut sealed: Sealed,
-        assets: Vec<NewAsset>,
-        idem: [u8; 32],
+        new: NewMemory,
+        count: impl FnOnce(&mut CapsuleRecord),
     ) -> (MemoryId, MemoryRecord) {
-        let id = MemoryId(self.header.next(Field::NextMemory));
+        let NewMemory { capsule, mut meta, settled, assets, idem } = new;
+        let id = self.memories.next_id();
         for time in [&mut meta.created_at_ns, &mut meta.updated_at_ns, &mut meta.uploaded_at_ns] {
             *time = if *time == 0 { call.now_ns } else { *time };
         }
@@ -243,19 +239,18 @@ impl<R: Memory, H: Memory> Store<R, H> {
             next_asset: 1,
             idem: idem.into(),
         };
-        for (meta, source) in std::mem::take(&mut sealed.assets) {
+        for (meta, source) in settled {
             push_asset(&mut record, meta, source, None);
         }
         let inline: u64 = assets.iter().map(NewAsset::inline_bytes).sum();
         for asset in assets {
             self.attach(id, &mut record, asset, None);
         }
-        self.memories.put(&id.0, &record);
-        self.queue_memory(id);
-        self.add_item(capsule, ItemKind::Memory, id.0);
-        self.header.add(Field::MemoriesStored, 1);
-        self.update_capsule(capsule, |c| {
-            sealed.count_in(c);
+        self.memories.add(&record);
+        self.certified.queue_memory(id);
+        self.capsules.add_item(capsule, ItemKind::Memory, id.0);
+        self.capsules.update(capsule, |c| {
+            count(c);
             c.bytes_used += inline;
             c.inline_bytes += inline;
             c.memory_count += 1;
@@ -282,7 +277,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         match source {
             NewSource::Inline(bytes) => {
                 let (len, sha256) = (bytes.len() as u64, Sha256::digest(&bytes));
-                self.inline.insert(key16(id.0, asset.0), bytes);
+                self.memories.put_inline(id, asset, bytes);
                 AssetSource::Inline { len, sha256: <[u8; 32]>::from(sha256).into() }
             }
             NewSource::Blob(blob) => self.refer(BlobId(blob), Some(id.0)),
@@ -290,10 +285,6 @@ impl<R: Memory, H: Memory> Store<R, H> {
                 AssetSource::External { hosting, storage_key, url, len, sha256 }
             }
         }
-    }
-
-    pub(crate) fn memory(&self, id: MemoryId) -> Option<MemoryRecord> {
-        self.memories.get(&id.0).map(|record| record.0)
     }
 }
 

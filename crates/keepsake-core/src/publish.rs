@@ -3,15 +3,15 @@
 
 use crate::access::{Role, require_somebody};
 use crate::call::Call;
-use crate::idem::{Scope, fingerprint, idem_key};
 use crate::ids::{BlobId, CapsuleId, MemoryId, SessionId};
 use crate::limits::{HASH_CATCH_UP_FINISH_BYTES, SESSIONS_PER_PUBLISH_MAX};
 use crate::memory::{
-    AssetKind, AssetMeta, AssetSource, MemoryError, MemoryMeta, MemoryRecord, NewAsset, Planned,
+    AssetKind, AssetMeta, AssetSource, MemoryError, MemoryMeta, MemoryRecord, NewAsset, NewMemory, Planned,
     check_assets, check_memory_meta,
 };
 use crate::refusal::{Refusal, RefusalKind};
 use crate::store::Store;
+use crate::tables::idem::{Scope, fingerprint, idem_key};
 use crate::upload::{Claim, Complete, Sealed, SessionRecord, UploadError};
 use ic_stable_structures::Memory;
 use minicbor::bytes::{ByteArray, ByteVec};
@@ -118,7 +118,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         self.require(capsule, &call.caller, Role::Member).map_err(UploadError::from)?;
         let key = idem_key(Scope::Publish, &call.caller, capsule, idem).map_err(UploadError::from)?;
         let print = fingerprint(&(&meta, &sessions, &inline));
-        if let Some(known) = self.recall(&key, &print).map_err(UploadError::from)? {
+        if let Some(known) = self.idem.recall(&key, &print).map_err(UploadError::from)? {
             return Ok(minicbor::decode(&known.detail).expect("the first answer was stored whole"));
         }
         check_sessions(&sessions)?;
@@ -127,8 +127,8 @@ impl<R: Memory, H: Memory> Store<R, H> {
         self.check_sources(call, capsule, &inline)?;
         let complete = self.complete_all(call, capsule, &sessions)?;
 
-        let memory = self.next_memory();
-        let mut sealed = Sealed::default();
+        let memory = self.memories.next_id();
+        let (mut sealed, mut settled) = (Sealed::default(), Vec::with_capacity(sessions.len()));
         for (session, complete) in sessions.into_iter().zip(complete) {
             let source = match complete {
                 Complete::Already(blob) => self.refer(blob, Some(memory.0)),
@@ -137,13 +137,14 @@ impl<R: Memory, H: Memory> Store<R, H> {
                     AssetSource::Blob { blob: blob.0, len: record.len, sha256: record.sha256 }
                 }
             };
-            sealed.assets.push((session.meta, source));
+            settled.push((session.meta, source));
         }
         self.count_sealed(call, &sealed);
-        let (memory, record) = self.add_memory(call, capsule, meta, sealed, inline, key);
+        let new = NewMemory { capsule, meta, settled, assets: inline, idem: key };
+        let (memory, record) = self.add_memory(call, new, |c| sealed.count_in(c));
         let published = describe(call, memory, &record);
         let detail = minicbor::to_vec(&published).expect("encoding into a vector cannot fail");
-        self.remember(key, print, memory.0, detail);
+        self.idem.remember(key, print, memory.0, detail);
         Ok(published)
     }
 
@@ -160,7 +161,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
             let id = SessionId(session.session);
             // Within the capsule, the caller's rights are known already.
             let own = |record: &SessionRecord| record.caller == call.caller && record.capsule == capsule.0;
-            let Some(record) = self.session(id).filter(own) else {
+            let Some(record) = self.sessions.get(id).filter(own) else {
                 self.writable_session(call, id).map_err(UploadError::from)?;
                 return Err(PublishError::SessionInOtherCapsule(session.session));
             };
@@ -172,7 +173,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
 
     /// The memory that a blob was published with.
     pub fn published_with(&self, blob: BlobId) -> Option<MemoryId> {
-        self.blob(blob).and_then(|record| record.memory).map(MemoryId)
+        self.blobs.get(blob).and_then(|record| record.memory).map(MemoryId)
     }
 }
 

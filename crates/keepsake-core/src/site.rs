@@ -9,13 +9,16 @@
 
 use crate::access::Denied;
 use crate::call::Call;
-use crate::capsule::ItemKind;
 use crate::certified::Digest;
 use crate::ids::{BlobId, CapsuleId};
+use crate::layout::{Map, Part, part};
 use crate::limits::{RESPONSE_BYTES_MAX, SITE_FILES_MAX, SITE_PATH_BYTES_MAX, TAG_BYTES_MAX};
+use crate::record::Record;
 use crate::refusal::{Refusal, RefusalKind};
 use crate::store::Store;
+use crate::tables::capsules::ItemKind;
 use ic_stable_structures::Memory;
+use ic_stable_structures::memory_manager::MemoryManager;
 use minicbor::bytes::ByteArray;
 use minicbor::{Decode, Encode};
 use std::collections::BTreeMap;
@@ -114,10 +117,27 @@ impl Refusal for SiteError {
     }
 }
 
+/// The table of the site: its one record.
+pub(crate) struct Site<R: Memory>(Map<u8, Record<SiteRecord>, R>);
+
+impl<R: Memory> Site<R> {
+    pub(crate) fn open(manager: &MemoryManager<R>) -> Self {
+        Self(Map::open(part(manager, Part::Site)))
+    }
+
+    fn get(&self) -> SiteRecord {
+        self.0.get(&0).map_or_else(SiteRecord::default, |record| record.0)
+    }
+
+    fn put(&mut self, record: &SiteRecord) {
+        self.0.put(&0, record);
+    }
+}
+
 impl<R: Memory, H: Memory> Store<R, H> {
     /// The files of the site. O(files).
     pub fn site(&self) -> SiteRecord {
-        self.site.get(&0).map_or_else(SiteRecord::default, |record| record.0)
+        self.site.get()
     }
 
     /// Puts these files in place of all that there are. `seal` says what is certified of each, and gives back the digests of
@@ -143,9 +163,9 @@ impl<R: Memory, H: Memory> Store<R, H> {
         let beside_assets = seal(&mut files);
         let before = self.site();
         self.exchange(call, &before.files, &files);
-        self.site.put(&0, &SiteRecord { files, set_ns: call.now_ns });
+        self.site.put(&SiteRecord { files, set_ns: call.now_ns });
         self.header.set_beside_assets(&beside_assets);
-        self.root_changed();
+        self.certified.root_changed();
         Ok(())
     }
 
@@ -156,7 +176,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
     }
 
     fn site_file(&self, call: &Call, file: &NewSiteFile) -> Result<SiteFile, SiteError> {
-        let blob = self.blob(file.blob).ok_or(Denied::NotFound)?;
+        let blob = self.blobs.get(file.blob).ok_or(Denied::NotFound)?;
         if blob.capsule != NO_CAPSULE {
             if blob.creator != call.caller {
                 return Err(Denied::NotFound.into());
@@ -186,7 +206,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         }
         for (id, references) in references {
             let id = BlobId(id);
-            let mut blob = self.blob(id).expect("a blob of the site is there");
+            let mut blob = self.blobs.get(id).expect("a blob of the site is there");
             if references == 0 {
                 self.forget_blob(call, id, &blob);
                 continue;
@@ -194,11 +214,11 @@ impl<R: Memory, H: Memory> Store<R, H> {
             if blob.capsule != NO_CAPSULE {
                 let capsule = CapsuleId(blob.capsule);
                 self.remove_blob_due(id, &blob);
-                self.remove_item(capsule, ItemKind::Blob, id.0);
-                self.update_capsule(capsule, |c| c.bytes_used -= blob.len);
+                self.capsules.remove_item(capsule, ItemKind::Blob, id.0);
+                self.capsules.update(capsule, |c| c.bytes_used -= blob.len);
             }
             (blob.capsule, blob.expires_ns, blob.references) = (NO_CAPSULE, None, references);
-            self.blobs.put(&id.0, &blob);
+            self.blobs.put(id, &blob);
         }
     }
 }

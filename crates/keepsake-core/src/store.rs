@@ -1,17 +1,13 @@
-//! The store: opens the layouts over the two memories and carries every operation. Owns opening and the shared
-//! records (configuration, callers); each family of operations is an `impl Store` in its own module.
+//! The store: the tables and the heap over the two memories. Owns opening and the configuration; each family of operations
+//! is an `impl Store` in its own module, and reaches records through the tables alone.
 
-use crate::blob::BlobRecord;
-use crate::capsule::CapsuleRecord;
-use crate::certified::{Changes, Nodes};
+use crate::certified::Certified;
 use crate::heap::Heap;
-use crate::idem::IdemRecord;
-use crate::layout::{BUCKET_PAGES, Field, Header, LAYOUT_VERSION, Map, Part, Vm, part};
+use crate::layout::{BUCKET_PAGES, Header, LAYOUT_VERSION, Part, Vm, part};
 use crate::limits;
-use crate::memory::MemoryRecord;
-use crate::record::{Record, principal, principal_key};
-use crate::site::SiteRecord;
-use crate::upload::{Bits, SessionRecord};
+use crate::record::{Record, principal};
+use crate::site::Site;
+use crate::tables::{Blobs, Callers, Capsules, Due, Idem, Members, Memories, Sessions};
 use ic_principal::Principal;
 use ic_stable_structures::memory_manager::MemoryManager;
 use ic_stable_structures::{Memory, StableCell};
@@ -85,46 +81,21 @@ impl Default for Config {
     }
 }
 
-/// What one caller has open.
-#[derive(Encode, Decode, Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct CallerRecord {
-    #[n(0)]
-    pub(crate) pending_sessions: u32,
-    #[n(1)]
-    pub(crate) bytes_in_flight: u64,
-    #[n(2)]
-    pub(crate) finished_sessions: u64,
-    #[n(3)]
-    pub(crate) capsules_created: u32,
-    /// Aborted sessions that are listed.
-    #[cbor(n(4), default)]
-    pub(crate) aborted_sessions: u32,
-}
-
 /// The store over its records memory `R` and its blob heap `H`.
 pub struct Store<R: Memory, H: Memory> {
     pub(crate) header: Header<R>,
-    pub(crate) config: StableCell<Record<Config>, Vm<R>>,
+    config: StableCell<Record<Config>, Vm<R>>,
     pub(crate) heap: Heap<R, H>,
-    pub(crate) sessions: Map<u64, Record<SessionRecord>, R>,
-    pub(crate) bits: Bits<R>,
-    pub(crate) due: Map<[u8; 17], (), R>,
-    pub(crate) blobs: Map<u64, Record<BlobRecord>, R>,
-    pub(crate) capsules: Map<u64, Record<CapsuleRecord>, R>,
-    pub(crate) members: Map<[u8; 38], u8, R>,
-    pub(crate) capsules_of: Map<[u8; 38], (), R>,
-    pub(crate) memories: Map<u64, Record<MemoryRecord>, R>,
-    pub(crate) inline: Map<[u8; 16], Vec<u8>, R>,
-    pub(crate) items: Map<[u8; 17], (), R>,
-    pub(crate) idem: Map<[u8; 32], Record<IdemRecord>, R>,
-    pub(crate) callers: Map<[u8; 30], Record<CallerRecord>, R>,
-    pub(crate) sessions_of: Map<[u8; 39], (), R>,
-    pub(crate) sessions_by_state: Map<[u8; 9], (), R>,
-    pub(crate) certified: Nodes<R>,
-    pub(crate) uncertified: Map<[u8; 9], u64, R>,
-    pub(crate) pieces: Map<[u8; 16], Vec<u8>, R>,
-    pub(crate) site: Map<u8, Record<SiteRecord>, R>,
-    pub(crate) changes: Changes,
+    pub(crate) sessions: Sessions<R>,
+    pub(crate) due: Due<R>,
+    pub(crate) blobs: Blobs<R>,
+    pub(crate) capsules: Capsules<R>,
+    pub(crate) members: Members<R>,
+    pub(crate) memories: Memories<R>,
+    pub(crate) idem: Idem<R>,
+    pub(crate) callers: Callers<R>,
+    pub(crate) certified: Certified<R>,
+    pub(crate) site: Site<R>,
 }
 
 impl<R: Memory, H: Memory> Store<R, H> {
@@ -153,7 +124,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
     fn renew(&mut self) {
         if self.header.version() != Some(LAYOUT_VERSION) {
             self.header.set_version();
-            self.header.set(Field::CertifiedThrough, 0);
+            self.certified.look_at_all_again();
         }
     }
 
@@ -181,25 +152,16 @@ impl<R: Memory, H: Memory> Store<R, H> {
             heap: Heap::open(manager, bytes, limit_bytes),
             header,
             config,
-            sessions: Map::init(part(manager, Part::Sessions)),
-            bits: Bits::open(part(manager, Part::SessionBits)),
-            due: Map::init(part(manager, Part::Due)),
-            blobs: Map::init(part(manager, Part::Blobs)),
-            capsules: Map::init(part(manager, Part::Capsules)),
-            members: Map::init(part(manager, Part::Members)),
-            capsules_of: Map::init(part(manager, Part::CapsulesOf)),
-            memories: Map::init(part(manager, Part::Memories)),
-            inline: Map::init(part(manager, Part::Inline)),
-            items: Map::init(part(manager, Part::Items)),
-            idem: Map::init(part(manager, Part::Idem)),
-            callers: Map::init(part(manager, Part::Callers)),
-            sessions_of: Map::init(part(manager, Part::SessionsOf)),
-            sessions_by_state: Map::init(part(manager, Part::SessionsByState)),
-            certified: Nodes::open(part(manager, Part::Certified)),
-            uncertified: Map::init(part(manager, Part::Uncertified)),
-            pieces: Map::open(part(manager, Part::Pieces)),
-            site: Map::open(part(manager, Part::Site)),
-            changes: Changes::default(),
+            sessions: Sessions::open(manager),
+            due: Due::open(manager),
+            blobs: Blobs::open(manager),
+            capsules: Capsules::open(manager),
+            members: Members::open(manager),
+            memories: Memories::open(manager),
+            idem: Idem::open(manager),
+            callers: Callers::open(manager),
+            certified: Certified::open(manager),
+            site: Site::open(manager),
         })
     }
 
@@ -220,21 +182,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
 
     /// Memories stored, all capsules together.
     pub fn memory_count(&self) -> u64 {
-        self.header.read(Field::MemoriesStored)
-    }
-
-    pub(crate) fn caller_record(&self, caller: &Principal) -> CallerRecord {
-        self.callers.get(&principal_key(caller)).map_or_else(CallerRecord::default, |record| record.0)
-    }
-
-    pub(crate) fn update_caller(&mut self, caller: &Principal, change: impl FnOnce(&mut CallerRecord)) {
-        let mut record = self.caller_record(caller);
-        change(&mut record);
-        if record == CallerRecord::default() {
-            self.callers.remove(&principal_key(caller));
-        } else {
-            self.callers.put(&principal_key(caller), &record);
-        }
+        self.memories.count()
     }
 }
 

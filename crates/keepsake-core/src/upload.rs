@@ -10,37 +10,29 @@
 //! ```
 //! A session ends by finish, by abort, or by the TTL tick, and by nothing else.
 
-mod bits;
 mod finish;
-mod index;
 mod list;
 mod put;
-mod rolling;
-mod session;
-#[cfg(any(target_family = "wasm", test))]
-mod sha256;
 
-pub(crate) use bits::Bits;
 pub use finish::Claim;
 pub(crate) use finish::{Complete, Sealed};
-pub(crate) use index::Listed;
 pub use list::{SessionView, SessionsStats, UploadStatus};
-pub use rolling::Rolling;
-pub use session::{SessionRecord, SessionState};
 
 use crate::access::{Denied, Role, require_somebody};
 use crate::call::Call;
-use crate::capsule::ItemKind;
-use crate::housekeeping::DueKind;
-use crate::idem::{IdemError, Scope, idem_key};
 use crate::ids::{BlobId, CapsuleId, SessionId};
-use crate::layout::Field;
 use crate::limits::{
     ABORTED_PER_CALLER_MAX, CHUNK_BYTES_MAX, CHUNK_BYTES_MIN_BEYOND, CHUNKS_MAX, CHUNKS_MAX_WITH_TOTAL_LEN,
     SESSION_TTL_NS, TEXT_SHORT_BYTES_MAX,
 };
 use crate::refusal::{Refusal, RefusalKind};
+pub use crate::rolling::Rolling;
 use crate::store::Store;
+use crate::tables::capsules::ItemKind;
+use crate::tables::due::DueKind;
+use crate::tables::idem::{IdemError, Scope, idem_key};
+use crate::tables::sessions::Listed;
+pub use crate::tables::sessions::{SessionRecord, SessionState};
 use ic_principal::Principal;
 use ic_stable_structures::Memory;
 
@@ -181,17 +173,14 @@ impl<R: Memory, H: Memory> Store<R, H> {
         let key = idem_key(Scope::Begin, &call.caller, capsule, idem)?;
         let session = new_session(call, capsule, expected, idem, options)?;
         if let Some(known) = self.idem.get(&key) {
-            return self.begin_again(call, SessionId(known.0.made), &session);
+            return self.begin_again(call, SessionId(known.made), &session);
         }
         self.check_room(call, capsule, session.total_len.unwrap_or(0))?;
-        let id = SessionId(self.header.next(Field::NextSession));
-        self.remember(key, [0; 32], id.0, Vec::new());
-        self.list_session(id, &session);
-        self.add_due(session.deadline_ns(), DueKind::Session, id.0);
-        self.sessions.put(&id.0, &session);
-        self.add_item(capsule, ItemKind::Session, id.0);
-        self.update_caller(&call.caller, |c| c.pending_sessions += 1);
-        self.header.add(Field::PendingSessions, 1);
+        let id = self.sessions.add(&session);
+        self.idem.remember(key, [0; 32], id.0, Vec::new());
+        self.due.add(session.deadline_ns(), DueKind::Session, id.0);
+        self.capsules.add_item(capsule, ItemKind::Session, id.0);
+        self.callers.update(&call.caller, |c| c.pending_sessions += 1);
         Ok(id)
     }
 
@@ -201,23 +190,23 @@ impl<R: Memory, H: Memory> Store<R, H> {
         id: SessionId,
         again: &SessionRecord,
     ) -> Result<SessionId, UploadError> {
-        let mut session = self.session(id).expect("a begin's key lives as long as its pending session");
+        let mut session = self.sessions.get(id).expect("a begin's key lives as long as its pending session");
         if !session.announces_same(again) {
             return Err(IdemError::Reused.into());
         }
         session.touch(call.now_ns);
-        self.sessions.put(&id.0, &session);
+        self.sessions.put(id, &session);
         Ok(id)
     }
 
     /// Quotas, looked at early where the length is known; they are taken when bytes get their place.
     fn check_room(&self, call: &Call, capsule: CapsuleId, total_len: u64) -> Result<(), UploadError> {
-        let caller = self.caller_record(&call.caller);
+        let caller = self.callers.get(&call.caller);
         let in_flight = caller.bytes_in_flight.saturating_add(total_len);
         let allowed = caller.pending_sessions < self.config().quotas.sessions_per_caller_max
             && in_flight <= self.config().quotas.bytes_in_flight_per_caller_max
             && total_len <= self.config().heap_bytes_max
-            && self.quota_allows(&self.capsule_record(capsule), total_len);
+            && self.quota_allows(&self.capsules.get(capsule), total_len);
         if allowed { Ok(()) } else { Err(UploadError::Exhausted) }
     }
 
@@ -233,90 +222,73 @@ impl<R: Memory, H: Memory> Store<R, H> {
             SessionState::Finished(blob) => return Err(UploadError::Finished(BlobId(blob))),
             SessionState::Pending => {}
         }
-        self.release_session(call, id, &session);
-        self.unlist_session(id, &session);
-        session.forget_bytes();
-        session.state = SessionState::Aborted;
-        session.last_seen_ns = call.now_ns;
-        self.list_session(id, &session);
-        self.sessions.put(&id.0, &session);
-        self.update_caller(&call.caller, |c| c.aborted_sessions += 1);
+        self.discard_session(call, id, &session);
+        session.discard_bytes();
+        self.sessions.keep_ended(id, &mut session, SessionState::Aborted, call.now_ns);
+        self.callers.update(&call.caller, |c| c.aborted_sessions += 1);
         self.trim_aborted(&call.caller, id);
         Ok(())
     }
 
-    /// Gives back what a pending session took: extents, bits, quota, its key. Its record stays with the caller.
+    /// Ends a pending session whose bytes nobody wants: gives back all that it took. Its record stays with the caller.
     /// Says how many pages of bits went.
-    pub(crate) fn release_session(&mut self, call: &Call, id: SessionId, session: &SessionRecord) -> usize {
+    pub(crate) fn discard_session(&mut self, call: &Call, id: SessionId, session: &SessionRecord) -> usize {
         self.heap.free(call, &session.body);
         self.heap.free(call, &session.tail);
-        self.leave_pending(id, session)
-    }
-
-    /// A pending session ends: its bits, key and counters go, its bytes stay where they are.
-    pub(crate) fn leave_pending(&mut self, id: SessionId, session: &SessionRecord) -> usize {
-        let pages = self.drop_pending(id, session);
-        let capsule = CapsuleId(session.capsule);
+        let pages = self.close_session(id, session);
         let reserved = session.reserved();
-        self.update_caller(&session.caller, |c| {
+        self.callers.update(&session.caller, |c| {
             c.pending_sessions -= 1;
             c.bytes_in_flight -= reserved;
         });
-        self.update_capsule(capsule, |c| c.bytes_in_flight -= reserved);
-        self.header.sub(Field::PendingSessions, 1);
-        self.header.sub(Field::BytesInFlight, reserved);
+        self.capsules.update(CapsuleId(session.capsule), |c| c.bytes_in_flight -= reserved);
         pages
     }
 
-    /// What only a pending session has: its bits and its key. Counts nothing. Says how many pages of bits went.
-    fn drop_pending(&mut self, id: SessionId, session: &SessionRecord) -> usize {
+    /// Ends a pending session: its key, its bits and its part of the table's counters go, its bytes stay where they are.
+    /// Counts nothing in its caller and its capsule. Says how many pages of bits went.
+    fn close_session(&mut self, id: SessionId, session: &SessionRecord) -> usize {
         let key = idem_key(Scope::Begin, &session.caller, CapsuleId(session.capsule), &session.idem);
-        self.idem.remove(&key.expect("a stored key was checked at begin"));
-        self.bits.clear(id, session.expected)
+        self.idem.forget(&key.expect("a stored key was checked at begin"));
+        self.sessions.end_pending(id, session)
     }
 
     /// Forgets the aborted session that was begun first, other than `newest`, where the caller has too many.
     fn trim_aborted(&mut self, caller: &Principal, newest: SessionId) {
-        if self.caller_record(caller).aborted_sessions <= ABORTED_PER_CALLER_MAX {
+        if self.callers.get(caller).aborted_sessions <= ABORTED_PER_CALLER_MAX {
             return;
         }
-        let first = self.sessions_of(caller, Listed::Aborted).find(|id| *id != newest);
+        let first = self.sessions.of_caller(caller, Listed::Aborted).find(|id| *id != newest);
         let id = first.expect("the caller has aborted others");
-        let session = self.session(id).expect("a listed session has a record");
-        self.forget_session(id, &session);
+        let session = self.sessions.get(id).expect("a listed session has a record");
+        self.remove_session(id, &session);
     }
 
     /// Removes an ended session's record.
-    pub(crate) fn forget_session(&mut self, id: SessionId, session: &SessionRecord) {
-        let listed = self.unlist_session(id, session);
+    pub(crate) fn remove_session(&mut self, id: SessionId, session: &SessionRecord) {
+        let listed = self.sessions.remove(id, session);
         match session.state {
             SessionState::Finished(_) => {
-                self.update_caller(&session.caller, |c| c.finished_sessions -= 1);
-                self.header.sub(Field::FinishedSessions, 1);
+                self.callers.update(&session.caller, |c| c.finished_sessions -= 1);
             }
             // Those of before they were listed are not counted either.
             SessionState::Aborted if listed => {
-                self.update_caller(&session.caller, |c| c.aborted_sessions -= 1);
+                self.callers.update(&session.caller, |c| c.aborted_sessions -= 1);
             }
             SessionState::Aborted | SessionState::Pending => {}
         }
         if let Some(at_ns) = session.due_ns {
-            self.remove_due(at_ns, DueKind::Session, id.0);
+            self.due.remove(at_ns, DueKind::Session, id.0);
         }
-        self.sessions.remove(&id.0);
-        self.remove_item(CapsuleId(session.capsule), ItemKind::Session, id.0);
-    }
-
-    pub(crate) fn session(&self, id: SessionId) -> Option<SessionRecord> {
-        self.sessions.get(&id.0).map(|record| record.0)
+        self.capsules.remove_item(CapsuleId(session.capsule), ItemKind::Session, id.0);
     }
 
     /// The caller's own session, to look at or to abort: it takes from the caller's quotas, so that stays possible
     /// without any role. Gone with its capsule.
     pub(crate) fn own_session(&self, call: &Call, id: SessionId) -> Result<SessionRecord, Denied> {
         require_somebody(&call.caller)?;
-        let session = self.session(id).filter(|s| s.caller == call.caller).ok_or(Denied::NotFound)?;
-        if self.has_members(CapsuleId(session.capsule)) { Ok(session) } else { Err(Denied::NotFound) }
+        let session = self.sessions.get(id).filter(|s| s.caller == call.caller).ok_or(Denied::NotFound)?;
+        if self.members.any(CapsuleId(session.capsule)) { Ok(session) } else { Err(Denied::NotFound) }
     }
 
     /// The caller's own session, in a capsule where it may still upload.

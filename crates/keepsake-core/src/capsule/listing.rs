@@ -8,10 +8,10 @@
 //! At most [`CAPSULES_PER_CALLER_MAX`] grants are kept, the first ones; what is granted beyond them is listed, by id,
 //! where there is room. A principal of before this record was kept has none until its next grant.
 
-use crate::idem::{Scope, key_of};
 use crate::ids::CapsuleId;
 use crate::limits::CAPSULES_PER_CALLER_MAX;
 use crate::store::Store;
+use crate::tables::idem::{Scope, key_of};
 use ic_principal::Principal;
 use ic_stable_structures::Memory;
 use minicbor::{Decode, Encode};
@@ -32,12 +32,12 @@ const ROWS_MAX: usize = CAPSULES_PER_CALLER_MAX as usize;
 
 impl<R: Memory, H: Memory> Store<R, H> {
     /// The capsules to show to `who`. O(rows).
-    pub(crate) fn listed_capsules(&self, who: &Principal) -> Vec<CapsuleId> {
+    pub(super) fn listed_capsules(&self, who: &Principal) -> Vec<CapsuleId> {
         let Listing { made, granted } = self.listing(who).unwrap_or_default();
         let mut ids: Vec<_> = made.into_iter().chain(granted).map(CapsuleId).collect();
         if ids.len() < ROWS_MAX {
             let known: BTreeSet<_> = ids.iter().copied().collect();
-            let others = self.capsule_ids_of(who, ROWS_MAX);
+            let others = self.members.capsules_of(who, ROWS_MAX);
             ids.extend(others.into_iter().filter(|id| !known.contains(id)));
         }
         ids.truncate(ROWS_MAX);
@@ -45,12 +45,12 @@ impl<R: Memory, H: Memory> Store<R, H> {
     }
 
     pub(crate) fn listing(&self, who: &Principal) -> Option<Listing> {
-        let row = self.idem.get(&listing_key(who))?.0;
+        let row = self.idem.get(&listing_key(who))?;
         Some(minicbor::decode(&row.detail).expect("a listing decodes as it was encoded"))
     }
 
     /// Notes a new role, before it is given. O(rows).
-    pub(crate) fn list_capsule(&mut self, who: &Principal, capsule: CapsuleId, creator: &Principal) {
+    pub(super) fn list_capsule(&mut self, who: &Principal, capsule: CapsuleId, creator: &Principal) {
         if *who == Principal::anonymous() {
             return;
         }
@@ -65,7 +65,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
     }
 
     /// Notes that a role ended. O(rows).
-    pub(crate) fn unlist_capsule(&mut self, who: &Principal, capsule: CapsuleId) {
+    pub(super) fn unlist_capsule(&mut self, who: &Principal, capsule: CapsuleId) {
         let Some(mut listing) = self.listing(who) else { return };
         listing.made.retain(|id| *id != capsule.0);
         listing.granted.retain(|id| *id != capsule.0);
@@ -74,17 +74,17 @@ impl<R: Memory, H: Memory> Store<R, H> {
 
     fn save_listing(&mut self, who: &Principal, listing: &Listing) {
         if *listing == Listing::default() {
-            self.idem.remove(&listing_key(who));
+            self.idem.forget(&listing_key(who));
         } else {
             let detail = minicbor::to_vec(listing).expect("encoding into a vector cannot fail");
-            self.remember(listing_key(who), [0; 32], 0, detail);
+            self.idem.remember(listing_key(who), [0; 32], 0, detail);
         }
     }
 
     /// The roles of before there was a listing, in the order of ids.
     fn gather(&self, who: &Principal) -> Listing {
-        let ids = self.capsule_ids_of(who, ROWS_MAX).into_iter();
-        let (made, granted): (Vec<_>, Vec<_>) = ids.partition(|id| self.capsule_record(*id).creator == *who);
+        let ids = self.members.capsules_of(who, ROWS_MAX).into_iter();
+        let (made, granted): (Vec<_>, Vec<_>) = ids.partition(|id| self.capsules.get(*id).creator == *who);
         let numbers = |ids: Vec<CapsuleId>| ids.into_iter().map(|id| id.0).collect();
         Listing { made: numbers(made), granted: numbers(granted) }
     }

@@ -7,13 +7,12 @@
 //! map 21   key: memory u64 | asset u64      value: SHA-256 of bytes 0..2,000,000 of the asset, of the next ones, …
 //! ```
 
-use super::{Digest, PIECES_TAG, key};
+use super::{Digest, PIECES_TAG};
 use crate::ids::{AssetId, BlobId, MemoryId};
 use crate::limits::{PIECE_BYTES, PIECES_MAX};
-use crate::memory::{AssetRecord, AssetSource};
-use crate::record::{key16, u64_be};
+use crate::rolling::Rolling;
 use crate::store::Store;
-use crate::upload::Rolling;
+use crate::tables::memories::{AssetRecord, AssetSource};
 use ic_stable_structures::Memory;
 
 /// The heap is read in runs of this size, bytes.
@@ -30,14 +29,13 @@ pub fn pieces_of(len: u64) -> usize {
 impl<R: Memory, H: Memory> Store<R, H> {
     /// The digests of an asset's first pieces, as many as are known.
     pub fn pieces(&self, id: MemoryId, asset: AssetId) -> Vec<Digest> {
-        let bytes = self.pieces.get(&key16(id.0, asset.0)).unwrap_or_default();
+        let bytes = self.certified.pieces(id, asset);
         bytes.chunks_exact(32).map(|digest| digest.try_into().expect("32 bytes")).collect()
     }
 
     /// Puts a memory on the list: somebody wants pieces of its large assets. O(log list).
     pub fn want_pieces(&mut self, id: MemoryId) {
-        self.uncertified.insert(key(PIECES_TAG, id.0), 0);
-        self.changes.queued = true;
+        self.certified.queue(PIECES_TAG, id.0);
     }
 
     /// Hashes at most `most` pieces that somebody wants, and puts their memories on the list of those to look at again.
@@ -45,19 +43,17 @@ impl<R: Memory, H: Memory> Store<R, H> {
     pub fn hash_pieces(&mut self, most: usize) -> usize {
         let mut left = most;
         while left > 0 {
-            let wanted = key(PIECES_TAG, 0)..=key(PIECES_TAG, u64::MAX);
-            let Some(row) = self.uncertified.keys_range(wanted).next() else { break };
-            let id = MemoryId(u64_be(&row[1..]));
-            let assets = self.memory(id).map_or_else(Vec::new, |record| record.assets);
+            let Some(id) = self.certified.first_wanted() else { break };
+            let assets = self.memories.get(id).map_or_else(Vec::new, |record| record.assets);
             let before = left;
             let done = assets.iter().all(|asset| self.hash_pieces_of(id, asset, &mut left));
             if before > left {
-                self.queue_memory(id);
+                self.certified.queue_memory(id);
             }
             if !done {
                 break;
             }
-            self.uncertified.remove(&row);
+            self.certified.pieces_done(id);
         }
         most - left
     }
@@ -65,17 +61,16 @@ impl<R: Memory, H: Memory> Store<R, H> {
     /// False where there is more to hash than was left to do.
     fn hash_pieces_of(&mut self, id: MemoryId, asset: &AssetRecord, left: &mut usize) -> bool {
         let AssetSource::Blob { blob, len, .. } = asset.source else { return true };
-        let (row, all) = (key16(id.0, asset.id), pieces_of(len));
-        let mut digests = self.pieces.get(&row).unwrap_or_default();
-        let missing = all - digests.len() / 32;
+        let mut digests = self.certified.pieces(id, AssetId(asset.id));
+        let missing = pieces_of(len) - digests.len() / 32;
         let now = missing.min(*left);
         if now > 0 {
-            let blob = self.blob(BlobId(blob)).expect("a referenced blob is there");
+            let blob = self.blobs.get(BlobId(blob)).expect("a referenced blob is there");
             for _ in 0..now {
                 let at = (digests.len() / 32) as u64 * PIECE_BYTES;
                 digests.extend(self.hash_run(&blob.extents, at, PIECE_BYTES.min(len - at)));
             }
-            self.pieces.insert(row, digests);
+            self.certified.put_pieces(id, AssetId(asset.id), digests);
             *left -= now;
         }
         now == missing

@@ -3,11 +3,10 @@
 //! Reads the whole heap once, in pieces of a bounded size: O(bytes stored), for `fsck` and tests.
 
 use crate::heap::Extent;
-use crate::ids::{BlobId, MemoryId};
-use crate::memory::AssetSource;
-use crate::record::key16;
+use crate::ids::{AssetId, BlobId};
 use crate::store::Store;
-use crate::upload::SessionState;
+use crate::tables::memories::AssetSource;
+use crate::tables::sessions::SessionState;
 use ic_stable_structures::Memory;
 use sha2::{Digest, Sha256};
 
@@ -32,7 +31,7 @@ pub struct BytesReport {
 impl<R: Memory, H: Memory> Store<R, H> {
     /// The ids of all blobs, in order.
     pub fn blob_ids(&self) -> impl Iterator<Item = BlobId> + '_ {
-        self.blobs.keys().map(BlobId)
+        self.blobs.ids()
     }
 
     /// Hashes every blob, every inline asset, and of every pending session the prefix that its rolling hash has
@@ -40,7 +39,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
     pub fn check_bytes(&self, mut progress: impl FnMut(u64)) -> BytesReport {
         let (mut report, mut piece) = (BytesReport::default(), vec![0; PIECE_BYTES]);
         for id in self.blob_ids() {
-            let blob = self.blob(id).expect("a listed blob has a record");
+            let blob = self.blobs.get(id).expect("a listed blob has a record");
             report.blobs += 1;
             let found = self.hash_extents(&blob.extents, blob.len, &mut piece);
             report.compare(found, &blob.sha256, blob.len, || id.to_string());
@@ -54,12 +53,11 @@ impl<R: Memory, H: Memory> Store<R, H> {
     }
 
     fn check_inline_bytes(&self, report: &mut BytesReport) {
-        for entry in self.memories.iter() {
-            let (id, memory) = (entry.0, entry.1.0);
+        for (id, memory) in self.memories.iter() {
             for asset in &memory.assets {
                 let AssetSource::Inline { sha256, .. } = &asset.source else { continue };
-                let name = || format!("{}: inline asset {}", MemoryId(id), asset.id);
-                let bytes = self.inline.get(&key16(id, asset.id));
+                let name = || format!("{id}: inline asset {}", asset.id);
+                let bytes = self.memories.inline(id, AssetId(asset.id));
                 report.inline_assets += 1;
                 let len = bytes.as_ref().map_or(0, |bytes| bytes.len() as u64);
                 report.compare(bytes.map(|bytes| Sha256::digest(bytes).into()), sha256, len, name);
@@ -68,15 +66,14 @@ impl<R: Memory, H: Memory> Store<R, H> {
     }
 
     fn check_session_bytes(&self, report: &mut BytesReport, piece: &mut [u8]) {
-        for entry in self.sessions.iter() {
-            let (id, session) = (entry.0, entry.1.0);
+        for (id, session) in self.sessions.iter() {
             if session.state != SessionState::Pending {
                 continue;
             }
             report.sessions += 1;
             let len = session.hashed_bytes();
             let found = self.hash_extents(&session.extents(), len, piece);
-            let name = || format!("session {id}: the first {} chunks", session.hashed);
+            let name = || format!("session {}: the first {} chunks", id.0, session.hashed);
             report.compare(found, &session.rolling.digest(), len, name);
         }
     }

@@ -5,10 +5,9 @@ use super::{BytesReport, Tally};
 use crate::certified::{Digest, pieces_of};
 use crate::ids::{AssetId, BlobId, MemoryId};
 use crate::limits::PIECE_BYTES;
-use crate::memory::AssetSource;
-use crate::record::halves16;
 use crate::site::NO_CAPSULE;
 use crate::store::Store;
+use crate::tables::memories::AssetSource;
 use ic_stable_structures::Memory;
 
 impl<R: Memory, H: Memory> Store<R, H> {
@@ -20,43 +19,37 @@ impl<R: Memory, H: Memory> Store<R, H> {
         });
         for file in &files {
             *tally.references.entry(file.blob).or_default() += 1;
-            let right = self.blob(BlobId(file.blob)).is_some_and(|blob| {
+            let right = self.blobs.get(BlobId(file.blob)).is_some_and(|blob| {
                 (blob.capsule, blob.len, blob.sha256) == (NO_CAPSULE, file.len, file.sha256)
             });
             tally.expect(right, || format!("{} of the site is not {}", file.path, BlobId(file.blob)));
         }
-        for (key, digests) in self.pieces.iter() {
-            let name = piece_name(&key);
-            let most = self.pieced(&key).map_or(0, |(_, len)| pieces_of(len));
-            let right = digests.len() % 32 == 0 && digests.len() / 32 <= most && !digests.is_empty();
+        for (memory, asset) in self.certified.pieced() {
+            let name = format!("{memory}, {asset}");
+            let digests = self.certified.pieces(memory, asset);
+            let most = self.pieced(memory, asset).map_or(0, |(_, len)| pieces_of(len));
+            let right = digests.len().is_multiple_of(32) && digests.len() / 32 <= most && !digests.is_empty();
             tally.expect(right, || format!("{name} has {} bytes of digests of {most} pieces", digests.len()));
         }
     }
 
     pub(super) fn check_pieces(&self, report: &mut BytesReport) {
-        for key in self.pieces.keys() {
-            let Some((blob, len)) = self.pieced(&key) else { continue };
-            let (memory, asset) = halves16(&key);
+        for (memory, asset) in self.certified.pieced() {
+            let Some((blob, len)) = self.pieced(memory, asset) else { continue };
             let found = |at: u64| -> Digest { self.hash_run(&blob.extents, at, PIECE_BYTES.min(len - at)) };
-            for (at, digest) in (0_u64..).zip(self.pieces(MemoryId(memory), AssetId(asset))) {
+            for (at, digest) in (0_u64..).zip(self.pieces(memory, asset)) {
                 if self.heap.covers(&blob.extents, len) && found(at * PIECE_BYTES) != digest {
-                    report.violations.push(format!("{}: piece {at} has another digest", piece_name(&key)));
+                    report.violations.push(format!("{memory}, {asset}: piece {at} has another digest"));
                 }
             }
         }
     }
 
     /// The blob of an asset, and its length.
-    fn pieced(&self, key: &[u8; 16]) -> Option<(crate::blob::BlobRecord, u64)> {
-        let (memory, asset) = halves16(key);
-        let record = self.memory(MemoryId(memory))?;
-        let asset = record.assets.iter().find(|its| its.id == asset)?;
+    fn pieced(&self, memory: MemoryId, asset: AssetId) -> Option<(crate::blob::BlobRecord, u64)> {
+        let record = self.memories.get(memory)?;
+        let asset = record.assets.iter().find(|its| its.id == asset.0)?;
         let AssetSource::Blob { blob, len, .. } = asset.source else { return None };
-        Some((self.blob(BlobId(blob))?, len))
+        Some((self.blobs.get(BlobId(blob))?, len))
     }
-}
-
-fn piece_name(key: &[u8; 16]) -> String {
-    let (memory, asset) = halves16(key);
-    format!("{}, {}", MemoryId(memory), AssetId(asset))
 }

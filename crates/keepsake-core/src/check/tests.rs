@@ -2,8 +2,9 @@
 
 use crate::access::Role;
 use crate::capsule::{Subject, listing_key, own_key};
-use crate::housekeeping::DueKind;
 use crate::ids::{CapsuleId, SessionId};
+use crate::tables::due::DueKind;
+use crate::tables::idem::{Scope, idem_key};
 use crate::upload::BeginOptions;
 use crate::{Call, Config, Principal, Store};
 use ic_stable_structures::VectorMemory;
@@ -50,35 +51,35 @@ fn assert_found(what: &str, broken: impl FnOnce(&mut TestStore)) {
 #[test]
 fn a_thing_that_would_never_end_is_found() {
     assert_found("session 1 is due at []", |store| {
-        let at_ns = store.session(PENDING).unwrap().due_ns.unwrap();
-        store.remove_due(at_ns, DueKind::Session, PENDING.0);
+        let at_ns = store.sessions.get(PENDING).unwrap().due_ns.unwrap();
+        store.due.remove(at_ns, DueKind::Session, PENDING.0);
     });
     assert_found("blob_1 is due at []", |store| {
-        let at_ns = store.blob(crate::ids::BlobId(1)).unwrap().expires_ns.unwrap();
-        store.remove_due(at_ns, DueKind::Blob, 1);
+        let at_ns = store.blobs.get(crate::ids::BlobId(1)).unwrap().expires_ns.unwrap();
+        store.due.remove(at_ns, DueKind::Blob, 1);
     });
 }
 
 #[test]
 fn an_entry_too_many_is_found() {
-    assert_found("session 1 is due at [5", |store| store.add_due(5, DueKind::Session, PENDING.0));
-    assert_found("number 99 of kind 1", |store| store.add_due(5, DueKind::Blob, 99));
+    assert_found("session 1 is due at [5", |store| store.due.add(5, DueKind::Session, PENDING.0));
+    assert_found("number 99 of kind Blob", |store| store.due.add(5, DueKind::Blob, 99));
     assert_found("capsule_1: members and its purge", |store| {
-        store.add_due(0, DueKind::Capsule, CAPSULE.0);
+        store.due.add(0, DueKind::Capsule, CAPSULE.0);
     });
 }
 
 #[test]
 fn a_key_that_answers_for_nothing_or_for_another_thing_is_found() {
     assert_found("5 idempotency records, 4 things", |store| {
-        store.remember([9; 32], [0; 32], 1, Vec::new());
+        store.idem.remember([9; 32], [0; 32], 1, Vec::new());
     });
     assert_found("session 1: its key does not name it", |store| {
-        let key = crate::idem::idem_key(crate::idem::Scope::Begin, &person(1), CAPSULE, "pending").unwrap();
-        store.remember(key, [0; 32], 77, Vec::new());
+        let key = idem_key(Scope::Begin, &person(1), CAPSULE, "pending").unwrap();
+        store.idem.remember(key, [0; 32], 77, Vec::new());
     });
     assert_found("the own capsule", |store| {
-        store.remember(own_key(&person(1)), [0; 32], 2, Vec::new());
+        store.idem.remember(own_key(&person(1)), [0; 32], 2, Vec::new());
     });
 }
 
@@ -87,6 +88,6 @@ fn a_listing_that_names_a_capsule_without_role_is_found() {
     assert_found("capsule_2 is not listed rightly", |store| {
         let listing = crate::capsule::Listing { made: vec![], granted: vec![1, 2] };
         let detail = minicbor::to_vec(&listing).unwrap();
-        store.remember(listing_key(&person(2)), [0; 32], 0, detail);
+        store.idem.remember(listing_key(&person(2)), [0; 32], 0, detail);
     });
 }

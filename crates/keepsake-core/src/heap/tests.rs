@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::Principal;
-use crate::layout::BUCKET_PAGES;
+use crate::layout::{BUCKET_PAGES, Header};
 use ic_stable_structures::VectorMemory;
 use proptest::prelude::*;
 

@@ -1,16 +1,16 @@
 //! What a memory and its assets must keep to. Owns the checks of values; rights and references are checked where
 //! they are needed.
 
-use super::record::{AssetKind, AssetMeta, AssetRecord, MemoryMeta};
 use super::{NewSource, Planned};
 use crate::access::Denied;
-use crate::idem::IdemError;
 use crate::ids::BlobId;
 use crate::limits::{
     ASSETS_PER_MEMORY_MAX, BULK_ITEMS_MAX, ID_BYTES_MAX, INLINE_BYTES_MAX, TAG_BYTES_MAX, TAGS_MAX,
     TEXT_LONG_BYTES_MAX, TEXT_SHORT_BYTES_MAX,
 };
 use crate::refusal::{Refusal, RefusalKind};
+use crate::tables::idem::IdemError;
+use crate::tables::memories::{AssetKind, AssetMeta, AssetRecord, MemoryMeta};
 
 /// A text that is too long.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,15 +1,13 @@
 //! Deletion of memories and assets. Owns giving back what they took: references, inline bytes, keys, counters.
 
 use super::check::{MemoryError, check_bulk};
-use super::record::{AssetRecord, AssetSource, MemoryRecord};
 use crate::access::{Denied, Role, require_somebody};
 use crate::call::Call;
-use crate::capsule::{ItemKind, item_key};
 use crate::ids::{AssetId, BlobId, CapsuleId, MemoryId};
-use crate::layout::Field;
 use crate::limits::{ASSETS_PER_MEMORY_MAX, DELETE_ALL_SLICE, PIECE_BYTES};
-use crate::record::{key16, u64_be};
 use crate::store::Store;
+use crate::tables::capsules::ItemKind;
+use crate::tables::memories::{AssetRecord, AssetSource, MemoryRecord};
 use ic_stable_structures::Memory;
 
 /// What a bulk delete did.
@@ -85,7 +83,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
             if done.deleted == DELETE_ALL_SLICE {
                 return Ok(BulkDeleted { more: true, ..done });
             }
-            let record = self.memory(id).expect("an indexed memory has a record");
+            let record = self.memories.get(id).expect("an indexed memory has a record");
             self.drop_memory(call, id, &record, delete_assets);
             done.deleted += 1;
         }
@@ -106,10 +104,10 @@ impl<R: Memory, H: Memory> Store<R, H> {
         let gone = record.assets.remove(at);
         let capsule = CapsuleId(record.capsule);
         record.updated_ns = call.now_ns;
-        self.memories.put(&id.0, &record);
-        self.queue_memory(id);
+        self.memories.put(id, &record);
+        self.certified.queue_memory(id);
         self.detach(call, id, capsule, &gone, true);
-        self.update_capsule(capsule, |c| c.updated_ns = call.now_ns);
+        self.capsules.update(capsule, |c| c.updated_ns = call.now_ns);
         Ok(())
     }
 
@@ -124,12 +122,11 @@ impl<R: Memory, H: Memory> Store<R, H> {
         for asset in &record.assets {
             self.detach(call, id, capsule, asset, delete_assets);
         }
-        self.idem.remove(&record.idem);
-        self.memories.remove(&id.0);
-        self.certify(id, None);
-        self.remove_item(capsule, ItemKind::Memory, id.0);
-        self.header.sub(Field::MemoriesStored, 1);
-        self.update_capsule(capsule, |c| {
+        self.idem.forget(&record.idem);
+        self.memories.remove(id);
+        self.certified.certify(id, None);
+        self.capsules.remove_item(capsule, ItemKind::Memory, id.0);
+        self.capsules.update(capsule, |c| {
             c.memory_count -= 1;
             c.updated_ns = call.now_ns;
         });
@@ -137,19 +134,19 @@ impl<R: Memory, H: Memory> Store<R, H> {
 
     fn detach(&mut self, call: &Call, id: MemoryId, capsule: CapsuleId, asset: &AssetRecord, delete: bool) {
         if let Some(key) = &asset.idem {
-            self.idem.remove(key);
+            self.idem.forget(key);
         }
         match asset.source {
             AssetSource::Inline { len, .. } => {
-                self.inline.remove(&key16(id.0, asset.id));
-                self.update_capsule(capsule, |c| {
+                self.memories.remove_inline(id, AssetId(asset.id));
+                self.capsules.update(capsule, |c| {
                     c.bytes_used -= len;
                     c.inline_bytes -= len;
                 });
             }
             AssetSource::Blob { blob, len, .. } => {
                 if len > PIECE_BYTES {
-                    self.pieces.remove(&key16(id.0, asset.id));
+                    self.certified.remove_pieces(id, AssetId(asset.id));
                 }
                 self.unrefer(call, BlobId(blob), id, delete);
             }
@@ -158,7 +155,6 @@ impl<R: Memory, H: Memory> Store<R, H> {
     }
 
     fn oldest_memory(&self, capsule: CapsuleId) -> Option<MemoryId> {
-        let range = item_key(capsule, ItemKind::Memory, 0)..item_key(capsule, ItemKind::Memory, u64::MAX);
-        self.items.keys_range(range).next().map(|key| MemoryId(u64_be(&key[9..])))
+        self.capsules.memories(capsule, 0, u64::MAX).next()
     }
 }

@@ -1,13 +1,11 @@
 //! Reads of memories: one, a page, an asset. Owns no change.
 
 use super::check::{MemoryError, check_bulk, check_id};
-use super::record::{AssetKind, AssetRecord, AssetSource, MemoryRecord};
 use crate::access::{Denied, Role};
-use crate::capsule::{ItemKind, item_key};
 use crate::ids::{AssetId, CapsuleId, MemoryId};
 use crate::limits::{PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX};
-use crate::record::{key16, u64_be};
 use crate::store::Store;
+use crate::tables::memories::{AssetKind, AssetRecord, AssetSource, MemoryRecord};
 use ic_principal::Principal;
 use ic_stable_structures::Memory;
 
@@ -46,19 +44,19 @@ impl<R: Memory, H: Memory> Store<R, H> {
     /// # Errors
     /// [`Denied::NotFound`].
     pub fn memory_read(&self, caller: &Principal, id: MemoryId) -> Result<MemoryRecord, Denied> {
-        let record = self.memory(id).ok_or(Denied::NotFound)?;
+        let record = self.memories.get(id).ok_or(Denied::NotFound)?;
         self.require(CapsuleId(record.capsule), caller, Role::Guest)?;
         Ok(record)
     }
 
     /// A memory, whoever asks: for HTTP, where a token decides.
     pub fn memory_read_unchecked(&self, id: MemoryId) -> Option<MemoryRecord> {
-        self.memory(id)
+        self.memories.get(id)
     }
 
     /// Bytes of an inline asset.
     pub fn inline_bytes(&self, id: MemoryId, asset: AssetId) -> Option<Vec<u8>> {
-        self.inline.get(&key16(id.0, asset.0))
+        self.memories.inline(id, asset)
     }
 
     /// One asset of a memory that the caller may read.
@@ -123,9 +121,8 @@ impl<R: Memory, H: Memory> Store<R, H> {
             Some(cursor) => MemoryId::parse(cursor).ok_or(MemoryError::Cursor)?.0,
             None => u64::MAX,
         };
-        let range = item_key(capsule, ItemKind::Memory, 0)..item_key(capsule, ItemKind::Memory, end);
-        let mut ids = self.items.keys_range(range).rev().map(|key| MemoryId(u64_be(&key[9..])));
-        let row = |id: MemoryId| (id, self.memory(id).expect("an indexed memory has a record"));
+        let mut ids = self.capsules.memories(capsule, 0, end).rev();
+        let row = |id: MemoryId| (id, self.memories.get(id).expect("an indexed memory has a record"));
         let items: Vec<_> = ids.by_ref().take(limit).map(row).collect();
         let more = ids.next().is_some();
         Ok(MemoryPage { next: items.last().filter(|_| more).map(|(id, _)| *id), items })

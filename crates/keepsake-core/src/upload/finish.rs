@@ -1,15 +1,12 @@
 //! Completion: a session that has everything becomes a blob. Owns the comparison and the change, apart, so that a
 //! publish can compare several sessions before it changes anything.
 
-use super::session::{SessionRecord, SessionState};
-use super::{Store, UploadError, checked_sha256};
-use crate::blob::BlobRecord;
+use super::{SessionRecord, SessionState, Store, UploadError, checked_sha256};
 use crate::call::Call;
-use crate::capsule::CapsuleRecord;
 use crate::ids::{BlobId, CapsuleId, MemoryId, SessionId};
-use crate::layout::Field;
 use crate::limits::{BLOB_TTL_NS, HASH_CATCH_UP_FINISH_BYTES};
-use crate::memory::{AssetMeta, AssetSource};
+use crate::tables::blobs::BlobRecord;
+use crate::tables::capsules::CapsuleRecord;
 use ic_stable_structures::Memory;
 
 /// What finish and publish compare with.
@@ -37,10 +34,8 @@ pub(crate) struct Ready {
 }
 
 /// Sessions of one caller and one capsule that became blobs in this message, to be counted together.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sealed {
-    /// What they are in the memory that they are published with.
-    pub(crate) assets: Vec<(AssetMeta, AssetSource)>,
     sessions: u32,
     reserved_bytes: u64,
     received_bytes: u64,
@@ -71,7 +66,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         let session = self.writable_session(call, id)?;
         match self.check_complete(id, session, &Claim { sha256, total_len }, &mut budget)? {
             Complete::Already(blob) => {
-                let record = self.blob(blob).ok_or(crate::access::Denied::NotFound)?;
+                let record = self.blobs.get(blob).ok_or(crate::access::Denied::NotFound)?;
                 Ok((blob, record))
             }
             Complete::Ready(ready) => {
@@ -79,7 +74,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
                 let mut sealed = Sealed::default();
                 let made = self.seal(call, *ready, None, &mut sealed);
                 self.count_sealed(call, &sealed);
-                self.update_capsule(capsule, |c| {
+                self.capsules.update(capsule, |c| {
                     sealed.count_in(c);
                     c.updated_ns = call.now_ns;
                 });
@@ -106,7 +101,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         check_counts(&session, claim.total_len)?;
         if session.hashed < session.expected {
             self.advance_hash(id, &mut session, None, budget);
-            self.sessions.put(&id.0, &session);
+            self.sessions.put(id, &session);
             if session.hashed < session.expected {
                 return Err(UploadError::HashPending { hashed: session.hashed, expected: session.expected });
             }
@@ -119,7 +114,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
     }
 
     fn check_again(&self, blob: BlobId, sha256: &[u8; 32], total_len: u64) -> Result<Complete, UploadError> {
-        let record = self.blob(blob).ok_or(crate::access::Denied::NotFound)?;
+        let record = self.blobs.get(blob).ok_or(crate::access::Denied::NotFound)?;
         if record.len != total_len {
             return Err(UploadError::TotalLenDiffers { received: record.len, given: total_len });
         }
@@ -139,7 +134,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         sealed: &mut Sealed,
     ) -> (BlobId, BlobRecord) {
         let Ready { id, mut session, sha256 } = ready;
-        self.drop_pending(id, &session);
+        self.close_session(id, &session);
         sealed.sessions += 1;
         sealed.reserved_bytes += session.reserved();
         sealed.received_bytes += session.bytes_received;
@@ -156,31 +151,23 @@ impl<R: Memory, H: Memory> Store<R, H> {
             memory: published_with.map(|memory| memory.0),
         };
         let blob_id = self.add_blob(&blob);
-        self.unlist_session(id, &session);
-        session.body = Vec::new();
-        session.tail = Vec::new();
-        session.state = SessionState::Finished(blob_id.0);
-        session.last_seen_ns = call.now_ns;
-        self.list_session(id, &session);
-        self.sessions.put(&id.0, &session);
+        (session.body, session.tail) = (Vec::new(), Vec::new());
+        self.sessions.keep_ended(id, &mut session, SessionState::Finished(blob_id.0), call.now_ns);
         (blob_id, blob)
     }
 
-    /// Counts what [`Self::seal`] did, once for all sessions of the message: each counter is a record of its own.
-    /// All but those of their capsule: see [`Sealed::count_in`].
+    /// Counts what [`Self::seal`] did in the caller's record, once for all sessions of the message. In their capsule:
+    /// see [`Sealed::count_in`].
     pub(crate) fn count_sealed(&mut self, call: &Call, sealed: &Sealed) {
         let Sealed { sessions, reserved_bytes, .. } = *sealed;
         if sessions == 0 {
             return;
         }
-        self.update_caller(&call.caller, |c| {
+        self.callers.update(&call.caller, |c| {
             c.pending_sessions -= sessions;
             c.bytes_in_flight -= reserved_bytes;
             c.finished_sessions += u64::from(sessions);
         });
-        self.header.sub(Field::PendingSessions, sessions.into());
-        self.header.sub(Field::BytesInFlight, reserved_bytes);
-        self.header.add(Field::FinishedSessions, sessions.into());
     }
 }
 

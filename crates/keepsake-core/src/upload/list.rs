@@ -1,13 +1,11 @@
 //! What callers and operators see of sessions. Owns reads only.
 
-use super::index::Listed;
-use super::session::{SessionRecord, SessionState};
-use super::{Store, UploadError};
+use super::{SessionRecord, SessionState, Store, UploadError};
 use crate::access::Denied;
 use crate::call::Call;
 use crate::ids::{CapsuleId, SessionId};
-use crate::layout::Field;
 use crate::limits::{MISSING_RANGES_MAX, SESSIONS_LISTED_MAX, SESSIONS_PROBED_MAX};
+use crate::tables::sessions::Listed;
 use ic_principal::Principal;
 use ic_stable_structures::Memory;
 
@@ -54,7 +52,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         let (missing, missing_truncated) = match record.state {
             SessionState::Aborted => return Err(Denied::NotFound.into()),
             SessionState::Finished(_) => (Vec::new(), false),
-            SessionState::Pending => self.bits.missing(id, record.expected, MISSING_RANGES_MAX),
+            SessionState::Pending => self.sessions.missing(id, record.expected, MISSING_RANGES_MAX),
         };
         Ok(UploadStatus { record, missing, missing_truncated })
     }
@@ -62,42 +60,47 @@ impl<R: Memory, H: Memory> Store<R, H> {
     /// The caller's sessions, or all for a controller; newest first, at most [`SESSIONS_LISTED_MAX`]. O(rows).
     pub fn session_list(&self, caller: &Principal) -> Vec<SessionView> {
         let ids = if self.is_controller(caller) {
-            newest(self.sessions_in(Listed::Pending), self.sessions_in(Listed::Finished))
+            newest(self.sessions.in_state(Listed::Pending), self.sessions.in_state(Listed::Finished))
         } else {
-            newest(self.sessions_of(caller, Listed::Pending), self.sessions_of(caller, Listed::Finished))
+            newest(
+                self.sessions.of_caller(caller, Listed::Pending),
+                self.sessions.of_caller(caller, Listed::Finished),
+            )
         };
-        let view = |id| SessionView { id, record: self.session(id).expect("a listed session has a record") };
-        let there = |view: &SessionView| self.has_members(CapsuleId(view.record.capsule));
+        let view =
+            |id| SessionView { id, record: self.sessions.get(id).expect("a listed session has a record") };
+        let there = |view: &SessionView| self.members.any(CapsuleId(view.record.capsule));
         ids.into_iter().map(view).filter(there).collect()
     }
 
     /// The ids of live (pending) sessions, oldest first, at most [`SESSIONS_PROBED_MAX`]. O(rows).
     pub fn session_ids(&self) -> Vec<SessionId> {
-        self.sessions_in(Listed::Pending).take(SESSIONS_PROBED_MAX).collect()
+        self.sessions.in_state(Listed::Pending).take(SESSIONS_PROBED_MAX).collect()
     }
 
     /// Counters over the caller's sessions, or all for a controller. The oldest `last_seen` is that of the
     /// [`SESSIONS_LISTED_MAX`] pending sessions that were begun first; a caller has no more than that by default.
     pub fn session_stats(&self, caller: &Principal) -> SessionsStats {
         if self.is_controller(caller) {
+            let totals = self.sessions.totals();
             return SessionsStats {
-                pending: self.header.read(Field::PendingSessions),
-                finished: self.header.read(Field::FinishedSessions),
-                bytes_in_flight: self.header.read(Field::BytesInFlight),
-                oldest_last_seen_ns: self.oldest_last_seen_ns(self.sessions_in(Listed::Pending)),
+                pending: totals.pending,
+                finished: totals.finished,
+                bytes_in_flight: totals.bytes_in_flight,
+                oldest_last_seen_ns: self.oldest_last_seen_ns(self.sessions.in_state(Listed::Pending)),
             };
         }
-        let record = self.caller_record(caller);
+        let record = self.callers.get(caller);
         SessionsStats {
             pending: record.pending_sessions.into(),
             finished: record.finished_sessions,
             bytes_in_flight: record.bytes_in_flight,
-            oldest_last_seen_ns: self.oldest_last_seen_ns(self.sessions_of(caller, Listed::Pending)),
+            oldest_last_seen_ns: self.oldest_last_seen_ns(self.sessions.of_caller(caller, Listed::Pending)),
         }
     }
 
     fn oldest_last_seen_ns(&self, pending: impl Iterator<Item = SessionId>) -> Option<u64> {
-        let records = pending.take(SESSIONS_LISTED_MAX).filter_map(|id| self.session(id));
+        let records = pending.take(SESSIONS_LISTED_MAX).filter_map(|id| self.sessions.get(id));
         records.map(|session| session.last_seen_ns).min()
     }
 }

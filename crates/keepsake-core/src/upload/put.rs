@@ -1,15 +1,12 @@
 //! One chunk: checked, written straight into the blob heap, marked, hashed as far as the prefix reaches.
 //! Owns the order of these steps: all checks come before the first change.
 
-use super::session::{SessionRecord, SessionState};
-use super::{Store, UploadError};
-use crate::blob::BlobRecord;
+use super::{SessionRecord, SessionState, Store, UploadError};
 use crate::call::Call;
-use crate::capsule::CapsuleRecord;
 use crate::heap::Extent;
 use crate::ids::{BlobId, CapsuleId, SessionId};
-use crate::layout::Field;
 use crate::limits::{CHUNK_BYTES_MAX, HASH_CATCH_UP_PUT_BYTES};
+use crate::tables::blobs::BlobRecord;
 use ic_stable_structures::Memory;
 
 /// Stored bytes are read back in blocks of this size, so that the heap in use stays flat.
@@ -35,7 +32,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
             SessionState::Finished(blob) => return self.repeat_in_blob(&session, BlobId(blob), index, bytes),
             SessionState::Pending => {}
         }
-        if self.bits.contains(id, index) {
+        if self.sessions.has_chunk(id, index) {
             return self.repeat_chunk(call, id, session, index, bytes);
         }
         if let Some(fits) = session.length_misfit(index, bytes.len() as u64) {
@@ -44,13 +41,13 @@ impl<R: Memory, H: Memory> Store<R, H> {
         self.place(call, &mut session, index, bytes)?;
         let (extents, offset) = session.place_of(index);
         self.heap.write(extents, offset, bytes);
-        self.bits.insert(id, index);
+        self.sessions.mark_chunk(id, index);
         session.received += 1;
         session.bytes_received += bytes.len() as u64;
         let mut budget = HASH_CATCH_UP_PUT_BYTES;
         self.advance_hash(id, &mut session, Some((index, bytes)), &mut budget);
         session.touch(call.now_ns);
-        self.sessions.put(&id.0, &session);
+        self.sessions.put(id, &session);
         Ok(())
     }
 
@@ -68,7 +65,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
             return Err(UploadError::ChunkDiffers(index));
         }
         session.touch(call.now_ns);
-        self.sessions.put(&id.0, &session);
+        self.sessions.put(id, &session);
         Ok(())
     }
 
@@ -82,7 +79,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
     ) -> Result<(), UploadError> {
         let offset = u64::from(index) * u64::from(session.chunk_len);
         let same_len = bytes.len() as u64 == u64::from(session.len_of(index));
-        match self.blob(blob) {
+        match self.blobs.get(blob) {
             Some(BlobRecord { extents, .. }) if same_len && self.holds(&extents, offset, bytes) => Ok(()),
             _ => Err(UploadError::Finished(blob)),
         }
@@ -125,8 +122,8 @@ impl<R: Memory, H: Memory> Store<R, H> {
         session: &SessionRecord,
         want: u64,
     ) -> Result<Vec<Extent>, UploadError> {
-        let caller = self.caller_record(&session.caller);
-        let capsule: CapsuleRecord = self.capsule_record(CapsuleId(session.capsule));
+        let caller = self.callers.get(&session.caller);
+        let capsule = self.capsules.get(CapsuleId(session.capsule));
         let in_flight = caller.bytes_in_flight.saturating_add(want);
         if in_flight > self.config().quotas.bytes_in_flight_per_caller_max
             || !self.quota_allows(&capsule, want)
@@ -134,17 +131,17 @@ impl<R: Memory, H: Memory> Store<R, H> {
             return Err(UploadError::Exhausted);
         }
         let extents = self.heap.allocate(call, want).map_err(|_| UploadError::Exhausted)?;
-        self.update_caller(&session.caller, |c| c.bytes_in_flight += want);
-        self.update_capsule(CapsuleId(session.capsule), |c| c.bytes_in_flight += want);
-        self.header.add(Field::BytesInFlight, want);
+        self.callers.update(&session.caller, |c| c.bytes_in_flight += want);
+        self.capsules.update(CapsuleId(session.capsule), |c| c.bytes_in_flight += want);
+        self.sessions.reserve(want);
         Ok(extents)
     }
 
     fn unreserve(&mut self, session: &SessionRecord, extents: &[Extent], want: u64) {
         self.heap.unallocate(extents);
-        self.update_caller(&session.caller, |c| c.bytes_in_flight -= want);
-        self.update_capsule(CapsuleId(session.capsule), |c| c.bytes_in_flight -= want);
-        self.header.sub(Field::BytesInFlight, want);
+        self.callers.update(&session.caller, |c| c.bytes_in_flight -= want);
+        self.capsules.update(CapsuleId(session.capsule), |c| c.bytes_in_flight -= want);
+        self.sessions.unreserve(want);
     }
 
     /// Lets the hash take the fresh chunk where it is next, then chunks that came early, within `budget` bytes.
@@ -175,7 +172,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
     }
 
     fn next_is_here(&self, id: SessionId, session: &SessionRecord) -> bool {
-        session.hashed < session.received && self.bits.contains(id, session.hashed)
+        session.hashed < session.received && self.sessions.has_chunk(id, session.hashed)
     }
 
     fn holds(&self, extents: &[Extent], offset: u64, bytes: &[u8]) -> bool {

@@ -4,15 +4,16 @@
 //! key: SHA-256( scope u8 | principal | capsule u64 | key text )     value: IdemRecord
 //! ```
 //! A record lives as long as what it answers with: a pending session, a capsule, a memory, an asset.
-//! Owns lookup and the comparison of arguments; what is answered belongs to the operation.
+//! Owns the map, lookup and the comparison of arguments; what is answered belongs to the operation.
 
 use crate::ids::CapsuleId;
+use crate::layout::{Map, Part, part};
 use crate::limits::IDEM_BYTES_MAX;
 use crate::record::{Record, canonical, principal_key};
 use crate::refusal::{Refusal, RefusalKind};
-use crate::store::Store;
 use ic_principal::Principal;
 use ic_stable_structures::Memory;
+use ic_stable_structures::memory_manager::MemoryManager;
 use minicbor::{Decode, Encode};
 use sha2::{Digest, Sha256};
 
@@ -89,21 +90,40 @@ pub(crate) fn fingerprint<T: Encode<()>>(arguments: &T) -> [u8; 32] {
     Sha256::digest(canonical(arguments)).into()
 }
 
-impl<R: Memory, H: Memory> Store<R, H> {
+pub(crate) struct Idem<R: Memory>(Map<[u8; 32], Record<IdemRecord>, R>);
+
+impl<R: Memory> Idem<R> {
+    pub(crate) fn open(manager: &MemoryManager<R>) -> Self {
+        Self(Map::init(part(manager, Part::Idem)))
+    }
+
     /// The first answer to the same message, if there is one.
     pub(crate) fn recall(
         &self,
         key: &[u8; 32],
         fingerprint: &[u8; 32],
     ) -> Result<Option<IdemRecord>, IdemError> {
-        match self.idem.get(key) {
+        match self.get(key) {
             None => Ok(None),
-            Some(Record(known)) if known.fingerprint == *fingerprint => Ok(Some(known)),
+            Some(known) if known.fingerprint == *fingerprint => Ok(Some(known)),
             Some(_) => Err(IdemError::Reused),
         }
     }
 
+    /// What was answered, whatever the arguments were.
+    pub(crate) fn get(&self, key: &[u8; 32]) -> Option<IdemRecord> {
+        self.0.get(key).map(|record| record.0)
+    }
+
     pub(crate) fn remember(&mut self, key: [u8; 32], fingerprint: [u8; 32], made: u64, detail: Vec<u8>) {
-        self.idem.put(&key, &IdemRecord { fingerprint, made, detail });
+        self.0.put(&key, &IdemRecord { fingerprint, made, detail });
+    }
+
+    pub(crate) fn forget(&mut self, key: &[u8; 32]) {
+        self.0.remove(key);
+    }
+
+    pub(crate) fn len(&self) -> u64 {
+        self.0.len()
     }
 }

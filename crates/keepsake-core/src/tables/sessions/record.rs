@@ -1,9 +1,9 @@
 //! The record of one session, and the arithmetic of its chunks. Owns no storage.
 
-use super::rolling::Rolling;
 use crate::heap::Extent;
 use crate::limits::{CHUNK_BYTES_MAX, ENDED_TTL_NS, SESSION_TTL_NS};
 use crate::record::principal;
+use crate::rolling::Rolling;
 use ic_principal::Principal;
 use minicbor::bytes::ByteArray;
 use minicbor::{Decode, Encode};
@@ -91,21 +91,21 @@ impl SessionRecord {
         self.last_seen_ns.saturating_add(ttl)
     }
 
-    pub(super) fn touch(&mut self, now_ns: u64) {
+    pub(crate) fn touch(&mut self, now_ns: u64) {
         self.last_seen_ns = self.last_seen_ns.max(now_ns);
     }
 
-    pub(super) fn is_tail(&self, index: u32) -> bool {
+    pub(crate) fn is_tail(&self, index: u32) -> bool {
         index + 1 == self.expected
     }
 
     /// Length of a received chunk, bytes.
-    pub(super) fn len_of(&self, index: u32) -> u32 {
+    pub(crate) fn len_of(&self, index: u32) -> u32 {
         if self.is_tail(index) { self.tail_len } else { self.chunk_len }
     }
 
     /// Where chunk `index` lies: its extents, and its offset in them.
-    pub(super) fn place_of(&self, index: u32) -> (&[Extent], u64) {
+    pub(crate) fn place_of(&self, index: u32) -> (&[Extent], u64) {
         if self.is_tail(index) {
             (&self.tail, 0)
         } else {
@@ -132,20 +132,20 @@ impl SessionRecord {
         }
     }
 
-    pub(super) fn forget_bytes(&mut self) {
+    pub(crate) fn discard_bytes(&mut self) {
         self.body = Vec::new();
         self.tail = Vec::new();
         self.received = 0;
         self.bytes_received = 0;
     }
 
-    pub(super) fn announces_same(&self, other: &Self) -> bool {
+    pub(crate) fn announces_same(&self, other: &Self) -> bool {
         (self.expected, self.total_len, self.sha256, &self.mime_type)
             == (other.expected, other.total_len, other.sha256, &other.mime_type)
     }
 
     /// What a chunk of `len` bytes at `index` breaks, in words; none where it fits.
-    pub(super) fn length_misfit(&self, index: u32, len: u64) -> Option<String> {
+    pub(crate) fn length_misfit(&self, index: u32, len: u64) -> Option<String> {
         let bodies = u64::from(self.expected - 1);
         if self.is_tail(index) {
             if self.chunk_len > 0 && len > u64::from(self.chunk_len) {

@@ -15,7 +15,7 @@ fn word<const AT: usize>(group: &[u8; super::GROUP_BYTES], block: usize) -> [u8;
 /// Safe to call from anywhere: a module with vectors runs only where there are vectors.
 #[cfg(target_family = "wasm")]
 mod vectors {
-    use crate::upload::sha256::{GROUP_BYTES, LANES};
+    use crate::rolling::sha256::{GROUP_BYTES, LANES};
     use core::arch::wasm32::{
         i8x16, i8x16_swizzle, u32x4, u32x4_add, u32x4_shl, u32x4_shr, u32x4_splat, v128, v128_xor,
     };
@@ -69,7 +69,7 @@ mod vectors {
 
 #[cfg(not(target_family = "wasm"))]
 mod arrays {
-    use crate::upload::sha256::{GROUP_BYTES, LANES};
+    use crate::rolling::sha256::{GROUP_BYTES, LANES};
     use core::array::from_fn;
 
     pub(in super::super) type Lanes = [u32; LANES];

@@ -1,5 +1,5 @@
 //! A SHA-256 that can be put down and taken up again. Owns its stored form; the hash itself is crate `sha2`, and on the
-//! canister `sha256.rs` for the long runs of whole blocks.
+//! canister `rolling/sha256.rs` for the long runs of whole blocks.
 //!
 //! ```text
 //!  0  state, 8 × u32 LE    32  blocks hashed, u64 LE    40  bytes in the partial block u8    41  them, 63 bytes
@@ -7,7 +7,8 @@
 //! Source: FIPS 180-4; the form is that of `sha2` 0.11, held by a test vector below.
 
 #[cfg(any(target_family = "wasm", test))]
-use super::sha256;
+mod sha256;
+
 use minicbor::bytes::ByteArray;
 use minicbor::{Decode, Encode};
 use sha2::Sha256;
