@@ -129,9 +129,17 @@ impl Tree {
     /// The tests that fail. Tests that do not compile do not count as a mutant caught.
     fn failing(&self, tests: &str) -> anyhow::Result<Vec<String>> {
         let arguments: &[&str] = match tests {
-            "core" => &["-p", "keepsake-core", "--lib", "--test", "uploads"],
-            "model" => &["-p", "keepsake-conformance", "--test", "model"],
-            "site" => &["-p", "keepsake-core", "--test", "site", "--test", "certified"],
+            "core" => &["-p", "keepsake-core", "--lib", "--test", "it", "--", "--skip", "bounded_cost"],
+            "model" => &[
+                "-p",
+                "keepsake-conformance",
+                "--test",
+                "it",
+                "--",
+                "--exact",
+                "model::interleaving_uploads",
+            ],
+            "site" => &["-p", "keepsake-core", "--test", "it", "--", "site::", "certified::"],
             "flat" => &["-p", "keepsake-core", "--test", "flat_memory"],
             other => bail!("there are no tests called `{other}`"),
         };

@@ -19,6 +19,8 @@ const ROUNDS: u64 = 200;
 const UPLOADS: u64 = 10_000;
 /// Kills of the node while the crowd uploads.
 const CROWD_KILLS: u64 = 10;
+/// The test that holds the service to the model.
+const MODEL: &str = "model::interleaving_uploads";
 /// Operations of one process of the model, so that there are lines of progress and a place to stop.
 const SLICE_OPERATIONS: u64 = 10_000;
 
@@ -120,7 +122,7 @@ fn model(options: &Options, programs: &Programs, limit: Option<Duration>, stop: 
                 done.violations += 1;
                 found.lines.iter().for_each(|line| println!("{line}"));
                 done.again = format!(
-                    "KEEPSAKE_MODEL_SEED={} KEEPSAKE_MODEL_OPERATIONS={} cargo test -p keepsake-conformance --test model",
+                    "KEEPSAKE_MODEL_SEED={} KEEPSAKE_MODEL_OPERATIONS={} cargo test -p keepsake-conformance --test it -- --exact {MODEL}",
                     seed_of(slice),
                     options.operations.min(SLICE_OPERATIONS)
                 );
@@ -135,7 +137,7 @@ fn model(options: &Options, programs: &Programs, limit: Option<Duration>, stop: 
 fn start_slice(programs: &Programs, seed: u64, operations: u64) -> Result<TestRun> {
     let operations = operations.min(SLICE_OPERATIONS);
     let sizes = [("KEEPSAKE_MODEL_SEED", seed), ("KEEPSAKE_MODEL_OPERATIONS", operations)];
-    TestRun::start(programs, &programs.model, "interleaving_uploads", &sizes, false)
+    TestRun::start(programs, &programs.exam, MODEL, &sizes, false)
 }
 
 /// `seed 7: 1050 operations, 0 violations`
@@ -152,7 +154,7 @@ fn tell(done: u64, of: u64, begun: Instant, limit: Option<Duration>) {
 
 fn torture(options: &Options, programs: &Programs, limit: Option<Duration>, stop: &StopFlag) -> Result<Done> {
     let sizes = [("KEEPSAKE_TORTURE_ROUNDS", options.rounds)];
-    let (found, again) = with_a_node(options, programs, "torture", &sizes, limit, stop)?;
+    let (found, again) = with_a_node(options, programs, "soak::torture", &sizes, limit, stop)?;
     let told = |key| number(found.result.as_ref(), key);
     Ok(Done {
         name: "torture",
@@ -168,7 +170,7 @@ fn torture(options: &Options, programs: &Programs, limit: Option<Duration>, stop
 fn crowd(options: &Options, programs: &Programs, limit: Option<Duration>, stop: &StopFlag) -> Result<Done> {
     let kills = CROWD_KILLS.min(options.uploads / 50);
     let sizes = [("KEEPSAKE_CROWD_UPLOADS", options.uploads), ("KEEPSAKE_CROWD_KILLS", kills)];
-    let (found, again) = with_a_node(options, programs, "crowd", &sizes, limit, stop)?;
+    let (found, again) = with_a_node(options, programs, "soak::crowd", &sizes, limit, stop)?;
     let told = |key| number(found.result.as_ref(), key);
     Ok(Done {
         name: "crowd",
@@ -199,9 +201,9 @@ fn with_a_node(
 ) -> Result<(Found, String)> {
     let mut sizes = [sizes, &[("KEEPSAKE_TORTURE_SEED", options.seed)]].concat();
     let words: Vec<_> = sizes.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    let again = format!("{} cargo test -p keepsake-cli --test soak -- --nocapture {test}", words.join(" "));
+    let again = format!("{} cargo test -p keepsake-cli --test it -- --nocapture {test}", words.join(" "));
     sizes.extend(limit.map(|limit| ("KEEPSAKE_SOAK_SECONDS", limit.as_secs())));
-    Ok((TestRun::start(programs, &programs.soak, test, &sizes, true)?.finish(stop)?, again))
+    Ok((TestRun::start(programs, &programs.program_tests, test, &sizes, true)?.finish(stop)?, again))
 }
 
 fn number(result: Option<&Json>, key: &str) -> u64 {

@@ -78,9 +78,25 @@ impl Built {
     /// # Errors
     /// When it is none of those.
     pub(crate) fn program(&self, name: &str) -> Result<PathBuf> {
-        let ours = self.0.iter().filter(|message| message["target"]["name"] == name);
-        let mut programs = ours.filter_map(|message| message["executable"].as_str().map(PathBuf::from));
-        programs.next().with_context(|| format!("cargo names no program `{name}`"))
+        self.first(|message| message["target"]["name"] == name)
+            .with_context(|| format!("cargo names no program `{name}`"))
+    }
+
+    /// The program of a crate's `tests/it`.
+    ///
+    /// # Errors
+    /// When it was not built.
+    pub(crate) fn tests_of(&self, name: &str) -> Result<PathBuf> {
+        let main = Path::new(name).join("tests/it/main.rs");
+        self.first(|message| {
+            message["target"]["src_path"].as_str().is_some_and(|path| Path::new(path).ends_with(&main))
+        })
+        .with_context(|| format!("cargo names no tests of `{name}`"))
+    }
+
+    fn first(&self, wanted: impl Fn(&Value) -> bool) -> Option<PathBuf> {
+        let programs = self.0.iter().filter(|message| wanted(message));
+        programs.filter_map(|message| message["executable"].as_str().map(PathBuf::from)).next()
     }
 }
 

@@ -14,7 +14,7 @@ use std::sync::OnceLock;
 /// Operations of one run: enough for a session's whole life, few enough to be fast.
 const RUN_MAX: usize = 120;
 
-/// Runs of the model, as in `tests/model.rs`.
+/// Runs of the model, as in `tests/it/model.rs`.
 ///
 /// # Panics
 /// Where model and system disagree.

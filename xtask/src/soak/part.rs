@@ -19,10 +19,10 @@ const RESULT: &str = "RESULT ";
 
 /// The programs, as copies: a build that goes on meanwhile does not take them away.
 pub(crate) struct Programs {
-    /// `tests/model.rs` of the conformance package.
-    pub(crate) model: PathBuf,
-    /// `tests/soak.rs` of the program's package.
-    pub(crate) soak: PathBuf,
+    /// `tests/it` of the conformance package: it has the model.
+    pub(crate) exam: PathBuf,
+    /// `tests/it` of the program's package: it has the killed node and the crowd.
+    pub(crate) program_tests: PathBuf,
     keepsake: PathBuf,
     _folder: TempDir,
 }
@@ -30,18 +30,23 @@ pub(crate) struct Programs {
 impl Programs {
     pub(crate) fn build(release: bool) -> Result<Self> {
         println!("Building the tests …");
-        let mut arguments = vec!["test", "--no-run", "--test", "model", "--test", "soak"];
+        let mut arguments = vec!["test", "--no-run", "--test", "it"];
         if release {
             arguments.push("--release");
         }
         let built = workspace::build(&arguments)?;
         let folder = tempfile::tempdir()?;
-        let keep = |name: &str| -> Result<PathBuf> {
-            let (from, to) = (built.program(name)?, folder.path().join(name));
+        let keep = |from: PathBuf, name: &str| -> Result<PathBuf> {
+            let to = folder.path().join(name);
             std::fs::copy(&from, &to).with_context(|| from.display().to_string())?;
             Ok(to)
         };
-        Ok(Self { model: keep("model")?, soak: keep("soak")?, keepsake: keep("keepsake")?, _folder: folder })
+        Ok(Self {
+            exam: keep(built.tests_of("keepsake-conformance")?, "exam")?,
+            program_tests: keep(built.tests_of("keepsake-cli")?, "program-tests")?,
+            keepsake: keep(built.program("keepsake")?, "keepsake")?,
+            _folder: folder,
+        })
     }
 }
 
@@ -71,7 +76,9 @@ impl TestRun {
     ) -> Result<Self> {
         let mut command = Command::new(program);
         command.env(KEEPSAKE_BIN, &programs.keepsake);
-        command.args(["--nocapture", test]).stdin(Stdio::null()).stdout(Stdio::piped());
+        // A name in full is one test; part of a name would be the tests of other hosts too.
+        let exact = if test == super::MODEL { &["--exact"][..] } else { &[] };
+        command.args(["--nocapture", test]).args(exact).stdin(Stdio::null()).stdout(Stdio::piped());
         command.envs(sizes.iter().map(|(name, value)| (name, value.to_string())));
         // A group of its own: Ctrl-C does not reach it, but a stop reaches its node too.
         command.process_group(0);

@@ -61,11 +61,11 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// The one command that repeats a run of `test`, to the letter.
+/// The one command that repeats a run of `test`, named in full, to the letter.
 pub fn replay_command(test: &str, seed: u64, operations: u64) -> String {
     format!(
         "KEEPSAKE_MODEL_SEED={seed} KEEPSAKE_MODEL_OPERATIONS={operations} \\\n  \
-         cargo test -p keepsake-conformance --test {test}"
+         cargo test -p keepsake-conformance --test it -- --exact {test}"
     )
 }
 

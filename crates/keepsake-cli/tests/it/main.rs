@@ -1,0 +1,15 @@
+//! The `keepsake` program as its users run it, against a node that is the same program; and that program killed
+//! and crowded.
+
+mod again;
+mod crowd;
+mod download;
+mod flat_memory;
+mod interruption;
+mod round_trip;
+mod serving;
+mod sharing;
+mod site;
+mod soak;
+mod support;
+mod told;

@@ -1,0 +1,8 @@
+//! The exam, the runs held to the model, and the bodies of the fuzz targets, on every host, as one program.
+
+mod fuzz_bodies;
+mod in_process;
+mod model;
+mod node;
+mod node_model;
+mod wasm;

@@ -1,0 +1,20 @@
+//! The core through its public interface, as one program. Heap in use has a program of its own, `flat_memory.rs`: it
+//! counts what the whole process allocates.
+
+#[path = "../support/counting_memory.rs"]
+mod counting_memory;
+#[path = "../support/fault_memory.rs"]
+mod fault_memory;
+#[path = "../support/inputs.rs"]
+mod inputs;
+#[path = "../support/scenario.rs"]
+mod scenario;
+#[path = "../support/sparse_memory.rs"]
+mod sparse_memory;
+
+mod bounded_cost;
+mod certified;
+mod faults;
+mod golden;
+mod site;
+mod uploads;

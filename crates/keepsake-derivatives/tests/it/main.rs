@@ -1,0 +1,8 @@
+//! Promises about the results, as one program. Those about memory have a program of their own, `memory.rs`: it counts what
+//! the whole process allocates.
+
+#[path = "../support/images.rs"]
+mod images;
+
+mod derive;
+mod hostile;

@@ -1,0 +1,13 @@
+//! The IC HTTPS interface and the HTTP surface of a running node, over a real socket; and the engine below them, with
+//! the real service and real files.
+
+mod agents;
+mod assets;
+mod certificates;
+mod engine_store;
+mod envelopes;
+mod hostile;
+mod node;
+mod surface;
+mod uploads;
+mod web_app;
