@@ -1,12 +1,11 @@
 //! Data made by an older version opens in every later one: stores kept in `fixtures/`, one per layout version.
 //!
-//! A fixture is two gzip files, records and heap: `size in 64 KiB pages u64`, then for every 4 KiB page that is not
-//! zero its `number u64` and its bytes, all little-endian. `UPDATE_FIXTURES=1` writes those of today's layout; do so
-//! only for a new layout version, never over one that was released.
+//! `UPDATE_FIXTURES=1` writes those of today's layout; do so only for a new layout version, never over one that was
+//! released.
 
+use crate::fixture::{load, save, updating};
 use crate::inputs::{HOUR_NS, START_NS, file, inline_asset, memory_meta, person, publish_session, sha256};
-use crate::sparse_memory::{Image, PAGE_BYTES, SparseMemory};
-use flate2::{Compression, GzBuilder, read::GzDecoder};
+use crate::sparse_memory::SparseMemory;
 use keepsake_core::access::Role;
 use keepsake_core::capsule::Subject;
 use keepsake_core::ids::{BlobId, CapsuleId, MemoryId, SessionId};
@@ -16,9 +15,6 @@ use keepsake_core::site::NewSiteFile;
 use keepsake_core::token::TokenScope;
 use keepsake_core::upload::{BeginOptions, SessionState};
 use keepsake_core::{Call, Config, Principal, Store};
-use std::io::{Read as _, Write as _};
-use std::path::PathBuf;
-use std::rc::Rc;
 use std::sync::Once;
 
 type SparseStore = Store<SparseMemory, SparseMemory>;
@@ -102,32 +98,6 @@ fn build_site(store: &mut SparseStore) {
     store.site_set(&call(9), vec![page], |_| [[5; 32], [6; 32]]).unwrap();
 }
 
-fn path(what: &str, version: u32) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("fixtures/layout-{version}-{what}.gz"))
-}
-
-fn save(what: &str, image: &Image) {
-    let file = std::fs::File::create(path(what, LAYOUT_VERSION)).unwrap();
-    // No time and no name in the header: the same store makes the same file.
-    let mut out = GzBuilder::new().mtime(0).write(file, Compression::best());
-    out.write_all(&image.size.to_le_bytes()).unwrap();
-    for (number, page) in image.pages.iter().filter(|(_, page)| page.iter().any(|byte| *byte != 0)) {
-        out.write_all(&number.to_le_bytes()).unwrap();
-        out.write_all(&page[..]).unwrap();
-    }
-    out.finish().unwrap();
-}
-
-fn load(what: &str, version: u32) -> SparseMemory {
-    let mut bytes = Vec::new();
-    let file = std::fs::File::open(path(what, version)).expect("run once with UPDATE_FIXTURES=1");
-    GzDecoder::new(file).read_to_end(&mut bytes).unwrap();
-    let (size, rows) = bytes.split_at(8);
-    let number = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().unwrap());
-    let page = |row: &[u8]| (number(&row[..8]), Rc::new(row[8..].try_into().unwrap()));
-    SparseMemory::of(Image { size: number(size), pages: rows.chunks(8 + PAGE_BYTES).map(page).collect() })
-}
-
 fn write_todays() {
     let (records, heap) = (SparseMemory::default(), SparseMemory::default());
     let mut store = Store::open(records.clone(), heap.clone(), &config(), &[7; 32]).unwrap();
@@ -139,7 +109,7 @@ fn write_todays() {
 
 fn open(version: u32) -> SparseStore {
     static WRITTEN: Once = Once::new();
-    if std::env::var_os("UPDATE_FIXTURES").is_some() {
+    if updating() {
         WRITTEN.call_once(write_todays);
     }
     Store::open(load("records", version), load("heap", version), &config(), &[8; 32]).unwrap()

@@ -5,6 +5,8 @@
 mod counting_memory;
 #[path = "../support/fault_memory.rs"]
 mod fault_memory;
+#[path = "../support/fixture.rs"]
+mod fixture;
 #[path = "../support/inputs.rs"]
 mod inputs;
 #[path = "../support/scenario.rs"]
@@ -16,5 +18,6 @@ mod bounded_cost;
 mod certified;
 mod faults;
 mod golden;
+mod golden_uploads;
 mod site;
 mod uploads;
