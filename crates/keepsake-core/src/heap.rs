@@ -153,6 +153,17 @@ impl<R: Memory, H: Memory> Heap<R, H> {
         self.limit_bytes = limit_bytes;
     }
 
+    /// End of the used part, bytes.
+    pub fn end(&self) -> u64 {
+        self.end.read()
+    }
+
+    /// Moves a slice of what was freed, and may be reused, to the free runs, so that the end sinks without an
+    /// allocation. True where there is more.
+    pub(crate) fn settle(&mut self, call: &Call) -> bool {
+        self.release(call, LIMBO_SLICE)
+    }
+
     /// How the heap is used. O(free runs): for checks and operators.
     pub fn usage(&self) -> HeapUse {
         HeapUse {

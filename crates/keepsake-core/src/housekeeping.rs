@@ -25,9 +25,10 @@ pub struct Tick {
 }
 
 impl<R: Memory, H: Memory> Store<R, H> {
-    /// Works off what is due, at most [`TICK_SLICE`] rows, those of deleted capsules included.
+    /// Works off what is due, at most [`TICK_SLICE`] rows, those of deleted capsules included, and a slice of freed bytes
+    /// that waited for their readers.
     pub fn tick(&mut self, call: &Call) -> Tick {
-        let mut done = Tick::default();
+        let mut done = Tick { more: self.heap.settle(call), ..Tick::default() };
         let mut rows = TICK_SLICE;
         while rows > 0 {
             let Some(DueEntry { at_ns, kind, id }) = self.due.first_before(call.now_ns) else { return done };
@@ -41,7 +42,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
                 DueKind::Capsule => self.purge_capsule(call, CapsuleId(id), &mut rows),
             }
         }
-        done.more = self.due.first_before(call.now_ns).is_some();
+        done.more |= self.due.first_before(call.now_ns).is_some();
         done
     }
 

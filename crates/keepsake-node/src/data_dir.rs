@@ -13,9 +13,10 @@
 //! ```
 //! Every file is made with mode 0600.
 
+use crate::storage::fault::is_full;
 use rustix::fs::{Mode, OFlags};
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -105,6 +106,11 @@ impl DataDir {
         self.path.join("heap.bin")
     }
 
+    /// The file that keeps disk space for what makes room.
+    pub fn reserve_path(&self) -> PathBuf {
+        self.path.join("reserve.bin")
+    }
+
     /// The secret kept in the file `name`; when there is none yet, `make` makes it and it is durable
     /// (mode 0600) before this returns.
     ///
@@ -164,9 +170,15 @@ fn lock(dir: &Path) -> Result<File, DataDirError> {
         }
         Err(TryLockError::Error(source)) => return Err(DataDirError::Io { path, source }),
     }
-    file.set_len(0).map_err(at(&path))?;
-    writeln!(file, "{}", std::process::id()).map_err(at(&path))?;
+    // Over the old text, padded: a full disk has no room for a new block. It only helps who is refused.
+    file.rewind().and_then(|()| writeln!(file, "{:<10}", std::process::id())).or_else(when_full(&path))?;
     Ok(file)
+}
+
+/// Lets what is only for the reader go unwritten on a full disk.
+fn when_full(path: &Path) -> impl Fn(io::Error) -> Result<(), DataDirError> {
+    let path = path.to_path_buf();
+    move |error| if is_full(&error) { Ok(()) } else { Err(at(&path)(error)) }
 }
 
 fn check_or_write_marker(dir: &Path) -> Result<(), DataDirError> {

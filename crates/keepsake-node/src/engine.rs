@@ -7,7 +7,7 @@
 //! ```text
 //! update ─▶ mailbox ─▶ writer thread ──batch──▶ commit thread ─▶ heap sync, redb commit ─▶ replies
 //!            (bounded)  executes batch k+1        while batch k is on its way
-//! query, asset ─▶ blocking threads ─▶ newest durable snapshot
+//! query, asset ─▶ reader threads ─▶ view of the newest durable commit
 //! ```
 
 pub mod asset_stream;
@@ -15,9 +15,11 @@ pub mod clock;
 pub mod message;
 pub mod options;
 
+mod answers;
 mod application;
 mod committer;
 pub(crate) mod guard;
+pub mod ledger;
 mod mailbox;
 mod readers;
 mod writer;
@@ -27,15 +29,20 @@ mod tests;
 
 pub use asset_stream::{AssetBytes, AssetStream};
 pub use clock::Clock;
+pub use ledger::AnswerLimits;
 pub use message::{EngineError, Rejection, RequestId, RequestStatus, UpdateMessage};
 pub use options::EngineOptions;
+pub(crate) use readers::Reader;
 
 use crate::data_dir::{self, DataDir};
 use crate::storage::epochs::Epochs;
 use crate::storage::fault::StorageError;
 use crate::storage::heap_file::HeapFile;
 use crate::storage::records::Records;
-use application::{Application, Keepsake};
+use crate::storage::reserve::Reserve;
+use crate::storage::space::{self, Space};
+use crate::storage::views::Views;
+use application::{Application, Class, Keepsake};
 use committer::Shared;
 use guard::{Fault, Halt, guarded};
 use keepsake_service::http::AssetRequest;
@@ -45,7 +52,7 @@ use readers::Readers;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
-use tokio::sync::Semaphore;
+use tokio::sync::watch;
 use writer::Writer;
 
 /// The engine. Cheap to clone; the last clone to go stops the threads and unlocks the directory, dropping
@@ -56,11 +63,19 @@ pub struct Engine {
 }
 
 struct Inner {
-    readers: Readers,
+    /// Taken when the engine goes: that ends their threads.
+    readers: Option<Readers>,
+    shared: Shared,
+    application: Arc<dyn Application>,
     clock: Clock,
-    threads: Mutex<Vec<JoinHandle<()>>>,
+    threads: Mutex<Threads>,
     // Unlocked last, when the threads are gone.
     dir: DataDir,
+}
+
+struct Threads {
+    writers: Vec<JoinHandle<()>>,
+    readers: Vec<JoinHandle<()>>,
 }
 
 impl Engine {
@@ -86,6 +101,10 @@ impl Engine {
         options: EngineOptions,
         application: Arc<dyn Application>,
     ) -> Result<Self, EngineError> {
+        space::make_room_to_open(
+            &HeapFile::open(&dir.heap_path(), 0)?,
+            &Reserve::open(&dir.reserve_path(), options.freeing_reserve_bytes)?,
+        )?;
         let records = Records::open(&dir.records_path(), options.records_cache_bytes)?;
         Self::open_on(dir, records, options, application)
     }
@@ -97,27 +116,35 @@ impl Engine {
         application: Arc<dyn Application>,
     ) -> Result<Self, EngineError> {
         survive_the_file_size_limit()?;
-        let heap = HeapFile::open(&dir.heap_path(), options.reserve_bytes)?;
+        let heap = Arc::new(HeapFile::open(&dir.heap_path(), options.reserve_bytes)?);
+        let reserve = Reserve::open(&dir.reserve_path(), options.freeing_reserve_bytes)?;
         data_dir::sync_dir(dir.path())?;
         let epochs = Epochs::new(records.snapshot()?.state().epoch);
-        let limits =
-            QueueLimits { messages_max: options.queue_messages_max, bytes_max: options.queue_bytes_max };
-        let shared = Shared {
-            records: Arc::new(records),
-            heap: Arc::new(heap),
-            epochs,
-            mailbox: Arc::new(Mailbox::new(limits)),
+        let records = Arc::new(records);
+        let (for_space, path) = (Arc::clone(&records), dir.records_path());
+        let space = Space::new(Arc::clone(&heap), for_space, path, reserve, options.freeing_reserve_bytes);
+        let limits = QueueLimits {
+            messages_max: options.queue_messages_max,
+            bytes_max: options.queue_bytes_max,
+            answers: options.answers,
         };
-        let readers = Readers {
-            shared: shared.clone(),
-            application: Arc::clone(&application),
-            clock: options.clock.clone(),
-            admitted: Arc::new(Semaphore::new(options.queries_max)),
-            running: Arc::new(Semaphore::new(options.queries_running_max)),
-        };
+        let mailbox = Arc::new(Mailbox::new(limits));
+        let durable = epochs.durable();
+        let views = Views::new(Arc::clone(&records), epochs.clone(), durable, options.readers_cache_bytes);
+        let (space, views) = (Arc::new(space), Arc::new(views));
+        let shared = Shared { records, heap, space, epochs, views, mailbox };
+        committer::tidy(&shared, options.clock.now_ns())?;
         let clock = options.clock.clone();
-        let threads = start_threads(&shared, application, options)?;
-        Ok(Self { inner: Arc::new(Inner { readers, clock, threads: Mutex::new(threads), dir }) })
+        let reader = {
+            let (shared, application, clock) = (shared.clone(), Arc::clone(&application), clock.clone());
+            move || Reader::new(shared.clone(), Arc::clone(&application), clock.clone())
+        };
+        let (readers, reader_threads) =
+            Readers::start(reader, options.queries_running_max, options.queries_max)?;
+        let writers = start_threads(&shared, Arc::clone(&application), options)?;
+        let readers = Some(readers);
+        let threads = Mutex::new(Threads { writers, readers: reader_threads });
+        Ok(Self { inner: Arc::new(Inner { readers, shared, application, clock, threads, dir }) })
     }
 
     /// Executes `message` and resolves when its outcome is durable. A message whose request id is known,
@@ -127,7 +154,7 @@ impl Engine {
     /// # Errors
     /// [`EngineError`] when the message was not taken or did not run.
     pub async fn update(&self, message: UpdateMessage) -> Result<RequestStatus, EngineError> {
-        let mut outcome = self.mailbox().submit(message)?;
+        let mut outcome = self.accept(message)?;
         let finished = outcome.wait_for(Option::is_some).await.map_err(|_| EngineError::ShuttingDown)?;
         match &*finished {
             Some(Ok(status)) => Ok(status.clone()),
@@ -141,7 +168,15 @@ impl Engine {
     /// # Errors
     /// [`EngineError`] when the message is not taken.
     pub fn submit(&self, message: UpdateMessage) -> Result<(), EngineError> {
-        self.mailbox().submit(message).map(drop)
+        self.accept(message).map(drop)
+    }
+
+    fn accept(&self, message: UpdateMessage) -> Result<watch::Receiver<mailbox::Outcome>, EngineError> {
+        let class = self.inner.application.class(&message.method);
+        if class == Class::Query && message.caller == Principal::anonymous() {
+            return Err(EngineError::Refused(Rejection::anonymous_update()));
+        }
+        self.mailbox().submit(message, class)
     }
 
     /// Who sent message `id` and how far it is; `None` when it is unknown or was forgotten after its
@@ -153,7 +188,7 @@ impl Engine {
         if let Some(found) = self.mailbox().status(id) {
             return Ok(Some(found));
         }
-        let recorded = self.inner.readers.shared.records.request(id)?;
+        let recorded = self.inner.shared.records.request(id)?;
         // What finished between the two looks is recorded; what did not is unknown.
         Ok(recorded.map(|request| (request.caller, request.status)))
     }
@@ -163,7 +198,22 @@ impl Engine {
     /// # Errors
     /// [`Rejection`] when there is no such query, its arguments do not decode, or the node cannot run it.
     pub async fn query(&self, caller: Principal, method: String, arg: Vec<u8>) -> Result<Vec<u8>, Rejection> {
-        self.inner.readers.query(caller, method, arg).await
+        match self.read(move |reader| reader.query(caller, &method, &arg)).await {
+            Ok(answer) => answer,
+            Err(EngineError::Overloaded) => Err(Rejection::overloaded()),
+            Err(_) => Err(Rejection::trapped()),
+        }
+    }
+
+    /// Runs `work` on a reader thread: one hop for all that a request needs. It may use the processor for a while.
+    ///
+    /// # Errors
+    /// [`EngineError::Overloaded`] when too many wait, [`EngineError::Trapped`] when `work` panicked.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Reader) -> T + Send + 'static,
+    ) -> Result<T, EngineError> {
+        self.inner.readers.as_ref().expect("taken in drop only").run(work).await
     }
 
     /// Answers a request for an asset; the body streams from disk.
@@ -171,7 +221,7 @@ impl Engine {
     /// # Errors
     /// [`EngineError`] when the node cannot read. A refusal by the service is an answer, not an error.
     pub async fn asset(&self, request: AssetRequest) -> Result<AssetStream, EngineError> {
-        self.inner.readers.asset(request).await
+        self.read(move |reader| reader.asset(&request)).await?
     }
 
     /// Finishes the queue, refuses new messages and returns when everything is on disk. Queries go on
@@ -180,7 +230,7 @@ impl Engine {
         self.mailbox().drain();
         let inner = Arc::clone(&self.inner);
         // Joining blocks for as long as the queue takes.
-        tokio::task::spawn_blocking(move || inner.join()).await.ok();
+        tokio::task::spawn_blocking(move || inner.join_writers()).await.ok();
     }
 
     /// The engine's time, ns since 1970; never goes backwards.
@@ -194,23 +244,34 @@ impl Engine {
     }
 
     fn mailbox(&self) -> &Mailbox {
-        &self.inner.readers.shared.mailbox
+        &self.inner.shared.mailbox
     }
 }
 
 impl Inner {
-    fn join(&self) {
-        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
-        for thread in threads {
-            thread.join().ok();
-        }
+    /// Waits for the threads that write; readers go on.
+    fn join_writers(&self) {
+        let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner).writers.drain(..).collect();
+        join(threads);
+    }
+}
+
+/// A thread that drops the engine itself cannot wait for its own end.
+fn join(threads: Vec<JoinHandle<()>>) {
+    let this = std::thread::current().id();
+    for thread in threads.into_iter().filter(|thread| thread.thread().id() != this) {
+        thread.join().ok();
     }
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        self.readers.shared.mailbox.abandon();
-        self.join();
+        self.shared.mailbox.abandon();
+        self.readers = None;
+        self.join_writers();
+        let readers =
+            std::mem::take(&mut self.threads.get_mut().unwrap_or_else(PoisonError::into_inner).readers);
+        join(readers);
     }
 }
 

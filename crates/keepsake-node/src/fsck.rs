@@ -13,6 +13,7 @@ use crate::storage::heap_memory::SnapshotHeap;
 use crate::storage::page::WASM_PAGE_BYTES;
 use crate::storage::records::{Committed, Records};
 use crate::storage::snapshot::SnapshotMemory;
+use crate::storage::views::View;
 pub use keepsake_service::{BytesReport, CheckReport};
 use keepsake_service::{OpenError, Service};
 use std::io;
@@ -135,7 +136,8 @@ fn check_store(
     if records_pages == 0 {
         return Ok(FsckReport { epoch, ..FsckReport::default() });
     }
-    let memories = (SnapshotMemory::new(snapshot), SnapshotHeap::new(Arc::new(heap), heap_pages));
+    let memories =
+        (SnapshotMemory::new(Arc::new(View::alone(snapshot))), SnapshotHeap::new(Arc::new(heap), heap_pages));
     let service = Service::open_snapshot(memories.0, memories.1).map_err(CheckFault::Open)?;
     let check = service.store().check();
     let bytes = bytes.then(|| service.store().check_bytes(progress));

@@ -8,6 +8,7 @@
 //! records   message overlay  →  batch overlay  →  in flight  →  records.redb, table "pages"
 //!                                                               (4080-byte pages, all zero if absent)
 //! heap      pwrite in place, only to extents that no committed state refers to → heap.bin
+//! reserve   nothing: disk space that only what makes room may take → reserve.bin
 //! ```
 //!
 //! Order of a commit: heap bytes are synced, then one redb transaction takes the pages, both memory
@@ -24,4 +25,7 @@ pub mod page;
 pub mod pages;
 pub mod records;
 pub mod requests;
+pub mod reserve;
 pub mod snapshot;
+pub mod space;
+pub mod views;

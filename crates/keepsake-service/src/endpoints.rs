@@ -66,6 +66,14 @@ macro_rules! endpoints {
             }
         }
 
+        /// Whether `method` makes room, and so has to run where there is none.
+        pub fn is_freeing(method: &str) -> bool {
+            match method {
+                $( $name => endpoints!(@is_freeing $kind), )*
+                _ => false,
+            }
+        }
+
         /// Longest argument of `method`, bytes. A host refuses what is longer before it pays for it. A method that is
         /// not there is refused anyway, and gets the least.
         pub fn argument_bytes_max(method: &str) -> usize {
@@ -138,6 +146,8 @@ macro_rules! endpoints {
     };
     (@kind query) => { Kind::Query };
     (@kind $update:ident) => { Kind::Update };
+    (@is_freeing freeing) => { true };
+    (@is_freeing $other:ident) => { false };
     (@is_update query) => { false };
     (@is_update $update:ident) => { true };
     (@modes query) => { vec![FuncMode::Query] };

@@ -6,11 +6,28 @@
 use crate::storage::heap_memory::{SnapshotHeap, WriterHeap};
 use crate::storage::pages::WriterPages;
 use crate::storage::snapshot::SnapshotMemory;
+use keepsake_service::endpoints;
 use keepsake_service::http::{AssetRequest, AssetResponse};
-use keepsake_service::{Call, Install, OpenError, Reject, Reply, Service, Tick};
+use keepsake_service::{Call, Install, Kind, OpenError, Reject, Reply, Service, Tick};
+
+/// What the engine must know of a method before it runs it as an update.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// Changes nothing and is for those who have a key: no answer is recorded.
+    Query,
+    /// Changes nothing, for everybody: no answer is recorded.
+    Harmless,
+    /// Adds or changes something.
+    Update,
+    /// Makes room: runs where there is none.
+    Freeing,
+}
 
 /// Opens the program over the engine's memories.
 pub(crate) trait Application: Send + Sync + 'static {
+    /// The class of `method`; one that there is not is harmless.
+    fn class(&self, method: &str) -> Class;
+
     /// To write; runs as a message and is called again after each rollback.
     fn open(&self, records: WriterPages, heap: WriterHeap) -> Result<Box<dyn Writing>, OpenError>;
 
@@ -26,6 +43,8 @@ pub(crate) trait Application: Send + Sync + 'static {
 pub(crate) trait Writing {
     fn update(&mut self, call: &Call, method: &str, arg: &[u8]) -> Result<Reply, Reject>;
     fn tick(&mut self, call: &Call) -> Tick;
+    /// Bytes of the heap that something uses lie below this.
+    fn heap_end(&self) -> u64;
 }
 
 /// An open program on a reader's thread.
@@ -40,6 +59,17 @@ pub(crate) struct Keepsake {
 }
 
 impl Application for Keepsake {
+    fn class(&self, method: &str) -> Class {
+        match endpoints::kind(method) {
+            // Answers a gateway; what it queues is for hosts that certify.
+            Some(Kind::Update) if method == "http_request_update" => Class::Harmless,
+            Some(Kind::Update) if endpoints::is_freeing(method) => Class::Freeing,
+            Some(Kind::Update) => Class::Update,
+            Some(Kind::Query) => Class::Query,
+            None => Class::Harmless,
+        }
+    }
+
     fn open(&self, records: WriterPages, heap: WriterHeap) -> Result<Box<dyn Writing>, OpenError> {
         Ok(Box::new(Service::open(records, heap, &self.install)?))
     }
@@ -60,6 +90,10 @@ impl Writing for Service<WriterPages, WriterHeap> {
 
     fn tick(&mut self, call: &Call) -> Tick {
         Service::tick(self, call)
+    }
+
+    fn heap_end(&self) -> u64 {
+        self.store().heap().end()
     }
 }
 

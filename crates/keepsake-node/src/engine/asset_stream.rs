@@ -1,8 +1,8 @@
 //! The bytes of an asset on their way out. Owns reading the heap in blocks off the async threads; the plan
 //! (who may see what, which headers) comes from the service.
 
-use crate::storage::epochs::EpochGuard;
 use crate::storage::heap_file::HeapFile;
+use crate::storage::views::View;
 use bytes::Bytes;
 use futures_core::Stream;
 use keepsake_service::http::{AssetBody, HeapRange};
@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 
 /// Bytes read at once: large enough that the hop to a blocking thread costs little, small enough that
 /// hundreds of slow readers hold little memory (two blocks each).
-const BLOCK_BYTES: u64 = 256 << 10;
+pub(crate) const BLOCK_BYTES: u64 = 256 << 10;
 
 /// The answer to an asset request.
 #[derive(Debug)]
@@ -38,18 +38,20 @@ pub struct AssetBytes {
     /// The block after the one given last, being read ahead.
     reading: Option<JoinHandle<io::Result<Bytes>>>,
     heap: Arc<HeapFile>,
-    _guard: EpochGuard,
+    /// Keeps the heap bytes as they are; not needed for a body in memory.
+    _view: Option<Arc<View>>,
 }
 
 impl AssetBytes {
-    pub(crate) fn new(body: AssetBody, heap: Arc<HeapFile>, guard: EpochGuard) -> Self {
-        let (inline, ranges) = match body {
+    pub(crate) fn new(body: AssetBody, heap: Arc<HeapFile>, view: Arc<View>) -> Self {
+        let (inline, ranges): (_, VecDeque<_>) = match body {
             AssetBody::Bytes(bytes) => {
                 (Some(Bytes::from(bytes)).filter(|bytes| !bytes.is_empty()), VecDeque::new())
             }
             AssetBody::Heap(ranges) => (None, ranges.into()),
         };
-        Self { inline, ranges, reading: None, heap, _guard: guard }
+        let view = Some(view).filter(|_| !ranges.is_empty());
+        Self { inline, ranges, reading: None, heap, _view: view }
     }
 
     /// Takes the next block off the ranges.

@@ -2,8 +2,11 @@
 //!
 //! Owns admission (bounds, duplicates, shutdown); executes nothing and touches no file.
 
+use crate::engine::answers::Answers;
+use crate::engine::application::Class;
+use crate::engine::ledger::{AnswerLimits, Ledger};
 use crate::engine::message::{EngineError, RequestId, RequestStatus, Unfinished, UpdateMessage};
-use crate::storage::requests::RecordedRequest;
+use crate::storage::requests::{Pruned, REPLY_BYTES_MAX, RecordedRequest, Row};
 use keepsake_service::Principal;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -13,11 +16,10 @@ use tokio::sync::watch;
 /// How a message that was taken ended; `None` while it is on its way.
 pub(crate) type Outcome = Option<Result<RequestStatus, Unfinished>>;
 
-/// Answers that could not be recorded are remembered in memory, this many.
-const UNRECORDED_MAX: usize = 1024;
-
 struct Pending {
     caller: Principal,
+    /// It has a place among the recorded answers.
+    is_recorded: bool,
     outcome: watch::Sender<Outcome>,
 }
 
@@ -33,12 +35,16 @@ enum Phase {
 
 struct State {
     phase: Phase,
-    queue: VecDeque<UpdateMessage>,
+    queue: VecDeque<(UpdateMessage, Class)>,
     queue_bytes: usize,
     /// Everything taken and not yet finished: queued, in the batch, in flight.
     pending: HashMap<RequestId, Pending>,
-    unrecorded: HashMap<RequestId, (Principal, RequestStatus)>,
-    unrecorded_order: VecDeque<RequestId>,
+    /// Answers that nobody records.
+    answers: Answers,
+    /// Places of those that are recorded.
+    ledger: Ledger,
+    /// Until when the oldest recorded answer is kept, ns since 1970; `None` where there is none.
+    oldest_ns: Option<u64>,
     commit_done: bool,
 }
 
@@ -47,6 +53,7 @@ struct State {
 pub(crate) struct QueueLimits {
     pub(crate) messages_max: usize,
     pub(crate) bytes_max: usize,
+    pub(crate) answers: AnswerLimits,
 }
 
 /// The meeting place. Shared by reference between threads.
@@ -67,14 +74,45 @@ pub(crate) struct Ready {
     pub(crate) tick_at: Instant,
 }
 
+/// A message whose turn it is.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    pub(crate) message: UpdateMessage,
+    pub(crate) class: Class,
+    /// Its id may be among the recorded ones.
+    pub(crate) may_be_recorded: bool,
+}
+
+impl Taken {
+    /// Whether its answer is recorded: it may change something, and somebody sent it.
+    pub(crate) fn is_recorded(&self) -> bool {
+        is_recorded(self.class, &self.message.caller)
+    }
+}
+
+fn is_recorded(class: Class, caller: &Principal) -> bool {
+    matches!(class, Class::Update | Class::Freeing) && *caller != Principal::anonymous()
+}
+
 /// What the writer should do next.
 #[derive(Debug)]
 pub(crate) enum Next {
     /// The commit in flight ended.
     CommitDone,
-    Message(UpdateMessage),
+    Message(Taken),
     Tick,
     Stop,
+}
+
+impl State {
+    /// A message that ends without a record of its own gives its place back.
+    fn take_pending(&mut self, id: &RequestId) -> Option<Pending> {
+        let pending = self.pending.remove(id)?;
+        if pending.is_recorded {
+            self.ledger.release(pending.caller);
+        }
+        Some(pending)
+    }
 }
 
 impl Mailbox {
@@ -84,15 +122,23 @@ impl Mailbox {
             queue: VecDeque::new(),
             queue_bytes: 0,
             pending: HashMap::new(),
-            unrecorded: HashMap::new(),
-            unrecorded_order: VecDeque::new(),
+            answers: Answers::default(),
+            ledger: Ledger::new(limits.answers),
+            oldest_ns: None,
             commit_done: false,
         };
         Self { limits, state: Mutex::new(state), changed: Condvar::new() }
     }
 
     /// Queues `message`, or joins the same message that is on its way.
-    pub(crate) fn submit(&self, message: UpdateMessage) -> Result<watch::Receiver<Outcome>, EngineError> {
+    ///
+    /// # Errors
+    /// [`EngineError`] when there is no room for it or its answer, or the engine stops.
+    pub(crate) fn submit(
+        &self,
+        message: UpdateMessage,
+        class: Class,
+    ) -> Result<watch::Receiver<Outcome>, EngineError> {
         let state = &mut *self.lock();
         match &state.phase {
             Phase::Open => {}
@@ -102,8 +148,8 @@ impl Mailbox {
         if let Some(pending) = state.pending.get(&message.request_id) {
             return Ok(pending.outcome.subscribe());
         }
-        if let Some((_, status)) = state.unrecorded.get(&message.request_id) {
-            return Ok(watch::channel(Some(Ok(status.clone()))).1);
+        if let Some((_, status)) = state.answers.find(&message.request_id) {
+            return Ok(watch::channel(Some(Ok(status))).1);
         }
         // One message is always taken, so that no legal size is refused for ever.
         let bytes = state.queue_bytes.saturating_add(message.arg.len());
@@ -111,10 +157,18 @@ impl Mailbox {
         if full && !state.queue.is_empty() {
             return Err(EngineError::Overloaded);
         }
-        let (sender, receiver) = watch::channel(None);
-        state.pending.insert(message.request_id, Pending { caller: message.caller, outcome: sender });
+        let is_recorded = is_recorded(class, &message.caller);
+        if is_recorded && !state.ledger.may_hold(&message.request_id) {
+            state.ledger.reserve(message.caller, class == Class::Freeing)?;
+        } else if is_recorded {
+            // Most likely a replay, which takes no place of its own.
+            state.ledger.reserve(message.caller, true)?;
+        }
+        let (outcome, receiver) = watch::channel(None);
+        let pending = Pending { caller: message.caller, is_recorded, outcome };
+        state.pending.insert(message.request_id, pending);
         state.queue_bytes = bytes;
-        state.queue.push_back(message);
+        state.queue.push_back((message, class));
         self.changed.notify_all();
         Ok(receiver)
     }
@@ -123,7 +177,7 @@ impl Mailbox {
     pub(crate) fn status(&self, id: &RequestId) -> Option<(Principal, RequestStatus)> {
         let state = self.lock();
         let pending = state.pending.get(id).map(|pending| (pending.caller, RequestStatus::Processing));
-        pending.or_else(|| state.unrecorded.get(id).cloned())
+        pending.or_else(|| state.answers.find(id))
     }
 
     /// Waits until the writer has something to do.
@@ -146,9 +200,10 @@ impl Mailbox {
                 if state.phase == Phase::Open && ready.tick_at <= now {
                     return Next::Tick;
                 }
-                if let Some(message) = state.queue.pop_front() {
+                if let Some((message, class)) = state.queue.pop_front() {
                     state.queue_bytes -= message.arg.len();
-                    return Next::Message(message);
+                    let may_be_recorded = state.ledger.may_hold(&message.request_id);
+                    return Next::Message(Taken { message, class, may_be_recorded });
                 }
             }
             let until_tick = ready.tick_at.saturating_duration_since(now);
@@ -166,33 +221,68 @@ impl Mailbox {
         self.changed.notify_all();
     }
 
-    /// Answers messages that are recorded durably.
+    /// Answers messages that were recorded durably just now.
     pub(crate) fn finish<'a>(&self, requests: impl IntoIterator<Item = &'a (RequestId, RecordedRequest)>) {
         let state = &mut *self.lock();
         for (id, request) in requests {
-            if let Some(pending) = state.pending.remove(id) {
-                pending.outcome.send_replace(Some(Ok(request.status.clone())));
+            let row = Row { id: *id, caller: request.caller, bytes: request.bytes() };
+            state.oldest_ns = Some(
+                state.oldest_ns.map_or(request.keep_until_ns, |oldest| oldest.min(request.keep_until_ns)),
+            );
+            match state.pending.remove(id) {
+                Some(pending) => {
+                    state.ledger.recorded(&row);
+                    pending.outcome.send_replace(Some(Ok(request.status.clone())));
+                }
+                None => state.ledger.insert(&row),
+            }
+            if matches!(&request.status, RequestStatus::Replied(reply) if reply.len() > REPLY_BYTES_MAX) {
+                let (status, until) = (request.status.clone(), request.keep_until_ns);
+                state.answers.insert(*id, request.caller, status, until);
             }
         }
     }
 
-    /// Answers a message that left no trace, and remembers the answer while memory allows.
-    pub(crate) fn finish_unrecorded(&self, id: &RequestId, status: &RequestStatus) {
+    /// Answers a message that was recorded when it was sent before.
+    pub(crate) fn finish_again(&self, id: &RequestId, status: &RequestStatus) {
         let state = &mut *self.lock();
-        let Some(pending) = state.pending.remove(id) else { return };
-        state.unrecorded.insert(*id, (pending.caller, status.clone()));
-        state.unrecorded_order.push_back(*id);
-        if state.unrecorded_order.len() > UNRECORDED_MAX
-            && let Some(oldest) = state.unrecorded_order.pop_front()
-        {
-            state.unrecorded.remove(&oldest);
+        if let Some(pending) = state.take_pending(id) {
+            pending.outcome.send_replace(Some(Ok(status.clone())));
         }
+    }
+
+    /// Answers a message that left no trace, and keeps the answer in memory for those who poll.
+    pub(crate) fn finish_unrecorded(&self, id: &RequestId, status: &RequestStatus, keep_until_ns: u64) {
+        let state = &mut *self.lock();
+        let Some(pending) = state.take_pending(id) else { return };
+        state.answers.insert(*id, pending.caller, status.clone(), keep_until_ns);
         pending.outcome.send_replace(Some(Ok(status.clone())));
+    }
+
+    /// These rows were found in the records.
+    pub(crate) fn found(&self, rows: impl IntoIterator<Item = Row>, oldest_ns: Option<u64>) {
+        let state = &mut *self.lock();
+        rows.into_iter().for_each(|row| state.ledger.insert(&row));
+        state.oldest_ns = oldest_ns;
+    }
+
+    /// These rows are gone from the records.
+    pub(crate) fn pruned(&self, pruned: &Pruned) {
+        let state = &mut *self.lock();
+        pruned.rows.iter().for_each(|row| state.ledger.pruned(row));
+        state.oldest_ns = pruned.next_ns;
+    }
+
+    /// Lets go of the answers in memory that expired, and says whether recorded ones have.
+    pub(crate) fn expire(&self, now_ns: u64) -> bool {
+        let state = &mut *self.lock();
+        state.answers.expire(now_ns);
+        state.oldest_ns.is_some_and(|oldest_ns| oldest_ns < now_ns)
     }
 
     /// Answers a message that did not run.
     pub(crate) fn fail(&self, id: &RequestId, why: Unfinished) {
-        if let Some(pending) = self.lock().pending.remove(id) {
+        if let Some(pending) = self.lock().take_pending(id) {
             pending.outcome.send_replace(Some(Err(why)));
         }
     }

@@ -29,6 +29,14 @@ pub enum EngineError {
     /// The queue is full.
     #[error("the node has more messages than it can take: try again in a moment")]
     Overloaded,
+    /// The caller has as many recorded answers as it may.
+    #[error(
+        "you sent more messages in the last minutes than the node keeps answers for one caller: wait a minute"
+    )]
+    TooManyAnswers,
+    /// Not a message that the node runs for this caller.
+    #[error("{}", .0.message)]
+    Refused(Rejection),
     /// The engine takes no more messages.
     #[error("the node is shutting down: try again when it is back")]
     ShuttingDown,

@@ -1,6 +1,7 @@
 //! What an operator or a test decides about the engine. Owns the defaults and their reasons.
 
 use crate::engine::clock::Clock;
+use crate::engine::ledger::AnswerLimits;
 use keepsake_service::{Principal, Quotas};
 use std::time::Duration;
 
@@ -29,12 +30,17 @@ pub struct EngineOptions {
     pub batch_bytes_max: usize,
     /// The writer's own page cache, bytes.
     pub page_cache_bytes: usize,
+    /// The readers' page cache, bytes.
+    pub readers_cache_bytes: usize,
     /// redb's cache, bytes; half of it buffers writes.
     pub records_cache_bytes: usize,
-    /// Disk space that the heap leaves free, so that records can be committed (and things deleted) when
-    /// the heap is full.
+    /// Disk space that the heap leaves free, so that records can be committed when the heap is full.
     pub reserve_bytes: u64,
-    /// Queries that run at once.
+    /// Disk space in a file of its own, which only what makes room may take when the disk is full.
+    pub freeing_reserve_bytes: u64,
+    /// Bounds of the answers that are recorded.
+    pub answers: AnswerLimits,
+    /// Threads that run queries.
     pub queries_running_max: usize,
     /// Queries that run or wait; more are refused.
     pub queries_max: usize,
@@ -42,7 +48,7 @@ pub struct EngineOptions {
 
 impl EngineOptions {
     /// Defaults for a node that answers as `canister_id`. They keep the engine's own memory below
-    /// 80 MiB: 32 MiB queue, 16 MiB per cache, 8 MiB per batch and two batches.
+    /// 96 MiB: 32 MiB queue, 16 MiB per cache, 8 MiB per batch and two batches.
     pub fn new(canister_id: Principal) -> Self {
         Self {
             canister_id,
@@ -57,8 +63,11 @@ impl EngineOptions {
             batch_messages_max: 256,
             batch_bytes_max: 8 << 20,
             page_cache_bytes: 16 << 20,
+            readers_cache_bytes: 16 << 20,
             records_cache_bytes: 16 << 20,
             reserve_bytes: 32 << 20,
+            freeing_reserve_bytes: 32 << 20,
+            answers: AnswerLimits::default(),
             queries_running_max: std::thread::available_parallelism()
                 .map_or(4, |cores| cores.get() * 2)
                 .max(4),

@@ -1,104 +1,182 @@
-//! Queries and asset requests, in parallel, each on the newest durable snapshot.
+//! Queries and asset requests, in parallel, each on the newest durable view.
 //!
 //! Owns their bounds and their threads; changes nothing.
+//!
+//! Each thread keeps the program that it opened over a commit and uses it again while that commit is the newest. A
+//! thread that waits holds no view, so it keeps nothing from being reused.
 
 use crate::engine::application::{Application, Reading};
-use crate::engine::asset_stream::{AssetBytes, AssetStream};
+use crate::engine::asset_stream::{AssetBytes, AssetStream, BLOCK_BYTES};
 use crate::engine::clock::Clock;
 use crate::engine::committer::Shared;
 use crate::engine::guard::{Fault, guarded};
 use crate::engine::message::{EngineError, Rejection};
-use crate::storage::epochs::EpochGuard;
 use crate::storage::fault::StorageError;
 use crate::storage::heap_memory::SnapshotHeap;
 use crate::storage::snapshot::SnapshotMemory;
-use keepsake_service::http::{AssetRequest, AssetResponse};
+use crate::storage::views::View;
+use keepsake_service::http::{AssetBody, AssetRequest, AssetResponse};
 use keepsake_service::{Call, Principal};
-use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Semaphore, oneshot};
 
 /// How often a reader tries, and the pause between, when the records are being opened again.
 const ATTEMPTS: u32 = 4;
 const ATTEMPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Runs readers. Cheap to clone.
-#[derive(Clone)]
+type Job = Box<dyn FnOnce(&mut Reader) + Send>;
+
+/// Hands work to the reader threads. They end when this is dropped.
 pub(crate) struct Readers {
-    pub(crate) shared: Shared,
-    pub(crate) application: Arc<dyn Application>,
-    pub(crate) clock: Clock,
-    /// Permits for running or waiting; without one a query is refused.
-    pub(crate) admitted: Arc<Semaphore>,
-    /// Permits for running.
-    pub(crate) running: Arc<Semaphore>,
+    jobs: Sender<Job>,
+    /// Places for running or waiting; without one a query is refused.
+    admitted: Arc<Semaphore>,
+}
+
+impl Readers {
+    /// Starts `threads` threads; `waiting_max` jobs may run or wait.
+    pub(crate) fn start(
+        reader: impl Fn() -> Reader + Send + Clone + 'static,
+        threads: usize,
+        waiting_max: usize,
+    ) -> std::io::Result<(Self, Vec<JoinHandle<()>>)> {
+        let (jobs, queue) = mpsc::channel();
+        let queue = Arc::new(Mutex::new(queue));
+        let threads = (0..threads.max(1)).map(|_| {
+            let (reader, queue) = (reader.clone(), Arc::clone(&queue));
+            let name = "keepsake-read".to_owned();
+            std::thread::Builder::new().name(name).spawn(move || serve(reader(), &queue))
+        });
+        let threads = threads.collect::<Result<Vec<_>, _>>()?;
+        Ok((Self { jobs, admitted: Arc::new(Semaphore::new(waiting_max)) }, threads))
+    }
+
+    /// Runs `work` on a reader thread.
+    ///
+    /// # Errors
+    /// [`EngineError::Overloaded`] without a place, [`EngineError::Trapped`] when `work` panicked.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Reader) -> T + Send + 'static,
+    ) -> Result<T, EngineError> {
+        let place = Arc::clone(&self.admitted).try_acquire_owned().map_err(|_| EngineError::Overloaded)?;
+        let (done, answer) = oneshot::channel();
+        let job: Job = Box::new(move |reader| {
+            let _place = place;
+            // Nobody may wait for it any more.
+            done.send(work(reader)).ok();
+        });
+        self.jobs.send(job).map_err(|_| EngineError::ShuttingDown)?;
+        answer.await.map_err(|_| EngineError::Trapped)
+    }
+}
+
+fn serve(mut reader: Reader, queue: &Mutex<Receiver<Job>>) {
+    loop {
+        let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(job) = job else { return };
+        if let Err(fault) = guarded(|| job(&mut reader)) {
+            tracing::error!(?fault, "a reader's work panicked");
+            reader.opened = None;
+        }
+    }
+}
+
+/// One reader thread's means.
+pub(crate) struct Reader {
+    shared: Shared,
+    application: Arc<dyn Application>,
+    clock: Clock,
+    opened: Option<Opened>,
+}
+
+struct Opened {
+    epoch: u64,
+    memory: SnapshotMemory,
+    program: Box<dyn Reading>,
 }
 
 /// Why a reader has no answer.
+#[derive(Debug)]
 enum ReadFault {
-    Overloaded,
     Storage(StorageError),
     Trapped,
 }
 
-impl Readers {
-    pub(crate) async fn query(
-        &self,
+impl Reader {
+    pub(crate) fn new(shared: Shared, application: Arc<dyn Application>, clock: Clock) -> Self {
+        Self { shared, application, clock, opened: None }
+    }
+
+    /// Runs a query on the newest durable state.
+    ///
+    /// # Errors
+    /// [`Rejection`] when there is no such query, its arguments do not decode, or the node cannot run it.
+    pub(crate) fn query(
+        &mut self,
         caller: Principal,
-        method: String,
-        arg: Vec<u8>,
+        method: &str,
+        arg: &[u8],
     ) -> Result<Vec<u8>, Rejection> {
-        let answer = self.read(caller, move |program, call| program.query(call, &method, &arg)).await;
-        match answer {
+        match self.read(caller, |program, call| program.query(call, method, arg)) {
             Ok((Ok(reply), _)) => Ok(reply.bytes),
             Ok((Err(reject), _)) => Err(reject.into()),
-            Err(ReadFault::Overloaded) => Err(Rejection::overloaded()),
             Err(ReadFault::Storage(_)) => Err(Rejection::storage_failed()),
             Err(ReadFault::Trapped) => Err(Rejection::trapped()),
         }
     }
 
-    pub(crate) async fn asset(&self, request: AssetRequest) -> Result<AssetStream, EngineError> {
-        let answer =
-            self.read(Principal::anonymous(), move |program, call| program.asset(call, &request)).await;
-        match answer {
-            Ok((response, guard)) => Ok(self.stream(response, guard)),
-            Err(ReadFault::Overloaded) => Err(EngineError::Overloaded),
-            Err(ReadFault::Storage(error)) => Err(error.into()),
-            Err(ReadFault::Trapped) => Err(EngineError::Trapped),
+    /// Plans the answer to `request`, and reads it at once where it is small.
+    ///
+    /// # Errors
+    /// [`EngineError`] when the node cannot read.
+    pub(crate) fn asset(&mut self, request: &AssetRequest) -> Result<AssetStream, EngineError> {
+        let answer = self.read(Principal::anonymous(), |program, call| program.asset(call, request));
+        let (AssetResponse { status, headers, body }, view) = match answer {
+            Ok(answer) => answer,
+            Err(ReadFault::Storage(error)) => return Err(error.into()),
+            Err(ReadFault::Trapped) => return Err(EngineError::Trapped),
+        };
+        let body = self.read_small(body).map_err(StorageError::from)?;
+        let body = AssetBytes::new(body, Arc::clone(&self.shared.heap), view);
+        Ok(AssetStream { status, headers, body })
+    }
+
+    /// A body of one block is read in the hop that planned it.
+    fn read_small(&self, body: AssetBody) -> std::io::Result<AssetBody> {
+        let AssetBody::Heap(ranges) = body else { return Ok(body) };
+        let len: u64 = ranges.iter().map(|range| range.len).sum();
+        if len > BLOCK_BYTES {
+            return Ok(AssetBody::Heap(ranges));
         }
+        let mut bytes = vec![0; usize::try_from(len).expect("a block is small")];
+        let mut rest = &mut bytes[..];
+        for range in ranges {
+            let (now, later) = rest.split_at_mut(usize::try_from(range.len).expect("part of a block"));
+            self.shared.heap.read(range.offset, now)?;
+            rest = later;
+        }
+        Ok(AssetBody::Bytes(bytes))
     }
 
-    fn stream(&self, response: AssetResponse, guard: EpochGuard) -> AssetStream {
-        let AssetResponse { status, headers, body } = response;
-        AssetStream { status, headers, body: AssetBytes::new(body, Arc::clone(&self.shared.heap), guard) }
-    }
-
-    /// Runs `work` on a blocking thread over the newest snapshot. The guard keeps its extents.
-    async fn read<T: Send + 'static>(
-        &self,
+    /// Runs `work`, and again when the records were closed meanwhile: a failed commit opens them anew. The view keeps
+    /// the extents that the answer names.
+    fn read<T>(
+        &mut self,
         caller: Principal,
-        work: impl Fn(&dyn Reading, &Call) -> T + Send + 'static,
-    ) -> Result<(T, EpochGuard), ReadFault> {
-        let permits = self.admit().await?;
-        let readers = self.clone();
-        let task = tokio::task::spawn_blocking(move || {
-            let _permits = permits;
-            readers.read_patiently(caller, &work)
-        });
-        task.await.unwrap_or(Err(ReadFault::Trapped))
-    }
-
-    /// Reads again when the records were closed meanwhile: a failed commit opens them anew.
-    fn read_patiently<T>(
-        &self,
-        caller: Principal,
-        work: &impl Fn(&dyn Reading, &Call) -> T,
-    ) -> Result<(T, EpochGuard), ReadFault> {
+        work: impl Fn(&dyn Reading, &Call) -> T,
+    ) -> Result<(T, Arc<View>), ReadFault> {
         let mut attempt = 0;
         loop {
             attempt += 1;
-            let answer = guarded(|| self.read_now(caller, work)).unwrap_or_else(|fault| Err(fault.into()));
+            let answer = guarded(|| self.read_now(caller, &work)).unwrap_or_else(|fault| Err(fault.into()));
+            match &self.opened {
+                Some(opened) if answer.is_ok() => opened.memory.detach(),
+                _ => self.opened = None,
+            }
             match answer {
                 Err(ReadFault::Storage(error)) if attempt < ATTEMPTS => {
                     tracing::debug!(%error, "a query reads again");
@@ -113,28 +191,34 @@ impl Readers {
         }
     }
 
-    async fn admit(&self) -> Result<(OwnedSemaphorePermit, OwnedSemaphorePermit), ReadFault> {
-        let admitted = Arc::clone(&self.admitted).try_acquire_owned().map_err(|_| ReadFault::Overloaded)?;
-        let running = Arc::clone(&self.running).acquire_owned().await.map_err(|_| ReadFault::Overloaded)?;
-        Ok((admitted, running))
-    }
-
     fn read_now<T>(
-        &self,
+        &mut self,
         caller: Principal,
         work: &impl Fn(&dyn Reading, &Call) -> T,
-    ) -> Result<(T, EpochGuard), ReadFault> {
-        // Before the snapshot: see `Epochs`.
-        let guard = self.shared.epochs.register();
-        let snapshot = self.shared.records.snapshot().map_err(ReadFault::Storage)?;
-        let state = snapshot.state();
+    ) -> Result<(T, Arc<View>), ReadFault> {
+        let view = self.shared.views.newest().map_err(ReadFault::Storage)?;
+        let epoch = view.state().epoch;
+        let opened = match self.opened.take().filter(|opened| opened.epoch == epoch) {
+            Some(opened) => {
+                opened.memory.attach(&view);
+                opened
+            }
+            None => self.open(&view)?,
+        };
+        let opened = self.opened.insert(opened);
+        let call = Call { caller, now_ns: self.clock.now_ns(), epoch, reusable_through: 0 };
+        Ok((work(&*opened.program, &call), view))
+    }
+
+    fn open(&self, view: &Arc<View>) -> Result<Opened, ReadFault> {
+        let state = view.state();
+        let memory = SnapshotMemory::new(Arc::clone(view));
         let heap = SnapshotHeap::new(Arc::clone(&self.shared.heap), state.heap_pages);
         let program = self
             .application
-            .open_snapshot(SnapshotMemory::new(snapshot), heap)
+            .open_snapshot(memory.clone(), heap)
             .map_err(|error| ReadFault::Storage(StorageError::Damaged(error.to_string())))?;
-        let call = Call { caller, now_ns: self.clock.now_ns(), epoch: state.epoch, reusable_through: 0 };
-        Ok((work(&*program, &call), guard))
+        Ok(Opened { epoch: state.epoch, memory, program })
     }
 }
 

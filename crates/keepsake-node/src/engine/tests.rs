@@ -2,8 +2,10 @@
 
 mod crash;
 mod faults;
+mod full_disk;
 mod ordering;
 mod program;
+mod views;
 
 use crate::data_dir::DataDir;
 use crate::engine::{Engine, EngineError, EngineOptions, RequestStatus, UpdateMessage};
@@ -20,11 +22,17 @@ fn options() -> EngineOptions {
     let mut options = EngineOptions::new(Principal::anonymous());
     options.tick_interval = Duration::from_secs(3600);
     options.reserve_bytes = 0;
+    options.freeing_reserve_bytes = 0;
     options
 }
 
 fn open(dir: &Path) -> Engine {
     Engine::open_with(DataDir::open(dir).unwrap(), options(), Arc::new(PanickingProgram)).unwrap()
+}
+
+/// Who sends the messages.
+fn sender() -> Principal {
+    Principal::self_authenticating([7; 32])
 }
 
 /// A message with a request id of its own.
@@ -34,7 +42,7 @@ fn message(method: &str, arg: impl Into<Vec<u8>>) -> UpdateMessage {
     request_id[8..12].copy_from_slice(&std::process::id().to_le_bytes());
     UpdateMessage {
         request_id,
-        caller: Principal::anonymous(),
+        caller: sender(),
         method: method.into(),
         arg: arg.into().into(),
         ingress_expiry_ns: u64::MAX,

@@ -8,21 +8,24 @@
 //! a timer. When batch k is rolled back, so is batch k + 1, and all their messages are answered alike.
 
 mod recovery;
+mod room;
 
 use crate::engine::application::{Application, Writing};
 use crate::engine::clock::Clock;
-use crate::engine::committer::{CommitResult, Job, Shared};
+use crate::engine::committer::{CommitResult, Job, Shared, commit_bytes};
 use crate::engine::guard::{Fault, Halt, guarded};
-use crate::engine::mailbox::{Next, Ready};
-use crate::engine::message::{EngineError, RequestId, RequestStatus, Unfinished, UpdateMessage};
+use crate::engine::mailbox::{Next, Ready, Taken};
+use crate::engine::message::{EngineError, RequestId, RequestStatus, Unfinished, resource_exhausted};
 use crate::engine::options::EngineOptions;
 use crate::storage::fault::StorageError;
 use crate::storage::heap_memory::WriterHeap;
 use crate::storage::pages::WriterPages;
 use crate::storage::records::{Commit, Committed};
 use crate::storage::requests::RecordedRequest;
+use crate::storage::space::Room;
 use ic_stable_structures::Memory;
 use keepsake_service::{Call, Event, Principal};
+use room::Admission;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::{Duration, Instant};
@@ -30,6 +33,8 @@ use std::time::{Duration, Instant};
 /// A status is kept at least this long after the message ran, for clients that poll: five minutes, as
 /// long as an ingress message may live on the IC.
 const STATUS_KEPT_NS: u64 = 300_000_000_000;
+/// Pause before the records are opened again when that did not help.
+const REPAIR_PAUSE: Duration = Duration::from_millis(100);
 /// Pause before the next slice when housekeeping has more to do, so that messages get their turn.
 const TICK_AGAIN: Duration = Duration::from_millis(20);
 
@@ -45,15 +50,28 @@ pub(crate) struct Writer {
     heap: WriterHeap,
     program: Box<dyn Writing>,
     batch: Vec<(RequestId, RecordedRequest)>,
+    /// Messages that saw the batch and leave no record: answered with it.
+    unrecorded: Vec<(RequestId, RecordedRequest)>,
     batch_changed: bool,
-    in_flight: Option<Vec<RequestId>>,
+    in_flight: Option<InFlight>,
+    /// Disk space when the batch began; asked for by the first message that needs to know.
+    room: Option<Room>,
     /// The last commit that the writer knows to be durable; the committer may be one ahead.
     durable_epoch: u64,
     /// Reading failed: the records must be opened again before anything else runs.
     damaged: Option<StorageError>,
-    /// A message that met the damage while a commit was in flight; it runs again after the repair.
-    retry: Option<UpdateMessage>,
+    /// A message that met the damage, or a full disk that pruning may help, while a commit was in flight; it runs again
+    /// after that.
+    retry: Option<Taken>,
     tick_at: Instant,
+}
+
+/// The batch that the committer has.
+#[derive(Default)]
+struct InFlight {
+    ids: Vec<RequestId>,
+    /// Disk space that its commit may take.
+    commit_bytes: u64,
 }
 
 #[derive(Clone, Copy)]
@@ -96,8 +114,10 @@ impl Writer {
             heap,
             program,
             batch: Vec::new(),
+            unrecorded: Vec::new(),
             batch_changed: false,
             in_flight: None,
+            room: None,
             durable_epoch,
             damaged: None,
             retry: None,
@@ -138,11 +158,17 @@ impl Writer {
                 Ready { room: self.has_room(), committing: self.in_flight.is_some(), tick_at: self.tick_at };
             match self.shared.mailbox.next(ready) {
                 Next::CommitDone => self.finish_commit()?,
-                Next::Message(message) => self.execute(message)?,
+                Next::Message(taken) => self.execute(taken)?,
                 Next::Tick => self.tick()?,
                 Next::Stop => return Ok(()),
             }
             if self.in_flight.is_none() {
+                self.repair()?;
+                self.start_commit();
+            }
+            // Reading failed again, right after the repair: nothing else would wake the writer.
+            while self.in_flight.is_none() && self.damaged.is_some() {
+                std::thread::sleep(REPAIR_PAUSE);
                 self.repair()?;
                 self.start_commit();
             }
@@ -151,7 +177,8 @@ impl Writer {
 
     fn has_room(&self) -> bool {
         self.damaged.is_none()
-            && self.batch.len() < self.limits.batch_messages_max
+            && self.retry.is_none()
+            && self.batch.len() + self.unrecorded.len() < self.limits.batch_messages_max
             && self.pages.batch_bytes() < self.limits.batch_bytes_max
     }
 
@@ -164,40 +191,76 @@ impl Writer {
         }
     }
 
-    fn execute(&mut self, message: UpdateMessage) -> Result<(), Halt> {
-        let call = self.call(message.caller);
-        if message.ingress_expiry_ns < call.now_ns {
-            self.shared.mailbox.fail(&message.request_id, Unfinished::Expired);
+    fn execute(&mut self, taken: Taken) -> Result<(), Halt> {
+        let call = self.call(taken.message.caller);
+        if taken.message.ingress_expiry_ns < call.now_ns {
+            self.shared.mailbox.fail(&taken.message.request_id, Unfinished::Expired);
             return Ok(());
         }
-        match self.shared.records.request(&message.request_id) {
-            Ok(None) => {}
-            Ok(Some(recorded)) => {
-                self.shared.mailbox.finish(&[(message.request_id, recorded)]);
-                return Ok(());
+        if taken.may_be_recorded {
+            match self.shared.records.request(&taken.message.request_id) {
+                Ok(None) => {}
+                Ok(Some(recorded)) => {
+                    self.shared.mailbox.finish_again(&taken.message.request_id, &recorded.status);
+                    return Ok(());
+                }
+                Err(error) => return self.rollback(taken, &call, Fault::Storage(error)),
             }
-            Err(error) => return self.rollback(message, &call, Fault::Storage(error)),
         }
-        match guarded(|| self.program.update(&call, &message.method, &message.arg)) {
+        match self.admit(&taken, &call) {
+            Admission::Run => self.run_message(taken, &call),
+            Admission::Refuse => {
+                self.leave_unrecorded(&taken, &call, RequestStatus::Replied(resource_exhausted()));
+                Ok(())
+            }
+            Admission::Later => {
+                self.retry = Some(taken);
+                Ok(())
+            }
+        }
+    }
+
+    fn run_message(&mut self, taken: Taken, call: &Call) -> Result<(), Halt> {
+        let message = &taken.message;
+        match guarded(|| self.program.update(call, &message.method, &message.arg)) {
             Ok(Ok(reply)) => {
+                let status = RequestStatus::Replied(reply.bytes);
+                if !taken.is_recorded() {
+                    self.leave_unrecorded(&taken, call, status);
+                    return self.undo_unrecorded();
+                }
+                if !self.result_has_room(taken.class) {
+                    let full = StorageError::Full("too little disk space is left for more records".into());
+                    return self.rollback(taken, call, Fault::Storage(full));
+                }
                 reply.events.iter().for_each(log_event);
                 self.commit_message();
-                self.record(&message, &call, RequestStatus::Replied(reply.bytes));
+                self.record(&taken, call, status);
             }
             Ok(Err(reject)) => {
-                // It never reached a rule, so there is nothing to keep.
+                // It never reached a rule: there is nothing to keep, and it would end so again.
                 self.rollback_message();
-                self.record(&message, &call, RequestStatus::Rejected(reject.into()));
+                self.leave_unrecorded(&taken, call, RequestStatus::Rejected(reject.into()));
             }
-            Err(fault) => return self.rollback(message, &call, fault),
+            Err(fault) => return self.rollback(taken, call, fault),
         }
         Ok(())
     }
 
-    fn record(&mut self, message: &UpdateMessage, call: &Call, status: RequestStatus) {
-        let keep_until_ns = message.ingress_expiry_ns.max(call.now_ns.saturating_add(STATUS_KEPT_NS));
-        let request = RecordedRequest { keep_until_ns, caller: message.caller, status };
-        self.batch.push((message.request_id, request));
+    fn record(&mut self, taken: &Taken, call: &Call, status: RequestStatus) {
+        self.batch.push(answer(taken, call, status));
+    }
+
+    /// Answers with the batch that the message saw, and keeps no durable record.
+    fn leave_unrecorded(&mut self, taken: &Taken, call: &Call, status: RequestStatus) {
+        self.unrecorded.push(answer(taken, call, status));
+    }
+
+    /// A message without a record may run twice: whatever it changed is dropped.
+    fn undo_unrecorded(&mut self) -> Result<(), Halt> {
+        let changed = self.pages.message_pages() > 0;
+        self.rollback_message();
+        if changed { self.reopen_program() } else { Ok(()) }
     }
 
     fn commit_message(&mut self) {
@@ -212,6 +275,10 @@ impl Writer {
 
     fn tick(&mut self) -> Result<(), Halt> {
         self.tick_at = Instant::now() + self.limits.tick_interval;
+        self.tend_disk();
+        if self.damaged.is_some() {
+            return Ok(());
+        }
         let call = self.call(Principal::anonymous());
         let tick = match guarded(|| self.program.tick(&call)) {
             Ok(tick) => tick,
@@ -229,21 +296,36 @@ impl Writer {
 
     /// Sends the batch to the committer, if there is one to send.
     fn start_commit(&mut self) {
+        let unrecorded = std::mem::take(&mut self.unrecorded);
+        self.room = None;
         if self.batch.is_empty() && !self.batch_changed {
+            // All that they saw is durable.
+            for (id, request) in unrecorded {
+                self.shared.mailbox.finish_unrecorded(&id, &request.status, request.keep_until_ns);
+            }
             return;
         }
         let requests = std::mem::take(&mut self.batch);
         self.batch_changed = false;
-        self.in_flight = Some(requests.iter().map(|(id, _)| *id).collect());
+        self.in_flight = Some(InFlight {
+            ids: requests.iter().chain(&unrecorded).map(|(id, _)| *id).collect(),
+            commit_bytes: commit_bytes(self.pages.batch_pages(), requests.len()),
+        });
         let state = Committed {
             epoch: self.durable_epoch + 1,
             records_pages: self.pages.size(),
             heap_pages: self.heap.size(),
         };
         let commit = Commit { state, pages: self.pages.take_batch(), requests, now_ns: self.clock.now_ns() };
-        let job = Job { commit, heap_wrote: self.heap.take_wrote() };
+        let job = Job { commit, unrecorded, heap_wrote: self.heap.take_wrote() };
         self.jobs.send(job).expect("the commit thread lives as long as the writer");
     }
+}
+
+fn answer(taken: &Taken, call: &Call, status: RequestStatus) -> (RequestId, RecordedRequest) {
+    let message = &taken.message;
+    let keep_until_ns = message.ingress_expiry_ns.max(call.now_ns.saturating_add(STATUS_KEPT_NS));
+    (message.request_id, RecordedRequest { keep_until_ns, caller: message.caller, status })
 }
 
 fn log_event(event: &Event) {

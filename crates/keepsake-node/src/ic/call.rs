@@ -14,9 +14,10 @@ use ic_transport_types::{RejectResponse, TransportCallResponse};
 use super::certifier::RequestId;
 use super::envelope::{Message, MessageKind, decode_message};
 use super::error::RequestError;
+use super::query::reject_response;
 use super::state_tree::Selection;
 use super::{IcInterface, cbor};
-use crate::engine::{RequestStatus, UpdateMessage};
+use crate::engine::{EngineError, RequestStatus, UpdateMessage};
 
 /// A synchronous call that takes longer is answered with 202, and the client polls.
 const SYNC_WAIT: Duration = Duration::from_secs(10);
@@ -42,7 +43,13 @@ pub(crate) async fn synchronous(
     let running = tokio::spawn(async move { engine.update(update_message(message)).await });
     let status = match tokio::time::timeout(SYNC_WAIT, running).await {
         Err(_) => return Ok(StatusCode::ACCEPTED.into_response()),
-        Ok(joined) => joined.map_err(|_| RequestError::Worker)??,
+        Ok(joined) => match joined.map_err(|_| RequestError::Worker)? {
+            Err(EngineError::Refused(rejection)) => {
+                let reply = TransportCallResponse::NonReplicatedRejection(reject_response(rejection));
+                return Ok(super::cbor_response(cbor::encode(&reply)));
+            }
+            finished => finished?,
+        },
     };
     if matches!(status, RequestStatus::Processing) {
         return Ok(StatusCode::ACCEPTED.into_response());
@@ -67,7 +74,12 @@ pub(crate) async fn asynchronous(
     if let Some(reject) = ic.not_here(message.canister_id) {
         return Ok(super::cbor_response(cbor::encode::<RejectResponse>(&reject)));
     }
-    ic.engine().submit(update_message(message))?;
+    match ic.engine().submit(update_message(message)) {
+        Err(EngineError::Refused(rejection)) => {
+            return Ok(super::cbor_response(cbor::encode(&reject_response(rejection))));
+        }
+        submitted => submitted?,
+    }
     Ok(StatusCode::ACCEPTED.into_response())
 }
 

@@ -184,6 +184,7 @@ fn request_children(id: &RequestId, status: Option<RequestStatus>) -> Vec<Child>
     };
     let children = match status {
         RequestStatus::Processing => vec![Child::leaf("status", "processing")],
+        RequestStatus::Done => vec![Child::leaf("status", "done")],
         RequestStatus::Replied(reply) => vec![Child::leaf("status", "replied"), Child::leaf("reply", reply)],
         RequestStatus::Rejected(rejection) => vec![
             Child::leaf("status", "rejected"),

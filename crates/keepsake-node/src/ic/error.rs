@@ -209,7 +209,8 @@ impl RequestError {
 /// The status of a failure of the engine.
 pub(crate) fn engine_status(error: &EngineError) -> StatusCode {
     match error {
-        EngineError::Expired => StatusCode::BAD_REQUEST,
+        EngineError::Expired | EngineError::Refused(_) => StatusCode::BAD_REQUEST,
+        EngineError::TooManyAnswers => StatusCode::TOO_MANY_REQUESTS,
         EngineError::Overloaded | EngineError::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
         EngineError::Trapped | EngineError::Stopped(_) | EngineError::Open(_) | EngineError::Storage(_) => {
             StatusCode::INTERNAL_SERVER_ERROR
@@ -224,7 +225,7 @@ impl IntoResponse for RequestError {
             tracing::warn!(status = status.as_u16(), error = %self, "request failed");
         }
         let mut response = (status, self.to_string()).into_response();
-        if status == StatusCode::SERVICE_UNAVAILABLE {
+        if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         // The rest of an oversized or late body is not read, so the connection cannot carry another request.

@@ -12,7 +12,7 @@ use ic_transport_types::{
 use super::envelope::{MessageKind, decode_message};
 use super::error::RequestError;
 use super::{IcInterface, cbor};
-use crate::engine::Rejection;
+use crate::engine::{Reader, Rejection};
 
 /// Answers `/api/v2|v3/canister/<id>/query`. Rejections are replies too, and signed.
 ///
@@ -23,21 +23,29 @@ pub(crate) async fn answer(
     url_id: Principal,
     body: Bytes,
 ) -> Result<Response, RequestError> {
-    let now_ns = ic.engine().now_ns();
-    let message = ic.off_thread(move || decode_message(&body, MessageKind::Query, url_id, now_ns)).await?;
-    let request_id = message.request_id;
+    let this = ic.clone();
+    // Decoding, running and signing in one hop.
+    let answered = ic.engine().read(move |reader| answer_on(reader, &this, url_id, &body)).await;
+    answered.map_err(RequestError::Engine)?.map(super::cbor_response)
+}
+
+fn answer_on(
+    reader: &mut Reader,
+    ic: &IcInterface,
+    url_id: Principal,
+    body: &[u8],
+) -> Result<Vec<u8>, RequestError> {
+    let message = decode_message(body, MessageKind::Query, url_id, ic.engine().now_ns())?;
     let response = match ic.not_here(message.canister_id) {
         Some(reject) => QueryResponse::Rejected { reject, signatures: Vec::new() },
-        None => match ic.engine().query(message.sender, message.method, message.arg).await {
+        None => match reader.query(message.sender, &message.method, &message.arg) {
             Ok(arg) => QueryResponse::Replied { reply: ReplyResponse { arg }, signatures: Vec::new() },
             Err(rejection) => {
                 QueryResponse::Rejected { reject: reject_response(rejection), signatures: Vec::new() }
             }
         },
     };
-    let this = ic.clone();
-    let signed = ic.off_thread(move || Ok(cbor::encode(&sign(&this, response, request_id)))).await?;
-    Ok(super::cbor_response(signed))
+    Ok(cbor::encode(&sign(ic, response, message.request_id)))
 }
 
 fn sign(ic: &IcInterface, mut response: QueryResponse, request_id: RequestId) -> QueryResponse {

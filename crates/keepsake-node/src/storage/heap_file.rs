@@ -1,19 +1,26 @@
-//! The blob heap's file. Owns its preallocation and its sync; does not know which bytes are in use.
+//! The blob heap's file. Owns where it takes disk space and when it gives it back, and its sync; does not know which
+//! bytes are in use.
+//!
+//! ```text
+//! 0                              allocated        length
+//! ├── takes disk space ────────────┼── takes none ──┤
+//! ```
+//! The file is as long as the heap memory; disk space is taken for what is written, a little ahead.
 
 use crate::storage::fault::{StorageError, is_full};
 use rustix::fs::FallocateFlags;
 use rustix::io::Errno;
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
-/// Preallocation runs ahead by an eighth of the file, within these bounds.
-const STEP_BYTES_MIN: u64 = 4 << 20;
-const STEP_BYTES_MAX: u64 = 256 << 20;
-
+/// Disk space is taken this far ahead of what is written, so that the file lies in few pieces.
+const AHEAD_BYTES: u64 = 8 << 20;
+/// Less than this is not given back: it will be written again soon.
+const GIVEN_BACK_BYTES_MIN: u64 = 16 << 20;
 /// Writes from this size on go to disk at once, smaller ones at the sync.
 const WRITEBACK_BYTES_MIN: usize = 256 << 10;
 
@@ -21,10 +28,17 @@ const WRITEBACK_BYTES_MIN: usize = 256 << 10;
 #[derive(Debug)]
 pub struct HeapFile {
     file: File,
-    /// Length of the file; what lies below is allocated where the file system can do that.
-    len: Mutex<u64>,
+    extent: Mutex<Allocation>,
     /// Space that growing leaves free, so that records can still be committed on a "full" disk.
     reserve_bytes: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Allocation {
+    /// Length of the file.
+    len: u64,
+    /// What lies below takes disk space, where the file system can tell.
+    allocated: u64,
 }
 
 impl HeapFile {
@@ -36,49 +50,110 @@ impl HeapFile {
     pub fn open(path: &Path, reserve_bytes: u64) -> io::Result<Self> {
         let file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
-        let len = file.metadata()?.len();
-        Ok(Self { file, len: Mutex::new(len), reserve_bytes })
+        let found = file.metadata()?;
+        let allocated = found.len().min(found.blocks().saturating_mul(512));
+        Ok(Self { file, extent: Mutex::new(Allocation { len: found.len(), allocated }), reserve_bytes })
     }
 
-    /// Makes room for `bytes` in all.
+    /// Makes the file `bytes` long, which takes no disk space yet.
     ///
     /// # Errors
-    /// [`StorageError::Full`] when there is no room, else what the operating system said.
+    /// [`StorageError::Full`] when the disk has no room for what would be written there, else what the operating
+    /// system said.
     pub fn reserve(&self, bytes: u64) -> Result<(), StorageError> {
-        let mut len = self.len.lock().unwrap_or_else(PoisonError::into_inner);
-        if bytes <= *len {
+        let mut extent = self.lock();
+        if bytes <= extent.len {
             return Ok(());
         }
-        let step = (*len / 8).clamp(STEP_BYTES_MIN, STEP_BYTES_MAX);
-        let ahead = bytes.saturating_add(step);
-        let grown = match self.grow_file(*len, ahead) {
-            Ok(()) => ahead,
-            Err(error) if error.is_full() => self.grow_file(*len, bytes).map(|()| bytes)?,
-            Err(error) => return Err(error),
-        };
-        *len = grown;
+        self.check_room(bytes.saturating_sub(extent.allocated))?;
+        self.file.set_len(bytes)?;
+        extent.len = bytes;
         Ok(())
     }
 
-    fn grow_file(&self, from: u64, to: u64) -> Result<(), StorageError> {
-        if self.free_bytes()? < (to - from).saturating_add(self.reserve_bytes) {
+    fn check_room(&self, bytes: u64) -> Result<(), StorageError> {
+        if self.free_bytes()? < bytes.saturating_add(self.reserve_bytes) {
             return Err(StorageError::Full("less disk space is left than the reserve".into()));
         }
+        Ok(())
+    }
+
+    /// Takes disk space up to `end`, and a little ahead where there is room.
+    fn allocate_to(&self, end: u64) -> Result<(), StorageError> {
+        let mut extent = self.lock();
+        if end <= extent.allocated {
+            return Ok(());
+        }
+        let ahead = end.saturating_add(AHEAD_BYTES).min(extent.len).max(end);
+        let to = if self.check_room((ahead - extent.allocated).saturating_add(AHEAD_BYTES)).is_ok() {
+            ahead
+        } else {
+            self.check_room(end - extent.allocated)?;
+            end
+        };
+        self.take_space(extent.allocated, to)?;
+        extent.allocated = to;
+        extent.len = extent.len.max(to);
+        Ok(())
+    }
+
+    fn take_space(&self, from: u64, to: u64) -> Result<(), StorageError> {
         loop {
             return match rustix::fs::fallocate(&self.file, FallocateFlags::empty(), from, to - from) {
-                Ok(()) => Ok(()),
+                Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
                 Err(Errno::INTR) => continue,
-                Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(self.file.set_len(to)?),
                 Err(errno) => {
                     let error = io::Error::from(errno);
                     if is_full(&error) {
                         // A file system may have allocated a part; give it back, best effort.
-                        self.file.set_len(from).ok();
+                        self.give_space(from, to);
                     }
                     Err(error.into())
                 }
             };
         }
+    }
+
+    /// Gives the disk space beyond `end` back, when it is much. Nothing from there on may be in use by anybody.
+    pub fn give_back_beyond(&self, end: u64) {
+        let mut extent = self.lock();
+        let end = end.next_multiple_of(1 << 16);
+        if extent.allocated < end.saturating_add(GIVEN_BACK_BYTES_MIN) {
+            return;
+        }
+        if self.give_space(end, extent.len) {
+            tracing::info!(
+                bytes = extent.allocated - end,
+                "the end of the blob heap was given back to the disk"
+            );
+            extent.allocated = end;
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn give_space(&self, from: u64, to: u64) -> bool {
+        let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        to > from && rustix::fs::fallocate(&self.file, flags, from, to - from).is_ok()
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn give_space(&self, _from: u64, _to: u64) -> bool {
+        false
+    }
+
+    /// How far the heap memory may grow when the file system has `free` bytes: what is free but for the reserve, and
+    /// what was taken ahead.
+    pub fn room_bytes(&self, free: u64) -> u64 {
+        free.saturating_sub(self.reserve_bytes)
+    }
+
+    /// Bytes that take disk space.
+    pub fn allocated_bytes(&self) -> u64 {
+        self.lock().allocated
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Allocation> {
+        self.extent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Bytes of the file system that this process may still take.
@@ -113,8 +188,9 @@ impl HeapFile {
     /// Writes `src` at `offset`, in place.
     ///
     /// # Errors
-    /// I/O errors; a part may have been written then.
-    pub fn write(&self, offset: u64, src: &[u8]) -> io::Result<()> {
+    /// [`StorageError::Full`] when the disk has no room, or I/O errors; a part may have been written then.
+    pub fn write(&self, offset: u64, src: &[u8]) -> Result<(), StorageError> {
+        self.allocate_to(offset + src.len() as u64)?;
         self.file.write_all_at(src, offset)?;
         if src.len() >= WRITEBACK_BYTES_MIN {
             self.start_writeback(offset, src.len());
@@ -147,19 +223,40 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_file_grows_in_steps_and_keeps_its_bytes() {
+    fn disk_space_is_taken_for_what_is_written_and_the_bytes_stay() {
         let dir = tempfile::tempdir().unwrap();
         let heap = HeapFile::open(&dir.path().join("heap.bin"), 0).unwrap();
-        heap.reserve(65_536).unwrap();
-        let len = heap.file.metadata().unwrap().len();
-        assert_eq!(len, 65_536 + STEP_BYTES_MIN);
+        heap.reserve(1 << 30).unwrap();
+        assert_eq!((heap.file.metadata().unwrap().len(), heap.allocated_bytes()), (1 << 30, 0));
         heap.write(65_530, b"memory").unwrap();
-        heap.reserve(len).unwrap();
-        assert_eq!(heap.file.metadata().unwrap().len(), len, "room enough: no growth");
-        heap.reserve(len + 1).unwrap();
+        assert_eq!(heap.allocated_bytes(), 65_536 + AHEAD_BYTES);
+        let blocks = heap.file.metadata().unwrap().blocks() * 512;
+        assert!(blocks <= 2 * AHEAD_BYTES, "{blocks} bytes of disk for 64 KiB");
         let mut read = [0; 6];
         heap.read(65_530, &mut read).unwrap();
         assert_eq!(&read, b"memory");
+    }
+
+    #[test]
+    fn what_lies_beyond_the_end_goes_back_to_the_disk_and_what_lies_before_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("heap.bin");
+        let heap = HeapFile::open(&path, 0).unwrap();
+        heap.reserve(64 << 20).unwrap();
+        heap.write(0, b"kept").unwrap();
+        heap.write(40 << 20, b"freed").unwrap();
+        heap.give_back_beyond(39 << 20);
+        assert!(heap.allocated_bytes() > 40 << 20, "too little to give back");
+        heap.give_back_beyond(4);
+        assert_eq!(heap.allocated_bytes(), 1 << 16);
+        assert!(heap.file.metadata().unwrap().blocks() * 512 < 1 << 20);
+        drop(heap);
+        let heap = HeapFile::open(&path, 0).unwrap();
+        assert!(heap.allocated_bytes() <= 1 << 16, "a restart does not count the hole as taken");
+        let mut read = [1; 9];
+        heap.read(0, &mut read[..4]).unwrap();
+        heap.read(40 << 20, &mut read[4..]).unwrap();
+        assert_eq!(&read, b"kept\0\0\0\0\0");
     }
 
     #[test]

@@ -45,9 +45,11 @@ impl WriterHeap {
     /// Adds what the running message did to the batch; says whether it changed anything.
     pub fn commit_message(&self) -> bool {
         let state = &*self.state;
-        let wrote = state.message_wrote.take();
-        state.batch_wrote.set(state.batch_wrote.get() | wrote);
-        state.batch_size.replace(state.size.get()) != state.size.get() || wrote
+        let grew = state.batch_size.replace(state.size.get()) != state.size.get();
+        // The length of the file is durable before the records say so.
+        let changed = state.message_wrote.take() || grew;
+        state.batch_wrote.set(state.batch_wrote.get() | changed);
+        changed
     }
 
     /// Undoes what the running message did.
@@ -103,7 +105,7 @@ impl Memory for WriterHeap {
     fn write(&self, offset: u64, src: &[u8]) {
         check_bounds(self.size(), offset, src.len());
         self.state.message_wrote.set(true);
-        self.state.file.write(offset, src).unwrap_or_else(|error| StorageError::from(error).unwind());
+        self.state.file.write(offset, src).unwrap_or_else(|error| error.unwind());
     }
 }
 

@@ -7,6 +7,8 @@ pub enum RequestStatus {
     Processing,
     /// Executed and durable; the Candid reply.
     Replied(Vec<u8>),
+    /// Executed and durable; the reply was too large to be kept.
+    Done,
     /// Not executed, or rolled back; durable too.
     Rejected(Rejection),
 }
@@ -38,6 +40,16 @@ impl Rejection {
             code: 2,
             error_code: "storage_failed".into(),
             message: "the node could not read or write its files and rolled this message back: try again"
+                .into(),
+        }
+    }
+
+    /// A query method, called as an update by nobody in particular.
+    pub(crate) fn anonymous_update() -> Self {
+        Self {
+            code: 4,
+            error_code: "IC0406".into(),
+            message: "an anonymous caller may not call a query method as an update: call it as a query"
                 .into(),
         }
     }

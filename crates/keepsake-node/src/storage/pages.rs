@@ -27,6 +27,8 @@ struct State {
     /// As the batch was before the running message.
     batch_size: u64,
     message: PageMap,
+    /// One of them is new.
+    message_adds: bool,
     batch: PageMap,
     in_flight: Option<Arc<PageMap>>,
     cache: Cache<u64, Arc<Page>>,
@@ -47,6 +49,7 @@ impl WriterPages {
             size,
             batch_size: size,
             message: PageMap::default(),
+            message_adds: false,
             batch: PageMap::default(),
             in_flight: None,
             cache: Cache::new((cache_bytes / PAGE_BYTES).max(16)),
@@ -60,6 +63,7 @@ impl WriterPages {
         let state = &mut *self.state.borrow_mut();
         let changed = !state.message.is_empty() || state.size != state.batch_size;
         state.batch.extend(state.message.drain());
+        state.message_adds = false;
         state.batch_size = state.size;
         changed
     }
@@ -68,12 +72,28 @@ impl WriterPages {
     pub fn rollback_message(&self) {
         let state = &mut *self.state.borrow_mut();
         state.message = PageMap::default();
+        state.message_adds = false;
         state.size = state.batch_size;
     }
 
     /// Bytes of changed pages in the batch.
     pub fn batch_bytes(&self) -> usize {
         self.state.borrow().batch.len() * PAGE_BYTES
+    }
+
+    /// Changed pages in the batch.
+    pub fn batch_pages(&self) -> usize {
+        self.state.borrow().batch.len()
+    }
+
+    /// Pages that the running message changed.
+    pub fn message_pages(&self) -> usize {
+        self.state.borrow().message.len()
+    }
+
+    /// Whether the running message wrote a page that was never written before.
+    pub fn message_adds_pages(&self) -> bool {
+        self.state.borrow().message_adds
     }
 
     /// Takes the batch to be committed and begins the next one on top of it. Its size is that of
@@ -104,6 +124,7 @@ impl WriterPages {
         state.size = committed.state().records_pages;
         state.batch_size = state.size;
         state.message = PageMap::default();
+        state.message_adds = false;
         state.batch = PageMap::default();
         state.in_flight = None;
         state.committed = committed;
@@ -136,7 +157,9 @@ impl State {
     /// The running message's own copy of page `number`.
     fn page_mut(&mut self, number: u64) -> &mut Page {
         if !self.message.contains_key(&number) {
-            let below = self.page_below(number).unwrap_or_else(|| Arc::new(ZERO_PAGE));
+            let below = self.page_below(number);
+            self.message_adds |= below.is_none();
+            let below = below.unwrap_or_else(|| Arc::new(ZERO_PAGE));
             self.message.insert(number, below);
         }
         // Copies at the first write, when a lower layer holds the page too.

@@ -14,12 +14,16 @@
 
 use crate::storage::fault::StorageError;
 use crate::storage::page::{PAGE_BYTES, PageMap};
-use crate::storage::requests::{self, REQUESTS, RecordedRequest, RequestId};
+use crate::storage::requests::{self, Pruned, REQUESTS, RecordedRequest, RequestId, Row};
 use crate::storage::snapshot::Snapshot;
-use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
+use redb::{
+    Database, DatabaseError, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition,
+    WriteTransaction,
+};
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 pub(crate) const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
@@ -57,6 +61,10 @@ pub struct Records {
     /// `None` only while it is being re-opened, or when that failed.
     database: RwLock<Option<Database>>,
     opener: Box<Opener>,
+    /// Bytes of the recorded requests, as their rows count; known after [`Self::each_request`].
+    request_bytes: AtomicU64,
+    /// Bytes of the file that something uses, as the last transaction left them.
+    used_bytes: AtomicU64,
 }
 
 impl Records {
@@ -84,7 +92,12 @@ impl Records {
     ) -> Result<Self, StorageError> {
         let database = opener()?;
         prepare(&database)?;
-        Ok(Self { database: RwLock::new(Some(database)), opener: Box::new(opener) })
+        Ok(Self {
+            database: RwLock::new(Some(database)),
+            opener: Box::new(opener),
+            request_bytes: AtomicU64::new(0),
+            used_bytes: AtomicU64::new(u64::MAX),
+        })
     }
 
     /// The newest durable state, to read while commits go on.
@@ -106,17 +119,77 @@ impl Records {
         found.map(|bytes| RecordedRequest::decode(bytes.value())).transpose()
     }
 
+    /// Tells `each` of every recorded request; returns until when the oldest is kept, ns since 1970. O(requests).
+    ///
+    /// # Errors
+    /// [`StorageError`] on I/O errors.
+    pub fn each_request(&self, mut each: impl FnMut(Row)) -> Result<Option<u64>, StorageError> {
+        let transaction = self.with(|database| Ok(database.begin_read()?))?;
+        let mut bytes = 0;
+        let oldest_ns = requests::scan(&transaction, |row| {
+            bytes += row.bytes;
+            each(row);
+        })?;
+        let pages = transaction.open_table(PAGES)?.len()?;
+        let rows = transaction.open_table(REQUESTS)?.len()?;
+        self.request_bytes.store(bytes, Ordering::Relaxed);
+        self.used_bytes.store(used_bytes(pages, rows, bytes), Ordering::Relaxed);
+        Ok(oldest_ns)
+    }
+
     /// Makes `commit` durable. After an error nothing of it stays, unless [`Self::reopen`] says otherwise.
     ///
     /// # Errors
     /// [`StorageError`]; then the database refuses everything until [`Self::reopen`].
-    pub fn commit(&self, commit: &Commit) -> Result<(), StorageError> {
+    pub fn commit(&self, commit: &Commit) -> Result<Pruned, StorageError> {
+        let added = commit.requests.iter().map(|(_, request)| request.bytes()).sum();
+        self.transact(added, |transaction| write(transaction, commit))
+    }
+
+    /// Removes up to `rows_max` recorded requests that are no longer kept at `now_ns`, in a transaction of its own.
+    ///
+    /// # Errors
+    /// As [`Self::commit`].
+    pub fn prune(&self, now_ns: u64, rows_max: usize) -> Result<Pruned, StorageError> {
+        self.transact(0, |transaction| requests::prune(transaction, now_ns, rows_max))
+    }
+
+    fn transact(
+        &self,
+        request_bytes_added: u64,
+        act: impl FnOnce(&WriteTransaction) -> Result<Pruned, StorageError>,
+    ) -> Result<Pruned, StorageError> {
         self.with(|database| {
             let transaction = database.begin_write()?;
-            write(&transaction, commit)?;
+            let pruned = act(&transaction)?;
+            let pages = transaction.open_table(PAGES)?.len()?;
+            let rows = requests::count(&transaction)?;
             transaction.commit()?;
-            Ok(())
+            let removed: u64 = pruned.rows.iter().map(|row| row.bytes).sum();
+            let before = self.request_bytes.load(Ordering::Relaxed);
+            let requests = before.saturating_add(request_bytes_added).saturating_sub(removed);
+            self.request_bytes.store(requests, Ordering::Relaxed);
+            self.used_bytes.store(used_bytes(pages, rows, requests), Ordering::Relaxed);
+            Ok(pruned)
         })
+    }
+
+    /// Moves what is used to the front of the file and cuts the rest off. O(file); no snapshot may be open.
+    ///
+    /// # Errors
+    /// [`StorageError`]; then the database refuses everything until [`Self::reopen`].
+    pub fn compact(&self) -> Result<(), StorageError> {
+        let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
+        match database.as_mut() {
+            Some(database) => database.compact().map(drop).map_err(|error| redb::Error::from(error).into()),
+            None => Err(closed()),
+        }
+    }
+
+    /// Bytes of the file that something uses, after the last transaction of this process: an estimate on the high
+    /// side. `u64::MAX` before the first, and before [`Self::each_request`].
+    pub fn used_bytes(&self) -> u64 {
+        self.used_bytes.load(Ordering::Relaxed)
     }
 
     /// Closes and opens the file again: after an I/O error redb cannot tell what reached the disk, and
@@ -137,9 +210,13 @@ impl Records {
         let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
         match database.as_ref() {
             Some(database) => act(database),
-            None => Err(StorageError::Failed("the records file is closed after an error".into())),
+            None => Err(closed()),
         }
     }
+}
+
+fn closed() -> StorageError {
+    StorageError::Failed("the records file is closed after an error".into())
 }
 
 impl std::fmt::Debug for Records {
@@ -175,7 +252,15 @@ fn prepare(database: &Database) -> Result<(), StorageError> {
     Ok(())
 }
 
-fn write(transaction: &WriteTransaction, commit: &Commit) -> Result<(), StorageError> {
+/// A page fills a leaf of 4 KiB; the inner pages above take a fiftieth at most. Leaves of requests are half full or
+/// more. A mebibyte for redb itself.
+fn used_bytes(pages: u64, rows: u64, request_bytes: u64) -> u64 {
+    let pages = pages.saturating_mul(4096).saturating_mul(51) / 50;
+    let requests = rows.saturating_mul(requests::ROW_BYTES).max(request_bytes).saturating_mul(2);
+    pages.saturating_add(requests).saturating_add(1 << 20)
+}
+
+fn write(transaction: &WriteTransaction, commit: &Commit) -> Result<Pruned, StorageError> {
     {
         let mut meta = transaction.open_table(META)?;
         meta.insert("epoch", commit.state.epoch)?;

@@ -1,17 +1,18 @@
 //! The durable memory of which messages were executed and how each ended.
 //!
-//! Owns the bytes of a recorded request and its pruning; does not decide who may see it.
+//! Owns the bytes of a recorded request and its pruning; does not decide who may see it, nor how many there may be.
 //!
 //! Recorded request, little-endian:
 //! ```text
 //! keep_until_ns u64 │ caller len u8 │ caller │ 0 │ reply…
 //!                                            │ 1 │ reject code u8 │ error code len u8 │ error code │ message…
+//!                                            │ 2    (executed; the reply was longer than REPLY_BYTES_MAX)
 //! ```
 
 use crate::storage::fault::StorageError;
 use crate::storage::outcome::{Rejection, RequestStatus};
 use keepsake_service::Principal;
-use redb::{ReadableTable, TableDefinition, WriteTransaction};
+use redb::{ReadTransaction, ReadableTable, ReadableTableMetadata, TableDefinition, WriteTransaction};
 
 /// Hash that names a message, see
 /// [request id](https://internetcomputer.org/docs/references/ic-interface-spec#request-id).
@@ -20,8 +21,17 @@ pub type RequestId = [u8; 32];
 pub(crate) const REQUESTS: TableDefinition<'_, &RequestId, &[u8]> = TableDefinition::new("requests");
 const BY_TIME: TableDefinition<'_, (u64, &RequestId), ()> = TableDefinition::new("requests_by_time");
 
+/// Longer replies are not recorded: that the message was executed is. A reply of this length is the list of a bulk
+/// deletion; the answers of chunks and sessions have tens of bytes.
+pub const REPLY_BYTES_MAX: usize = 16 << 10;
+/// What a row takes beside its reply or message: two keys, time, caller and the trees above.
+pub const ROW_BYTES: u64 = 256;
+/// Rows that one slice of pruning removes at most.
+pub(crate) const PRUNED_ROWS_MAX: usize = 1024;
+
 const REPLIED: u8 = 0;
 const REJECTED: u8 = 1;
+const DONE: u8 = 2;
 
 /// How an executed message ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +44,39 @@ pub struct RecordedRequest {
     pub status: RequestStatus,
 }
 
+/// One row of the table, without its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Which message.
+    pub id: RequestId,
+    /// Who sent it.
+    pub caller: Principal,
+    /// What it takes, as [`RecordedRequest::bytes`] counts.
+    pub bytes: u64,
+}
+
+/// What pruning removed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pruned {
+    /// The rows that are gone.
+    pub rows: Vec<Row>,
+    /// Until when the oldest row that is left is kept, ns since 1970.
+    pub next_ns: Option<u64>,
+}
+
 impl RecordedRequest {
+    /// What the row takes of the table's bounds.
+    pub fn bytes(&self) -> u64 {
+        let answer = match &self.status {
+            RequestStatus::Replied(reply) if reply.len() <= REPLY_BYTES_MAX => reply.len(),
+            RequestStatus::Rejected(rejection) => {
+                2 + rejection.error_code.len().min(255) + rejection.message.len()
+            }
+            _ => 0,
+        };
+        ROW_BYTES + answer as u64
+    }
+
     fn encode(&self) -> Vec<u8> {
         let caller = self.caller.as_slice();
         let mut out = self.keep_until_ns.to_le_bytes().to_vec();
@@ -42,10 +84,11 @@ impl RecordedRequest {
         out.extend_from_slice(caller);
         match &self.status {
             RequestStatus::Processing => unreachable!("only finished messages are recorded"),
-            RequestStatus::Replied(reply) => {
+            RequestStatus::Replied(reply) if reply.len() <= REPLY_BYTES_MAX => {
                 out.push(REPLIED);
                 out.extend_from_slice(reply);
             }
+            RequestStatus::Replied(_) | RequestStatus::Done => out.push(DONE),
             RequestStatus::Rejected(rejection) => {
                 let error_code = &rejection.error_code.as_bytes()[..rejection.error_code.len().min(255)];
                 out.push(REJECTED);
@@ -63,24 +106,30 @@ impl RecordedRequest {
     /// # Errors
     /// [`StorageError::Damaged`] when the bytes are anything else.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, StorageError> {
-        Self::parse(bytes).ok_or_else(|| StorageError::Damaged("a recorded request is cut short".into()))
+        Self::parse(bytes).ok_or_else(cut_short)
     }
 
     fn parse(bytes: &[u8]) -> Option<Self> {
-        let (keep_until_ns, rest) = bytes.split_first_chunk::<8>()?;
-        let (caller_len, rest) = rest.split_first()?;
-        let (caller, rest) = rest.split_at_checked(usize::from(*caller_len))?;
+        let (keep_until_ns, caller, rest) = parse_head(bytes)?;
         let status = match rest.split_first()? {
             (&REPLIED, reply) => RequestStatus::Replied(reply.to_vec()),
             (&REJECTED, rest) => RequestStatus::Rejected(parse_rejection(rest)?),
+            (&DONE, []) => RequestStatus::Done,
             _ => return None,
         };
-        Some(Self {
-            keep_until_ns: u64::from_le_bytes(*keep_until_ns),
-            caller: Principal::try_from_slice(caller).ok()?,
-            status,
-        })
+        Some(Self { keep_until_ns, caller, status })
     }
+}
+
+fn cut_short() -> StorageError {
+    StorageError::Damaged("a recorded request is cut short".into())
+}
+
+fn parse_head(bytes: &[u8]) -> Option<(u64, Principal, &[u8])> {
+    let (keep_until_ns, rest) = bytes.split_first_chunk::<8>()?;
+    let (caller_len, rest) = rest.split_first()?;
+    let (caller, rest) = rest.split_at_checked(usize::from(*caller_len))?;
+    Some((u64::from_le_bytes(*keep_until_ns), Principal::try_from_slice(caller).ok()?, rest))
 }
 
 fn parse_rejection(bytes: &[u8]) -> Option<Rejection> {
@@ -94,6 +143,12 @@ fn parse_rejection(bytes: &[u8]) -> Option<Rejection> {
     })
 }
 
+/// A row from its value in the table. Earlier versions kept replies of any length: their bytes count too.
+fn row(id: RequestId, value: &[u8]) -> Result<Row, StorageError> {
+    let (_, caller, rest) = parse_head(value).ok_or_else(cut_short)?;
+    Ok(Row { id, caller, bytes: ROW_BYTES + rest.len().saturating_sub(1) as u64 })
+}
+
 /// Makes both tables exist.
 pub(crate) fn create(transaction: &WriteTransaction) -> Result<(), StorageError> {
     transaction.open_table(REQUESTS)?;
@@ -101,31 +156,64 @@ pub(crate) fn create(transaction: &WriteTransaction) -> Result<(), StorageError>
     Ok(())
 }
 
-/// Records `requests` and forgets some that are no longer kept at `now_ns`: more than were added, so
-/// that the table shrinks again, but boundedly many per commit.
+/// Records `requests`, then prunes more rows than were added, so that the table shrinks again, but boundedly many.
 pub(crate) fn record(
     transaction: &WriteTransaction,
     requests: &[(RequestId, RecordedRequest)],
     now_ns: u64,
-) -> Result<(), StorageError> {
+) -> Result<Pruned, StorageError> {
+    {
+        let mut by_id = transaction.open_table(REQUESTS)?;
+        let mut by_time = transaction.open_table(BY_TIME)?;
+        for (id, request) in requests {
+            by_id.insert(id, request.encode().as_slice())?;
+            by_time.insert((request.keep_until_ns, id), ())?;
+        }
+    }
+    prune(transaction, now_ns, 64 + 2 * requests.len())
+}
+
+/// Removes up to `rows_max` rows that are no longer kept at `now_ns`.
+pub(crate) fn prune(
+    transaction: &WriteTransaction,
+    now_ns: u64,
+    rows_max: usize,
+) -> Result<Pruned, StorageError> {
     let mut by_id = transaction.open_table(REQUESTS)?;
     let mut by_time = transaction.open_table(BY_TIME)?;
-    for (id, request) in requests {
-        by_id.insert(id, request.encode().as_slice())?;
-        by_time.insert((request.keep_until_ns, id), ())?;
-    }
-    let prune_max = 64 + 2 * requests.len();
     let mut expired = Vec::new();
-    for entry in by_time.range(..(now_ns, &[0; 32]))?.take(prune_max) {
-        let (key, ()) = entry.map(|(key, _)| (key, ()))?;
+    for entry in by_time.range(..(now_ns, &[0; 32]))?.take(rows_max) {
+        let (key, _) = entry?;
         let (keep_until_ns, id) = key.value();
         expired.push((keep_until_ns, *id));
     }
+    let mut pruned = Pruned::default();
     for (keep_until_ns, id) in &expired {
         by_time.remove((*keep_until_ns, id))?;
-        by_id.remove(id)?;
+        if let Some(value) = by_id.remove(id)? {
+            pruned.rows.push(row(*id, value.value())?);
+        }
     }
-    Ok(())
+    pruned.next_ns = by_time.first()?.map(|(key, _)| key.value().0);
+    Ok(pruned)
+}
+
+/// Tells `each` of every row and returns until when the oldest is kept. O(rows).
+pub(crate) fn scan(
+    transaction: &ReadTransaction,
+    mut each: impl FnMut(Row),
+) -> Result<Option<u64>, StorageError> {
+    for entry in transaction.open_table(REQUESTS)?.iter()? {
+        let (id, value) = entry?;
+        each(row(*id.value(), value.value())?);
+    }
+    let by_time = transaction.open_table(BY_TIME)?;
+    Ok(by_time.first()?.map(|(key, _)| key.value().0))
+}
+
+/// Rows in the table. O(1).
+pub(crate) fn count(transaction: &WriteTransaction) -> Result<u64, StorageError> {
+    Ok(transaction.open_table(REQUESTS)?.len()?)
 }
 
 #[cfg(test)]
@@ -142,6 +230,8 @@ mod tests {
         for status in [
             RequestStatus::Replied(vec![]),
             RequestStatus::Replied(vec![1, 2, 3]),
+            RequestStatus::Replied(vec![7; REPLY_BYTES_MAX]),
+            RequestStatus::Done,
             RequestStatus::Rejected(rejection),
         ] {
             let request = sample(status);
@@ -156,5 +246,23 @@ mod tests {
         for len in 0..bytes.len() {
             assert!(RecordedRequest::decode(&bytes[..len]).is_err(), "{len} bytes");
         }
+    }
+
+    #[test]
+    fn a_long_reply_is_recorded_as_done_and_takes_a_row_only() {
+        let request = sample(RequestStatus::Replied(vec![7; REPLY_BYTES_MAX + 1]));
+        assert_eq!(RecordedRequest::decode(&request.encode()).unwrap().status, RequestStatus::Done);
+        assert_eq!(request.bytes(), ROW_BYTES);
+    }
+
+    #[test]
+    fn a_row_counts_the_same_when_it_is_added_and_when_it_is_pruned() {
+        let rejection = Rejection { code: 5, error_code: "IC0502".into(), message: "it trapped".into() };
+        let replied = sample(RequestStatus::Replied(vec![1; 100]));
+        assert_eq!(row([0; 32], &replied.encode()).unwrap().bytes, replied.bytes());
+        let done = sample(RequestStatus::Done);
+        assert_eq!(row([0; 32], &done.encode()).unwrap().bytes, done.bytes());
+        let rejected = sample(RequestStatus::Rejected(rejection));
+        assert_eq!(row([0; 32], &rejected.encode()).unwrap().bytes, rejected.bytes());
     }
 }

@@ -3,6 +3,7 @@
 use crate::storage::fault::StorageError;
 use crate::storage::page::{PAGE_BYTES, Page, PageMap, check_bounds, pieces};
 use crate::storage::records::{Committed, META, PAGES};
+use crate::storage::views::View;
 use ic_stable_structures::Memory;
 use redb::{ReadOnlyTable, ReadTransaction};
 use std::cell::RefCell;
@@ -45,24 +46,43 @@ impl Snapshot {
 /// Pages that one reader keeps at hand; a query touches few pages many times.
 const LOCAL_PAGES_MAX: usize = 256;
 
-/// The records memory of one snapshot. Clones share their pages. Writing panics.
+/// The records memory of one commit. Clones share their pages. Writing panics.
 #[derive(Clone)]
 pub struct SnapshotMemory {
-    snapshot: Rc<Snapshot>,
+    size: u64,
+    /// `None` while the reader waits: it keeps its pages, but holds nothing back.
+    view: Rc<RefCell<Option<Arc<View>>>>,
     local: Rc<RefCell<PageMap>>,
 }
 
 impl SnapshotMemory {
-    /// The memory that `snapshot` holds.
-    pub fn new(snapshot: Snapshot) -> Self {
-        Self { snapshot: Rc::new(snapshot), local: Rc::default() }
+    /// The memory that `view` shows.
+    pub fn new(view: Arc<View>) -> Self {
+        Self {
+            size: view.state().records_pages,
+            view: Rc::new(RefCell::new(Some(view))),
+            local: Rc::default(),
+        }
+    }
+
+    /// Lets go of the view. Reading panics until [`Self::attach`].
+    pub fn detach(&self) {
+        self.view.borrow_mut().take();
+    }
+
+    /// Reads from `view` again, which must be of the same commit.
+    pub fn attach(&self, view: &Arc<View>) {
+        debug_assert_eq!(view.state().records_pages, self.size, "a view of another commit");
+        self.view.replace(Some(Arc::clone(view)));
     }
 
     fn page(&self, number: u64) -> Option<Arc<Page>> {
         if let Some(page) = self.local.borrow().get(&number) {
             return Some(Arc::clone(page));
         }
-        let page = self.snapshot.page(number).unwrap_or_else(|error| error.unwind())?;
+        let view = self.view.borrow();
+        let view = view.as_ref().expect("a reader reads between attach and detach");
+        let page = view.page(number).unwrap_or_else(|error| error.unwind())?;
         let mut local = self.local.borrow_mut();
         if local.len() >= LOCAL_PAGES_MAX {
             local.clear();
@@ -74,7 +94,7 @@ impl SnapshotMemory {
 
 impl Memory for SnapshotMemory {
     fn size(&self) -> u64 {
-        self.snapshot.state.records_pages
+        self.size
     }
 
     fn grow(&self, _pages: u64) -> i64 {

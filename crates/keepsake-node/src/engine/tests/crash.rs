@@ -74,7 +74,7 @@ async fn replied_messages_survive_kill_9() {
     let mut heap = vec![0; HEAP_BYTES];
     for key in replied {
         assert_eq!(value(&engine, key).await, key.to_be_bytes(), "key {key}");
-        engine.inner.readers.shared.heap.read(key * HEAP_BYTES as u64, &mut heap).unwrap();
+        engine.inner.shared.heap.read(key * HEAP_BYTES as u64, &mut heap).unwrap();
         assert!(heap == pattern(key), "heap bytes of key {key}");
     }
 }

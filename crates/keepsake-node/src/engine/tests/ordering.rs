@@ -90,7 +90,7 @@ async fn a_request_id_is_executed_once_also_across_a_restart() {
     let engine = open(dir.path());
     assert_eq!(engine.update(once.clone()).await.unwrap(), replied(&1u64.to_le_bytes()));
     let known = engine.request_status(&once.request_id).unwrap();
-    assert_eq!(known, Some((Principal::anonymous(), replied(&1u64.to_le_bytes()))));
+    assert_eq!(known, Some((super::sender(), replied(&1u64.to_le_bytes()))));
     assert_eq!(engine.request_status(&[9; 32]).unwrap(), None);
     assert_eq!(engine.update(message("count", [])).await.unwrap(), replied(&2u64.to_le_bytes()));
 }
@@ -250,7 +250,7 @@ async fn opening_a_store_of_the_service_again_commits_nothing() {
     let mut epochs = Vec::new();
     for _ in 0..2 {
         let engine = Engine::open(DataDir::open(dir.path()).unwrap(), options()).unwrap();
-        epochs.push(engine.inner.readers.shared.epochs.durable());
+        epochs.push(engine.inner.shared.epochs.durable());
     }
     assert_eq!(epochs, [1, 1]);
 }

@@ -1,7 +1,7 @@
 //! A program for the engine's tests: a map in the records memory, raw bytes in the heap memory, and methods
 //! that panic or wait. Owns no assertion.
 
-use crate::engine::application::{Application, Reading, Writing};
+use crate::engine::application::{Application, Class, Reading, Writing};
 use crate::engine::message::resource_exhausted;
 use crate::storage::heap_memory::{SnapshotHeap, WriterHeap};
 use crate::storage::page::WASM_PAGE_BYTES;
@@ -58,6 +58,15 @@ impl Gate {
 }
 
 impl Application for PanickingProgram {
+    fn class(&self, method: &str) -> Class {
+        match method {
+            "get" | "get_after_gate" => Class::Query,
+            "look" => Class::Harmless,
+            "clear" => Class::Freeing,
+            _ => Class::Update,
+        }
+    }
+
     fn open(&self, records: WriterPages, heap: WriterHeap) -> Result<Box<dyn Writing>, OpenError> {
         Ok(Box::new(Open::new(records, heap)))
     }
@@ -116,6 +125,16 @@ impl<R: Memory, H: Memory> Writing for Open<R, H> {
                 self.count += 1;
                 panic!("asked to")
             }
+            "clear" => {
+                self.map.remove(&number(arg).0);
+                reply(Vec::new())
+            }
+            // Writes, although it is said to be harmless.
+            "look" => {
+                let (key, value) = number(arg);
+                reply(self.map.insert(key, value.to_vec()).unwrap_or_default())
+            }
+            "get" => reply(self.map.get(&number(arg).0).unwrap_or_default()),
             "count" => {
                 self.count += 1;
                 self.map.insert(COUNT_KEY, self.count.to_le_bytes().to_vec());
@@ -134,6 +153,10 @@ impl<R: Memory, H: Memory> Writing for Open<R, H> {
     fn tick(&mut self, _call: &Call) -> Tick {
         self.map.insert(TICK_KEY, b"ticked".to_vec());
         Tick::default()
+    }
+
+    fn heap_end(&self) -> u64 {
+        self.heap.size() * WASM_PAGE_BYTES
     }
 }
 

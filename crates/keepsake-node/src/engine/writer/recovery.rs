@@ -2,40 +2,56 @@
 //!
 //! Owns what is dropped and how the messages concerned are answered.
 
-use super::Writer;
+use super::{STATUS_KEPT_NS, Writer};
+use crate::engine::application::Class;
 use crate::engine::committer::CommitResult;
 use crate::engine::guard::{Fault, Halt, guarded};
-use crate::engine::message::{Rejection, RequestId, RequestStatus, UpdateMessage, resource_exhausted};
+use crate::engine::mailbox::Taken;
+use crate::engine::message::{Rejection, RequestId, RequestStatus, resource_exhausted};
 use crate::storage::fault::StorageError;
 use keepsake_service::Call;
 
 impl Writer {
     /// Rolls the message back and answers it.
-    pub(super) fn rollback(&mut self, message: UpdateMessage, call: &Call, fault: Fault) -> Result<(), Halt> {
+    pub(super) fn rollback(&mut self, taken: Taken, call: &Call, fault: Fault) -> Result<(), Halt> {
         self.rollback_message();
         match fault {
             Fault::Panic(text) => {
-                tracing::error!(method = %message.method, panic = %text, "a message panicked and was rolled back");
-                self.record(&message, call, RequestStatus::Rejected(Rejection::trapped()));
+                tracing::error!(method = %taken.message.method, panic = %text, "a message panicked and was rolled back");
+                self.leave_trapped(&taken, call);
                 self.reopen_program()
             }
             Fault::Storage(error) if error.is_full() => {
-                tracing::warn!(method = %message.method, %error, "a message was rolled back");
-                self.record(&message, call, status_of(&error));
+                tracing::warn!(method = %taken.message.method, %error, "a message was rolled back");
+                self.leave_unrecorded(&taken, call, status_of(&error));
                 self.reopen_program()
             }
             Fault::Storage(error) => {
-                tracing::warn!(method = %message.method, %error, "a message was rolled back");
+                tracing::warn!(method = %taken.message.method, %error, "a message was rolled back");
                 if self.in_flight.is_some() {
                     // A failing commit makes all reads fail; the message itself may be fine.
-                    self.retry = Some(message);
+                    self.retry = Some(taken);
                 } else {
-                    self.shared.mailbox.finish_unrecorded(&message.request_id, &status_of(&error));
+                    self.finish_unrecorded(&taken.message.request_id, &status_of(&error));
                 }
                 self.damaged = Some(error);
                 Ok(())
             }
         }
+    }
+
+    fn leave_trapped(&mut self, taken: &Taken, call: &Call) {
+        let status = RequestStatus::Rejected(Rejection::trapped());
+        if taken.is_recorded() && (taken.class == Class::Freeing || self.result_has_room(taken.class)) {
+            self.record(taken, call, status);
+        } else {
+            self.leave_unrecorded(taken, call, status);
+        }
+    }
+
+    fn finish_unrecorded(&self, id: &RequestId, status: &RequestStatus) {
+        let keep_until_ns = self.clock.now_ns().saturating_add(STATUS_KEPT_NS);
+        self.shared.mailbox.finish_unrecorded(id, status, keep_until_ns);
     }
 
     /// Rolls a slice of housekeeping back.
@@ -52,7 +68,7 @@ impl Writer {
     }
 
     /// After a rollback the program's own memory may be ahead of its pages.
-    fn reopen_program(&mut self) -> Result<(), Halt> {
+    pub(super) fn reopen_program(&mut self) -> Result<(), Halt> {
         match guarded(|| self.application.open(self.pages.clone(), self.heap.clone())) {
             Ok(Ok(program)) => {
                 self.program = program;
@@ -82,7 +98,7 @@ impl Writer {
                 }
                 Ok(())
             }
-            CommitResult::RolledBack(error) => self.rollback_batches(&in_flight, &error),
+            CommitResult::RolledBack(error) => self.rollback_batches(&in_flight.ids, &error),
             CommitResult::Unknown(halt) => Err(halt),
         }
     }
@@ -91,7 +107,7 @@ impl Writer {
     /// message that waits to be tried again. No commit is in flight.
     pub(super) fn repair(&mut self) -> Result<(), Halt> {
         if let Some(error) = self.damaged.take() {
-            let found = self.shared.records.reopen().map_err(Halt::Records)?.epoch;
+            let found = self.shared.reopen_records().map_err(Halt::Records)?.epoch;
             let expected = self.durable_epoch;
             if found != expected {
                 return Err(Halt::WrongEpoch { expected, found });
@@ -99,23 +115,25 @@ impl Writer {
             self.rollback_batches(&[], &error)?;
         }
         match self.retry.take() {
-            Some(message) => self.execute(message),
+            Some(taken) => self.execute(taken),
             None => Ok(()),
         }
     }
 
     /// Goes back to the last durable commit and answers every message after it. The records are open.
     fn rollback_batches(&mut self, in_flight: &[RequestId], error: &StorageError) -> Result<(), Halt> {
-        tracing::warn!(%error, messages = in_flight.len() + self.batch.len(), "messages were rolled back");
+        tracing::warn!(%error, messages = in_flight.len() + self.batch.len() + self.unrecorded.len(), "messages were rolled back");
         let snapshot = self.shared.records.snapshot().map_err(Halt::Records)?;
         self.heap.reset(snapshot.state().heap_pages);
         self.pages.reset(snapshot);
         self.batch_changed = false;
         self.damaged = None;
         let status = status_of(error);
+        self.room = None;
         let batch = std::mem::take(&mut self.batch);
-        for id in in_flight.iter().chain(batch.iter().map(|(id, _)| id)) {
-            self.shared.mailbox.finish_unrecorded(id, &status);
+        let unrecorded = std::mem::take(&mut self.unrecorded);
+        for id in in_flight.iter().chain(batch.iter().chain(&unrecorded).map(|(id, _)| id)) {
+            self.finish_unrecorded(id, &status);
         }
         self.reopen_program()
     }

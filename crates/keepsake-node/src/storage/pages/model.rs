@@ -4,6 +4,7 @@ use super::WriterPages;
 use crate::storage::page::{PAGE_BYTES, WASM_PAGE_BYTES};
 use crate::storage::records::{Commit, Committed, Records};
 use crate::storage::snapshot::SnapshotMemory;
+use crate::storage::views::View;
 use ic_stable_structures::Memory;
 use proptest::prelude::*;
 
@@ -130,7 +131,7 @@ proptest! {
         for operation in &operations {
             system.apply(&mut model, operation);
             prop_assert!(read_all(&system.pages) == model.message, "writer after {operation:?}");
-            let snapshot = SnapshotMemory::new(system.records.snapshot().unwrap());
+            let snapshot = SnapshotMemory::new(std::sync::Arc::new(View::alone(system.records.snapshot().unwrap())));
             prop_assert!(read_all(&snapshot) == model.committed, "reader after {operation:?}");
         }
     }

@@ -1,0 +1,113 @@
+//! Disk space: which message may run, what may stay, and what the writer does for room in between.
+//!
+//! Owns these decisions; [`crate::storage::space`] knows the figures.
+
+use super::Writer;
+use crate::engine::application::Class;
+use crate::engine::committer::{commit_bytes, freeing_bytes, make_room};
+use crate::engine::mailbox::Taken;
+use crate::storage::fault::StorageError;
+use crate::storage::requests::PRUNED_ROWS_MAX;
+use crate::storage::space::Room;
+use keepsake_service::Call;
+
+/// A message that adds pages leaves this much, so that changing and moving what is there goes on.
+const GROWTH_LEAVES_BYTES: u64 = 4 << 20;
+/// Slices of pruning at once.
+const PRUNING_SLICES_MAX: usize = 8;
+
+/// What becomes of a message before it runs.
+pub(super) enum Admission {
+    Run,
+    /// There is no room for what it may add.
+    Refuse,
+    /// There may be room when the commit in flight is done and expired answers are pruned.
+    Later,
+}
+
+impl Writer {
+    pub(super) fn admit(&mut self, taken: &Taken, call: &Call) -> Admission {
+        if taken.class != Class::Update || !taken.is_recorded() || self.fits(0) {
+            return Admission::Run;
+        }
+        if !self.shared.mailbox.expire(call.now_ns) {
+            return Admission::Refuse;
+        }
+        if self.in_flight.is_some() || !self.batch.is_empty() || self.batch_changed {
+            return Admission::Later;
+        }
+        self.prune();
+        // After a failed read nothing may run before the repair, which answers what is in the batch.
+        if self.damaged.is_none() && self.fits(0) { Admission::Run } else { Admission::Refuse }
+    }
+
+    /// Whether the disk has room for what the running message of `class` did.
+    pub(super) fn result_has_room(&mut self, class: Class) -> bool {
+        let leaves = if self.pages.message_adds_pages() { GROWTH_LEAVES_BYTES } else { 0 };
+        class == Class::Freeing || self.fits(leaves)
+    }
+
+    /// Whether the batch with the running message, and one request more, can be committed and leaves `leaves_bytes`.
+    fn fits(&mut self, leaves_bytes: u64) -> bool {
+        let pages = self.pages.batch_pages() + self.pages.message_pages();
+        let in_flight = self.in_flight.as_ref().map_or(0, |in_flight| in_flight.commit_bytes);
+        let need = commit_bytes(pages, self.batch.len() + 1) + in_flight + leaves_bytes;
+        self.room().records >= need
+    }
+
+    /// The room when the batch began.
+    pub(super) fn room(&mut self) -> Room {
+        if let Some(room) = self.room {
+            return room;
+        }
+        let room = self.shared.space.room().unwrap_or_else(|error| {
+            tracing::warn!(%error, "the free disk space is unknown");
+            Room { heap: u64::MAX, records: u64::MAX, freeing: u64::MAX }
+        });
+        self.room = Some(room);
+        room
+    }
+
+    /// What is done for room between messages: expired answers, the heap's end, the reserve.
+    pub(super) fn tend_disk(&mut self) {
+        let expired = self.shared.mailbox.expire(self.clock.now_ns());
+        if self.in_flight.is_some() || !self.batch.is_empty() || self.batch_changed {
+            // Each commit prunes too.
+            return;
+        }
+        if expired {
+            self.prune();
+        }
+        self.shared.heap.give_back_beyond(self.program.heap_end());
+        self.shared.space.refill_reserve();
+        self.room = None;
+    }
+
+    /// Prunes expired answers in transactions of their own. No commit is in flight.
+    fn prune(&mut self) {
+        self.room = None;
+        let now_ns = self.clock.now_ns();
+        for _ in 0..PRUNING_SLICES_MAX {
+            // A smaller slice needs less room.
+            let rows_max = (self.room().freeing / freeing_bytes(0, 1)).clamp(16, PRUNED_ROWS_MAX as u64);
+            let rows_max = usize::try_from(rows_max).expect("clamped");
+            let pruned = make_room(&self.shared, freeing_bytes(0, rows_max))
+                .and_then(|()| self.shared.records.prune(now_ns, rows_max));
+            self.room = None;
+            match pruned {
+                Ok(pruned) => {
+                    self.shared.mailbox.pruned(&pruned);
+                    if pruned.rows.len() < rows_max {
+                        return;
+                    }
+                }
+                Err(error) => return self.pruning_failed(error),
+            }
+        }
+    }
+
+    fn pruning_failed(&mut self, error: StorageError) {
+        tracing::warn!(%error, "expired answers could not be pruned");
+        self.damaged = Some(error);
+    }
+}
