@@ -92,14 +92,16 @@ fn counts() -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-/// Compiled everywhere, so that it does not rot; run where the server can be had.
+/// Compiled everywhere, so that it does not rot; run where the server can be had. With the main workspace's profiles and
+/// in its target folder, so that what both lock files name is not compiled again.
 fn pocket_ic() -> Result<Outcome> {
     let manifest = workspace::root().join("pocket-ic/Cargo.toml");
-    let target = workspace::target_dir()?.join("pocket-ic");
+    let profiles = workspace::root().join("Cargo.toml");
+    let target = workspace::target_dir()?;
     let cargo = |word: &str| {
         let mut command = workspace::cargo();
         command.args([word, "--tests", "--locked", "--quiet", "--manifest-path"]).arg(&manifest);
-        command.arg("--target-dir").arg(&target);
+        command.arg("--config").arg(&profiles).arg("--target-dir").arg(&target);
         command
     };
     if std::env::var_os(POCKET_IC_BIN).is_some() || answers_at(POCKET_IC_SOURCE) {
