@@ -112,6 +112,12 @@ impl Ledger {
         self.recorded.contains(&prefix(id))
     }
 
+    /// Rows in all.
+    #[cfg(test)]
+    pub(crate) fn rows(&self) -> u64 {
+        self.all.rows
+    }
+
     fn add(&mut self, caller: Principal, bytes: u64) {
         self.all.add(bytes);
         self.callers.entry(caller).or_default().add(bytes);

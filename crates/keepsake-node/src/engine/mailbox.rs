@@ -287,6 +287,12 @@ impl Mailbox {
         }
     }
 
+    /// Recorded answers, and places of those on their way.
+    #[cfg(test)]
+    pub(crate) fn recorded_rows(&self) -> u64 {
+        self.lock().ledger.rows()
+    }
+
     /// Whether the engine is on its way down.
     pub(crate) fn is_closing(&self) -> bool {
         self.lock().phase != Phase::Open

@@ -5,6 +5,7 @@ mod faults;
 mod full_disk;
 mod ordering;
 mod program;
+mod strangers;
 mod views;
 
 use crate::data_dir::DataDir;

@@ -327,6 +327,51 @@ async fn a_disk_filled_by_uploads_takes_deletes_and_then_uploads_again_also_afte
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_disk_filled_by_records_takes_deletes_and_then_records_again_also_after_a_restart() {
+    let Some(disk) = SmallDisk::new(64) else { return };
+    let hand = Hand::new();
+    let mut engine = open_small(&disk, &hand);
+    disk.fill_to(16 << 20);
+    let mut before = 0;
+    for round in ["first", "second", "after-restart"] {
+        let mut keys = 0;
+        while set(&engine, keys, &[6; 60_000]).await.unwrap() == replied(b"") {
+            keys += 1;
+            assert!(keys < 2000, "the disk did not get full");
+        }
+        assert!(keys > 20 && keys + 5 >= before, "{round}: {keys} after {before}");
+        before = keys;
+        for key in 0..keys {
+            let cleared = engine.update(message("clear", keyed(key, b""))).await.unwrap();
+            assert_eq!(cleared, replied(b""), "{round}: key {key}");
+        }
+        assert_eq!(value(&engine, 0).await, b"");
+        if round == "second" {
+            engine.shutdown().await;
+            drop(engine);
+            engine = open_small(&disk, &hand);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_heap_takes_deletes_and_then_uploads_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut options = options();
+    options.heap_bytes_max = 24 << 20;
+    let engine = Engine::open(DataDir::open(dir.path()).unwrap(), options).unwrap();
+    let owner = Owner::new(engine).await;
+    for round in ["first", "second"] {
+        let blobs = owner.upload_until_full(round).await;
+        assert!(blobs.len() >= 20, "{round}: {} MiB", blobs.len());
+        for blob in &blobs {
+            let deleted: Answer<String> = call(&owner.engine, "blob_delete", Encode!(blob).unwrap()).await;
+            deleted.unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn query_methods_sent_as_updates_leave_nothing_on_the_disk() {
     let Some(disk) = SmallDisk::new(160) else { return };
     let hand = Hand::new();

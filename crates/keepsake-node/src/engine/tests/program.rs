@@ -115,7 +115,8 @@ fn unknown() -> Reject {
 impl<R: Memory, H: Memory> Writing for Open<R, H> {
     fn update(&mut self, call: &Call, method: &str, arg: &[u8]) -> Result<Reply, Reject> {
         Ok(match method {
-            "set" => {
+            // `look` writes, although it is said to be harmless.
+            "set" | "look" => {
                 let (key, value) = number(arg);
                 reply(self.map.insert(key, value.to_vec()).unwrap_or_default())
             }
@@ -128,11 +129,6 @@ impl<R: Memory, H: Memory> Writing for Open<R, H> {
             "clear" => {
                 self.map.remove(&number(arg).0);
                 reply(Vec::new())
-            }
-            // Writes, although it is said to be harmless.
-            "look" => {
-                let (key, value) = number(arg);
-                reply(self.map.insert(key, value.to_vec()).unwrap_or_default())
             }
             "get" => reply(self.map.get(&number(arg).0).unwrap_or_default()),
             "count" => {

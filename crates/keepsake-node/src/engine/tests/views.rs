@@ -3,9 +3,14 @@
 use super::{keyed, message, open, options, replied, sender, set, value};
 use crate::data_dir::DataDir;
 use crate::engine::{Engine, RequestStatus};
+use crate::storage::heap_memory::SnapshotHeap;
+use crate::storage::snapshot::SnapshotMemory;
+use crate::storage::views::View;
 use candid::{Decode, Encode};
 use keepsake_api::{Answer, BeginOptions, Capsule, PersonRef, UploadStatus};
+use keepsake_service::Call;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// Pages that the first small query after a commit may take from the records: the few that the commit changed. All
 /// others come from the cache that readers share; before there was one, each query took 39.
@@ -93,5 +98,51 @@ async fn what_was_replied_is_seen_by_every_later_query_while_many_read() {
     }
     for reader in readers {
         reader.await.unwrap();
+    }
+}
+
+/// `cargo test -p keepsake-node --lib rate_of_small_queries -- --ignored --nocapture`
+///
+/// Both ways in turn, on one thread, in one process.
+#[tokio::test]
+#[ignore = "a measurement"]
+async fn rate_of_small_queries_on_shared_views_beside_opening_the_store_for_each() {
+    const QUERIES: u32 = 20_000;
+    let dir = tempfile::tempdir().unwrap();
+    let engine = Engine::open(DataDir::open(dir.path()).unwrap(), options()).unwrap();
+    let capsule: Capsule = update(&engine, "capsules_create", Encode!(&None::<PersonRef>).unwrap()).await;
+    let begin = Encode!(&capsule.id, &4u32, &"a file", &None::<BeginOptions>).unwrap();
+    let session: u64 = update(&engine, "uploads_begin", begin).await;
+    let arg = Encode!(&session).unwrap();
+    for round in 1..=3 {
+        let rate = |start: Instant| f64::from(QUERIES) / start.elapsed().as_secs_f64();
+        let (task_arg, shared, application) =
+            (arg.clone(), engine.inner.shared.clone(), Arc::clone(&engine.inner.application));
+        let alone = tokio::task::spawn_blocking(move || {
+            let start = Instant::now();
+            for _ in 0..QUERIES {
+                let view = Arc::new(View::alone(shared.records.snapshot().unwrap()));
+                let state = view.state();
+                let heap = SnapshotHeap::new(Arc::clone(&shared.heap), state.heap_pages);
+                let program = application.open_snapshot(SnapshotMemory::new(view), heap).unwrap();
+                let call = Call { caller: sender(), now_ns: 1, epoch: state.epoch, reusable_through: 0 };
+                program.query(&call, "uploads_status", &task_arg).unwrap();
+            }
+            rate(start)
+        });
+        let alone = alone.await.unwrap();
+        let task_arg = arg.clone();
+        let shared = engine.read(move |reader| {
+            let start = Instant::now();
+            for _ in 0..QUERIES {
+                reader.query(sender(), "uploads_status", &task_arg).unwrap();
+            }
+            rate(start)
+        });
+        let shared = shared.await.unwrap();
+        println!(
+            "round {round}: opened for each {alone:.0}/s, shared view {shared:.0}/s, ratio {:.1}",
+            shared / alone
+        );
     }
 }
