@@ -62,6 +62,14 @@ pub enum DeriveError {
         /// The limit that it breaks.
         bytes_max: u64,
     },
+    /// Decoding would take more work than the limit, as in a file of very many passes over a large picture.
+    #[error("decoding is too much work: {work} steps, but it may take at most {work_max}")]
+    TooMuchWork {
+        /// What the decoder would do.
+        work: u64,
+        /// The limit that it breaks.
+        work_max: u64,
+    },
     /// The derivative stays over its size cap, even at one pixel.
     #[error("the {kind} cannot be made smaller than {bytes_max} bytes")]
     CapUnreachable {

@@ -156,7 +156,8 @@ pub fn derive(bytes: &[u8], limits: &Limits) -> Result<Derivatives, DeriveError>
 
 /// Makes all derivatives of the image that `reader` holds from its very start.
 ///
-/// The file is never whole in memory. The time grows with the number of pixels; the memory is at most
+/// The file is never whole in memory. The time grows with the number of pixels and of passes over them, and is bounded
+/// by [`Limits::work_max`]; the memory is at most
 /// [`Limits::decode_bytes_max`] for decoding, then about 64 MiB for scaling (96 MiB with alpha) when the
 /// picture is just below twice the display, and less for others.
 ///

@@ -10,7 +10,7 @@ use super::{ALL_EIGHTHS, Decoded, FrameBuilder, Source};
 use crate::colour::Channels;
 use crate::error::DeriveError;
 use crate::geometry::Size;
-use crate::limits::Limits;
+use crate::limits::{Limits, PIXEL_WORK};
 use crate::orientation::Orientation;
 
 const FORMAT: &str = "GIF";
@@ -32,6 +32,7 @@ pub(super) fn decode<R: BufRead>(reader: &mut R, limits: &Limits) -> Result<Deco
     let frame_size = Size { width: frame.width.into(), height: frame.height.into() };
     limits.check_size(FORMAT, frame_size)?;
     limits.check_bytes(frame_size.pixels())?;
+    limits.check_work((canvas.pixels() + frame_size.pixels()) * PIXEL_WORK)?;
     let palette = Palette::new(gif.palette().map_err(from_decoder)?, frame.transparent);
     let mut indices = vec![0; gif.buffer_size()];
     gif.read_into_buffer(&mut indices).map_err(from_decoder)?;

@@ -12,6 +12,10 @@
 //! Those threads are faster than the Huffman decoding, but if they get no processor, rows wait: at the
 //! very most once more all coefficients (2 bytes a sample). On wasm32 there are no such threads.
 //!
+//! # Time
+//! A pass of a progressive picture may have a few bytes and visit all samples. The outline counts these visits, and what
+//! is above [`Limits::work_max`] is not decoded.
+//!
 //! # Truncation
 //! The decoder fails when the file ends before its end marker. When a marker comes too early it would
 //! fill the rest of the scan with zeros; [`pieces`] prevents that.
@@ -34,7 +38,8 @@ use crate::limits::Limits;
 const FORMAT: &str = "JPEG";
 
 pub(super) fn decode<R: BufRead + Seek>(reader: &mut R, limits: &Limits) -> Result<Decoded, DeriveError> {
-    let Outline { frame, orientation, pieces } = outline::read(reader, limits)?;
+    let Outline { frame, orientation, pieces, work } = outline::read(reader, limits)?;
+    limits.check_work(work)?;
     let eighths = eighths_for(frame.size, display_size(frame.size, orientation));
     limits.check_bytes(frame.decode_bytes(eighths))?;
     let mut decoder = Decoder::new(BufReader::new(Pieces::new(reader, pieces)));

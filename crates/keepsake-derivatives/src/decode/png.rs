@@ -9,7 +9,7 @@ use super::{ALL_EIGHTHS, Decoded, FrameBuilder, Source};
 use crate::colour::Channels;
 use crate::error::DeriveError;
 use crate::geometry::Size;
-use crate::limits::Limits;
+use crate::limits::{Limits, PIXEL_WORK};
 use crate::orientation::Orientation;
 
 const FORMAT: &str = "PNG";
@@ -30,6 +30,9 @@ pub(super) fn decode<R: BufRead + Seek>(reader: &mut R, limits: &Limits) -> Resu
     decoder.set_ignore_text_chunk(true);
     let mut png = decoder.read_info().map_err(from_decoder)?;
     let channels = channels_of(&png)?;
+    // Samples of 16 bits are twice the bytes to inflate and unfilter.
+    let sample_bytes = (png.info().bit_depth as u64).div_ceil(8);
+    limits.check_work(outline.size.pixels() * channels.count() as u64 * sample_bytes * PIXEL_WORK / 2)?;
     let icc_profile = png.info().icc_profile.as_deref().map(<[u8]>::to_vec);
     let mut builder = FrameBuilder::new(&Source {
         format: FORMAT,

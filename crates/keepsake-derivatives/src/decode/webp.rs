@@ -6,7 +6,7 @@
 //!
 //! Known gap: the number of Huffman tables in a lossless bitstream shows only while it is decoded, and
 //! `image-webp` sets no limit to it. A file made for this can make it hold a few hundred bytes for each
-//! byte of the file, beyond `Limits::decode_bytes_max`.
+//! byte of the file, beyond `Limits::decode_bytes_max`. The time for them grows with the bytes of the file too.
 
 mod container;
 
@@ -18,10 +18,12 @@ use super::{ALL_EIGHTHS, Decoded, FrameBuilder, Source};
 use crate::colour::Channels;
 use crate::error::DeriveError;
 use crate::geometry::Size;
-use crate::limits::Limits;
+use crate::limits::{Limits, PIXEL_WORK};
 use crate::orientation::Orientation;
 
 const FORMAT: &str = "WebP";
+/// Red, green, blue and alpha: a lossless bitstream has them all.
+const SAMPLES_PER_PIXEL: u64 = 4;
 
 pub(super) fn decode<R: BufRead + Seek>(reader: &mut R, limits: &Limits) -> Result<Decoded, DeriveError> {
     let outline = container::read_outline(reader, limits)?;
@@ -34,6 +36,7 @@ pub(super) fn decode<R: BufRead + Seek>(reader: &mut R, limits: &Limits) -> Resu
         return Err(DeriveError::damaged(FORMAT, "its sizes contradict each other"));
     }
     limits.check_bytes(decode_bytes(&webp, &outline))?;
+    limits.check_work(size.pixels() * SAMPLES_PER_PIXEL * PIXEL_WORK)?;
     // Metadata that is broken or too large is ignored.
     let exif = webp.exif_metadata().ok().flatten();
     let icc_profile = webp.icc_profile().ok().flatten();

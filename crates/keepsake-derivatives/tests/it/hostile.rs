@@ -113,6 +113,81 @@ fn a_jpeg_of_endless_scans_or_segments_is_refused() {
     }
 }
 
+/// A progressive grey JPEG, made by hand: one scan of DC coefficients, then `passes` that say in a few bytes that no block
+/// has an AC coefficient.
+fn grey_of_many_passes(width: u16, height: u16, passes: usize) -> Vec<u8> {
+    let (mut bits, blocks) = (Vec::new(), usize::from(width).div_ceil(8) * usize::from(height).div_ceil(8));
+    let frame = [&[0xFF, 0xC2, 0, 11, 8][..], &height.to_be_bytes(), &width.to_be_bytes(), &[1, 1, 0x11, 0]];
+    let mut file = [&[0xFF, 0xD8, 0xFF, 0xDB, 0, 67, 0][..], &[1; 64], &frame.concat()].concat();
+    for (class, symbol) in [(0x00, 0x00), (0x10, 0xE0)] {
+        // One code of one bit.
+        file.extend([0xFF, 0xC4, 0, 20, class, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, symbol]);
+    }
+    file.extend([0xFF, 0xDA, 0, 8, 1, 1, 0, 0, 0, 0]);
+    // The one code is a zero bit: no difference.
+    file.extend(std::iter::repeat_n(0, blocks.div_ceil(8)));
+    for _ in (0..blocks).step_by(1 << 14) {
+        // "The next 2^14 blocks are empty": the code, and 14 bits to add. The last run may reach beyond the picture.
+        bits.extend([false; 15]);
+    }
+    bits.resize(bits.len().next_multiple_of(8), true);
+    let pass = bits.chunks(8).map(|byte| byte.iter().fold(0, |all, bit| all << 1 | u8::from(*bit)));
+    let pass: Vec<u8> = pass.collect();
+    for _ in 0..passes {
+        file.extend([0xFF, 0xDA, 0, 8, 1, 1, 0, 1, 63, 0]);
+        file.extend(&pass);
+    }
+    file.extend([0xFF, 0xD9]);
+    file
+}
+
+/// The smallest limit of work under which `bytes` are decoded.
+fn work_of(bytes: &[u8]) -> u64 {
+    let (mut refused, mut taken) = (0, Limits::default().work_max);
+    while refused + 1 < taken {
+        let mut limits = Limits::default();
+        limits.work_max = refused.midpoint(taken);
+        match derive(bytes, &limits) {
+            Ok(_) => taken = limits.work_max,
+            Err(DeriveError::TooMuchWork { work_max, .. }) => refused = work_max,
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+    taken
+}
+
+#[test]
+fn a_small_jpeg_of_very_many_passes_over_a_large_picture_is_too_much_work() {
+    let bomb = grey_of_many_passes(10_000, 10_000, 126);
+    assert!(bomb.len() < 250_000, "{} bytes", bomb.len());
+    let error = derive(&bomb, &Limits::default()).unwrap_err();
+    assert!(matches!(error, DeriveError::TooMuchWork { work: 12_700_000_000.., .. }), "{error:?}");
+    // The file is sound: a small picture of the same passes is decoded.
+    derive(&grey_of_many_passes(400, 300, 126), &Limits::default()).unwrap();
+}
+
+#[test]
+fn the_work_of_a_jpeg_is_its_passes_times_what_they_visit() {
+    let samples = 64 * 40;
+    let work = |passes| work_of(&grey_of_many_passes(64, 40, passes));
+    assert_eq!(work(1), (1 + 1 + 4) * samples);
+    assert_eq!(work(9) - work(1), 8 * samples);
+    let pixels = scene(64, 40);
+    let sequential = Jpeg { is_progressive: false, ..Jpeg::default() }.encode(&pixels, 64, 40);
+    // With halved colour and units of 16 x 16: 64 x 48 samples of light, a quarter each of the colours.
+    assert_eq!(work_of(&sequential), 4 * (64 * 48 + 2 * 32 * 24));
+    let progressive = Jpeg { is_progressive: true, ..Jpeg::default() }.encode(&pixels, 64, 40);
+    assert!(work_of(&progressive) > work_of(&sequential));
+}
+
+#[test]
+fn every_format_counts_its_work() {
+    for (name, bytes) in samples() {
+        let work = work_of(&bytes);
+        assert!((64..1_000_000).contains(&work), "{name}: {work}");
+    }
+}
+
 #[test]
 fn impossible_sampling_is_damage() {
     let jpeg = Jpeg::default().encode(&scene(16, 16), 16, 16);

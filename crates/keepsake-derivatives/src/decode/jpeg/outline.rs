@@ -8,7 +8,7 @@ use super::pieces::Piece;
 use super::{FORMAT, unsupported};
 use crate::error::DeriveError;
 use crate::geometry::Size;
-use crate::limits::Limits;
+use crate::limits::{Limits, PIXEL_WORK};
 use crate::orientation::Orientation;
 
 const SOI: u8 = 0xD8;
@@ -30,8 +30,8 @@ const COEFFICIENT_BYTES: u64 = 2;
 
 /// A profile has at most 255 segments, a video's metadata a few hundred.
 const SEGMENTS_MAX: u32 = 16_384;
-/// Encoders write about ten scans, the finest progressive scripts below a hundred. Each scan costs a
-/// pass over all blocks, so a file could burn time with them.
+/// Encoders write about ten scans, the finest progressive scripts below a hundred. What they may cost together
+/// is [`Limits::work_max`].
 const SCANS_MAX: u32 = 128;
 
 /// What the headers say.
@@ -40,12 +40,16 @@ pub(super) struct Outline {
     pub(super) orientation: Orientation,
     /// Everything but metadata, in the order of the file. A profile is part of it when it is not too large.
     pub(super) pieces: Vec<Piece>,
+    /// Of decoding all scans; see [`Limits::work_max`].
+    pub(super) work: u64,
 }
 
 /// What a start-of-frame segment says.
 pub(super) struct Frame {
     pub(super) size: Size,
     is_progressive: bool,
+    /// Identifier of each component, by which scans name them.
+    components: Vec<u8>,
     /// Sampling factors of each component, 1 to 4.
     sampling: Vec<Size>,
 }
@@ -54,14 +58,33 @@ impl Frame {
     /// The bytes that the decoder holds at its peak: samples of all components, the picture that it makes
     /// of them, and all coefficients when they come in passes.
     pub(super) fn decode_bytes(&self, eighths: u32) -> u64 {
-        let across = self.sampling.iter().map(|s| s.width).max().unwrap_or(1) * BLOCK_PX;
-        let down = self.sampling.iter().map(|s| s.height).max().unwrap_or(1) * BLOCK_PX;
-        let units = self.size.divided_by(Size { width: across, height: down }).pixels();
-        let blocks: u64 = self.sampling.iter().map(|sampling| units * sampling.pixels()).sum();
+        let blocks = self.blocks(|_| true);
         let samples = blocks * u64::from(eighths * eighths);
         let picture = self.size.reduced(eighths).pixels() * self.sampling.len() as u64;
         let block_bytes = u64::from(BLOCK_PX * BLOCK_PX) * COEFFICIENT_BYTES;
         samples + picture + if self.is_progressive { blocks * block_bytes } else { 0 }
+    }
+
+    /// The blocks of the components that are `wanted` by their identifier.
+    fn blocks(&self, wanted: impl Fn(u8) -> bool) -> u64 {
+        let across = self.sampling.iter().map(|s| s.width).max().unwrap_or(1) * BLOCK_PX;
+        let down = self.sampling.iter().map(|s| s.height).max().unwrap_or(1) * BLOCK_PX;
+        let units = self.size.divided_by(Size { width: across, height: down }).pixels();
+        let components = self.components.iter().zip(&self.sampling);
+        components.filter(|(id, _)| wanted(**id)).map(|(_, sampling)| units * sampling.pixels()).sum()
+    }
+
+    /// The work of one scan over the components `ids`. A sequential picture's samples become pixels in their scan, a
+    /// progressive one's once, at the end.
+    fn scan_work(&self, ids: &[u8]) -> u64 {
+        let samples = self.blocks(|id| ids.contains(&id)) * u64::from(BLOCK_PX * BLOCK_PX);
+        if self.is_progressive { samples } else { samples * PIXEL_WORK }
+    }
+
+    /// The work after the last scan.
+    fn final_work(&self) -> u64 {
+        let samples = self.blocks(|_| true) * u64::from(BLOCK_PX * BLOCK_PX);
+        if self.is_progressive { samples * PIXEL_WORK } else { 0 }
     }
 
     fn parse(marker: u8, payload: &[u8]) -> Result<Self, DeriveError> {
@@ -87,6 +110,7 @@ impl Frame {
                 height: u16::from_be_bytes([h1, h0]).into(),
             },
             is_progressive: marker == 0xC2,
+            components: components.chunks_exact(3).map(|component| component[0]).collect(),
             sampling: factors
                 .map(|(across, down)| Size { width: across.into(), height: down.into() })
                 .collect(),
@@ -108,6 +132,7 @@ pub(super) fn read<R: BufRead + Seek>(reader: &mut R, limits: &Limits) -> Result
         pieces: Vec::new(),
         profile_bytes: 0,
         scans: 0,
+        work: 0,
     };
     let mut marker = walk.next_marker()?;
     for _ in 0..SEGMENTS_MAX {
@@ -116,7 +141,8 @@ pub(super) fn read<R: BufRead + Seek>(reader: &mut R, limits: &Limits) -> Result
                 walk.keep(walk.at - 2);
                 let frame = walk.frame.ok_or_else(|| broken("it has no frame header"))?;
                 let orientation = walk.orientation.unwrap_or(Orientation::UPRIGHT);
-                return Ok(Outline { frame, orientation, pieces: walk.pieces });
+                let work = walk.work + frame.final_work();
+                return Ok(Outline { frame, orientation, pieces: walk.pieces, work });
             }
             SOS => walk.scan()?,
             SOI | 0x01 | 0xD0..=0xD7 => {
@@ -141,6 +167,7 @@ struct Walk<'a, R> {
     pieces: Vec<Piece>,
     profile_bytes: u64,
     scans: u32,
+    work: u64,
 }
 
 impl<R: BufRead + Seek> Walk<'_, R> {
@@ -199,7 +226,9 @@ impl<R: BufRead + Seek> Walk<'_, R> {
             return Err(broken("more scans than any encoder writes"));
         }
         let bytes = self.payload_bytes()?;
-        self.skip(bytes)?;
+        let header = self.payload(bytes)?;
+        let frame = self.frame.as_ref().ok_or_else(|| broken("a scan before the frame header"))?;
+        self.work += frame.scan_work(&scan_components(&header));
         loop {
             let (marker, at) = self.marker()?;
             // Restart markers belong to the data, and so does a stuffed zero.
@@ -279,6 +308,12 @@ impl<R: BufRead + Seek> Walk<'_, R> {
         self.at += bytes;
         Ok(())
     }
+}
+
+/// The identifiers of the components that a scan's header names ([T.81, B.2.3](https://www.w3.org/Graphics/JPEG/itu-t81.pdf)).
+fn scan_components(header: &[u8]) -> Vec<u8> {
+    let count = header.first().copied().unwrap_or(0);
+    header.iter().skip(1).step_by(2).take(count.into()).copied().collect()
 }
 
 fn broken(detail: &'static str) -> DeriveError {
