@@ -18,7 +18,6 @@ pub mod error;
 pub mod keys;
 pub(crate) mod query;
 pub(crate) mod read_state;
-mod shape;
 mod signature;
 mod state_tree;
 mod webauthn;
@@ -35,7 +34,6 @@ use tokio::sync::Semaphore;
 
 pub use certifier::{CertifiedFacts, CertifyError};
 pub use error::RequestError;
-pub use shape::ShapeError;
 
 use crate::engine::{Clock, Engine};
 use certifier::Certifier;

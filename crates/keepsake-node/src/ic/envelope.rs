@@ -1,14 +1,15 @@
 //! From the bytes of a body to a message that its sender is proven to have sent.
 //!
-//! Owns decoding and the choice of checks per endpoint. Runs off the async threads: a 2 MB envelope is hashed
+//! Owns the choice of checks per endpoint. Runs off the async threads: a 2 MB envelope is hashed
 //! and its signatures are verified, which takes milliseconds.
+
+mod fields;
 
 use candid::Principal;
 use ic_transport_types::{Envelope, EnvelopeContent, RequestId};
 
 use super::authentication::{authenticate, hex};
 use super::error::RequestError;
-use super::shape;
 
 /// The specification's bounds on the paths of one request, and on the labels of one path.
 const PATHS_MAX: usize = 1000;
@@ -129,9 +130,7 @@ fn check_limits(paths: &[Vec<Vec<u8>>]) -> Result<(), RequestError> {
 }
 
 fn decode(body: &[u8], expected: &'static str) -> Result<Envelope<'static>, RequestError> {
-    shape::check(body)?;
-    serde_cbor::from_slice(body)
-        .map_err(|error| RequestError::Malformed { expected, detail: error.to_string() })
+    fields::read(body).map_err(|error| RequestError::Malformed { expected, detail: error.to_string() })
 }
 
 fn check(

@@ -7,7 +7,6 @@ use axum::response::{IntoResponse, Response};
 use candid::Principal;
 
 use super::certifier::CertifyError;
-use super::shape::ShapeError;
 use crate::engine::EngineError;
 
 /// A request that is answered with an HTTP error status.
@@ -15,10 +14,7 @@ use crate::engine::EngineError;
 /// Source: [HTTPS interface](https://internetcomputer.org/docs/references/ic-interface-spec#http-interface).
 #[derive(Debug, thiserror::Error)]
 pub enum RequestError {
-    /// The body is not acceptable CBOR.
-    #[error("Could not parse body as CBOR: {0}")]
-    Shape(#[from] ShapeError),
-    /// The body is CBOR, but not the envelope of this endpoint.
+    /// The body is not the envelope of this endpoint.
     #[error("Could not parse body as {expected} message: {detail}")]
     Malformed {
         /// `call`, `query` or `read_state`.
@@ -187,8 +183,7 @@ impl RequestError {
     /// The HTTP status of this answer.
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::Shape(_)
-            | Self::Malformed { .. }
+            Self::Malformed { .. }
             | Self::BadPrincipal(_)
             | Self::EffectiveCanisterId { .. }
             | Self::Authentication { .. }

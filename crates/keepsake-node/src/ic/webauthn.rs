@@ -4,30 +4,18 @@
 //!
 //! Source: [Web Authentication](https://internetcomputer.org/docs/references/ic-interface-spec#webauthn).
 
-use std::collections::BTreeMap;
-
+use minicbor::data::Type;
 use serde::Deserialize;
-use serde_cbor::Value;
 use sha2::{Digest, Sha256};
 
+use super::cbor::{CborError, Reader, is_integer, once};
 use super::error::SignatureError;
-use super::shape;
 
-#[derive(Deserialize)]
+/// What a passkey answers.
 struct Assertion {
-    #[serde(with = "serde_bytes")]
     authenticator_data: Vec<u8>,
-    client_data_json: ClientDataJson,
-    #[serde(with = "serde_bytes")]
+    client_data_json: Vec<u8>,
     signature: Vec<u8>,
-}
-
-/// Text by the specification; older clients send bytes.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum ClientDataJson {
-    Text(String),
-    Bytes(#[serde(with = "serde_bytes")] Vec<u8>),
 }
 
 #[derive(Deserialize)]
@@ -41,36 +29,80 @@ struct ClientData {
 /// [`SignatureError`] when anything does not fit.
 pub(crate) fn verify(cose: &[u8], message: &[u8], signature: &[u8]) -> Result<(), SignatureError> {
     let key = es256_key(cose)?;
-    let wrong = |_| SignatureError::WebAuthn("the signature is not a CBOR map of an assertion");
-    shape::check(signature).map_err(|_| SignatureError::WebAuthn("the signature is not CBOR"))?;
-    let assertion: Assertion = serde_cbor::from_slice(signature).map_err(wrong)?;
-    let client_data_json = match assertion.client_data_json {
-        ClientDataJson::Text(text) => text.into_bytes(),
-        ClientDataJson::Bytes(bytes) => bytes,
-    };
-    let client_data: ClientData = serde_json::from_slice(&client_data_json)
+    let assertion = Reader::whole(signature, assertion)
+        .map_err(|_| SignatureError::WebAuthn("the signature is not a CBOR map of an assertion"))?;
+    let client_data: ClientData = serde_json::from_slice(&assertion.client_data_json)
         .map_err(|_| SignatureError::WebAuthn("client_data_json is not the JSON of a challenge"))?;
     if client_data.challenge.trim_end_matches('=') != base64_url(message) {
         return Err(SignatureError::WebAuthn("the challenge is not this message"));
     }
-    let signed = [assertion.authenticator_data.as_slice(), &Sha256::digest(&client_data_json)].concat();
+    let signed =
+        [assertion.authenticator_data.as_slice(), &Sha256::digest(&assertion.client_data_json)].concat();
     let ok = key.verify_signature_with_der_encoded_sig(&signed, &assertion.signature);
     ok.then_some(()).ok_or(SignatureError::Mismatch("WebAuthn ES256"))
 }
 
+fn assertion(reader: &mut Reader<'_>) -> Result<Assertion, CborError> {
+    let (mut authenticator_data, mut client_data_json, mut signature) = (None, None, None);
+    reader.fields(|reader, name| match name {
+        "authenticator_data" => once(&mut authenticator_data, "authenticator_data", reader.bytes()?),
+        // Text by the specification; older clients send bytes.
+        "client_data_json" => {
+            let json = match reader.peek()? {
+                Type::Bytes | Type::BytesIndef => reader.bytes()?,
+                _ => reader.text()?.into_owned().into_bytes(),
+            };
+            once(&mut client_data_json, "client_data_json", json)
+        }
+        "signature" => once(&mut signature, "signature", reader.bytes()?),
+        _ => reader.skip(),
+    })?;
+    Ok(Assertion {
+        authenticator_data: authenticator_data.ok_or(CborError::Missing("authenticator_data"))?,
+        client_data_json: client_data_json.ok_or(CborError::Missing("client_data_json"))?,
+        signature: signature.ok_or(CborError::Missing("signature"))?,
+    })
+}
+
+/// The members of a COSE key that are of use here.
+#[derive(Default)]
+struct Cose {
+    /// `kty`, `alg` and `crv`, where they are integers.
+    kty: Option<i64>,
+    alg: Option<i64>,
+    crv: Option<i64>,
+    x: Option<Vec<u8>>,
+    y: Option<Vec<u8>>,
+}
+
+impl Cose {
+    /// Members of other kinds of keys may have other types under the same labels: those are passed.
+    fn member(&mut self, reader: &mut Reader<'_>) -> Result<(), CborError> {
+        let label = reader.i64()?;
+        let found = reader.peek()?;
+        match label {
+            1 if is_integer(found) => once(&mut self.kty, "kty", reader.i64()?),
+            3 if is_integer(found) => once(&mut self.alg, "alg", reader.i64()?),
+            -1 if is_integer(found) => once(&mut self.crv, "crv", reader.i64()?),
+            -2 if found == Type::Bytes => once(&mut self.x, "x", reader.bytes()?),
+            -3 if found == Type::Bytes => once(&mut self.y, "y", reader.bytes()?),
+            _ => reader.skip(),
+        }
+    }
+}
+
 /// The P-256 key of a COSE map with `kty: EC2 (2), alg: ES256 (-7), crv: P-256 (1)`.
 fn es256_key(cose: &[u8]) -> Result<ic_secp256r1::PublicKey, SignatureError> {
-    shape::check(cose).map_err(|_| SignatureError::BadKey("the COSE key is not CBOR".into()))?;
-    let map: BTreeMap<i64, Value> =
-        serde_cbor::from_slice(cose).map_err(|error| SignatureError::BadKey(error.to_string()))?;
-    let is = |label: i64, expected: i128| map.get(&label) == Some(&Value::Integer(expected));
-    if !(is(1, 2) && is(3, -7) && is(-1, 1)) {
+    let mut key = Cose::default();
+    Reader::whole(cose, |reader| reader.entries(|reader| key.member(reader)))
+        .map_err(|error| SignatureError::BadKey(format!("not a COSE key: {error}")))?;
+    if (key.kty, key.alg, key.crv) != (Some(2), Some(-7), Some(1)) {
         return Err(SignatureError::BadKey("only COSE keys for ES256 on P-256 are supported".into()));
     }
-    let (Some(Value::Bytes(x)), Some(Value::Bytes(y))) = (map.get(&-2), map.get(&-3)) else {
+    let (Some(x), Some(y)) = (key.x, key.y) else {
         return Err(SignatureError::BadKey("the COSE key has no point".into()));
     };
-    ic_secp256r1::PublicKey::deserialize_from_xy(x, y)
+    ic_secp256r1::PublicKey::deserialize_from_xy(&x, &y)
         .map_err(|error| SignatureError::BadKey(format!("{error:?}")))
 }
 
@@ -92,6 +124,8 @@ fn base64_url(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_cbor::Value;
+    use std::collections::BTreeMap;
 
     fn cose(key: &ic_secp256r1::PublicKey, algorithm: i128) -> Vec<u8> {
         let point = key.serialize_sec1(false);
