@@ -17,7 +17,7 @@ use crate::storage::fault::is_full;
 use rustix::fs::{Mode, OFlags};
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 const MARKER_FILE: &str = "VERSION";
@@ -159,8 +159,14 @@ fn lock(dir: &Path) -> Result<File, DataDirError> {
         .create(true)
         .truncate(false)
         .mode(0o600)
+        .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
         .open(&path)
         .map_err(at(&path))?;
+    // A lock file is emptied below: a link that somebody put there must not name another file.
+    if file.metadata().map_err(at(&path))?.nlink() > 1 {
+        let source = io::Error::new(io::ErrorKind::InvalidInput, "it is a link to another file: remove it");
+        return Err(DataDirError::Io { path, source });
+    }
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
@@ -206,7 +212,12 @@ fn temporary_name(name: &str) -> String {
 /// Writes `name` so that after a crash it is either absent or whole.
 fn write_durably(dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     let temporary = dir.join(temporary_name(name));
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+    // What a crash left goes first; then the file is new, and no link that somebody put there is followed.
+    match fs::remove_file(&temporary) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
     file.write_all(bytes)?;
     file.sync_all()?;
     fs::rename(&temporary, dir.join(name))?;
@@ -223,7 +234,27 @@ pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    #[test]
+    fn links_in_place_of_our_files_are_not_written_through() {
+        let dir = tempfile::tempdir().unwrap();
+        let (data, mine) = (dir.path().join("data"), dir.path().join("mine"));
+        fs::create_dir(&data).unwrap();
+        fs::write(&mine, "precious").unwrap();
+        symlink(&mine, data.join(LOCK_FILE)).unwrap();
+        assert!(matches!(DataDir::open(&data), Err(DataDirError::Io { .. })));
+        fs::remove_file(data.join(LOCK_FILE)).unwrap();
+        fs::hard_link(&mine, data.join(LOCK_FILE)).unwrap();
+        assert!(matches!(DataDir::open(&data), Err(DataDirError::Io { .. })));
+        fs::remove_file(data.join(LOCK_FILE)).unwrap();
+        symlink(&mine, data.join(temporary_name(MARKER_FILE))).unwrap();
+        let open = DataDir::open(&data).unwrap();
+        symlink(dir.path().join("elsewhere"), data.join(temporary_name("secret"))).unwrap();
+        open.secret("secret", || vec![1]).unwrap();
+        assert_eq!(fs::read(&mine).unwrap(), b"precious");
+        assert!(!dir.path().join("elsewhere").exists());
+    }
 
     #[test]
     fn a_second_opener_is_refused_and_told_who_holds_the_directory() {
