@@ -2,6 +2,7 @@
 //!
 //! All cargo steps share one profile and one target directory, so that a machine builds once.
 
+mod deny;
 mod steps;
 mod tour;
 

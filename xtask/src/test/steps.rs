@@ -1,6 +1,6 @@
 //! The steps of `cargo xtask test`, in their order. Owns what each one runs, and when it cannot.
 
-use super::{Outcome, Step, tour};
+use super::{Outcome, Step, deny, tour};
 use crate::workspace::{self, KEEPSAKE_BIN};
 use crate::{bench, build, run, web};
 use anyhow::{Context, Result, bail};
@@ -39,7 +39,7 @@ pub(super) const ALL: &[Step] = &[
         about: "the exam and the costs in PocketIC, the Internet Computer's own engine",
         run: pocket_ic,
     },
-    Step { name: "deny", about: "licences, bans and sources of dependencies", run: deny },
+    Step { name: "deny", about: "licences, bans, sources and advisories of dependencies", run: deny::run },
     Step { name: "agents", about: "the JavaScript agents, unmodified, against a real node", run: agents },
     Step {
         name: "sdk",
@@ -117,14 +117,6 @@ fn pocket_ic() -> Result<Outcome> {
     Ok(Outcome::Skipped(why))
 }
 
-fn deny() -> Result<Outcome> {
-    if !answers("cargo-deny") {
-        let why = "cargo-deny is not installed; `cargo test` has checked licences and sources";
-        return Ok(Outcome::Skipped(why.to_owned()));
-    }
-    pass(workspace::cargo().args(["deny", "check", "licenses", "bans", "sources"]))
-}
-
 /// Before anything of Rust: the program takes the built app in.
 fn web() -> Result<Outcome> {
     with_npm(&["run", "check", "--silent"], &[])
@@ -199,7 +191,7 @@ fn program() -> Result<std::path::PathBuf> {
 }
 
 /// Whether a server can be reached.
-fn answers_at(host: &str) -> bool {
+pub(super) fn answers_at(host: &str) -> bool {
     let addresses: std::io::Result<Vec<_>> = (host, 443).to_socket_addrs().map(Iterator::collect);
     addresses
         .unwrap_or_default()
@@ -208,13 +200,13 @@ fn answers_at(host: &str) -> bool {
 }
 
 /// Whether a program is there at all.
-fn answers(program: &str) -> bool {
+pub(super) fn answers(program: &str) -> bool {
     let mut command = Command::new(program);
     command.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
 }
 
-fn pass(command: &mut Command) -> Result<Outcome> {
+pub(super) fn pass(command: &mut Command) -> Result<Outcome> {
     let status =
         command.status().with_context(|| format!("cannot start {}", command.get_program().display()))?;
     if !status.success() {
