@@ -315,13 +315,33 @@ mod tests {
 
     #[cfg(unix)]
     #[tokio::test]
-    async fn a_link_in_place_of_a_part_is_not_written_through() {
+    async fn whatever_else_lies_in_place_of_a_part_is_left_alone_and_named() {
+        use std::os::unix::fs::symlink;
         let dir = tempfile::tempdir().unwrap();
         let (path, other) = (dir.path().join("a"), dir.path().join("other"));
-        std::fs::write(&other, b"mine").unwrap();
-        let sha256: [u8; 32] = Sha256::digest(b"content").into();
-        std::os::unix::fs::symlink(&other, part_path(&path, &sha256)).unwrap();
-        write_file(&path, b"content", false).await.unwrap_err();
-        assert_eq!(std::fs::read(&other).unwrap(), b"mine");
+        let (missing, sha256) = (dir.path().join("missing"), Sha256::digest(b"content").into());
+        let part = part_path(&path, &sha256);
+        let put: [(&str, &dyn Fn()); 5] = [
+            ("link", &|| symlink(&other, &part).unwrap()),
+            ("dangling link", &|| symlink(&missing, &part).unwrap()),
+            ("hard link", &|| std::fs::hard_link(&other, &part).unwrap()),
+            ("folder", &|| std::fs::create_dir(&part).unwrap()),
+            ("pipe", &|| {
+                let made = std::process::Command::new("mkfifo").arg(&part).status();
+                assert!(made.unwrap().success());
+            }),
+        ];
+        for (what, put) in put {
+            std::fs::write(&other, b"mine").unwrap();
+            put();
+            let error = write_file(&path, b"content", false).await.unwrap_err().to_string();
+            assert!(error.contains(part.to_str().unwrap()) && error.contains("remove it"), "{what}: {error}");
+            assert_eq!(std::fs::read(&other).unwrap(), b"mine", "{what}");
+            assert!(!missing.exists() && !path.exists(), "{what}");
+            let is_folder = part.symlink_metadata().unwrap().is_dir();
+            if is_folder { std::fs::remove_dir(&part) } else { std::fs::remove_file(&part) }.unwrap();
+        }
+        write_file(&path, b"content", false).await.unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"content");
     }
 }

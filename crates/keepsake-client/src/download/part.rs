@@ -156,9 +156,54 @@ fn open_locked(part: &Path) -> io::Result<Option<File>> {
     Ok(None)
 }
 
+/// Makes the part, or opens the one of an earlier attempt. Anybody who can write to the folder knows its name, so nothing
+/// is followed, waited for or believed: it is a plain file with this one name, and it is ours.
 fn open(part: &Path) -> io::Result<File> {
-    // As any new file; the umask applies.
-    OpenOptions::new().read(true).write(true).create(true).truncate(false).open(part)
+    // As any new file; the umask applies. A new file is never made through a link.
+    match OpenOptions::new().read(true).write(true).create_new(true).open(part) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => reopen(part),
+        made => made,
+    }
+}
+
+#[cfg(unix)]
+fn reopen(part: &Path) -> io::Result<File> {
+    use rustix::fs::OFlags;
+    use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let flags = flags.bits().cast_signed();
+    let file = OpenOptions::new().read(true).write(true).custom_flags(flags).open(part);
+    let file = match file {
+        // Its writer moved it away just now: the next attempt makes another one.
+        Err(error) if error.kind() == io::ErrorKind::NotFound && part.symlink_metadata().is_err() => {
+            return OpenOptions::new().read(true).write(true).create_new(true).open(part);
+        }
+        Err(error) if part.symlink_metadata().is_ok_and(|metadata| !metadata.is_file()) => {
+            return Err(not_ours(part, &format!("no plain file ({error})")));
+        }
+        other => other?,
+    };
+    let metadata = file.metadata()?;
+    if !metadata.is_file() || metadata.nlink() > 1 {
+        return Err(not_ours(part, "no plain file of its own"));
+    }
+    if metadata.uid() != rustix::process::geteuid().as_raw() {
+        return Err(not_ours(part, "somebody else's"));
+    }
+    Ok(file)
+}
+
+#[cfg(not(unix))]
+fn reopen(part: &Path) -> io::Result<File> {
+    if !part.symlink_metadata()?.is_file() {
+        return Err(not_ours(part, "no plain file"));
+    }
+    OpenOptions::new().read(true).write(true).open(part)
+}
+
+fn not_ours(part: &Path, what: &str) -> io::Error {
+    let text = format!("what lies at {} is {what}: remove it, then try again", part.display());
+    io::Error::new(io::ErrorKind::InvalidInput, text)
 }
 
 /// Whether `file` is still what `part` names: its writer may have moved it into place before it unlocked it.
@@ -166,7 +211,6 @@ fn open(part: &Path) -> io::Result<File> {
 fn is_at(file: &File, part: &Path) -> io::Result<bool> {
     use std::os::unix::fs::MetadataExt;
     let identity = |metadata: std::fs::Metadata| (metadata.dev(), metadata.ino());
-    // A link to another file is none of ours, and is not written through.
     match part.symlink_metadata() {
         Ok(named) => Ok(identity(named) == identity(file.metadata()?)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
