@@ -72,6 +72,10 @@ pub(crate) struct Global {
         default_value = keepsake_node::serve::DEFAULT_CANISTER_ID,
     )]
     pub(crate) canister: Principal,
+    /// The node's root key: hexadecimal, or a file that holds it [default: the one that the node had when it was first
+    /// met].
+    #[arg(long, global = true, env = "KEEPSAKE_ROOT_KEY", value_name = "HEX|FILE")]
+    pub(crate) root_key: Option<String>,
     /// The capsule to work in [default: your own, made on first use].
     #[arg(long = "capsule", global = true, env = "KEEPSAKE_CAPSULE", value_name = "ID")]
     pub(crate) capsule_id: Option<String>,

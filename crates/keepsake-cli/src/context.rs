@@ -4,8 +4,10 @@ use crate::args::{Global, Verbosity};
 use crate::failure::{Exit, Failure};
 use crate::identity::KeyStore;
 use crate::output::Output;
+use crate::root_key;
+use crate::terminal;
 use anyhow::Result;
-use keepsake_client::{AgentOptions, AgentTransport, Client, RetryPolicy, RootKey};
+use keepsake_client::{AgentOptions, AgentTransport, Client, KnownNodes, RetryPolicy, RootKey};
 use std::io::IsTerminal;
 use std::time::Duration;
 
@@ -22,7 +24,8 @@ pub(crate) struct Context {
 impl Context {
     pub(crate) fn new(global: &Global) -> Result<Self> {
         let output = Output::new(global);
-        let (key, made) = KeyStore::of_user()?.load(given(global.identity.as_ref()))?;
+        let store = KeyStore::of_user()?;
+        let (key, made) = store.load(given(global.identity.as_ref()))?;
         if made {
             output.note(format_args!("made a key for you: {}", key.path.display()));
         }
@@ -30,9 +33,18 @@ impl Context {
             node_url: global.node.clone(),
             canister_id: global.canister,
             identity: key.identity,
-            root_key: RootKey::Auto,
+            root_key: match given(global.root_key.as_ref()) {
+                Some(key) => RootKey::Pinned(root_key::read(key)?),
+                None => RootKey::Known(KnownNodes::in_file(store.known_nodes_file())),
+            },
         })
         .map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
+        if transport.is_readable_on_the_way() {
+            output.note(format_args!(
+                "warning: {} is plain http: whoever is on the way to it can read your photos; use https",
+                global.node
+            ));
+        }
         let retry = RetryPolicy { unreachable_max: UNREACHABLE_MAX, ..RetryPolicy::default() };
         Ok(Self {
             client: Client::new(transport).with_retry(retry),
@@ -81,7 +93,7 @@ pub(crate) fn start_log(verbosity: Verbosity, log_json: bool, serving: bool) {
     });
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(|| terminal::Log)
         .with_ansi(std::io::stderr().is_terminal());
     // Somebody may have set one up already: then theirs is used.
     let _ = if log_json { builder.json().try_init() } else { builder.try_init() };

@@ -3,6 +3,7 @@
 use crate::args::Verbosity;
 use crate::output;
 use crate::shapes::ErrorShape;
+use crate::terminal;
 use crate::words::{call_of, told};
 use keepsake_client::api::Error as Refusal;
 use keepsake_client::{CallError, DownloadError, TransportError, UploadError};
@@ -89,9 +90,9 @@ pub(crate) fn report(error: &anyhow::Error, verbosity: Verbosity, json: bool) ->
             // Nobody may read it any more; the exit code tells the same.
             output::json_line(&ErrorShape::new(error)).ok();
         }
-        eprintln!("keepsake: {message}");
+        terminal::say(format_args!("keepsake: {message}"));
         if let Some(advice) = advice(error).filter(|_| verbosity > Verbosity::Quiet) {
-            eprintln!("{advice}");
+            terminal::say(format_args!("{advice}"));
         }
     }
     ExitCode::from(exit_of(error) as u8)

@@ -5,6 +5,7 @@
 //! ```text
 //! $KEEPSAKE_HOME, else $XDG_CONFIG_HOME/keepsake, else ~/.config/keepsake      0700
 //! ├── current                 name of the key in use
+//! ├── known_nodes             root keys of nodes, see `KnownNodes`              0600
 //! └── identities/NAME.pem     one key each                                     0600
 //! ```
 
@@ -182,6 +183,11 @@ impl KeyStore {
 
     fn dir(&self) -> PathBuf {
         self.home.join("identities")
+    }
+
+    /// Where the root keys of nodes are kept.
+    pub(crate) fn known_nodes_file(&self) -> PathBuf {
+        self.home.join("known_nodes")
     }
 
     fn current_file(&self) -> PathBuf {

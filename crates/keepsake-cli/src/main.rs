@@ -2,6 +2,8 @@
 //!
 //! Each command is in `commands/…`; what talks to the service is `keepsake-client`.
 
+#![warn(clippy::print_stdout, clippy::print_stderr)] // `terminal.rs` is the way there
+
 mod args;
 mod commands;
 mod context;
@@ -10,7 +12,9 @@ mod file_name;
 mod identity;
 mod output;
 mod progress;
+mod root_key;
 mod shapes;
+mod terminal;
 mod words;
 
 use clap::Parser;
@@ -39,6 +43,12 @@ fn refuse(error: &clap::Error) -> ExitCode {
         let message = message.trim_start_matches("error: ").lines().next().unwrap_or_default().to_owned();
         output::json_line(&shapes::ErrorShape::usage(message)).ok();
     }
-    error.print().ok();
+    let shown = error.render().to_string();
+    if shown.chars().any(|c| c != '\n' && terminal::is_steering(c)) {
+        // It repeats an argument, and that may be the name of a file that somebody else chose.
+        shown.trim_end().lines().for_each(|line| terminal::say(format_args!("{line}")));
+    } else {
+        error.print().ok();
+    }
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(1))
 }

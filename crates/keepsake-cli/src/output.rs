@@ -1,12 +1,13 @@
 //! Printing: results to standard output, as text or JSON; notes to standard error.
 //!
-//! Owns the look of sizes, times and tables, and that foreign text cannot steer the terminal.
+//! Owns the look of sizes, times and tables. What reaches the terminal goes through `terminal.rs`.
 
 use crate::args::{Global, Verbosity};
+use crate::terminal;
 use anyhow::Result;
 use serde::Serialize;
 use std::fmt::Arguments;
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::time::{Duration, UNIX_EPOCH};
 
 /// How this run prints.
@@ -24,32 +25,25 @@ impl Output {
     /// Something worth knowing that is not the result.
     pub(crate) fn note(self, note: Arguments<'_>) {
         if self.verbosity > Verbosity::Quiet {
-            eprintln!("keepsake: {note}");
+            terminal::say(format_args!("keepsake: {note}"));
         }
     }
 }
 
-/// One line of a result.
-pub(crate) fn line(line: Arguments<'_>) -> Result<()> {
-    writeln!(std::io::stdout().lock(), "{line}")?;
-    Ok(())
-}
+pub(crate) use crate::terminal::line;
 
 /// A whole result as JSON, spread over lines for a person at a terminal.
 pub(crate) fn json(value: &impl Serialize) -> Result<()> {
-    let mut stdout = std::io::stdout().lock();
-    if stdout.is_terminal() {
-        serde_json::to_writer_pretty(&mut stdout, value)?;
+    terminal::json(&if std::io::stdout().is_terminal() {
+        serde_json::to_string_pretty(value)?
     } else {
-        serde_json::to_writer(&mut stdout, value)?;
-    }
-    Ok(writeln!(stdout)?)
+        serde_json::to_string(value)?
+    })
 }
 
 /// One of several results as JSON, on one line.
 pub(crate) fn json_line(value: &impl Serialize) -> Result<()> {
-    let text = serde_json::to_string(value)?;
-    line(format_args!("{text}"))
+    terminal::json(&serde_json::to_string(value)?)
 }
 
 /// Rows under a heading, in columns.
@@ -81,19 +75,9 @@ pub(crate) fn time(at_ns: u64) -> String {
     humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_nanos(at_ns)).to_string()
 }
 
-/// Text that others wrote, without what a terminal would obey.
-pub(crate) fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn foreign_text_cannot_steer_the_terminal() {
-        assert_eq!(plain("a\x1b[2Jb\nc"), "a\u{fffd}[2Jb\u{fffd}c");
-    }
 
     #[test]
     fn times_are_utc() {

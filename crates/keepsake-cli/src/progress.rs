@@ -3,8 +3,9 @@
 //! Owns how events look. Decides nothing.
 
 use crate::args::Verbosity;
-use crate::output::{bytes, plain};
+use crate::output::bytes;
 use crate::shapes::kind;
+use crate::terminal::{self, plain};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use keepsake_client::{EventStream, Lane, UploadEvent};
 use std::io::IsTerminal;
@@ -33,8 +34,8 @@ impl Progress {
     /// A line that does not break the bars.
     pub(crate) fn say(&self, line: &str) {
         match self {
-            Self::Bars(bars) => bars.suspend(|| eprintln!("{line}")),
-            Self::Lines { .. } | Self::Silent => eprintln!("{line}"),
+            Self::Bars(bars) => bars.suspend(|| terminal::say(format_args!("{line}"))),
+            Self::Lines { .. } | Self::Silent => terminal::say(format_args!("{line}")),
         }
     }
 
@@ -77,9 +78,8 @@ struct FileBars {
 
 impl FileBars {
     fn new(bars: MultiProgress, name: &str) -> Self {
-        let name = plain(name);
-        let original = bars.add(new_bar(&name, "original"));
-        Self { bars, original, derived: None, name }
+        let original = bars.add(new_bar(name, "original"));
+        Self { bars, original, derived: None, name: name.to_owned() }
     }
 
     fn show(&mut self, event: &UploadEvent) {
@@ -107,7 +107,8 @@ impl FileBars {
             UploadEvent::Publishing => self.original.set_message("publishing"),
             UploadEvent::Published { .. } => self.original.set_message(""),
             UploadEvent::DerivativesSkipped { reason } => {
-                self.bars.suspend(|| eprintln!("{}: the original only: {}", self.name, plain(reason)));
+                let line = format_args!("{}: the original only: {reason}", self.name);
+                self.bars.suspend(|| terminal::say(line));
             }
             _ => {}
         }
@@ -132,7 +133,7 @@ impl FileBars {
 }
 
 fn new_bar(name: &str, lane: &'static str) -> ProgressBar {
-    let name: String = name.chars().take(24).collect();
+    let name: String = plain(name).chars().take(24).collect();
     let style = ProgressStyle::with_template(
         "{prefix:24} {lane:8} {bar:24} {bytes:>10}/{total_bytes:10} {bytes_per_sec:>12} {eta:>4} left {wide_msg}",
     )
@@ -159,14 +160,14 @@ struct FileLines {
 impl FileLines {
     fn new(name: &str, verbose: bool) -> Self {
         let now = Instant::now();
-        Self { name: plain(name), verbose, started_at: now, line_at: now, total: 0, present: 0, done: 0 }
+        Self { name: name.to_owned(), verbose, started_at: now, line_at: now, total: 0, present: 0, done: 0 }
     }
 
     fn show(&mut self, event: &UploadEvent) {
         match event {
             UploadEvent::Started { total_len, mime_type, .. } => {
                 self.total = *total_len;
-                self.say(&format!("{} of {}", bytes(*total_len), plain(mime_type)));
+                self.say(&format!("{} of {mime_type}", bytes(*total_len)));
             }
             UploadEvent::SessionOpened {
                 asset,
@@ -184,19 +185,18 @@ impl FileLines {
                 self.progress();
             }
             UploadEvent::ChunkRetried { asset, index, failures, pause, reason } => self.detail(&format!(
-                "{} chunk {index} failed {failures} times, again in {} ms: {}",
+                "{} chunk {index} failed {failures} times, again in {} ms: {reason}",
                 kind(*asset),
                 pause.as_millis(),
-                plain(reason)
             )),
             UploadEvent::SessionRestarted { asset, reason } => {
-                self.say(&format!("{} is sent anew: {}", kind(*asset), plain(reason)));
+                self.say(&format!("{} is sent anew: {reason}", kind(*asset)));
             }
             UploadEvent::DerivativeMade { asset, width, height, bytes: len } => {
                 self.detail(&format!("{}: {width} x {height}, {}", kind(*asset), bytes(*len)));
             }
             UploadEvent::DerivativesSkipped { reason } => {
-                self.say(&format!("the original only: {}", plain(reason)));
+                self.say(&format!("the original only: {reason}"));
             }
             UploadEvent::Published { memory_id } => self.say(&format!("published as {memory_id}")),
             _ => {}
@@ -234,7 +234,7 @@ impl FileLines {
     }
 
     fn say(&self, text: &str) {
-        eprintln!("{}: {text}", self.name);
+        terminal::say(format_args!("{}: {text}", self.name));
     }
 
     fn detail(&self, text: &str) {

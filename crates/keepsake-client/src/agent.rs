@@ -3,7 +3,9 @@
 //! Owns the agent, the choice of the root key, and how the agent's errors are understood. Certificates
 //! of updates and signatures of queries are verified by the agent; nothing here turns that off.
 
+use crate::known_nodes::KnownNodes;
 use crate::transport::{Transport, TransportError};
+use crate::upload::blocking;
 use candid::Principal;
 use ic_agent::agent::RejectResponse;
 use ic_agent::agent::agent_error::{HttpErrorPayload, TransportError as AgentTransportError};
@@ -32,9 +34,12 @@ const REQUESTS_AT_ONCE_MAX: usize = 64;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum RootKey {
     /// The built-in key for hosts of the Internet Computer; fetched from any other node on first use.
-    /// Fetching trusts the connection to that node.
+    /// Fetching trusts the connection to that node, each time anew.
     #[default]
     Auto,
+    /// As [`Self::Auto`], but what is fetched must be the key that the node had when it was first met: only that first
+    /// time trusts the connection.
+    Known(KnownNodes),
     /// This key, DER encoded: for a node whose key is known beforehand.
     Pinned(Vec<u8>),
 }
@@ -57,9 +62,9 @@ pub struct AgentTransport {
     agent: Agent,
     canister_id: Principal,
     principal: Principal,
-    is_mainnet: bool,
-    fetch_root_key: bool,
-    root_key_fetched: OnceCell<()>,
+    url: Url,
+    root_key: RootKey,
+    root_key_ready: OnceCell<()>,
 }
 
 impl AgentTransport {
@@ -77,17 +82,11 @@ impl AgentTransport {
             .with_max_concurrent_requests(REQUESTS_AT_ONCE_MAX)
             .build()
             .map_err(|error| TransportError::Protocol(error.to_string()))?;
-        let is_mainnet = is_mainnet(&url);
-        let fetch_root_key = match options.root_key {
-            RootKey::Auto => !is_mainnet,
-            RootKey::Pinned(key) => {
-                agent.set_root_key(key);
-                false
-            }
-        };
-        let root_key_fetched = OnceCell::new();
-        let canister_id = options.canister_id;
-        Ok(Self { agent, canister_id, principal, is_mainnet, fetch_root_key, root_key_fetched })
+        if let RootKey::Pinned(key) = &options.root_key {
+            agent.set_root_key(key.clone());
+        }
+        let AgentOptions { canister_id, root_key, .. } = options;
+        Ok(Self { agent, canister_id, principal, url, root_key, root_key_ready: OnceCell::new() })
     }
 
     /// The canister id that messages go to.
@@ -97,15 +96,30 @@ impl AgentTransport {
 
     /// Messages go to the Internet Computer itself, not to a node or a network of somebody's own.
     pub fn is_mainnet(&self) -> bool {
-        self.is_mainnet
+        is_mainnet(&self.url)
+    }
+
+    /// Messages go to another machine as anybody on the way can read them: by `http`, not by `https`.
+    pub fn is_readable_on_the_way(&self) -> bool {
+        self.url.scheme() == "http" && !is_loopback(&self.url)
     }
 
     async fn ready(&self) -> Result<(), TransportError> {
-        if !self.fetch_root_key {
-            return Ok(());
-        }
-        let fetch = || async { self.agent.fetch_root_key().await.map_err(understand) };
-        self.root_key_fetched.get_or_try_init(fetch).await.copied()
+        self.root_key_ready.get_or_try_init(|| self.find_root_key()).await.copied()
+    }
+
+    async fn find_root_key(&self) -> Result<(), TransportError> {
+        let known = match &self.root_key {
+            RootKey::Pinned(_) => return Ok(()),
+            _ if self.is_mainnet() => return Ok(()),
+            RootKey::Auto => None,
+            RootKey::Known(known) => Some(known.clone()),
+        };
+        self.agent.fetch_root_key().await.map_err(understand)?;
+        let Some(known) = known else { return Ok(()) };
+        let (url, key) = (self.url.clone(), self.agent.read_root_key());
+        let checked = blocking(move || known.check(&url, &key)).await;
+        checked.map_err(|error| TransportError::UnknownNode(error.to_string()))
     }
 }
 

@@ -80,6 +80,9 @@ pub enum TransportError {
     /// The answer is not proven to come from the host that it claims to come from.
     #[error("the node's answer is not authentic ({0}): do not trust this address")]
     NotAuthentic(String),
+    /// The node is not the one that was at this address before, or whether it is cannot be found out.
+    #[error("{0}")]
+    UnknownNode(String),
     /// The answer is not in the protocol's form, or a setting of the transport is wrong.
     #[error("{0}")]
     Protocol(String),
@@ -110,9 +113,11 @@ impl TransportError {
             | Self::Busy { .. }
             | Self::Expired(_)
             | Self::Rejected { code: REJECT_SYS_TRANSIENT | REJECT_SYS_UNKNOWN, .. } => Transience::Passing,
-            Self::Rejected { .. } | Self::Http { .. } | Self::NotAuthentic(_) | Self::Protocol(_) => {
-                Transience::Permanent
-            }
+            Self::Rejected { .. }
+            | Self::Http { .. }
+            | Self::NotAuthentic(_)
+            | Self::UnknownNode(_)
+            | Self::Protocol(_) => Transience::Permanent,
         }
     }
 
@@ -121,7 +126,7 @@ impl TransportError {
         match self {
             Self::Unreachable { maybe_sent, .. } => !maybe_sent,
             Self::Busy { status, .. } => *status == 429 || *status == 503,
-            Self::Expired(_) | Self::Http { .. } => true,
+            Self::Expired(_) | Self::Http { .. } | Self::UnknownNode(_) => true,
             Self::Rejected { code, .. } => *code == REJECT_SYS_TRANSIENT,
             Self::Timeout(_) | Self::NotAuthentic(_) | Self::Protocol(_) => false,
         }
@@ -148,6 +153,7 @@ mod tests {
             TransportError::Rejected { code: 5, message: String::new() },
             TransportError::Http { status: 400, reason: String::new() },
             TransportError::NotAuthentic(String::new()),
+            TransportError::UnknownNode(String::new()),
             TransportError::Protocol(String::new()),
         ] {
             assert_eq!(permanent.transience(), Transience::Permanent, "{permanent:?}");

@@ -3,7 +3,7 @@
 use super::confirm::confirm;
 use crate::args::CapsuleAction;
 use crate::context::Context;
-use crate::output::{self, bytes, plain, time};
+use crate::output::{self, bytes, time};
 use crate::shapes::{CapsuleHeaderShape, CapsuleShape, MemberShape, role};
 use anyhow::{Context as _, Result};
 use keepsake_client::api::{PersonRef, Principal, Role};
@@ -23,23 +23,23 @@ pub(crate) async fn run(context: &Context, action: Option<CapsuleAction>) -> Res
                 None => context.capsule_to_write().await?,
             };
             let capsule = client.capsules_read_full(Some(&capsule_id)).await;
-            show(context, capsule.with_context(|| plain(&capsule_id))?.into())
+            show(context, capsule.with_context(|| capsule_id.clone())?.into())
         }
         CapsuleAction::Create { about } => {
             let capsule = client.capsules_create(about.map(|about| person(&about))).await?;
             show(context, capsule.into())
         }
         CapsuleAction::Delete { capsule_id, yes } => {
-            confirm(&format!("Delete {} with all its memories for ever?", plain(&capsule_id)), yes)?;
-            client.capsules_delete(&capsule_id).await.with_context(|| plain(&capsule_id))?;
+            confirm(&format!("Delete {capsule_id} with all its memories for ever?"), yes)?;
+            client.capsules_delete(&capsule_id).await.with_context(|| capsule_id.clone())?;
             done(context, "deleted", &capsule_id)
         }
         CapsuleAction::Grant { capsule_id, who, role } => {
-            client.capsules_grant(&capsule_id, who, role.into()).await.with_context(|| plain(&capsule_id))?;
+            client.capsules_grant(&capsule_id, who, role.into()).await.with_context(|| capsule_id.clone())?;
             changed(context, "granted", &capsule_id, who, Some(role.into()))
         }
         CapsuleAction::Revoke { capsule_id, who } => {
-            client.capsules_revoke(&capsule_id, who).await.with_context(|| plain(&capsule_id))?;
+            client.capsules_revoke(&capsule_id, who).await.with_context(|| capsule_id.clone())?;
             changed(context, "revoked", &capsule_id, who, None)
         }
     }
@@ -62,7 +62,7 @@ async fn list(context: &Context) -> Result<()> {
     }
     let row = |capsule: &CapsuleHeaderShape| {
         let (id, role) = (capsule.id.clone(), capsule.role.clone());
-        vec![id, role, capsule.memory_count.to_string(), time(capsule.updated_at), plain(&capsule.subject)]
+        vec![id, role, capsule.memory_count.to_string(), time(capsule.updated_at), capsule.subject.clone()]
     };
     let rows: Vec<_> = capsules.iter().map(row).collect();
     output::table(&["CAPSULE", "ROLE", "MEMORIES", "UPDATED", "ABOUT"], &rows)
@@ -75,7 +75,7 @@ fn show(context: &Context, capsule: CapsuleShape) -> Result<()> {
     }
     for (name, value) in [
         ("capsule", capsule.id),
-        ("about", plain(&capsule.subject)),
+        ("about", capsule.subject.clone()),
         ("memories", capsule.memory_count.to_string()),
         ("used", bytes(capsule.bytes_used)),
         ("in flight", bytes(capsule.bytes_in_flight)),
@@ -110,12 +110,12 @@ fn changed(
     }
     let whose = if public { PUBLIC.to_owned() } else { who.to_text() };
     let given = given.map_or_else(String::new, |role| format!("  {role}"));
-    output::line(format_args!("{what}: {}  {whose}{given}", plain(capsule_id)))
+    output::line(format_args!("{what}: {capsule_id}  {whose}{given}"))
 }
 
 fn done(context: &Context, what: &str, capsule_id: &str) -> Result<()> {
     if context.output.json {
         return output::json(&json!({ "capsule_id": capsule_id, "done": what }));
     }
-    output::line(format_args!("{what}: {}", plain(capsule_id)))
+    output::line(format_args!("{what}: {capsule_id}"))
 }

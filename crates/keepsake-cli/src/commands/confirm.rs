@@ -1,8 +1,9 @@
 //! Asking before something is lost. Owns the question only.
 
 use crate::failure::{Exit, Failure};
+use crate::terminal;
 use anyhow::Result;
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{BufRead, IsTerminal};
 
 /// Asks at the terminal; where there is none, `--yes` must have been given.
 pub(crate) fn confirm(question: &str, yes: bool) -> Result<()> {
@@ -17,8 +18,7 @@ pub(crate) fn confirm(question: &str, yes: bool) -> Result<()> {
         )
         .into());
     }
-    eprint!("{question} [y/N] ");
-    std::io::stderr().flush()?;
+    terminal::ask(&format!("{question} [y/N]"))?;
     let mut answer = String::new();
     stdin.lock().read_line(&mut answer)?;
     match answer.trim().to_ascii_lowercase().as_str() {

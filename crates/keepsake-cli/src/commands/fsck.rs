@@ -2,7 +2,7 @@
 
 use crate::args::Fsck;
 use crate::failure::{Exit, Failure};
-use crate::output::{self, Output, bytes, plain};
+use crate::output::{self, Output, bytes};
 use anyhow::{Error, Result};
 use keepsake_node::data_dir::DataDirError;
 use keepsake_node::fsck::{FsckError, FsckReport, check};
@@ -86,7 +86,7 @@ fn print(report: &FsckReport) -> Result<()> {
         ))?;
     }
     for violation in &report.violations {
-        output::line(format_args!("broken: {}", plain(violation)))?;
+        output::line(format_args!("broken: {violation}"))?;
     }
     match report.violations.len() {
         0 => output::line(format_args!("sound at commit {}", report.epoch)),

@@ -4,7 +4,7 @@ use crate::args::{Get, Verbosity};
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::file_name;
-use crate::output::{self, bytes, plain};
+use crate::output::{self, bytes};
 use crate::shapes::{SavedShape, kind};
 use anyhow::{Context as _, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 /// Saves the asset.
 pub(crate) async fn run(context: &Context, args: &Get) -> Result<()> {
     let memory = context.client.memories_read(&args.memory_id).await;
-    let memory = memory.with_context(|| plain(&args.memory_id))?;
+    let memory = memory.with_context(|| args.memory_id.clone())?;
     let asset = choose(&memory, &args.asset)?;
     let name = default_name(&memory, &asset);
     let target = match args.output.as_deref() {
@@ -70,7 +70,7 @@ fn choose<'a>(memory: &'a Memory, wanted: &str) -> Result<Chosen<'a>> {
         memory.blob_external_assets.iter().find(|asset| is_wanted(&asset.asset_id, &asset.metadata))
     {
         let place = asset.url.as_deref().unwrap_or(&asset.storage_key);
-        bail!("this asset is kept elsewhere: get it from {}", plain(place));
+        bail!("this asset is kept elsewhere: get it from {place}");
     }
     let message = format!(
         "{} has no asset {wanted:?}: `keepsake show {}` lists those that it has",
@@ -119,7 +119,7 @@ async fn to_file(
     };
     let output = context.output;
     if !output.json {
-        return output::line(format_args!("{}  {}", plain(&path.display().to_string()), bytes(len)));
+        return output::line(format_args!("{}  {}", path.display(), bytes(len)));
     }
     let base = asset.metadata.base();
     output::json(&SavedShape {
@@ -157,9 +157,8 @@ async fn download(context: &Context, blob: &BlobFacts, path: &Path, force: bool)
 fn not_saved(error: DownloadError) -> anyhow::Error {
     match error {
         DownloadError::Exists { path } => {
-            let path = plain(&path.display().to_string());
             let advice = "-f (--force) overwrites it, -o PATH saves it elsewhere";
-            Failure::new(Exit::Conflict, format!("{path} is there already: {advice}")).into()
+            Failure::new(Exit::Conflict, format!("{} is there already: {advice}", path.display())).into()
         }
         error => error.into(),
     }

@@ -17,7 +17,7 @@ pub(crate) fn run(output: Output, chosen: Option<&str>, action: Option<IdentityA
         IdentityAction::Import { name, pem } => show(output, &store, &store.import(&name, &read_pem(&pem)?)?),
         IdentityAction::Export { name } => {
             let pem = store.export(name.as_deref().or(chosen))?;
-            output::line(format_args!("{}", pem.trim_end()))
+            pem.trim_end().lines().try_for_each(|line| output::line(format_args!("{line}")))
         }
         IdentityAction::Use { name } => show(output, &store, &store.use_key(&name)?),
     }

@@ -2,14 +2,14 @@
 
 use crate::args::Link;
 use crate::context::Context;
-use crate::output::{self, plain};
+use crate::output;
 use crate::shapes::{LinkShape, LinksShape, kind};
 use anyhow::{Context as _, Result};
 
 /// Prints one address for each asset.
 pub(crate) async fn run(context: &Context, node_url: &str, args: &Link) -> Result<()> {
     let listed = context.client.memories_list_assets(&args.memory_id).await;
-    let listed = listed.with_context(|| plain(&args.memory_id))?;
+    let listed = listed.with_context(|| args.memory_id.clone())?;
     let token = context.client.mint_http_token(&args.memory_id, &[], None, args.valid_for).await?;
     let base = node_url.trim_end_matches('/');
     let links = listed.assets.iter().map(|asset| LinkShape {

@@ -2,7 +2,7 @@
 
 use crate::args::Ls;
 use crate::context::Context;
-use crate::output::{self, bytes, plain, time};
+use crate::output::{self, bytes, time};
 use crate::shapes::{HeaderShape, PageShape};
 use anyhow::Result;
 use keepsake_client::api::{AssetType, MemoryHeader};
@@ -25,9 +25,7 @@ pub(crate) async fn run(context: &Context, args: Ls) -> Result<()> {
     let rows: Vec<_> = rows.iter().map(row).collect();
     output::table(&["MEMORY", "CREATED", "TYPE", "SIZE", "PIXELS", "ASSETS", "TITLE"], &rows)?;
     if let Some(cursor) = next_cursor {
-        context
-            .output
-            .note(format_args!("there is more: `keepsake ls --cursor {}`, or --all", plain(&cursor)));
+        context.output.note(format_args!("there is more: `keepsake ls --cursor {cursor}`, or --all"));
     }
     Ok(())
 }
@@ -57,10 +55,10 @@ fn row(memory: &MemoryHeader) -> Vec<String> {
     vec![
         memory.id.clone(),
         time(memory.created_at),
-        plain(&memory.content_type),
+        memory.content_type.clone(),
         original.map_or_else(|| "-".to_owned(), |asset| bytes(asset.bytes)),
         pixels.unwrap_or_else(|| "-".to_owned()),
         memory.assets.len().to_string(),
-        plain(memory.title.as_deref().unwrap_or("-")),
+        memory.title.clone().unwrap_or_else(|| "-".to_owned()),
     ]
 }

@@ -4,15 +4,16 @@ use super::confirm::confirm;
 use crate::args::Rm;
 use crate::context::Context;
 use crate::failure::{Failure, combined, exit_of};
-use crate::output::{self, plain};
+use crate::output;
 use crate::shapes::{FailedLine, RemovedLine};
+use crate::terminal;
 use crate::words::told;
 use anyhow::Result;
 
 /// Deletes all given memories; goes on after one that fails.
 pub(crate) async fn run(context: &Context, args: &Rm) -> Result<()> {
     let question = match args.memory_ids.as_slice() {
-        [one] => format!("Delete {} with its assets for ever?", plain(one)),
+        [one] => format!("Delete {one} with its assets for ever?"),
         many => format!("Delete {} memories with their assets for ever?", many.len()),
     };
     confirm(&question, args.yes)?;
@@ -23,10 +24,10 @@ pub(crate) async fn run(context: &Context, args: &Rm) -> Result<()> {
             Ok(()) if output.json => {
                 output::json_line(&RemovedLine { memory_id: memory_id.clone(), ok: true })?;
             }
-            Ok(()) => output::line(format_args!("deleted {}", plain(memory_id)))?,
+            Ok(()) => output::line(format_args!("deleted {memory_id}"))?,
             Err(error) => {
                 exits.push(exit_of(&error));
-                eprintln!("keepsake: {}: {}", plain(memory_id), told(&error));
+                terminal::say(format_args!("keepsake: {memory_id}: {}", told(&error)));
                 if output.json {
                     let memory_id = Some(memory_id.clone());
                     output::json_line(&FailedLine { memory_id, ..FailedLine::new(&error) })?;

@@ -5,6 +5,7 @@ use crate::args::Serve;
 use crate::output::{self, Output};
 use anyhow::Result;
 use keepsake_client::api::Principal;
+use keepsake_client::upload::hex;
 use keepsake_node::serve::{ServeOptions, Server};
 use keepsake_node::web_app::WebApp;
 use serde_json::json;
@@ -30,7 +31,10 @@ pub(crate) async fn run(args: Serve, canister_id: Principal, output: Output) -> 
     let server = Server::bind(options).await?;
     let (url, canister_id) = (format!("http://{}", server.local_addr()), server.canister_id());
     if output.json {
-        output::json_line(&json!({ "url": url, "canister_id": canister_id.to_text() }))?;
+        let root_key = hex(server.root_key_der());
+        output::json_line(
+            &json!({ "url": url, "canister_id": canister_id.to_text(), "root_key": root_key }),
+        )?;
     } else {
         output::line(format_args!("Serving canister {canister_id} at {url}"))?;
     }

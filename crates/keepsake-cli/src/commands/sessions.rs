@@ -2,7 +2,7 @@
 
 use crate::args::SessionsAction;
 use crate::context::Context;
-use crate::output::{self, bytes, plain, time};
+use crate::output::{self, bytes, time};
 use crate::shapes::SessionShape;
 use anyhow::{Context as _, Result};
 use keepsake_client::api::SessionState;
@@ -44,7 +44,7 @@ fn row(session: &SessionShape) -> Vec<String> {
     vec![
         session.session_id.to_string(),
         session.state.to_owned(),
-        session.mime_type.as_deref().map_or_else(|| "-".to_owned(), plain),
+        session.mime_type.clone().unwrap_or_else(|| "-".to_owned()),
         session.total_len.map_or_else(|| "-".to_owned(), bytes),
         bytes(session.bytes_received),
         format!("{}/{}", session.received_chunks, session.expected_chunks),

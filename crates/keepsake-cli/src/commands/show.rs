@@ -2,14 +2,14 @@
 
 use crate::args::Show;
 use crate::context::Context;
-use crate::output::{self, bytes, plain, time};
+use crate::output::{self, bytes, time};
 use crate::shapes::{AssetShape, MemoryShape};
 use anyhow::{Context as _, Result};
 
 /// Prints the memory.
 pub(crate) async fn run(context: &Context, args: &Show) -> Result<()> {
     let memory = context.client.memories_read(&args.memory_id).await;
-    let memory = memory.with_context(|| plain(&args.memory_id))?;
+    let memory = memory.with_context(|| args.memory_id.clone())?;
     let shape = MemoryShape::from(&memory);
     let output = context.output;
     if output.json {
@@ -30,7 +30,7 @@ pub(crate) async fn run(context: &Context, args: &Show) -> Result<()> {
         lines.push(("about", description.clone()));
     }
     for (name, value) in lines {
-        output::line(format_args!("{name:8} {}", plain(&value)))?;
+        output::line(format_args!("{name:8} {value}"))?;
     }
     output::line(format_args!(""))?;
     let rows: Vec<_> = shape.assets.iter().map(row).collect();
@@ -42,7 +42,7 @@ fn row(asset: &AssetShape) -> Vec<String> {
     vec![
         asset.asset_id.clone(),
         asset.kind.clone(),
-        asset.mime_type.as_deref().map_or_else(dash, plain),
+        asset.mime_type.clone().unwrap_or_else(dash),
         asset.width.zip(asset.height).map_or_else(dash, |(width, height)| format!("{width}x{height}")),
         bytes(asset.bytes),
         asset.stored.to_owned(),

@@ -3,7 +3,7 @@
 use super::confirm::confirm;
 use crate::args::SiteAction;
 use crate::context::Context;
-use crate::output::{self, bytes, plain};
+use crate::output::{self, bytes};
 use crate::shapes::{SiteFileShape, SiteSetLine};
 use anyhow::{Context as _, Result, bail};
 use bytes::Bytes;
@@ -39,7 +39,7 @@ async fn list(context: &Context) -> Result<()> {
     }
     let row = |file| {
         let SiteFileShape { path, bytes: count, mime_type, .. } = file;
-        vec![plain(&path), bytes(count), plain(&mime_type)]
+        vec![path, bytes(count), mime_type]
     };
     let rows: Vec<_> = files.into_iter().map(SiteFileShape::from).map(row).collect();
     output::table(&["PATH", "SIZE", "TYPE"], &rows)
@@ -51,8 +51,7 @@ async fn set(context: &Context, dir: &Path) -> Result<()> {
     for (path, _, content) in app.files() {
         if content.len() as u64 > most {
             bail!(
-                "{} has {}: a file of the site has at most {}",
-                plain(path),
+                "{path} has {}: a file of the site has at most {}",
                 bytes(content.len() as u64),
                 bytes(most)
             );
@@ -68,7 +67,7 @@ async fn set(context: &Context, dir: &Path) -> Result<()> {
     };
     let (mut pages, empty): (Vec<_>, Vec<_>) = app.files().map(page).partition(|page| !page.bytes.is_empty());
     for page in &empty {
-        context.output.note(format_args!("{} is empty and left out", plain(&page.path)));
+        context.output.note(format_args!("{} is empty and left out", page.path));
     }
     if pages.iter().all(|page| page.path != ABOUT) {
         pages.push(about(context));
@@ -78,7 +77,7 @@ async fn set(context: &Context, dir: &Path) -> Result<()> {
         done += 1;
         sent += usize::from(step.sent);
         let what = if step.sent { "sent" } else { "there already" };
-        context.output.note(format_args!("{done}/{all} {} {} {what}", plain(&step.path), bytes(step.size)));
+        context.output.note(format_args!("{done}/{all} {} {} {what}", step.path, bytes(step.size)));
     };
     context.client.site_replace(pages, step).await.context("the site is as it was before")?;
     told(context, all, sent)

@@ -3,7 +3,7 @@
 use crate::args::{Upload, Verbosity};
 use crate::context::Context;
 use crate::failure::{Exit, Failure, combined, exit_of};
-use crate::output::{self, bytes, plain};
+use crate::output::{self, bytes};
 use crate::progress::Progress;
 use crate::shapes::{FailedLine, UploadLine};
 use crate::words::told;
@@ -233,7 +233,7 @@ impl Uploads<'_> {
             "{}  {}  {}  {assets} asset{plural}",
             uploaded.memory_id,
             bytes(uploaded.total_len),
-            plain(&file)
+            file
         ))
     }
 
@@ -241,7 +241,7 @@ impl Uploads<'_> {
         if self.context.output.json {
             return output::json_line(line);
         }
-        let (id, file) = (&line.memory_id, plain(&line.file));
+        let (id, file) = (&line.memory_id, &line.file);
         output::line(format_args!("{id}  {}  {file}  already there", bytes(line.bytes)))
     }
 
@@ -277,7 +277,7 @@ fn report_failure(
 ) -> Result<()> {
     exits.push(exit_of(error));
     let file = file.display().to_string();
-    progress.say(&format!("keepsake: {}: {}", plain(&file), told(error)));
+    progress.say(&format!("keepsake: {file}: {}", told(error)));
     if !context.output.json {
         return Ok(());
     }
