@@ -74,6 +74,11 @@ export class Connection {
     return isMainnet(this.host);
   }
 
+  /** The key that answers are checked against; there once the connection is ready. */
+  get rootKey(): Uint8Array {
+    return this.#agent.rootKey ?? new Uint8Array();
+  }
+
   /** Fetches the root key where it is not built in. Everything later is checked against it. */
   async ready(policy: RetryPolicy): Promise<void> {
     if (this.#agent.rootKey === null) {

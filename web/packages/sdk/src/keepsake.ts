@@ -31,6 +31,8 @@ export class Keepsake {
   readonly principal: Principal;
   readonly host: string;
   readonly canisterId: string;
+  /** The key that answers are checked against, DER: keep it, and give it as `rootKey` from the next time on. */
+  readonly rootKey: Uint8Array;
   /** Every limit of the service. */
   readonly config: UploadConfig;
   readonly capsules: CapsulesClient;
@@ -48,6 +50,7 @@ export class Keepsake {
     this.principal = connection.identity.getPrincipal();
     this.host = connection.host.origin;
     this.canisterId = connection.canisterId.toText();
+    this.rootKey = connection.rootKey;
     this.config = config;
     this.capsules = new CapsulesClient(connection);
     this.memories = new MemoriesClient(connection);

@@ -34,7 +34,11 @@ export interface KeepsakeOptions {
   identity?: Identity;
   /** In place of the global `fetch`. */
   fetch?: typeof fetch;
-  /** The key that answers are checked against, DER. None: built in for the Internet Computer, else fetched. */
+  /**
+   * The key that answers are checked against, DER. None: built in for the Internet Computer, else fetched anew by each
+   * client, which trusts the connection. A program that keeps `keepsake.rootKey` and gives it the next time trusts only
+   * the first one.
+   */
   rootKey?: Uint8Array;
   /** How often, and how long, calls are tried again. */
   retry?: Partial<RetryPolicy>;

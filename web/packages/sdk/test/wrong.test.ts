@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, before, test } from "node:test";
+import { IC_ROOT_KEY } from "@icp-sdk/core/agent";
 import { Keepsake, KeepsakeError } from "@keepsake/sdk";
 import { RunningNode } from "./node.js";
 import { connect, randomBytes, sha256, sourceOf, Wire } from "./world.js";
@@ -48,6 +49,15 @@ test("a host that is no web address, and a canister id that is none", async () =
   await assert.rejects(bad, says("InvalidArgument", "bad_host", /write http:\/\/HOST:PORT/));
   const wrong = Keepsake.connect({ host, canisterId: "nonsense" });
   await assert.rejects(wrong, says("InvalidArgument", "bad_canister_id", /no canister id/));
+});
+
+test("a root key that was kept is the only one that answers are checked against", async () => {
+  const { rootKey } = await connect(node);
+  assert.equal(rootKey.length, 133);
+  const again = await connect(node, { rootKey });
+  assert.deepEqual(await again.capsules.list(), []);
+  const other = Uint8Array.from(Buffer.from(IC_ROOT_KEY, "hex"));
+  await assert.rejects(connect(node, { rootKey: other }), says("Integrity", "not_authentic", /do not trust/));
 });
 
 test("a host that nobody listens on", async () => {

@@ -7,6 +7,7 @@ import type { ServiceAddress } from "../canister-address.js";
 import { browserIdentity, keptBrowserIdentity } from "../identity/browser-key.js";
 import { findService } from "../service-address.js";
 import { explain } from "./explain.js";
+import { forgetKeptFiles } from "./kept-files.js";
 import { capsuleInAddress, lookUp } from "./visit.js";
 
 export interface Account {
@@ -72,7 +73,8 @@ export async function enter(): Promise<void> {
 
 export async function signOut(): Promise<void> {
   await internetIdentity?.signOut();
-  // Nothing of the person stays in the page.
+  // Nothing of the person stays in the page, nor in the browser.
+  await forgetKeptFiles();
   location.reload();
 }
 

@@ -12,6 +12,7 @@ import { account } from "./account.js";
 import { openCapsuleId } from "./capsules.js";
 import { explain } from "./explain.js";
 import { refreshGallery } from "./gallery.js";
+import { keptUnder } from "./kept-files.js";
 import { notify } from "./notices.js";
 import { isDark } from "./theme.js";
 import { addRows, removeRow, rowState, setProgress, setRow, tally } from "./uploads.js";
@@ -34,9 +35,9 @@ const LOCK_PATIENCE_MS = 2_000;
 export const uppy = makeUppy();
 
 function makeUppy(): Uppy<FileMeta, KeepsakeBody> {
-  const { keepsake } = account();
+  const { keepsake, principal } = account();
   const made = new Uppy<FileMeta, KeepsakeBody>({
-    id: "keepsake",
+    id: keptUnder(principal),
     autoProceed: true,
     restrictions: { minFileSize: 1, maxFileSize: Number(keepsake.config.capsule_bytes_max) },
     locale: { strings: text.uppy.core, pluralize: text.uppy.pluralize },
