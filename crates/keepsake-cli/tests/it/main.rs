@@ -13,3 +13,4 @@ mod site;
 mod soak;
 mod support;
 mod told;
+mod trust;

@@ -11,6 +11,8 @@ use tempfile::TempDir;
 pub(crate) struct Node {
     child: Child,
     pub(crate) url: String,
+    /// Hexadecimal DER.
+    pub(crate) root_key: String,
     data: PathBuf,
     options: Vec<String>,
 }
@@ -39,8 +41,9 @@ impl Node {
         let mut line = String::new();
         BufReader::new(stdout).read_line(&mut line).expect("the node prints its address");
         let started: Value = serde_json::from_str(&line).expect("the node prints JSON");
-        let url = started["url"].as_str().expect("the address is there").to_owned();
-        Self { child, url, data: data.to_owned(), options }
+        let told = |field: &str| started[field].as_str().expect("the field is there").to_owned();
+        let (url, root_key) = (told("url"), told("root_key"));
+        Self { child, url, root_key, data: data.to_owned(), options }
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -51,6 +54,13 @@ impl Node {
     pub(crate) fn kill(&mut self) {
         self.child.kill().expect("the node runs");
         self.child.wait().expect("the node ends");
+    }
+
+    /// Another node, over other data, takes the place of this one at its address.
+    pub(crate) fn replace(&mut self, data: &Path) {
+        self.kill();
+        self.data = data.to_owned();
+        self.restart();
     }
 
     /// Starts again at the same address, over the same data.
