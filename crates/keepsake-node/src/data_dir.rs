@@ -162,7 +162,7 @@ fn lock(dir: &Path) -> Result<File, DataDirError> {
         .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
         .open(&path)
         .map_err(at(&path))?;
-    // A lock file is emptied below: a link that somebody put there must not name another file.
+    // A lock file is written over below: a link that somebody put there must not name another file.
     if file.metadata().map_err(at(&path))?.nlink() > 1 {
         let source = io::Error::new(io::ErrorKind::InvalidInput, "it is a link to another file: remove it");
         return Err(DataDirError::Io { path, source });
