@@ -3,7 +3,8 @@
 use candid::CandidType;
 use serde::{Deserialize, Serialize};
 
-/// Why a message was refused. An `Err` changed nothing.
+/// Why a message was refused. An `Err` changed nothing that anybody can observe. (`hash_pending` is the one that says how
+/// work goes on: the hash got further, which no answer shows but the next `hash_pending`.)
 ///
 /// A text begins with a stable `snake_case` code, then a colon, then data:
 /// `chunk_too_large: 1900000 > 1800000`. [`crate::codes::CODES`] lists them all.

@@ -73,6 +73,7 @@ pub fn call() -> Call {
         now_ns: ic_cdk::api::time(),
         epoch: 0,
         reusable_through: u64::MAX,
+        room_bytes: u64::MAX,
     }
 }
 

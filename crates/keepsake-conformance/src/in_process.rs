@@ -43,7 +43,7 @@ impl Machine {
 
     fn call(&mut self, caller: Principal) -> Call {
         self.now_ns += STEP_NS;
-        Call { caller, now_ns: self.now_ns, epoch: 0, reusable_through: u64::MAX }
+        Call { caller, now_ns: self.now_ns, epoch: 0, reusable_through: u64::MAX, room_bytes: u64::MAX }
     }
 
     fn asset(&mut self, request: &AssetRequest) -> HttpResponse {

@@ -4,11 +4,11 @@
 use crate::access::{Denied, Role, require_somebody};
 use crate::call::Call;
 use crate::heap::Extent;
-use crate::ids::{BlobId, CapsuleId, MemoryId};
-use crate::limits::{BLOB_TTL_NS, CHUNK_BYTES_MAX, RESPONSE_BYTES_MAX};
+use crate::ids::{BlobId, CapsuleId, MemoryId, SessionId};
+use crate::limits::{BLOB_TTL_NS, CHUNK_BYTES_MAX, RESPONSE_BYTES_MAX, RUNS_SLICE};
 use crate::refusal::{Refusal, RefusalKind};
 use crate::store::Store;
-pub use crate::tables::blobs::BlobRecord;
+pub use crate::tables::blobs::{BlobRecord, BlobRuns};
 use crate::tables::capsules::ItemKind;
 use crate::tables::due::DueKind;
 use crate::tables::memories::AssetSource;
@@ -19,15 +19,10 @@ use ic_stable_structures::Memory;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BlobPart {
     extents: Vec<Extent>,
-    offset: u64,
     len: u64,
 }
 
 impl BlobPart {
-    fn of(blob: BlobRecord, offset: u64, len: u64) -> Self {
-        Self { len: len.min(blob.len - offset), extents: blob.extents, offset }
-    }
-
     /// Bytes in it; at most [`RESPONSE_BYTES_MAX`].
     pub fn len(&self) -> usize {
         usize::try_from(self.len).expect("an answer fits memory")
@@ -102,8 +97,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         if blob.len > RESPONSE_BYTES_MAX.into() {
             return Err(BlobError::TooLarge(blob.len));
         }
-        let len = blob.len;
-        Ok(BlobPart::of(blob, 0, len))
+        Ok(self.part(&blob, 0, blob.len))
     }
 
     /// Chunk `index` of [`BlobRecord::chunk_count`]; concatenated they are the blob.
@@ -116,7 +110,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         if index >= count {
             return Err(BlobError::ChunkIndex { index, count });
         }
-        Ok(BlobPart::of(blob, u64::from(index) * u64::from(CHUNK_BYTES_MAX), CHUNK_BYTES_MAX.into()))
+        Ok(self.part(&blob, u64::from(index) * u64::from(CHUNK_BYTES_MAX), CHUNK_BYTES_MAX.into()))
     }
 
     /// `len` bytes from `offset`, fewer at the end.
@@ -137,7 +131,12 @@ impl<R: Memory, H: Memory> Store<R, H> {
         if u64::from(len).min(blob.len - offset) > RESPONSE_BYTES_MAX.into() {
             return Err(BlobError::RangeTooLarge(len));
         }
-        Ok(BlobPart::of(blob, offset, len.into()))
+        Ok(self.part(&blob, offset, len.into()))
+    }
+
+    fn part(&self, blob: &BlobRecord, offset: u64, len: u64) -> BlobPart {
+        let len = len.min(blob.len - offset);
+        BlobPart { extents: self.blob_runs(blob, offset, len), len }
     }
 
     /// Reads a part and puts it behind what `into` holds: a host's answer takes the bytes where they go out from.
@@ -145,7 +144,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
     pub fn blob_append(&self, part: &BlobPart, into: &mut Vec<u8>) {
         let front = into.len();
         into.resize(front + part.len(), 0);
-        self.heap.read(&part.extents, part.offset, &mut into[front..]);
+        self.heap.read(&part.extents, 0, &mut into[front..]);
     }
 
     /// Reads a part. O(part).
@@ -171,9 +170,10 @@ impl<R: Memory, H: Memory> Store<R, H> {
         Ok(())
     }
 
-    /// The heap runs of `offset..offset + len` of a blob, for hosts that read the heap themselves.
+    /// The heap runs of `offset..offset + len` of a blob, for hosts that read the heap themselves. O(runs within the
+    /// range).
     pub fn blob_runs(&self, blob: &BlobRecord, offset: u64, len: u64) -> Vec<Extent> {
-        crate::heap::extent::slice(&blob.extents, offset, len)
+        self.runs.extents(&blob.place(), offset, len)
     }
 
     /// A blob, whoever asks: for HTTP, where a token decides.
@@ -232,9 +232,12 @@ impl<R: Memory, H: Memory> Store<R, H> {
         self.capsules.update(capsule, |c| c.bytes_used -= blob.len);
     }
 
-    /// Frees its bytes and its record, which nothing names any more.
+    /// Frees its bytes and its record, which nothing names any more. Of many runs the tick frees the last.
     pub(crate) fn forget_blob(&mut self, call: &Call, id: BlobId, blob: &BlobRecord) {
         self.heap.free(call, &blob.extents);
+        if let Some(runs) = blob.runs {
+            self.free_runs(call, SessionId(runs.session), RUNS_SLICE);
+        }
         self.blobs.remove(id);
     }
 }

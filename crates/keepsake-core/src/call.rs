@@ -14,4 +14,6 @@ pub struct Call {
     /// Extents freed at or before this epoch may be overwritten: their freeing is durable and no reader
     /// can still see them. `u64::MAX` where messages are transactions over the heap too (the IC).
     pub reusable_through: u64,
+    /// Bytes that the host can let the blob heap grow by; `u64::MAX` where it does not say.
+    pub room_bytes: u64,
 }

@@ -12,11 +12,12 @@ mod tests;
 pub use bytes::BytesReport;
 
 use crate::heap::GRANULE_BYTES;
-use crate::ids::{BlobId, CapsuleId};
+use crate::ids::{BlobId, CapsuleId, SessionId};
 use crate::site::NO_CAPSULE;
 use crate::store::Store;
 use crate::tables::callers::CallerRecord;
 use crate::tables::capsules::{CapsuleRecord, ItemKind};
+use crate::tables::due::DueKind;
 use crate::tables::memories::AssetSource;
 use crate::tables::sessions::{Listed, SessionState};
 use ic_principal::Principal;
@@ -49,6 +50,8 @@ struct Tally {
     capsules: BTreeMap<u64, CapsuleRecord>,
     callers: BTreeMap<Principal, CallerRecord>,
     references: BTreeMap<u64, u32>,
+    /// What lies in runs: by session, who owns it, its chunks' length, and how much room or how many bytes.
+    in_runs: BTreeMap<SessionId, (String, u32, u64)>,
     items: u64,
 }
 
@@ -81,6 +84,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         self.check_memories(&mut tally);
         self.check_site(&mut tally);
         self.check_blobs(&mut tally);
+        self.check_runs(&mut tally);
         self.check_capsules(&mut tally);
         self.check_callers(&mut tally);
         self.check_heap(&mut tally);
@@ -92,15 +96,20 @@ impl<R: Memory, H: Memory> Store<R, H> {
     fn check_sessions(&self, tally: &mut Tally) {
         for (id, session) in self.sessions.iter() {
             tally.report.sessions += 1;
-            let reserved = session.reserved();
+            let charged = session.charged();
             let counted = tally.callers.entry(session.caller).or_default();
             match session.state {
                 SessionState::Pending => {
                     counted.pending_sessions += 1;
-                    counted.bytes_in_flight += reserved;
-                    tally.capsule(session.capsule).bytes_in_flight += reserved;
+                    counted.bytes_in_flight += charged;
+                    tally.capsule(session.capsule).bytes_in_flight += charged;
                     for extent in session.body.iter().chain(&session.tail) {
                         tally.runs.push((extent.offset, extent.allocated(), format!("session {}", id.0)));
+                    }
+                    if session.room > 0 {
+                        let room = u64::from(session.room) * u64::from(session.chunk_len);
+                        let owner = (format!("session {}", id.0), session.chunk_len, room);
+                        tally.in_runs.insert(id, owner);
                     }
                 }
                 SessionState::Finished(_) => counted.finished_sessions += 1,
@@ -110,7 +119,8 @@ impl<R: Memory, H: Memory> Store<R, H> {
                 }
             }
             let ended = session.state != SessionState::Pending;
-            tally.expect(!ended || reserved == 0, || format!("ended session {} still holds extents", id.0));
+            let holds = charged > 0 || session.room > 0;
+            tally.expect(!ended || !holds, || format!("ended session {} still holds extents", id.0));
             self.check_item(tally, session.capsule, ItemKind::Session, id.0);
         }
     }
@@ -140,8 +150,14 @@ impl<R: Memory, H: Memory> Store<R, H> {
             let referred = tally.references.remove(&id.0).unwrap_or(0);
             let stored = blob.references;
             tally.expect(stored == referred, || format!("{id} counts {stored} references, {referred} found"));
-            let extents: u64 = blob.extents.iter().map(|extent| extent.len).sum();
-            tally.expect(extents == blob.len, || format!("{id} has {} bytes in {extents}", blob.len));
+            let in_extents: u64 = blob.extents.iter().map(|extent| extent.len).sum();
+            let whole = if blob.runs.is_some() { in_extents < blob.len } else { in_extents == blob.len };
+            tally.expect(whole, || format!("{id} has {} bytes in {in_extents}", blob.len));
+            if let Some(runs) = blob.runs {
+                let owner = (id.to_string(), runs.chunk_len, blob.len.saturating_sub(in_extents));
+                let other = tally.in_runs.insert(SessionId(runs.session), owner);
+                tally.expect(other.is_none(), || format!("{id} shares its runs"));
+            }
             let expires = blob.expires_ns.is_some();
             tally.expect(expires == (referred == 0), || format!("{id}: expiry and references disagree"));
             if blob.capsule != NO_CAPSULE {
@@ -154,6 +170,31 @@ impl<R: Memory, H: Memory> Store<R, H> {
         }
         for (blob, count) in std::mem::take(&mut tally.references) {
             tally.wrong(format!("{count} assets refer to {}, which is not there", BlobId(blob)));
+        }
+    }
+
+    /// Each run belongs to a pending session, a blob, or to what the tick is to free; together they hold what that needs.
+    fn check_runs(&self, tally: &mut Tally) {
+        let gone = |id: SessionId| self.due.iter().any(|due| (due.kind, due.id) == (DueKind::Runs, id.0));
+        let mut held: BTreeMap<SessionId, (u64, u32)> = BTreeMap::new();
+        for (session, run) in self.runs.iter() {
+            let (mut owner, mut chunk_len) = (format!("session {}, which is gone", session.0), None);
+            match tally.in_runs.get(&session) {
+                Some((name, len, _)) => (owner, chunk_len) = (name.clone(), Some(*len)),
+                None => tally.expect(gone(session), || format!("runs of {owner} are not due")),
+            }
+            if let Some(chunk_len) = chunk_len {
+                let (bytes, end) = held.entry(session).or_default();
+                let sound = run.first >= *end && run.extent.len.is_multiple_of(chunk_len.into());
+                tally.expect(sound, || format!("{owner}: the run at chunk {} is none", run.first));
+                *bytes += run.extent.len;
+                *end = run.end(chunk_len);
+            }
+            tally.runs.push((run.extent.offset, run.extent.allocated(), owner));
+        }
+        for (session, (owner, _, needed)) in std::mem::take(&mut tally.in_runs) {
+            let held = held.get(&session).map_or(0, |held| held.0);
+            tally.expect(held == needed, || format!("{owner} needs {needed} bytes of runs, has {held}"));
         }
     }
 

@@ -19,7 +19,9 @@ pub use extent::{Extent, GRANULE_BYTES};
 
 use crate::Call;
 use crate::layout::{Counter, Field, Map, Part, part};
-use crate::limits::{EXTENTS_PER_ALLOCATION_MAX, LIMBO_SLICE, LIMBO_SLICES_PER_ALLOCATION};
+use crate::limits::{
+    EXTENTS_PER_ALLOCATION_MAX, IDLE_RUNS_COUNTED, LIMBO_SLICE, LIMBO_SLICES_PER_ALLOCATION,
+};
 use crate::record::{halves16, key16};
 use ic_stable_structures::Memory;
 use ic_stable_structures::memory_manager::MemoryManager;
@@ -71,12 +73,46 @@ impl<R: Memory, H: Memory> Heap<R, H> {
     /// the heap is nearly full.
     ///
     /// # Errors
-    /// [`HeapFull`]; nothing is taken. What came out of limbo stays out, so that trying again gets further.
+    /// [`HeapFull`]; nothing is taken. Runs whose epoch has come have left limbo, as they would in any later message, so
+    /// that trying again gets further.
     pub fn allocate(&mut self, call: &Call, len: u64) -> Result<Vec<Extent>, HeapFull> {
+        self.released(call, |heap| heap.take(len))
+    }
+
+    /// Takes `want` bytes in one extent, or `least` where there is no run as long as that. Else as [`Self::allocate`].
+    pub(crate) fn allocate_whole(&mut self, call: &Call, want: u64, least: u64) -> Result<Extent, HeapFull> {
+        self.released(call, |heap| heap.take_whole(want).or_else(|| heap.take_whole(least)))
+    }
+
+    /// Takes exactly `extent`, whole granules. False where it is not free.
+    pub(crate) fn allocate_at(&mut self, call: &Call, extent: Extent) -> bool {
+        let Extent { offset, len } = extent;
+        self.release(call, LIMBO_SLICE);
+        let end = self.end.read();
+        if len == 0 {
+            return true;
+        }
+        if offset == end && len <= self.limit_bytes.saturating_sub(end) {
+            self.end.set(end + len);
+            return true;
+        }
+        let Some(run_len) = self.by_address.get(&offset).filter(|run_len| *run_len >= len) else {
+            return false;
+        };
+        self.cut(&key16(run_len, offset), len, len);
+        true
+    }
+
+    /// What `take` takes, once enough runs have left limbo.
+    fn released<T>(
+        &mut self,
+        call: &Call,
+        mut take: impl FnMut(&mut Self) -> Option<T>,
+    ) -> Result<T, HeapFull> {
         for _ in 0..LIMBO_SLICES_PER_ALLOCATION {
             let released = self.release(call, LIMBO_SLICE);
-            if let Some(extents) = self.take(len) {
-                return Ok(extents);
+            if let Some(taken) = take(self) {
+                return Ok(taken);
             }
             if !released {
                 break;
@@ -98,9 +134,30 @@ impl<R: Memory, H: Memory> Heap<R, H> {
 
     /// Undoes an allocation of this same message: nothing was written there and nothing refers to it.
     pub(crate) fn unallocate(&mut self, extents: &[Extent]) {
-        for extent in extents {
+        for extent in extents.iter().filter(|extent| extent.len > 0) {
             self.insert_free(extent.offset, extent.allocated());
         }
+    }
+
+    /// Whether `len` bytes may fit, as far as that is cheap to tell: no means no. O(1).
+    pub(crate) fn can_take(&self, call: &Call, len: u64) -> bool {
+        let end = self.end.read();
+        let backed = (self.bytes.size() * WASM_PAGE_BYTES).saturating_sub(end);
+        let beyond = self.limit_bytes.saturating_sub(end).min(backed.saturating_add(call.room_bytes));
+        len <= beyond || len <= beyond.saturating_add(self.idle_at_most())
+    }
+
+    /// Bytes that are idle below the end, at most: runs beyond the first few count as if they were as long as those.
+    fn idle_at_most(&self) -> u64 {
+        if self.limbo.len() > IDLE_RUNS_COUNTED as u64 {
+            return u64::MAX;
+        }
+        let longest: Vec<_> =
+            self.by_length.keys().rev().take(IDLE_RUNS_COUNTED).map(|key| halves16(&key).0).collect();
+        let others = self.by_length.len() - longest.len() as u64;
+        let others = others.saturating_mul(longest.last().copied().unwrap_or(0));
+        let limbo: u64 = self.limbo.values().sum();
+        longest.iter().sum::<u64>().saturating_add(others).saturating_add(limbo)
     }
 
     /// Makes sure that the memory reaches over `extents`, so that writing them cannot fail.
@@ -153,6 +210,10 @@ impl<R: Memory, H: Memory> Heap<R, H> {
         self.limit_bytes = limit_bytes;
     }
 
+    pub(crate) fn limit_bytes(&self) -> u64 {
+        self.limit_bytes
+    }
+
     /// End of the used part, bytes.
     pub fn end(&self) -> u64 {
         self.end.read()
@@ -201,16 +262,24 @@ impl<R: Memory, H: Memory> Heap<R, H> {
     }
 
     fn take(&mut self, len: u64) -> Option<Vec<Extent>> {
+        match self.take_whole(len) {
+            Some(extent) => Some(vec![extent]),
+            None => self.take_fragments(len, self.end.read()),
+        }
+    }
+
+    /// The shortest free run that is long enough, else what lies beyond the end.
+    fn take_whole(&mut self, len: u64) -> Option<Extent> {
         let want = extent::whole_granules(len);
         if let Some(key) = self.by_length.keys_range(key16(want, 0)..).next() {
-            return Some(vec![self.cut(&key, want, len)]);
+            return Some(self.cut(&key, want, len));
         }
         let end = self.end.read();
-        if want <= self.limit_bytes.saturating_sub(end) {
-            self.end.set(end + want);
-            return Some(vec![Extent { offset: end, len }]);
+        if want > self.limit_bytes.saturating_sub(end) {
+            return None;
         }
-        self.take_fragments(len, end)
+        self.end.set(end + want);
+        Some(Extent { offset: end, len })
     }
 
     /// The largest free runs, and what is left beyond the end, until `len` is reached.

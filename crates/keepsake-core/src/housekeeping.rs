@@ -40,6 +40,11 @@ impl<R: Memory, H: Memory> Store<R, H> {
                 }
                 DueKind::Blob => done.blobs_collected += u32::from(self.blob_due(call, BlobId(id))),
                 DueKind::Capsule => self.purge_capsule(call, CapsuleId(id), &mut rows),
+                DueKind::Runs => {
+                    let freed = self.free_runs(call, SessionId(id), rows as usize + 1);
+                    rows =
+                        rows.saturating_sub(u32::try_from(freed).expect("at most the rows that were left"));
+                }
             }
         }
         done.more |= self.due.first_before(call.now_ns).is_some();

@@ -27,6 +27,7 @@
 //!  20  certified tree: to do      tag u8, number u64           a number u64
 //!  21  pieces of large assets     memory, asset                SHA-256 of each piece, one after the other
 //!  22  site                       0 u8                         SiteRecord
+//!  23  runs of chunks             session u64, chunk u32       heap offset u64, length u64
 //! ```
 //! Each map has the form of `ic-stable-structures`' `StableBTreeMap`, see `tree.rs`.
 //!
@@ -39,15 +40,16 @@
 //!  128  memories looked at for the certified tree: through this number; 2^64-1: all
 //!  136  certified tree: what comes before `asset`, 32 bytes   168  what comes after it, 32 bytes (0: nothing)
 //! ```
-//! Version 2 added maps 21 and 22, and the header from 136 on. An older store becomes one of this version when it is
-//! opened to be written.
+//! Version 2 added maps 21 and 22, and the header from 136 on. Version 3 added map 23: the chunks of sessions that begin
+//! from then on lie in runs; those of older sessions and blobs stay in the extents that their records name. An older store
+//! becomes one of this version when it is opened to be written.
 
 use crate::map::StableMap;
 use ic_stable_structures::Memory;
 use ic_stable_structures::memory_manager::{MemoryId, MemoryManager, VirtualMemory};
 
 /// The layout that this program writes. It reads every version up to this one.
-pub const LAYOUT_VERSION: u32 = 2;
+pub const LAYOUT_VERSION: u32 = 3;
 /// First bytes of the header.
 pub const MAGIC: &[u8; 8] = b"KEEPSAKE";
 /// Virtual memories grow by 2 MiB: small stores stay small, and 32,768 buckets still make 64 GiB of records.
@@ -84,6 +86,7 @@ pub(crate) enum Part {
     Uncertified = 20,
     Pieces = 21,
     Site = 22,
+    Runs = 23,
 }
 
 pub(crate) fn part<R: Memory>(manager: &MemoryManager<R>, part: Part) -> Vm<R> {

@@ -20,7 +20,7 @@ pub const SESSIONS_PER_CALLER_MAX: u32 = 1_000;
 /// Aborted sessions of one caller that still answer a repeated abort: as many as may be pending by default, so that
 /// begin and abort in turns leave a bounded trace.
 pub const ABORTED_PER_CALLER_MAX: u32 = 1_000;
-/// Bytes reserved by the pending sessions of one caller, by default.
+/// Bytes of the pending sessions of one caller, announced or received, by default.
 pub const BYTES_IN_FLIGHT_PER_CALLER_MAX: u64 = 256 << 30;
 /// Bytes of one capsule, by default: the whole of what one canister can hold.
 pub const CAPSULE_BYTES_MAX: u64 = 500 << 30;
@@ -39,6 +39,14 @@ pub const BLOB_TTL_NS: u64 = 24 * 3_600 * 1_000_000_000;
 pub const HASH_CATCH_UP_PUT_BYTES: u64 = 4 * CHUNK_BYTES_MAX as u64;
 /// Bytes that one finish or publish may hash: half of the IC's 40 billion instructions.
 pub const HASH_CATCH_UP_FINISH_BYTES: u64 = 256 << 20;
+
+/// Room that a run of chunks gets at once beyond the chunk that opens it, bytes: a large file takes few runs, and an upload
+/// that stops leaves little unused.
+pub const ROOM_BYTES_MAX: u64 = 32 << 20;
+/// Runs that one message frees of one file; the tick frees the others, slice by slice. More than most files have.
+pub const RUNS_SLICE: usize = 16;
+/// Idle runs of the heap that `begin` counts one by one, to tell whether a file can fit.
+pub const IDLE_RUNS_COUNTED: usize = 64;
 
 /// Extents of one allocation: a fragmented heap may cut a blob, but records stay small and frees cheap.
 pub const EXTENTS_PER_ALLOCATION_MAX: usize = 8;

@@ -1,7 +1,7 @@
 //! The atomic road: one message finishes up to four sessions and makes the memory with all its assets. Owns the
 //! order: everything is compared before anything is changed, so all of it appears together or none does.
 
-use crate::access::{Role, require_somebody};
+use crate::access::{Denied, Role, require_somebody};
 use crate::call::Call;
 use crate::ids::{BlobId, CapsuleId, MemoryId, SessionId};
 use crate::limits::{HASH_CATCH_UP_FINISH_BYTES, SESSIONS_PER_PUBLISH_MAX};
@@ -11,8 +11,8 @@ use crate::memory::{
 };
 use crate::refusal::{Refusal, RefusalKind};
 use crate::store::Store;
-use crate::tables::idem::{Scope, fingerprint, idem_key};
-use crate::upload::{Claim, Complete, Sealed, SessionRecord, UploadError};
+use crate::tables::idem::{IdemError, Scope, fingerprint, idem_key};
+use crate::upload::{Claim, Complete, Hashed, Progress, Sealed, SessionRecord, UploadError};
 use ic_stable_structures::Memory;
 use minicbor::bytes::{ByteArray, ByteVec};
 use minicbor::{Decode, Encode};
@@ -71,6 +71,12 @@ pub struct Published {
 /// Why a publish is refused. Nothing was changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PublishError {
+    /// No such capsule for this caller, or too small a role.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// The idempotency key.
+    #[error(transparent)]
+    Idem(#[from] IdemError),
     /// One of the sessions.
     #[error(transparent)]
     Upload(#[from] UploadError),
@@ -91,6 +97,8 @@ pub enum PublishError {
 impl Refusal for PublishError {
     fn kind(&self) -> RefusalKind {
         match self {
+            Self::Denied(denied) => denied.kind(),
+            Self::Idem(idem) => idem.kind(),
             Self::Upload(error) => error.kind(),
             Self::Memory(error) => error.kind(),
             Self::SessionsCount(_) | Self::SessionRepeated(_) => RefusalKind::InvalidArgument,
@@ -113,19 +121,23 @@ impl<R: Memory, H: Memory> Store<R, H> {
         sessions: Vec<PublishSession>,
         inline: Vec<NewAsset>,
         idem: &str,
-    ) -> Result<Published, PublishError> {
-        require_somebody(&call.caller).map_err(UploadError::from)?;
-        self.require(capsule, &call.caller, Role::Member).map_err(UploadError::from)?;
-        let key = idem_key(Scope::Publish, &call.caller, capsule, idem).map_err(UploadError::from)?;
+    ) -> Result<Progress<Published>, PublishError> {
+        require_somebody(&call.caller)?;
+        self.require(capsule, &call.caller, Role::Member)?;
+        let key = idem_key(Scope::Publish, &call.caller, capsule, idem)?;
         let print = fingerprint(&(&meta, &sessions, &inline));
-        if let Some(known) = self.idem.recall(&key, &print).map_err(UploadError::from)? {
-            return Ok(minicbor::decode(&known.detail).expect("the first answer was stored whole"));
+        if let Some(known) = self.idem.recall(&key, &print)? {
+            let first = minicbor::decode(&known.detail).expect("the first answer was stored whole");
+            return Ok(Progress::Done(first));
         }
         check_sessions(&sessions)?;
         check_memory_meta(&meta)?;
         check_assets(&[], &planned(&sessions, &inline))?;
         self.check_sources(call, capsule, &inline)?;
-        let complete = self.complete_all(call, capsule, &sessions)?;
+        let complete = match self.complete_all(call, capsule, &sessions)? {
+            Progress::Done(complete) => complete,
+            Progress::Hashing { hashed, expected } => return Ok(Progress::Hashing { hashed, expected }),
+        };
 
         let memory = self.memories.next_id();
         let (mut sealed, mut settled) = (Sealed::default(), Vec::with_capacity(sessions.len()));
@@ -145,30 +157,37 @@ impl<R: Memory, H: Memory> Store<R, H> {
         let published = describe(call, memory, &record);
         let detail = minicbor::to_vec(&published).expect("encoding into a vector cannot fail");
         self.idem.remember(key, print, memory.0, detail);
-        Ok(published)
+        Ok(Progress::Done(published))
     }
 
-    /// Compares every session, within one budget of hashing.
+    /// Compares every session, within one budget of hashing. Where that does not reach, keeps what was hashed.
     fn complete_all(
         &mut self,
         call: &Call,
         capsule: CapsuleId,
         sessions: &[PublishSession],
-    ) -> Result<Vec<Complete>, PublishError> {
+    ) -> Result<Progress<Vec<Complete>>, PublishError> {
         let mut budget = HASH_CATCH_UP_FINISH_BYTES;
-        let mut complete = Vec::with_capacity(sessions.len());
+        let (mut complete, mut partly) = (Vec::with_capacity(sessions.len()), Vec::new());
         for session in sessions {
             let id = SessionId(session.session);
             // Within the capsule, the caller's rights are known already.
             let own = |record: &SessionRecord| record.caller == call.caller && record.capsule == capsule.0;
             let Some(record) = self.sessions.get(id).filter(own) else {
-                self.writable_session(call, id).map_err(UploadError::from)?;
+                self.writable_session(call, id)?;
                 return Err(PublishError::SessionInOtherCapsule(session.session));
             };
             let claim = Claim { sha256: &session.sha256, total_len: session.total_len };
-            complete.push(self.check_complete(id, record, &claim, &mut budget)?);
+            match self.check_complete(id, record, &claim, &mut budget)? {
+                Hashed::Complete(one) => complete.push(one),
+                Hashed::Part(id, record) => partly.push((id, record)),
+            }
         }
-        Ok(complete)
+        let mut progress = Progress::Done(complete);
+        for (id, record) in partly {
+            progress = self.keep_hash(id, &record);
+        }
+        Ok(progress)
     }
 
     /// The memory that a blob was published with.

@@ -7,7 +7,7 @@ use crate::layout::{BUCKET_PAGES, Header, LAYOUT_VERSION, Part, Vm, part};
 use crate::limits;
 use crate::record::{Record, principal};
 use crate::site::Site;
-use crate::tables::{Blobs, Callers, Capsules, Due, Idem, Members, Memories, Sessions};
+use crate::tables::{Blobs, Callers, Capsules, Due, Idem, Members, Memories, Runs, Sessions};
 use ic_principal::Principal;
 use ic_stable_structures::memory_manager::MemoryManager;
 use ic_stable_structures::{Memory, StableCell};
@@ -87,6 +87,7 @@ pub struct Store<R: Memory, H: Memory> {
     config: StableCell<Record<Config>, Vm<R>>,
     pub(crate) heap: Heap<R, H>,
     pub(crate) sessions: Sessions<R>,
+    pub(crate) runs: Runs<R>,
     pub(crate) due: Due<R>,
     pub(crate) blobs: Blobs<R>,
     pub(crate) capsules: Capsules<R>,
@@ -119,12 +120,15 @@ impl<R: Memory, H: Memory> Store<R, H> {
         Ok(store)
     }
 
-    /// Makes a store of an older layout one of this layout. What is certified has other forms now: all of it is looked
-    /// at again, in slices.
+    /// Makes a store of an older layout one of this layout. What is certified has other forms since version 2: all of it
+    /// is looked at again, in slices.
     fn renew(&mut self) {
-        if self.header.version() != Some(LAYOUT_VERSION) {
-            self.header.set_version();
+        let version = self.header.version();
+        if version < Some(2) {
             self.certified.look_at_all_again();
+        }
+        if version != Some(LAYOUT_VERSION) {
+            self.header.set_version();
         }
     }
 
@@ -153,6 +157,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
             header,
             config,
             sessions: Sessions::open(manager),
+            runs: Runs::open(manager),
             due: Due::open(manager),
             blobs: Blobs::open(manager),
             capsules: Capsules::open(manager),

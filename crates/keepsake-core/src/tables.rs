@@ -9,6 +9,7 @@ pub(crate) mod due;
 pub mod idem;
 pub(crate) mod members;
 pub(crate) mod memories;
+pub(crate) mod runs;
 pub(crate) mod sessions;
 
 pub(crate) use blobs::Blobs;
@@ -18,4 +19,5 @@ pub(crate) use due::Due;
 pub(crate) use idem::Idem;
 pub(crate) use members::Members;
 pub(crate) use memories::Memories;
+pub(crate) use runs::Runs;
 pub(crate) use sessions::Sessions;

@@ -1,21 +1,18 @@
 //! Upload sessions: metadata only, never bytes. Owns begin, status and abort; chunks are in `upload/put.rs`,
 //! completion in `upload/finish.rs`.
 //!
-//! A session knows counts, a bitset of received indices, where its bytes go, and a rolling SHA-256 over the
-//! contiguous prefix. All chunks but the last have one length, so two places are enough, each taken when its
-//! first byte arrives:
-//! ```text
-//! body: (expected - 1) × chunk length                     tail: the last chunk
-//! ├─ chunk 0 ─┼─ chunk 1 ─┼─ … ─┼─ chunk n-2 ─┤           ├ chunk n-1 ┤
-//! ```
+//! A session knows counts, a bitset of received indices, what it is charged for, and a rolling SHA-256 over the
+//! contiguous prefix. All chunks but the last have one length; they lie in runs that open as chunks arrive
+//! (`upload/place.rs`). What a file announces counts for the quotas at once, and takes no heap.
 //! A session ends by finish, by abort, or by the TTL tick, and by nothing else.
 
 mod finish;
 mod list;
+mod place;
 mod put;
 
-pub use finish::Claim;
-pub(crate) use finish::{Complete, Sealed};
+pub use finish::{Claim, Progress};
+pub(crate) use finish::{Complete, Hashed, Sealed};
 pub use list::{SessionView, SessionsStats, UploadStatus};
 
 use crate::access::{Denied, Role, require_somebody};
@@ -23,10 +20,11 @@ use crate::call::Call;
 use crate::ids::{BlobId, CapsuleId, SessionId};
 use crate::limits::{
     ABORTED_PER_CALLER_MAX, CHUNK_BYTES_MAX, CHUNK_BYTES_MIN_BEYOND, CHUNKS_MAX, CHUNKS_MAX_WITH_TOTAL_LEN,
-    SESSION_TTL_NS, TEXT_SHORT_BYTES_MAX,
+    RUNS_SLICE, SESSION_TTL_NS, TEXT_SHORT_BYTES_MAX,
 };
 use crate::refusal::{Refusal, RefusalKind};
 pub use crate::rolling::Rolling;
+use crate::shortage::{Limit, Shortage};
 use crate::store::Store;
 use crate::tables::capsules::ItemKind;
 use crate::tables::due::DueKind;
@@ -80,9 +78,9 @@ pub enum UploadError {
     /// The MIME type is too long.
     #[error("text_too_long: mime_type has {0} bytes, allowed {TEXT_SHORT_BYTES_MAX}")]
     MimeTypeLength(usize),
-    /// The caller has too many pending sessions or too many bytes in flight, the capsule is full, or the heap is.
-    #[error("resource_exhausted")]
-    Exhausted,
+    /// There is no room: the data say of what.
+    #[error(transparent)]
+    Exhausted(#[from] Shortage),
     /// More bytes than a chunk may have.
     #[error("chunk_too_large: {0} > {CHUNK_BYTES_MAX}")]
     ChunkTooLarge(usize),
@@ -132,14 +130,6 @@ pub enum UploadError {
     /// Not those bytes.
     #[error("sha256_differs: the bytes received have another SHA-256")]
     Sha256Differs,
-    /// The hash still advances: the same message again does the next part.
-    #[error("hash_pending: {hashed} of {expected} chunks hashed; send the same message again")]
-    HashPending {
-        /// Chunks hashed.
-        hashed: u32,
-        /// Chunks in all.
-        expected: u32,
-    },
 }
 
 impl Refusal for UploadError {
@@ -147,8 +137,8 @@ impl Refusal for UploadError {
         match self {
             Self::Denied(denied) => denied.kind(),
             Self::Idem(idem) => idem.kind(),
-            Self::Exhausted => RefusalKind::ResourceExhausted,
-            Self::ChunkDiffers(_) | Self::Finished(_) | Self::HashPending { .. } => RefusalKind::Conflict,
+            Self::Exhausted(shortage) => shortage.kind(),
+            Self::ChunkDiffers(_) | Self::Finished(_) => RefusalKind::Conflict,
             _ => RefusalKind::InvalidArgument,
         }
     }
@@ -175,12 +165,19 @@ impl<R: Memory, H: Memory> Store<R, H> {
         if let Some(known) = self.idem.get(&key) {
             return self.begin_again(call, SessionId(known.made), &session);
         }
-        self.check_room(call, capsule, session.total_len.unwrap_or(0))?;
+        self.check_room(call, &session)?;
         let id = self.sessions.add(&session);
         self.idem.remember(key, [0; 32], id.0, Vec::new());
         self.due.add(session.deadline_ns(), DueKind::Session, id.0);
         self.capsules.add_item(capsule, ItemKind::Session, id.0);
-        self.callers.update(&call.caller, |c| c.pending_sessions += 1);
+        let charged = session.charged();
+        self.callers.update(&call.caller, |c| {
+            c.pending_sessions += 1;
+            c.bytes_in_flight += charged;
+        });
+        if charged > 0 {
+            self.capsules.update(capsule, |c| c.bytes_in_flight += charged);
+        }
         Ok(id)
     }
 
@@ -199,15 +196,25 @@ impl<R: Memory, H: Memory> Store<R, H> {
         Ok(id)
     }
 
-    /// Quotas, looked at early where the length is known; they are taken when bytes get their place.
-    fn check_room(&self, call: &Call, capsule: CapsuleId, total_len: u64) -> Result<(), UploadError> {
-        let caller = self.callers.get(&call.caller);
-        let in_flight = caller.bytes_in_flight.saturating_add(total_len);
-        let allowed = caller.pending_sessions < self.config().quotas.sessions_per_caller_max
-            && in_flight <= self.config().quotas.bytes_in_flight_per_caller_max
-            && total_len <= self.config().heap_bytes_max
-            && self.quota_allows(&self.capsules.get(capsule), total_len);
-        if allowed { Ok(()) } else { Err(UploadError::Exhausted) }
+    /// Quotas for what is announced, and whether the host can hold it now.
+    fn check_room(&self, call: &Call, session: &SessionRecord) -> Result<(), UploadError> {
+        let (pending, most) =
+            (self.callers.get(&call.caller).pending_sessions, self.config().quotas.sessions_per_caller_max);
+        if pending >= most {
+            return Err(Shortage::of(Limit::SessionsPerCaller, pending.into(), most.into()).into());
+        }
+        let announced = session.charged();
+        self.check_charge(session, announced)?;
+        if announced > self.heap.limit_bytes() {
+            return Err(Shortage::heap(&self.heap).into());
+        }
+        if self.heap.can_take(call, announced) { Ok(()) } else { Err(self.heap_shortage(call).into()) }
+    }
+
+    /// Why the heap takes no more: its own limit, or the host's.
+    fn heap_shortage(&self, call: &Call) -> Shortage {
+        let own = Shortage::heap(&self.heap);
+        if own.left <= call.room_bytes { own } else { Shortage::host(call) }
     }
 
     /// Ends a pending session and frees all that it took, whatever the caller's role is by now. Again: `Ok`, for the
@@ -223,7 +230,8 @@ impl<R: Memory, H: Memory> Store<R, H> {
             SessionState::Pending => {}
         }
         self.discard_session(call, id, &session);
-        session.discard_bytes();
+        session.give_up_place();
+        (session.received, session.bytes_received) = (0, 0);
         self.sessions.keep_ended(id, &mut session, SessionState::Aborted, call.now_ns);
         self.callers.update(&call.caller, |c| c.aborted_sessions += 1);
         self.trim_aborted(&call.caller, id);
@@ -235,14 +243,30 @@ impl<R: Memory, H: Memory> Store<R, H> {
     pub(crate) fn discard_session(&mut self, call: &Call, id: SessionId, session: &SessionRecord) -> usize {
         self.heap.free(call, &session.body);
         self.heap.free(call, &session.tail);
+        if session.room > 0 {
+            self.free_runs(call, id, RUNS_SLICE);
+        }
         let pages = self.close_session(id, session);
-        let reserved = session.reserved();
+        let charged = session.charged();
         self.callers.update(&session.caller, |c| {
             c.pending_sessions -= 1;
-            c.bytes_in_flight -= reserved;
+            c.bytes_in_flight -= charged;
         });
-        self.capsules.update(CapsuleId(session.capsule), |c| c.bytes_in_flight -= reserved);
+        self.capsules.update(CapsuleId(session.capsule), |c| c.bytes_in_flight -= charged);
         pages
+    }
+
+    /// Frees runs of a session that is gone with its blob, at most `most`, and leaves the others to the tick. Says how
+    /// many. O(most · log runs).
+    pub(crate) fn free_runs(&mut self, call: &Call, id: SessionId, most: usize) -> usize {
+        let runs = self.runs.take(id, most);
+        for run in &runs {
+            self.heap.free(call, &[run.extent]);
+        }
+        if self.runs.at_or_before(id, u32::MAX).is_some() {
+            self.due.add(0, DueKind::Runs, id.0);
+        }
+        runs.len()
     }
 
     /// Ends a pending session: its key, its bits and its part of the table's counters go, its bytes stay where they are.
@@ -331,6 +355,8 @@ fn new_session(
         hashed: 0,
         rolling: Rolling::new(),
         due_ns: Some(call.now_ns.saturating_add(SESSION_TTL_NS)),
+        room: 0,
+        charged: Some(options.total_len.unwrap_or(0)),
     })
 }
 

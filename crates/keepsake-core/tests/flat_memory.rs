@@ -66,7 +66,7 @@ impl Memory for PatternMemory {
 type FlatStore = Store<SparseMemory, PatternMemory>;
 
 fn call() -> Call {
-    Call { caller: person(1), now_ns: START_NS, epoch: 1, reusable_through: 0 }
+    Call { caller: person(1), now_ns: START_NS, epoch: 1, reusable_through: 0, room_bytes: u64::MAX }
 }
 
 /// A file of `len` bytes, as its chunks; the last has an extent of its own.
@@ -120,11 +120,16 @@ fn two_lanes(store: &mut FlatStore, capsule: CapsuleId, files: [&File<'_>; 3], s
         });
     }
     let inline = vec![inline_asset(AssetKind::Placeholder, vec![1; 900])];
-    let done = store.publish(&call(), capsule, memory_meta("m"), sessions, inline, "publish").unwrap();
+    let done = store
+        .publish(&call(), capsule, memory_meta("m"), sessions, inline, "publish")
+        .unwrap()
+        .done()
+        .unwrap();
     assert_eq!(done.assets[0].len, files[0].len as u64);
 
     let alone = upload(store, capsule, "alone", files[1]);
-    let (blob, record) = store.upload_finish(&call(), alone, sha256[1], files[1].len as u64).unwrap();
+    let (blob, record) =
+        store.upload_finish(&call(), alone, sha256[1], files[1].len as u64).unwrap().done().unwrap();
     assert_eq!(
         store.blob_bytes(&store.blob_chunk(&person(1), blob, record.chunk_count() - 1).unwrap()),
         files[1].chunk(1)

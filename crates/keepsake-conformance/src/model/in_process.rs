@@ -47,7 +47,7 @@ impl World {
     }
 
     fn call(&self, caller: Principal) -> Call {
-        Call { caller, now_ns: self.now_ns, epoch: 0, reusable_through: u64::MAX }
+        Call { caller, now_ns: self.now_ns, epoch: 0, reusable_through: u64::MAX, room_bytes: u64::MAX }
     }
 }
 

@@ -67,12 +67,12 @@ impl Session {
         self.chunks.get(&self.tail()).map(|bytes| bytes.len() as u64)
     }
 
-    /// Bytes that it has a place for.
-    pub(super) fn reserved(&self) -> u64 {
+    /// Bytes that it is charged for: what was announced, else what came.
+    pub(super) fn charged(&self) -> u64 {
         if !self.is_pending() {
             return 0;
         }
-        u64::from(self.tail()) * self.body_len().unwrap_or(0) + self.tail_len().unwrap_or(0)
+        self.options.total_len.unwrap_or_else(|| self.received_bytes())
     }
 
     pub(super) fn received_bytes(&self) -> u64 {
@@ -112,6 +112,8 @@ pub(super) struct Blob {
     pub(super) capsule: String,
     pub(super) creator: Principal,
     pub(super) bytes: Vec<u8>,
+    /// Chunks that it came in.
+    pub(super) chunks: u64,
     pub(super) mime_type: Option<String>,
     pub(super) created_ns: u64,
     pub(super) expires_ns: Option<u64>,
@@ -205,11 +207,11 @@ impl Model {
     }
 
     pub(super) fn in_flight(&self, capsule: &str) -> u64 {
-        self.sessions.values().filter(|session| session.capsule == capsule).map(Session::reserved).sum()
+        self.sessions.values().filter(|session| session.capsule == capsule).map(Session::charged).sum()
     }
 
     pub(super) fn caller_in_flight(&self, who: &Principal) -> u64 {
-        self.sessions.values().filter(|session| session.caller == *who).map(Session::reserved).sum()
+        self.sessions.values().filter(|session| session.caller == *who).map(Session::charged).sum()
     }
 
     pub(super) fn pending_of(&self, who: &Principal) -> usize {
@@ -220,12 +222,15 @@ impl Model {
         self.bytes_used(capsule) + self.in_flight(capsule) + more <= bounds.capsule_bytes_max
     }
 
-    /// Bytes that the heap must hold at least, in whole pages.
+    /// Bytes that the heap takes at most, in whole pages: twice what came of a pending session, and one chunk.
     pub(super) fn heap_used(&self) -> u64 {
         let pages = |len: u64| len.next_multiple_of(4_096);
-        let session = |session: &Session| pages(session.reserved()) + 4_096;
+        let chunks =
+            |session: &Session| session.chunks.values().map(|bytes| pages(bytes.len() as u64)).sum::<u64>();
+        let session = |session: &Session| 2 * chunks(session) + pages(session.body_len().unwrap_or(0));
         let pending = self.sessions.values().filter(|session| session.is_pending()).map(session).sum::<u64>();
-        pending + self.blobs.values().map(|blob| pages(blob.bytes.len() as u64) + 4_096).sum::<u64>()
+        let blob = |blob: &Blob| pages(blob.bytes.len() as u64) + 4_096 * blob.chunks;
+        pending + self.blobs.values().map(blob).sum::<u64>()
     }
 
     pub(super) fn somebody(who: &Principal) -> Result<(), Error> {

@@ -156,7 +156,7 @@ impl Model {
             if !session.fits(index, bytes.len() as u64) {
                 return Err(invalid("chunk_length_differs"));
             }
-            let want = Self::wanted(session, index, bytes.len() as u64);
+            let want = Self::wanted(session, bytes.len() as u64);
             let in_flight = self.caller_in_flight(who) + want;
             if want > 0
                 && (in_flight > bounds.bytes_in_flight_per_caller_max
@@ -171,14 +171,9 @@ impl Model {
         Ok(())
     }
 
-    /// Bytes of heap that this chunk makes the session take.
-    pub(super) fn wanted(session: &Session, index: u32, len: u64) -> u64 {
-        let tail = index + 1 == session.expected;
-        match (tail, session.body_len()) {
-            (true, _) => len,
-            (false, Some(_)) => 0,
-            (false, None) => u64::from(session.expected - 1) * len,
-        }
+    /// Bytes that the session is charged for a new chunk: what was announced is charged already.
+    fn wanted(session: &Session, len: u64) -> u64 {
+        if session.options.total_len.is_some() { 0 } else { len }
     }
 
     /// Whether the session can become a blob, or which one it is.
@@ -217,6 +212,7 @@ impl Model {
             capsule: session.capsule.clone(),
             creator: session.caller,
             bytes: session.bytes(),
+            chunks: session.expected.into(),
             mime_type: session.options.mime_type.clone(),
             created_ns: now_ns,
             expires_ns: Some(now_ns + ttl_ns),

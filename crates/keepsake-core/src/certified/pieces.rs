@@ -12,6 +12,7 @@ use crate::ids::{AssetId, BlobId, MemoryId};
 use crate::limits::{PIECE_BYTES, PIECES_MAX};
 use crate::rolling::Rolling;
 use crate::store::Store;
+use crate::tables::blobs::BlobRecord;
 use crate::tables::memories::{AssetRecord, AssetSource};
 use ic_stable_structures::Memory;
 
@@ -68,7 +69,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
             let blob = self.blobs.get(BlobId(blob)).expect("a referenced blob is there");
             for _ in 0..now {
                 let at = (digests.len() / 32) as u64 * PIECE_BYTES;
-                digests.extend(self.hash_run(&blob.extents, at, PIECE_BYTES.min(len - at)));
+                digests.extend(self.hash_piece(&blob, at, PIECE_BYTES.min(len - at)));
             }
             self.certified.put_pieces(id, AssetId(asset.id), digests);
             *left -= now;
@@ -76,11 +77,12 @@ impl<R: Memory, H: Memory> Store<R, H> {
         now == missing
     }
 
-    pub(crate) fn hash_run(&self, extents: &[crate::heap::Extent], at: u64, len: u64) -> Digest {
+    pub(crate) fn hash_piece(&self, blob: &BlobRecord, at: u64, len: u64) -> Digest {
+        let extents = self.blob_runs(blob, at, len);
         let (mut hash, mut run, mut done) = (Rolling::new(), vec![0; RUN_BYTES], 0);
         while done < len {
             let now = usize::try_from(len - done).map_or(RUN_BYTES, |rest| rest.min(RUN_BYTES));
-            self.heap.read(extents, at + done, &mut run[..now]);
+            self.heap.read(&extents, done, &mut run[..now]);
             hash.update(&run[..now]);
             done += now as u64;
         }

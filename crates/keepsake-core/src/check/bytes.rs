@@ -2,10 +2,10 @@
 //!
 //! Reads the whole heap once, in pieces of a bounded size: O(bytes stored), for `fsck` and tests.
 
-use crate::heap::Extent;
 use crate::ids::{AssetId, BlobId};
 use crate::store::Store;
 use crate::tables::memories::AssetSource;
+use crate::tables::runs::Place;
 use crate::tables::sessions::SessionState;
 use ic_stable_structures::Memory;
 use sha2::{Digest, Sha256};
@@ -41,7 +41,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         for id in self.blob_ids() {
             let blob = self.blobs.get(id).expect("a listed blob has a record");
             report.blobs += 1;
-            let found = self.hash_extents(&blob.extents, blob.len, &mut piece);
+            let found = self.hash_place(&blob.place(), blob.len, &mut piece);
             report.compare(found, &blob.sha256, blob.len, || id.to_string());
             progress(report.bytes);
         }
@@ -72,21 +72,22 @@ impl<R: Memory, H: Memory> Store<R, H> {
             }
             report.sessions += 1;
             let len = session.hashed_bytes();
-            let found = self.hash_extents(&session.extents(), len, piece);
+            let found = self.hash_place(&session.place(id), len, piece);
             let name = || format!("session {}: the first {} chunks", id.0, session.hashed);
             report.compare(found, &session.rolling.digest(), len, name);
         }
     }
 
-    /// None where the extents are shorter than `len`, or reach beyond the memory.
-    fn hash_extents(&self, extents: &[Extent], len: u64, piece: &mut [u8]) -> Option<[u8; 32]> {
-        if !self.heap.covers(extents, len) {
-            return None;
-        }
+    /// None where the file has no place for `len` bytes, or one beyond the memory.
+    fn hash_place(&self, place: &Place, len: u64, piece: &mut [u8]) -> Option<[u8; 32]> {
         let (mut hash, mut at) = (Sha256::new(), 0);
         while at < len {
             let take = usize::try_from(len - at).unwrap_or(PIECE_BYTES).min(piece.len());
-            self.heap.read(extents, at, &mut piece[..take]);
+            let extents = self.runs.extents(place, at, take as u64);
+            if !self.heap.covers(&extents, take as u64) {
+                return None;
+            }
+            self.heap.read(&extents, 0, &mut piece[..take]);
             hash.update(&piece[..take]);
             at += take as u64;
         }

@@ -30,7 +30,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         self.check_due_capsules(tally, &mut queue);
         for (kind, id) in queue.keys() {
             let next = match kind {
-                DueKind::Session => self.sessions.next_id().0,
+                DueKind::Session | DueKind::Runs => self.sessions.next_id().0,
                 DueKind::Blob => self.blobs.next_id().0,
                 DueKind::Capsule => 0,
             };

@@ -36,9 +36,10 @@ impl<R: Memory, H: Memory> Store<R, H> {
     pub(super) fn check_pieces(&self, report: &mut BytesReport) {
         for (memory, asset) in self.certified.pieced() {
             let Some((blob, len)) = self.pieced(memory, asset) else { continue };
-            let found = |at: u64| -> Digest { self.hash_run(&blob.extents, at, PIECE_BYTES.min(len - at)) };
+            let found = |at: u64| -> Digest { self.hash_piece(&blob, at, PIECE_BYTES.min(len - at)) };
             for (at, digest) in (0_u64..).zip(self.pieces(memory, asset)) {
-                if self.heap.covers(&blob.extents, len) && found(at * PIECE_BYTES) != digest {
+                if self.heap.covers(&self.blob_runs(&blob, 0, len), len) && found(at * PIECE_BYTES) != digest
+                {
                     report.violations.push(format!("{memory}, {asset}: piece {at} has another digest"));
                 }
             }

@@ -19,7 +19,13 @@ fn person(who: u8) -> Principal {
 }
 
 fn call(who: u8) -> Call {
-    Call { caller: person(who), now_ns: 1_000_000, epoch: 0, reusable_through: u64::MAX }
+    Call {
+        caller: person(who),
+        now_ns: 1_000_000,
+        epoch: 0,
+        reusable_through: u64::MAX,
+        room_bytes: u64::MAX,
+    }
 }
 
 /// Somebody's own capsule with a guest, a pending session, an aborted one and an unreferenced blob.

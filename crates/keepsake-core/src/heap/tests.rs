@@ -15,7 +15,7 @@ fn heap(limit_bytes: u64) -> TestHeap {
 }
 
 fn call(epoch: u64, reusable_through: u64) -> Call {
-    Call { caller: Principal::anonymous(), now_ns: 0, epoch, reusable_through }
+    Call { caller: Principal::anonymous(), now_ns: 0, epoch, reusable_through, room_bytes: u64::MAX }
 }
 
 fn assert_conserved(heap: &TestHeap, live: &[Vec<Extent>]) {

@@ -6,10 +6,11 @@
 //! ```
 
 use crate::heap::Extent;
-use crate::ids::BlobId;
+use crate::ids::{BlobId, SessionId};
 use crate::layout::{Counter, Field, Map, Part, part};
 use crate::limits::CHUNK_BYTES_MAX;
 use crate::record::{Record, principal};
+use crate::tables::runs::{InRuns, Place};
 use ic_principal::Principal;
 use ic_stable_structures::Memory;
 use ic_stable_structures::memory_manager::MemoryManager;
@@ -43,15 +44,40 @@ pub struct BlobRecord {
     /// Assets that refer to it.
     #[n(7)]
     pub references: u32,
-    /// Where its bytes are, in order.
+    /// Where its last bytes are, in order: all that do not lie in runs.
     #[n(8)]
     pub extents: Vec<Extent>,
     /// The memory that it was published with.
     #[n(9)]
     pub memory: Option<u64>,
+    /// The runs that hold its first bytes, if any.
+    #[n(10)]
+    pub runs: Option<BlobRuns>,
+}
+
+/// The runs of a blob: those of the session that it came by.
+#[derive(Encode, Decode, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlobRuns {
+    /// The session.
+    #[n(0)]
+    pub session: u64,
+    /// Bytes of each chunk.
+    #[n(1)]
+    pub chunk_len: u32,
 }
 
 impl BlobRecord {
+    /// Where its bytes lie.
+    pub(crate) fn place(&self) -> Place {
+        let in_extents: u64 = self.extents.iter().map(|extent| extent.len).sum();
+        let runs = self.runs.map(|BlobRuns { session, chunk_len }| InRuns {
+            session: SessionId(session),
+            chunk_len,
+            len: self.len - in_extents,
+        });
+        Place { runs, extents: self.extents.clone() }
+    }
+
     /// Number of chunks that [`Store::blob_chunk`](crate::Store::blob_chunk) cuts it into.
     pub fn chunk_count(&self) -> u32 {
         u32::try_from(self.len.div_ceil(CHUNK_BYTES_MAX.into())).expect("2^32 chunks are beyond every heap")

@@ -2,7 +2,7 @@
 //! `housekeeping`.
 //!
 //! ```text
-//! key: time ns u64 | kind u8 (0 session, 1 blob, 2 capsule) | id u64
+//! key: time ns u64 | kind u8 (0 session, 1 blob, 2 capsule, 3 runs of a session that is gone) | id u64
 //! ```
 
 use crate::layout::{Map, Part, part};
@@ -16,6 +16,7 @@ pub(crate) enum DueKind {
     Session = 0,
     Blob = 1,
     Capsule = 2,
+    Runs = 3,
 }
 
 impl DueKind {
@@ -24,7 +25,8 @@ impl DueKind {
             0 => Self::Session,
             1 => Self::Blob,
             2 => Self::Capsule,
-            other => unreachable!("a stored kind is 0..=2, not {other}"),
+            3 => Self::Runs,
+            other => unreachable!("a stored kind is 0..=3, not {other}"),
         }
     }
 }

@@ -43,7 +43,7 @@ impl Listed {
     }
 }
 
-/// How many sessions there are, and what the pending ones reserve.
+/// How many sessions there are, and what the pending ones are charged for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct SessionTotals {
     pub(crate) pending: u64,
@@ -95,24 +95,20 @@ impl<R: Memory> Sessions<R> {
         self.list(id, session);
         self.records.put(&id.0, session);
         self.pending.add(1);
+        self.bytes_in_flight.add(session.charged());
         id
     }
 
-    /// More bytes are in flight.
-    pub(crate) fn reserve(&mut self, bytes: u64) {
-        self.bytes_in_flight.add(bytes);
-    }
-
-    /// Fewer bytes are in flight.
-    pub(crate) fn unreserve(&mut self, bytes: u64) {
-        self.bytes_in_flight.sub(bytes);
+    /// A pending session is charged for more bytes than before.
+    pub(crate) fn charge(&mut self, more: u64) {
+        self.bytes_in_flight.add(more);
     }
 
     /// A pending session is pending no more: its bits and its part of the counters go. Then [`Self::keep_ended`] or
     /// [`Self::remove`]. Says how many pages of bits went.
     pub(crate) fn end_pending(&mut self, id: SessionId, session: &SessionRecord) -> usize {
         self.pending.sub(1);
-        self.bytes_in_flight.sub(session.reserved());
+        self.bytes_in_flight.sub(session.charged());
         self.bits.clear(id, session.expected)
     }
 
@@ -196,7 +192,7 @@ impl<R: Memory> Sessions<R> {
             match session.state {
                 SessionState::Pending => {
                     found.pending += 1;
-                    found.bytes_in_flight += session.reserved();
+                    found.bytes_in_flight += session.charged();
                 }
                 SessionState::Finished(_) => found.finished += 1,
                 SessionState::Aborted => aborted += u64::from(self.is_listed(id, &session, Listed::Aborted)),

@@ -1,11 +1,12 @@
 //! Completion: a session that has everything becomes a blob. Owns the comparison and the change, apart, so that a
-//! publish can compare several sessions before it changes anything.
+//! publish can compare several sessions before it changes anything, and so that a refusal changes nothing.
 
 use super::{SessionRecord, SessionState, Store, UploadError, checked_sha256};
+use crate::access::Denied;
 use crate::call::Call;
 use crate::ids::{BlobId, CapsuleId, MemoryId, SessionId};
 use crate::limits::{BLOB_TTL_NS, HASH_CATCH_UP_FINISH_BYTES};
-use crate::tables::blobs::BlobRecord;
+use crate::tables::blobs::{BlobRecord, BlobRuns};
 use crate::tables::capsules::CapsuleRecord;
 use ic_stable_structures::Memory;
 
@@ -16,6 +17,31 @@ pub struct Claim<'a> {
     pub sha256: &'a [u8],
     /// Length of the whole file, bytes.
     pub total_len: u64,
+}
+
+/// How far a finish or a publish got.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Progress<T> {
+    /// It is done.
+    Done(T),
+    /// The hash still advances over chunks that came out of order: the same message again does the next part. Nothing that
+    /// anybody sees has changed.
+    Hashing {
+        /// Chunks hashed.
+        hashed: u32,
+        /// Chunks in all.
+        expected: u32,
+    },
+}
+
+impl<T> Progress<T> {
+    /// What was done; none while the hash advances.
+    pub fn done(self) -> Option<T> {
+        match self {
+            Self::Done(done) => Some(done),
+            Self::Hashing { .. } => None,
+        }
+    }
 }
 
 /// A session that may become a blob, or is one already.
@@ -33,18 +59,27 @@ pub(crate) struct Ready {
     sha256: [u8; 32],
 }
 
+/// A session whose claim may be true, hashed as far as the budget went.
+#[derive(Clone, Debug)]
+pub(crate) enum Hashed {
+    /// To the end, and the claim is true.
+    Complete(Complete),
+    /// Not to the end. To be stored, so that the next message goes on there.
+    Part(SessionId, Box<SessionRecord>),
+}
+
 /// Sessions of one caller and one capsule that became blobs in this message, to be counted together.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sealed {
     sessions: u32,
-    reserved_bytes: u64,
+    charged_bytes: u64,
     received_bytes: u64,
 }
 
 impl Sealed {
     /// Counts them in their capsule.
     pub(crate) fn count_in(&self, capsule: &mut CapsuleRecord) {
-        capsule.bytes_in_flight -= self.reserved_bytes;
+        capsule.bytes_in_flight -= self.charged_bytes;
         capsule.bytes_used += self.received_bytes;
     }
 }
@@ -61,15 +96,15 @@ impl<R: Memory, H: Memory> Store<R, H> {
         id: SessionId,
         sha256: &[u8],
         total_len: u64,
-    ) -> Result<(BlobId, BlobRecord), UploadError> {
+    ) -> Result<Progress<(BlobId, BlobRecord)>, UploadError> {
         let mut budget = HASH_CATCH_UP_FINISH_BYTES;
         let session = self.writable_session(call, id)?;
         match self.check_complete(id, session, &Claim { sha256, total_len }, &mut budget)? {
-            Complete::Already(blob) => {
-                let record = self.blobs.get(blob).ok_or(crate::access::Denied::NotFound)?;
-                Ok((blob, record))
+            Hashed::Complete(Complete::Already(blob)) => {
+                let record = self.blobs.get(blob).ok_or(Denied::NotFound)?;
+                Ok(Progress::Done((blob, record)))
             }
-            Complete::Ready(ready) => {
+            Hashed::Complete(Complete::Ready(ready)) => {
                 let capsule = CapsuleId(ready.session.capsule);
                 let mut sealed = Sealed::default();
                 let made = self.seal(call, *ready, None, &mut sealed);
@@ -78,50 +113,56 @@ impl<R: Memory, H: Memory> Store<R, H> {
                     sealed.count_in(c);
                     c.updated_ns = call.now_ns;
                 });
-                Ok(made)
+                Ok(Progress::Done(made))
             }
+            Hashed::Part(id, session) => Ok(self.keep_hash(id, &session)),
         }
     }
 
-    /// Compares a writable session with what the caller says of it. The hash may advance meanwhile; nothing else
-    /// changes.
+    /// Stores how far the hash of a session got.
+    pub(crate) fn keep_hash<T>(&mut self, id: SessionId, session: &SessionRecord) -> Progress<T> {
+        self.sessions.put(id, session);
+        Progress::Hashing { hashed: session.hashed, expected: session.expected }
+    }
+
+    /// Compares a writable session with what the caller says of it, after its hash went on within `budget`. Changes
+    /// nothing that is stored.
     pub(crate) fn check_complete(
-        &mut self,
+        &self,
         id: SessionId,
         mut session: SessionRecord,
         claim: &Claim<'_>,
         budget: &mut u64,
-    ) -> Result<Complete, UploadError> {
+    ) -> Result<Hashed, UploadError> {
         let sha256 = checked_sha256(claim.sha256)?;
         match session.state {
-            SessionState::Aborted => return Err(crate::access::Denied::NotFound.into()),
+            SessionState::Aborted => return Err(Denied::NotFound.into()),
             SessionState::Finished(blob) => return self.check_again(BlobId(blob), &sha256, claim.total_len),
             SessionState::Pending => {}
         }
         check_counts(&session, claim.total_len)?;
-        if session.hashed < session.expected {
-            self.advance_hash(id, &mut session, None, budget);
-            self.sessions.put(id, &session);
-            if session.hashed < session.expected {
-                return Err(UploadError::HashPending { hashed: session.hashed, expected: session.expected });
-            }
-        }
-        let announced = session.sha256.is_none_or(|announced| *announced == sha256);
-        if !announced || session.rolling.digest() != sha256 {
+        if session.sha256.is_some_and(|announced| *announced != sha256) {
             return Err(UploadError::Sha256Differs);
         }
-        Ok(Complete::Ready(Box::new(Ready { id, session, sha256 })))
+        self.advance_hash(id, &mut session, None, budget);
+        if session.hashed < session.expected {
+            return Ok(Hashed::Part(id, Box::new(session)));
+        }
+        if session.rolling.digest() != sha256 {
+            return Err(UploadError::Sha256Differs);
+        }
+        Ok(Hashed::Complete(Complete::Ready(Box::new(Ready { id, session, sha256 }))))
     }
 
-    fn check_again(&self, blob: BlobId, sha256: &[u8; 32], total_len: u64) -> Result<Complete, UploadError> {
-        let record = self.blobs.get(blob).ok_or(crate::access::Denied::NotFound)?;
+    fn check_again(&self, blob: BlobId, sha256: &[u8; 32], total_len: u64) -> Result<Hashed, UploadError> {
+        let record = self.blobs.get(blob).ok_or(Denied::NotFound)?;
         if record.len != total_len {
             return Err(UploadError::TotalLenDiffers { received: record.len, given: total_len });
         }
         if *record.sha256 != *sha256 {
             return Err(UploadError::Sha256Differs);
         }
-        Ok(Complete::Already(blob))
+        Ok(Hashed::Complete(Complete::Already(blob)))
     }
 
     /// The change itself: blob and indexes in one go. The session was checked; [`Self::count_sealed`] comes after. An asset of the
@@ -136,8 +177,9 @@ impl<R: Memory, H: Memory> Store<R, H> {
         let Ready { id, mut session, sha256 } = ready;
         self.close_session(id, &session);
         sealed.sessions += 1;
-        sealed.reserved_bytes += session.reserved();
+        sealed.charged_bytes += session.charged();
         sealed.received_bytes += session.bytes_received;
+        let place = session.place(id);
         let blob = BlobRecord {
             capsule: session.capsule,
             creator: session.caller,
@@ -147,11 +189,12 @@ impl<R: Memory, H: Memory> Store<R, H> {
             created_ns: call.now_ns,
             expires_ns: published_with.is_none().then(|| call.now_ns.saturating_add(BLOB_TTL_NS)),
             references: published_with.is_some().into(),
-            extents: session.extents(),
+            extents: place.extents,
             memory: published_with.map(|memory| memory.0),
+            runs: place.runs.map(|runs| BlobRuns { session: id.0, chunk_len: runs.chunk_len }),
         };
         let blob_id = self.add_blob(&blob);
-        (session.body, session.tail) = (Vec::new(), Vec::new());
+        session.give_up_place();
         self.sessions.keep_ended(id, &mut session, SessionState::Finished(blob_id.0), call.now_ns);
         (blob_id, blob)
     }
@@ -159,13 +202,13 @@ impl<R: Memory, H: Memory> Store<R, H> {
     /// Counts what [`Self::seal`] did in the caller's record, once for all sessions of the message. In their capsule:
     /// see [`Sealed::count_in`].
     pub(crate) fn count_sealed(&mut self, call: &Call, sealed: &Sealed) {
-        let Sealed { sessions, reserved_bytes, .. } = *sealed;
+        let Sealed { sessions, charged_bytes, .. } = *sealed;
         if sessions == 0 {
             return;
         }
         self.callers.update(&call.caller, |c| {
             c.pending_sessions -= sessions;
-            c.bytes_in_flight -= reserved_bytes;
+            c.bytes_in_flight -= charged_bytes;
             c.finished_sessions += u64::from(sessions);
         });
     }

@@ -3,10 +3,9 @@
 
 use super::{SessionRecord, SessionState, Store, UploadError};
 use crate::call::Call;
-use crate::heap::Extent;
-use crate::ids::{BlobId, CapsuleId, SessionId};
+use crate::ids::{BlobId, SessionId};
 use crate::limits::{CHUNK_BYTES_MAX, HASH_CATCH_UP_PUT_BYTES};
-use crate::tables::blobs::BlobRecord;
+use crate::tables::runs::Place;
 use ic_stable_structures::Memory;
 
 /// Stored bytes are read back in blocks of this size, so that the heap in use stays flat.
@@ -38,9 +37,9 @@ impl<R: Memory, H: Memory> Store<R, H> {
         if let Some(fits) = session.length_misfit(index, bytes.len() as u64) {
             return Err(UploadError::ChunkLength { index, given: bytes.len() as u64, fits });
         }
-        self.place(call, &mut session, index, bytes)?;
-        let (extents, offset) = session.place_of(index);
-        self.heap.write(extents, offset, bytes);
+        let len = u32::try_from(bytes.len()).expect("a chunk's length was checked");
+        let extents = self.place(call, id, &mut session, index, len)?;
+        self.heap.write(&extents, 0, bytes);
         self.sessions.mark_chunk(id, index);
         session.received += 1;
         session.bytes_received += bytes.len() as u64;
@@ -60,8 +59,8 @@ impl<R: Memory, H: Memory> Store<R, H> {
         index: u32,
         bytes: &[u8],
     ) -> Result<(), UploadError> {
-        let (extents, offset) = session.place_of(index);
-        if bytes.len() as u64 != u64::from(session.len_of(index)) || !self.holds(extents, offset, bytes) {
+        let (place, offset) = (session.place(id), session.offset_of(index));
+        if bytes.len() as u64 != u64::from(session.len_of(index)) || !self.holds(&place, offset, bytes) {
             return Err(UploadError::ChunkDiffers(index));
         }
         session.touch(call.now_ns);
@@ -77,71 +76,12 @@ impl<R: Memory, H: Memory> Store<R, H> {
         index: u32,
         bytes: &[u8],
     ) -> Result<(), UploadError> {
-        let offset = u64::from(index) * u64::from(session.chunk_len);
+        let offset = session.offset_of(index);
         let same_len = bytes.len() as u64 == u64::from(session.len_of(index));
         match self.blobs.get(blob) {
-            Some(BlobRecord { extents, .. }) if same_len && self.holds(&extents, offset, bytes) => Ok(()),
+            Some(record) if same_len && self.holds(&record.place(), offset, bytes) => Ok(()),
             _ => Err(UploadError::Finished(blob)),
         }
-    }
-
-    /// Gives the chunk a place where it has none yet, within the quotas.
-    fn place(
-        &mut self,
-        call: &Call,
-        session: &mut SessionRecord,
-        index: u32,
-        bytes: &[u8],
-    ) -> Result<(), UploadError> {
-        let len = u32::try_from(bytes.len()).expect("a chunk's length was checked");
-        let tail = session.is_tail(index);
-        let known = if tail { session.tail_len } else { session.chunk_len };
-        if known == 0 {
-            let want = if tail { u64::from(len) } else { u64::from(session.expected - 1) * u64::from(len) };
-            let extents = self.reserve(call, session, want)?;
-            let back = self.heap.back(&first_bytes(&extents, session, index, len));
-            if back.is_err() {
-                self.unreserve(session, &extents, want);
-                return Err(UploadError::Exhausted);
-            }
-            if tail {
-                (session.tail, session.tail_len) = (extents, len);
-            } else {
-                (session.body, session.chunk_len) = (extents, len);
-            }
-            return Ok(());
-        }
-        let (extents, offset) = session.place_of(index);
-        let runs = crate::heap::extent::slice(extents, offset, bytes.len() as u64);
-        self.heap.back(&runs).map_err(|_| UploadError::Exhausted)
-    }
-
-    fn reserve(
-        &mut self,
-        call: &Call,
-        session: &SessionRecord,
-        want: u64,
-    ) -> Result<Vec<Extent>, UploadError> {
-        let caller = self.callers.get(&session.caller);
-        let capsule = self.capsules.get(CapsuleId(session.capsule));
-        let in_flight = caller.bytes_in_flight.saturating_add(want);
-        if in_flight > self.config().quotas.bytes_in_flight_per_caller_max
-            || !self.quota_allows(&capsule, want)
-        {
-            return Err(UploadError::Exhausted);
-        }
-        let extents = self.heap.allocate(call, want).map_err(|_| UploadError::Exhausted)?;
-        self.callers.update(&session.caller, |c| c.bytes_in_flight += want);
-        self.capsules.update(CapsuleId(session.capsule), |c| c.bytes_in_flight += want);
-        self.sessions.reserve(want);
-        Ok(extents)
-    }
-
-    fn unreserve(&mut self, session: &SessionRecord, extents: &[Extent], want: u64) {
-        self.heap.unallocate(extents);
-        self.callers.update(&session.caller, |c| c.bytes_in_flight -= want);
-        self.capsules.update(CapsuleId(session.capsule), |c| c.bytes_in_flight -= want);
-        self.sessions.unreserve(want);
     }
 
     /// Lets the hash take the fresh chunk where it is next, then chunks that came early, within `budget` bytes.
@@ -163,8 +103,8 @@ impl<R: Memory, H: Memory> Store<R, H> {
         }
         while self.next_is_here(id, session) && u64::from(session.len_of(session.hashed)) <= *budget {
             let len = session.len_of(session.hashed);
-            let (extents, offset) = session.place_of(session.hashed);
-            self.read_blocks(extents, offset, len.into(), |block| hash.update(block));
+            let offset = session.offset_of(session.hashed);
+            self.read_blocks(&session.place(id), offset, len.into(), |block| hash.update(block));
             *budget -= u64::from(len);
             session.hashed += 1;
         }
@@ -175,10 +115,10 @@ impl<R: Memory, H: Memory> Store<R, H> {
         session.hashed < session.received && self.sessions.has_chunk(id, session.hashed)
     }
 
-    fn holds(&self, extents: &[Extent], offset: u64, bytes: &[u8]) -> bool {
+    fn holds(&self, place: &Place, offset: u64, bytes: &[u8]) -> bool {
         let mut rest = bytes;
         let mut same = true;
-        self.read_blocks(extents, offset, bytes.len() as u64, |block| {
+        self.read_blocks(place, offset, bytes.len() as u64, |block| {
             let (now, later) = rest.split_at(block.len());
             same &= now == block;
             rest = later;
@@ -186,22 +126,17 @@ impl<R: Memory, H: Memory> Store<R, H> {
         same
     }
 
-    fn read_blocks(&self, extents: &[Extent], offset: u64, len: u64, mut each: impl FnMut(&[u8])) {
+    fn read_blocks(&self, place: &Place, offset: u64, len: u64, mut each: impl FnMut(&[u8])) {
+        let extents = self.runs.extents(place, offset, len);
         let mut block = vec![0; BLOCK_BYTES];
         let mut at = 0;
         while at < len {
             let take = usize::try_from(len - at).unwrap_or(BLOCK_BYTES).min(BLOCK_BYTES);
-            self.heap.read(extents, offset + at, &mut block[..take]);
+            self.heap.read(&extents, at, &mut block[..take]);
             each(&block[..take]);
             at += take as u64;
         }
     }
-}
-
-/// The part of a fresh place that its first chunk is about to write.
-fn first_bytes(extents: &[Extent], session: &SessionRecord, index: u32, len: u32) -> Vec<Extent> {
-    let offset = if session.is_tail(index) { 0 } else { u64::from(index) * u64::from(len) };
-    crate::heap::extent::slice(extents, offset, len.into())
 }
 
 fn check_bytes(session: &SessionRecord, index: u32, bytes: &[u8]) -> Result<(), UploadError> {

@@ -13,7 +13,7 @@ type TestStore = Store<VectorMemory, VectorMemory>;
 const CAPSULE: CapsuleId = CapsuleId(1);
 
 fn call() -> Call {
-    Call { caller: person(1), now_ns: START_NS, epoch: 0, reusable_through: u64::MAX }
+    Call { caller: person(1), now_ns: START_NS, epoch: 0, reusable_through: u64::MAX, room_bytes: u64::MAX }
 }
 
 fn open(records: &VectorMemory) -> TestStore {

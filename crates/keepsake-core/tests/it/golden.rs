@@ -28,7 +28,7 @@ fn config() -> Config {
 }
 
 fn call(who: u32) -> Call {
-    Call { caller: person(who), now_ns: START_NS, epoch: 40, reusable_through: 38 }
+    Call { caller: person(who), now_ns: START_NS, epoch: 40, reusable_through: 38, room_bytes: u64::MAX }
 }
 
 fn original() -> Vec<u8> {
@@ -70,6 +70,8 @@ fn build(store: &mut SparseStore) {
     let inline = vec![inline_asset(AssetKind::Placeholder, file(90, 5))];
     store
         .publish(&call(OWNER), CAPSULE, memory_meta("published"), sessions.to_vec(), inline, "publish")
+        .unwrap()
+        .done()
         .unwrap();
     let note = vec![inline_asset(AssetKind::Original, b"a note".to_vec())];
     store.memory_create(&call(MEMBER), CAPSULE, memory_meta("note"), note, "note").unwrap();
@@ -78,7 +80,7 @@ fn build(store: &mut SparseStore) {
     put_all(store, OWNER, aborted, &[7; 6_000], 3_000);
     let lone = begin(store, MEMBER, 1, "lone");
     put_all(store, MEMBER, lone, &lone_blob(), 3_000);
-    store.upload_finish(&call(MEMBER), lone, &sha256(&lone_blob()), 3_000).unwrap();
+    store.upload_finish(&call(MEMBER), lone, &sha256(&lone_blob()), 3_000).unwrap().done().unwrap();
     store.upload_abort(&call(OWNER), aborted).unwrap();
 
     let pending = begin(store, MEMBER, 4, "pending");
@@ -93,7 +95,7 @@ fn build_site(store: &mut SparseStore) {
     store.capsule_create(&call(9), None).unwrap();
     let id = store.upload_begin(&call(9), CapsuleId(3), 1, "page", BeginOptions::default()).unwrap();
     store.upload_put(&call(9), id, 0, b"a page").unwrap();
-    let (blob, _) = store.upload_finish(&call(9), id, &sha256(b"a page"), 6).unwrap();
+    let (blob, _) = store.upload_finish(&call(9), id, &sha256(b"a page"), 6).unwrap().done().unwrap();
     let page = NewSiteFile { path: "index.html".into(), blob, mime_type: "text/html".into() };
     store.site_set(&call(9), vec![page], |_| [[5; 32], [6; 32]]).unwrap();
 }
@@ -165,9 +167,9 @@ fn assert_remembers(store: &mut SparseStore) {
     let inline = vec![inline_asset(AssetKind::Placeholder, file(90, 5))];
     let again =
         store.publish(&call(OWNER), CAPSULE, memory_meta("published"), sessions.to_vec(), inline, "publish");
-    assert_eq!(again.unwrap().memory, 1);
+    assert_eq!(again.unwrap().done().unwrap().memory, 1);
     let finished = store.upload_finish(&call(MEMBER), SessionId(4), &sha256(&lone_blob()), 3_000);
-    assert_eq!(finished.unwrap().0, BlobId(3));
+    assert_eq!(finished.unwrap().done().unwrap().0, BlobId(3));
     assert_eq!(store.upload_abort(&call(OWNER), SessionId(3)), Ok(()));
 }
 
@@ -179,7 +181,8 @@ fn finish_pending(store: &mut SparseStore) {
         (SessionId(5), SessionState::Pending, vec![(1, 2)])
     );
     store.upload_put(&call(MEMBER), id, 1, &pending_file()[2_500..5_000]).unwrap();
-    let (blob, _) = store.upload_finish(&call(MEMBER), id, &sha256(&pending_file()), 9_100).unwrap();
+    let (blob, _) =
+        store.upload_finish(&call(MEMBER), id, &sha256(&pending_file()), 9_100).unwrap().done().unwrap();
     assert_eq!(store.blob_bytes(&store.blob_read(&person(MEMBER), blob).unwrap()), pending_file());
 }
 

@@ -88,7 +88,7 @@ impl Upload {
 
     fn finish(&self, store: &mut SparseStore) -> BlobId {
         let (digest, len) = (sha256(&self.bytes()), self.len as u64);
-        store.upload_finish(&call(self.who), self.id(), &digest, len).unwrap().0
+        store.upload_finish(&call(self.who), self.id(), &digest, len).unwrap().done().unwrap().0
     }
 }
 
@@ -97,7 +97,7 @@ fn config(heap_bytes_max: u64) -> Config {
 }
 
 fn call(who: u32) -> Call {
-    Call { caller: person(who), now_ns: START_NS, epoch: 40, reusable_through: 38 }
+    Call { caller: person(who), now_ns: START_NS, epoch: 40, reusable_through: 38, room_bytes: u64::MAX }
 }
 
 /// Twelve blobs side by side, of which every second one goes: holes of three granules.
@@ -133,7 +133,7 @@ fn build(store: &mut SparseStore) {
     ];
     let inline = vec![inline_asset(AssetKind::Placeholder, file(70, 9))];
     let made = store.publish(&call(OWNER), CAPSULE, memory_meta("holes"), sessions, inline, "publish");
-    assert_eq!(made.unwrap().memory, MEMORY.0);
+    assert_eq!(made.unwrap().done().unwrap().memory, MEMORY.0);
     IN_FRAGMENTS.start(store);
     assert_eq!(IN_FRAGMENTS.finish(store), BlobId(16));
     FRAGMENTED.start(store);

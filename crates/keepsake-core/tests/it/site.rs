@@ -16,7 +16,13 @@ const KEEPER: u32 = 9;
 const CAPSULE: CapsuleId = CapsuleId(1);
 
 fn call() -> Call {
-    Call { caller: person(KEEPER), now_ns: START_NS, epoch: 1, reusable_through: u64::MAX }
+    Call {
+        caller: person(KEEPER),
+        now_ns: START_NS,
+        epoch: 1,
+        reusable_through: u64::MAX,
+        room_bytes: u64::MAX,
+    }
 }
 
 fn store() -> SparseStore {
@@ -33,7 +39,7 @@ fn upload(store: &mut SparseStore, idem: &str, bytes: &[u8]) -> BlobId {
     for (index, chunk) in (0..).zip(chunks) {
         store.upload_put(&call(), id, index, chunk).unwrap();
     }
-    store.upload_finish(&call(), id, &sha256(bytes), bytes.len() as u64).unwrap().0
+    store.upload_finish(&call(), id, &sha256(bytes), bytes.len() as u64).unwrap().done().unwrap().0
 }
 
 fn page(path: &str, blob: BlobId) -> NewSiteFile {
@@ -109,7 +115,11 @@ fn pieces_are_hashed_once_in_slices_and_go_with_their_asset() {
         store.upload_put(&call(), session, index, chunk).unwrap();
     }
     let sessions = vec![publish_session(session, AssetKind::Original, &bytes)];
-    store.publish(&call(), CAPSULE, memory_meta("large"), sessions, Vec::new(), "large").unwrap();
+    store
+        .publish(&call(), CAPSULE, memory_meta("large"), sessions, Vec::new(), "large")
+        .unwrap()
+        .done()
+        .unwrap();
     let (memory, asset) = (MemoryId(1), AssetId(1));
     while store.has_uncertified() {
         store.take_uncertified(10);

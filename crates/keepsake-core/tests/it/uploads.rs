@@ -34,7 +34,13 @@ impl Bench {
     }
 
     fn call(&self, who: u8) -> Call {
-        Call { caller: person(who), now_ns: self.now_ns, epoch: 0, reusable_through: u64::MAX }
+        Call {
+            caller: person(who),
+            now_ns: self.now_ns,
+            epoch: 0,
+            reusable_through: u64::MAX,
+            room_bytes: u64::MAX,
+        }
     }
 
     fn capsule(&mut self, who: u8) -> CapsuleId {
@@ -78,7 +84,8 @@ fn a_file_survives_a_restart_in_its_middle() {
         bench.put(1, id, index, &data[index as usize * 1_000..][..1_000]).unwrap();
     }
     let call = bench.call(1);
-    let (blob, record) = bench.store.upload_finish(&call, id, &sha256(&data), 10_000).unwrap();
+    let (blob, record) =
+        bench.store.upload_finish(&call, id, &sha256(&data), 10_000).unwrap().done().unwrap();
     assert_eq!(record.len, 10_000);
     bench.restart();
     assert_eq!(bench.store.blob_bytes(&bench.store.blob_read(&person(1), blob).unwrap()), data);
@@ -108,10 +115,16 @@ fn a_refused_publish_leaves_every_session_pending() {
     let done = bench
         .store
         .publish(&call, capsule, memory_meta("t"), right.to_vec(), vec![inline.clone()], "p")
+        .unwrap()
+        .done()
         .unwrap();
     assert_eq!(done.assets.len(), 3);
-    let again =
-        bench.store.publish(&call, capsule, memory_meta("t"), right.to_vec(), vec![inline], "p").unwrap();
+    let again = bench
+        .store
+        .publish(&call, capsule, memory_meta("t"), right.to_vec(), vec![inline], "p")
+        .unwrap()
+        .done()
+        .unwrap();
     assert_eq!(again, done, "a repeated publish gives the first answer");
     assert_eq!(bench.store.memory_count(), 1);
     bench.assert_sound();
@@ -140,7 +153,7 @@ fn an_unreferenced_blob_is_collected_after_its_time_and_never_before() {
     let id = bench.begin(1, 1, "k");
     bench.put(1, id, 0, &data).unwrap();
     let call = bench.call(1);
-    let (blob, record) = bench.store.upload_finish(&call, id, &sha256(&data), 5_000).unwrap();
+    let (blob, record) = bench.store.upload_finish(&call, id, &sha256(&data), 5_000).unwrap().done().unwrap();
     bench.now_ns = record.expires_ns.unwrap();
     bench.store.tick(&bench.call(1));
     assert!(bench.store.blob_meta(&person(1), blob).is_ok());
@@ -160,7 +173,8 @@ fn a_reversed_upload_finishes() {
         bench.put(1, id, index, &data[index as usize * 3_000..][..3_000]).unwrap();
     }
     let call = bench.call(1);
-    let (blob, _) = bench.store.upload_finish(&call, id, &sha256(&data), data.len() as u64).unwrap();
+    let (blob, _) =
+        bench.store.upload_finish(&call, id, &sha256(&data), data.len() as u64).unwrap().done().unwrap();
     assert_eq!(bench.store.blob_bytes(&bench.store.blob_read(&person(1), blob).unwrap()), data);
 }
 
@@ -176,6 +190,8 @@ fn a_deleted_capsule_gives_everything_back() {
         bench
             .store
             .publish(&call, capsule, memory_meta("t"), vec![session], vec![], &format!("p{n}"))
+            .unwrap()
+            .done()
             .unwrap();
         bench.begin(1, 3, &format!("open{n}"));
     }
@@ -232,7 +248,7 @@ fn an_upload_deleted_at_once_leaves_nothing_in_the_queue() {
         let id = bench.begin(1, 1, &format!("s{n}"));
         bench.put(1, id, 0, b"abc").unwrap();
         let call = bench.call(1);
-        let (blob, _) = bench.store.upload_finish(&call, id, &sha256(b"abc"), 3).unwrap();
+        let (blob, _) = bench.store.upload_finish(&call, id, &sha256(b"abc"), 3).unwrap().done().unwrap();
         bench.store.blob_delete(&call, blob).unwrap();
     }
     bench.now_ns += 10 * HOUR_NS;
@@ -364,7 +380,7 @@ proptest! {
                     let (hash, len) = (sha256(&all[session].data), all[session].data.len() as u64);
                     let done = bench.store.upload_finish(&call, id, &hash, len);
                     if all[session].received.iter().all(|here| *here) {
-                        let (blob, _) = done.unwrap();
+                        let (blob, _) = done.unwrap().done().unwrap();
                         prop_assert_eq!(bench.store.blob_bytes(&bench.store.blob_read(&call.caller, blob).unwrap()), all[session].data.clone());
                         all[session].id = None;
                     } else {
@@ -395,7 +411,7 @@ fn a_flipped_byte_in_a_blob_or_in_a_pending_session_is_found_by_the_check_of_byt
     bench.put(1, blob, 0, &bytes[..5_000]).unwrap();
     bench.put(1, blob, 1, &bytes[5_000..]).unwrap();
     let call = bench.call(1);
-    let (_, blob) = bench.store.upload_finish(&call, blob, &sha256(&bytes), 9_000).unwrap();
+    let (_, blob) = bench.store.upload_finish(&call, blob, &sha256(&bytes), 9_000).unwrap().done().unwrap();
     let pending = bench.begin(1, 3, "pending");
     bench.put(1, pending, 0, &bytes[..4_000]).unwrap();
     bench.put(1, pending, 2, &bytes[..10]).unwrap();
@@ -404,9 +420,9 @@ fn a_flipped_byte_in_a_blob_or_in_a_pending_session_is_found_by_the_check_of_byt
     assert_eq!((sound.blobs, sound.sessions, sound.bytes), (1, 1, 13_000));
     assert_eq!(sound.violations, Vec::<String>::new());
 
-    let last_of_blob = blob.extents[1].offset + 3_999;
+    let last_of_blob = bench.store.blob_runs(&blob, 8_999, 1)[0].offset;
     // The session's first chunk lies right after the blob, whose tail takes one granule.
-    let first_of_session = blob.extents[1].offset + 4_096;
+    let first_of_session = bench.store.blob_runs(&blob, 5_000, 1)[0].offset + 4_096;
     for at in [last_of_blob, first_of_session] {
         let mut byte = [0];
         bench.heap.read(at, &mut byte);

@@ -191,7 +191,7 @@ impl Message {
             Finish(upload) => {
                 let (id, bytes) = (known.sessions[&upload], bytes_of(upload));
                 let done = store.upload_finish(call, id, &sha256(bytes), bytes.len() as u64);
-                known.blobs.insert(upload, done.map_err(kind)?.0);
+                known.blobs.insert(upload, done.map_err(kind)?.done().unwrap().0);
             }
             Abort(upload) => store.upload_abort(call, known.sessions[&upload]).map_err(kind)?,
             Publish(title, uploads) => publish(store, call, known, title, uploads)?,
@@ -230,7 +230,7 @@ fn publish<R: Memory, H: Memory>(
     let sessions: Vec<_> = uploads.iter().zip(KINDS).map(session).collect();
     let inline = vec![inline_asset(AssetKind::Placeholder, file(INLINE_BYTES, 77))];
     let done = store.publish(call, known.capsules[&who], memory_meta(title), sessions, inline, title);
-    let done = done.map_err(kind)?;
+    let done = done.map_err(kind)?.done().unwrap();
     known.memories.insert(title, (who, MemoryId(done.memory), uploads));
     for (upload, asset) in uploads.iter().zip(&done.assets) {
         known.blobs.insert(*upload, BlobId(asset.blob.unwrap()));
@@ -245,10 +245,11 @@ impl Answers {
             Seen { capsules: vec![], sessions: vec![], missing: vec![], blobs: vec![], memories: vec![] };
         for who in [1, 2] {
             seen.capsules.extend(store.capsule_list(&person(who)));
-            let call = Call { caller: person(who), now_ns, epoch: 0, reusable_through: 0 };
+            let call =
+                Call { caller: person(who), now_ns, epoch: 0, reusable_through: 0, room_bytes: u64::MAX };
             for mut view in store.session_list(&person(who)) {
                 seen.missing.extend(store.upload_status(&call, view.id).map(|status| status.missing));
-                (view.record.body, view.record.tail) = (vec![], vec![]);
+                (view.record.tail, view.record.room) = (vec![], 0);
                 seen.sessions.push(view);
             }
         }
@@ -276,7 +277,13 @@ impl Answers {
     /// there.
     pub(crate) fn resend_received<R: Memory, H: Memory>(&self, store: &mut Store<R, H>, now_ns: u64) {
         for (upload, id) in &self.sessions {
-            let call = Call { caller: person(UPLOADS[*upload].0), now_ns, epoch: 0, reusable_through: 0 };
+            let call = Call {
+                caller: person(UPLOADS[*upload].0),
+                now_ns,
+                epoch: 0,
+                reusable_through: 0,
+                room_bytes: u64::MAX,
+            };
             let Ok(status) = store.upload_status(&call, *id) else { continue };
             if status.record.state != SessionState::Pending {
                 continue;

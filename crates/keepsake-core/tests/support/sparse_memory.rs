@@ -87,8 +87,12 @@ impl Memory for SparseMemory {
         let mut image = self.0.borrow_mut();
         assert!(offset + src.len() as u64 <= image.size * WASM_PAGE_BYTES, "a write stays within the memory");
         for (page, within, done, part) in cuts(offset, src.len()) {
+            let from = &src[done..done + part];
+            if !image.pages.contains_key(&page) && from.iter().all(|byte| *byte == 0) {
+                continue;
+            }
             let bytes = image.pages.entry(page).or_insert_with(|| Rc::new([0; PAGE_BYTES]));
-            Rc::make_mut(bytes)[within..within + part].copy_from_slice(&src[done..done + part]);
+            Rc::make_mut(bytes)[within..within + part].copy_from_slice(from);
         }
     }
 }

@@ -206,7 +206,8 @@ impl Reader {
             None => self.open(&view)?,
         };
         let opened = self.opened.insert(opened);
-        let call = Call { caller, now_ns: self.clock.now_ns(), epoch, reusable_through: 0 };
+        let now_ns = self.clock.now_ns();
+        let call = Call { caller, now_ns, epoch, reusable_through: 0, room_bytes: u64::MAX };
         Ok((work(&*opened.program, &call), view))
     }
 

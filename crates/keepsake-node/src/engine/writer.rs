@@ -188,6 +188,7 @@ impl Writer {
             now_ns: self.clock.now_ns(),
             epoch: self.durable_epoch + 1 + u64::from(self.in_flight.is_some()),
             reusable_through: self.shared.epochs.reusable_through(),
+            room_bytes: u64::MAX,
         }
     }
 

@@ -6,12 +6,12 @@ use crate::wire::memories::{asset_in, inline_in, kind_out, meta_in};
 use crate::wire::{ids, refuse};
 use ic_stable_structures::Memory;
 use keepsake_api::{
-    Answer, BeginOptions, BlobHosting, PublishRequest, PublishResult, PublishedAsset, SessionInfo,
+    Answer, BeginOptions, BlobHosting, Error, PublishRequest, PublishResult, PublishedAsset, SessionInfo,
     SessionState, SessionStats, UploadConfig, UploadFinishResult, UploadStatus,
 };
 use keepsake_core::ids::{AssetId, BlobId, CapsuleId, MemoryId, SessionId};
 use keepsake_core::publish::{PublishSession, Published};
-use keepsake_core::upload::{SessionRecord, SessionState as State, SessionView};
+use keepsake_core::upload::{Progress, SessionRecord, SessionState as State, SessionView};
 use keepsake_core::{Config, limits, upload};
 use serde_bytes::{ByteBuf, Bytes};
 
@@ -93,7 +93,7 @@ pub(super) fn finish<R: Memory, H: Memory>(
     (id, sha256, total_len): (u64, ByteBuf, u64),
 ) -> Answer<UploadFinishResult> {
     let finished = update.store.upload_finish(update.call, SessionId(id), &sha256, total_len);
-    let (blob_id, blob) = finished.map_err(refuse)?;
+    let (blob_id, blob) = done(finished.map_err(refuse)?)?;
     update.events.push(Event::SessionFinished(id));
     Ok(UploadFinishResult {
         blob_id: blob_id.to_string(),
@@ -106,6 +106,16 @@ pub(super) fn finish<R: Memory, H: Memory>(
         expires_at: blob.expires_ns,
         remote_id: None,
     })
+}
+
+/// The interface has no answer for work that goes on: it is a conflict that passes by itself.
+fn done<T>(progress: Progress<T>) -> Answer<T> {
+    match progress {
+        Progress::Done(done) => Ok(done),
+        Progress::Hashing { hashed, expected } => Err(Error::Conflict(format!(
+            "hash_pending: {hashed} of {expected} chunks hashed; send the same message again"
+        ))),
+    }
 }
 
 pub(super) fn abort<R: Memory, H: Memory>(update: &mut Update<'_, R, H>, (id,): (u64,)) -> Answer<()> {
@@ -122,7 +132,7 @@ pub(super) fn publish<R: Memory, H: Memory>(
     let meta = meta_in(request.metadata);
     let finished: Vec<_> = sessions.iter().map(|session| Event::SessionFinished(session.session)).collect();
     let published = update.store.publish(update.call, capsule, meta, sessions, inline, &request.idem);
-    let published = published.map_err(refuse)?;
+    let published = done(published.map_err(refuse)?)?;
     update.events.extend(finished);
     Ok(published_out(published))
 }

@@ -3,7 +3,7 @@
 use super::{Step, Stepper, agree, round};
 use crate::model::Subject;
 use crate::model::operation::{Bytes, Claim, ENTITLED};
-use crate::model::state::{Model, Session, SessionState};
+use crate::model::state::{Session, SessionState};
 use crate::model::uploads::sha256;
 use candid::Principal;
 use keepsake_client::api;
@@ -18,6 +18,7 @@ impl<S: Subject> Stepper<'_, S> {
         let args = (&fresh.capsule, fresh.expected, &idem, Some(&fresh.options));
         let answer = self.send::<u64>(who, "uploads_begin", args)?;
         let expected = self.model.begin(&bounds, &who, &fresh, now);
+        let total = fresh.options.total_len.unwrap_or(0);
         match (&answer, &expected) {
             (Ok(id), Ok(Some(known))) if id == known => Ok(()),
             (Ok(id), Ok(None)) => {
@@ -28,8 +29,16 @@ impl<S: Subject> Stepper<'_, S> {
             (Err(error), Err(model)) => {
                 agree::<()>("uploads_begin", &Err(error.clone()), &Err(model.clone()))
             }
+            // What is announced must fit the heap as it is now.
+            (Err(api::Error::ResourceExhausted), Ok(None)) if self.heap_may_be_full(total) => Ok(()),
             _ => Err(format!("uploads_begin: {answer:?}, model: {expected:?}")),
         }
+    }
+
+    /// How fragmented the heap is, the model does not know.
+    fn heap_may_be_full(&self, more: u64) -> bool {
+        let bytes = self.model.heap_used() + 2 * more.next_multiple_of(4_096);
+        bytes > self.subject.bounds().heap_bytes_max / 2
     }
 
     pub(super) fn put_next(&mut self, at: u8) -> Step {
@@ -57,8 +66,7 @@ impl<S: Subject> Stepper<'_, S> {
         let answer =
             self.send::<()>(who, "uploads_put_chunk", (id, index, serde_bytes::Bytes::new(bytes)))?;
         let before = self.model.sessions.get(&id).cloned();
-        let want = before.as_ref().map_or(0, |session| Model::wanted(session, index, bytes.len() as u64));
-        let full = self.model.heap_used() + want + 4_096 > bounds.heap_bytes_max / 2;
+        let full = self.heap_may_be_full(bytes.len() as u64);
         let expected = self.model.put(&bounds, &who, id, index, bytes, now);
         if answer == Err(api::Error::ResourceExhausted) && expected.is_ok() && full {
             // How fragmented the heap is, the model does not know; that nothing changed, it does.

@@ -1,9 +1,11 @@
 //! The record of one session, and the arithmetic of its chunks. Owns no storage.
 
 use crate::heap::Extent;
+use crate::ids::SessionId;
 use crate::limits::{CHUNK_BYTES_MAX, ENDED_TTL_NS, SESSION_TTL_NS};
 use crate::record::principal;
 use crate::rolling::Rolling;
+use crate::tables::runs::{InRuns, Place};
 use ic_principal::Principal;
 use minicbor::bytes::ByteArray;
 use minicbor::{Decode, Encode};
@@ -67,7 +69,7 @@ pub struct SessionRecord {
     /// Bytes received.
     #[n(13)]
     pub bytes_received: u64,
-    /// Place of all chunks but the last.
+    /// Place of all chunks but the last, in a session of layout 2 or older; else they lie in runs.
     #[n(14)]
     pub body: Vec<Extent>,
     /// Place of the last chunk.
@@ -82,6 +84,12 @@ pub struct SessionRecord {
     /// The time of its entry in the queue of what is due, ns; none in a record of before this was kept.
     #[n(18)]
     pub due_ns: Option<u64>,
+    /// Chunks that its runs have room for.
+    #[cbor(n(19), default)]
+    pub room: u32,
+    /// Bytes that it is charged for: what was announced, else what was received. None in a record of layout 2 or older.
+    #[n(20)]
+    pub charged: Option<u64>,
 }
 
 impl SessionRecord {
@@ -104,23 +112,31 @@ impl SessionRecord {
         if self.is_tail(index) { self.tail_len } else { self.chunk_len }
     }
 
-    /// Where chunk `index` lies: its extents, and its offset in them.
-    pub(crate) fn place_of(&self, index: u32) -> (&[Extent], u64) {
-        if self.is_tail(index) {
-            (&self.tail, 0)
-        } else {
-            (&self.body, u64::from(index) * u64::from(self.chunk_len))
+    /// Where its bytes lie; those of the last chunk come right after the others, once the length of these is known.
+    pub(crate) fn place(&self, id: SessionId) -> Place {
+        if !self.body.is_empty() {
+            let extents = self.body.iter().chain(&self.tail).copied().collect();
+            return Place { runs: None, extents };
         }
+        let len = u64::from(self.expected - 1) * u64::from(self.chunk_len);
+        let runs = (len > 0).then_some(InRuns { session: id, chunk_len: self.chunk_len, len });
+        Place { runs, extents: self.tail.clone() }
     }
 
-    /// Bytes that its extents hold or will hold.
-    pub(crate) fn reserved(&self) -> u64 {
-        self.body.iter().chain(&self.tail).map(|extent| extent.len).sum()
+    /// Where chunk `index` begins in [`Self::place`].
+    pub(crate) fn offset_of(&self, index: u32) -> u64 {
+        u64::from(index) * u64::from(self.chunk_len)
     }
 
-    /// Body and tail, in the order of the file.
-    pub(crate) fn extents(&self) -> Vec<Extent> {
-        self.body.iter().chain(&self.tail).copied().collect()
+    /// Bytes received of all chunks but the last.
+    pub(crate) fn body_bytes(&self) -> u64 {
+        self.bytes_received - u64::from(self.tail_len)
+    }
+
+    /// Bytes that it is charged for. In a record of layout 2 or older: what its extents hold or will hold.
+    pub(crate) fn charged(&self) -> u64 {
+        let extents = || self.body.iter().chain(&self.tail).map(|extent| extent.len).sum();
+        self.charged.unwrap_or_else(extents)
     }
 
     /// Length of the contiguous prefix that the hash has taken, bytes.
@@ -132,11 +148,10 @@ impl SessionRecord {
         }
     }
 
-    pub(crate) fn discard_bytes(&mut self) {
-        self.body = Vec::new();
-        self.tail = Vec::new();
-        self.received = 0;
-        self.bytes_received = 0;
+    /// Its bytes are another's now, or nobody's: it has no place and is charged for nothing.
+    pub(crate) fn give_up_place(&mut self) {
+        (self.body, self.tail) = (Vec::new(), Vec::new());
+        (self.room, self.charged) = (0, None);
     }
 
     pub(crate) fn announces_same(&self, other: &Self) -> bool {

@@ -125,7 +125,13 @@ async fn rate_of_small_queries_on_shared_views_beside_opening_the_store_for_each
                 let state = view.state();
                 let heap = SnapshotHeap::new(Arc::clone(&shared.heap), state.heap_pages);
                 let program = application.open_snapshot(SnapshotMemory::new(view), heap).unwrap();
-                let call = Call { caller: sender(), now_ns: 1, epoch: state.epoch, reusable_through: 0 };
+                let call = Call {
+                    caller: sender(),
+                    now_ns: 1,
+                    epoch: state.epoch,
+                    reusable_through: 0,
+                    room_bytes: u64::MAX,
+                };
                 program.query(&call, "uploads_status", &task_arg).unwrap();
             }
             rate(start)
