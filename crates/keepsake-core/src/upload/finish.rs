@@ -64,7 +64,8 @@ pub(crate) struct Ready {
 pub(crate) enum Hashed {
     /// To the end, and the claim is true.
     Complete(Complete),
-    /// Not to the end. To be stored, so that the next message goes on there.
+    /// Not to the end, or to the end of another file than was claimed. To be stored, so that the next message goes on
+    /// there and no byte is hashed twice.
     Part(SessionId, Box<SessionRecord>),
 }
 
@@ -144,12 +145,16 @@ impl<R: Memory, H: Memory> Store<R, H> {
         if session.sha256.is_some_and(|announced| *announced != sha256) {
             return Err(UploadError::Sha256Differs);
         }
+        let before = session.hashed;
         self.advance_hash(id, &mut session, None, budget);
         if session.hashed < session.expected {
             return Ok(Hashed::Part(id, Box::new(session)));
         }
         if session.rolling.digest() != sha256 {
-            return Err(UploadError::Sha256Differs);
+            // Work that is not kept could be asked for again and again: the same message refuses next time.
+            let worked = session.hashed > before;
+            let refused = Err(UploadError::Sha256Differs);
+            return if worked { Ok(Hashed::Part(id, Box::new(session))) } else { refused };
         }
         Ok(Hashed::Complete(Complete::Ready(Box::new(Ready { id, session, sha256 }))))
     }
