@@ -39,7 +39,7 @@ fn is_device(name: &str) -> bool {
         let mut rest = stem.strip_prefix(*device).unwrap_or_default().chars();
         matches!((rest.next(), rest.next()), (Some('0'..='9' | '\u{b9}' | '\u{b2}' | '\u{b3}'), None))
     };
-    DEVICE_NAMES.contains(&stem.as_str()) || NUMBERED_DEVICES.iter().any(|device| is_numbered(&device))
+    DEVICE_NAMES.contains(&stem.as_str()) || NUMBERED_DEVICES.iter().any(is_numbered)
 }
 
 /// The name of a derived asset beside its original's: `photo.png` gives `photo-display.jpg`.

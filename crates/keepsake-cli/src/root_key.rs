@@ -16,13 +16,11 @@ const DER_BYTES: usize = DER_PREFIX.len() + 96;
 
 /// The key in `given`: text in hexadecimal, or the name of a file.
 pub(crate) fn read(given: &str) -> Result<Vec<u8>> {
-    let key = match of_hex(given) {
-        Some(key) => key,
-        None => {
-            let bytes =
-                std::fs::read(Path::new(given)).map_err(|error| refused(given, &error.to_string()))?;
-            std::str::from_utf8(&bytes).ok().and_then(of_hex).unwrap_or(bytes)
-        }
+    let key = if let Some(key) = of_hex(given) {
+        key
+    } else {
+        let bytes = std::fs::read(Path::new(given)).map_err(|error| refused(given, &error.to_string()))?;
+        std::str::from_utf8(&bytes).ok().and_then(of_hex).unwrap_or(bytes)
     };
     if key.len() == DER_BYTES && key.starts_with(&DER_PREFIX) {
         return Ok(key);
@@ -38,7 +36,7 @@ fn refused(given: &str, why: &str) -> Failure {
 
 fn of_hex(text: &str) -> Option<Vec<u8>> {
     let text = text.trim();
-    if text.is_empty() || text.len() % 2 != 0 || !text.bytes().all(|c| c.is_ascii_hexdigit()) {
+    if text.is_empty() || !text.len().is_multiple_of(2) || !text.bytes().all(|c| c.is_ascii_hexdigit()) {
         return None;
     }
     (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect()

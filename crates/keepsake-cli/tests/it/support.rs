@@ -59,7 +59,7 @@ impl Node {
     /// Another node, over other data, takes the place of this one at its address.
     pub(crate) fn replace(&mut self, data: &Path) {
         self.kill();
-        self.data = data.to_owned();
+        data.clone_into(&mut self.data);
         self.restart();
     }
 

@@ -47,6 +47,7 @@ fn envelope(reader: &mut Reader<'_>) -> Result<Envelope<'static>, CborError> {
 
 /// What of a content has been read so far: its type may come last.
 #[derive(Default)]
+#[expect(clippy::option_option, reason = "outside: whether the field was there; inside: a value or null")]
 struct Content {
     request_type: Option<String>,
     ingress_expiry: Option<u64>,
