@@ -23,9 +23,10 @@ use std::cell::Cell;
 static ALLOCATOR: PeakAlloc = PeakAlloc;
 
 const CHUNK: usize = CHUNK_BYTES_MAX as usize;
-const PERIOD: usize = 4_096;
+/// Runs begin at granules and chunks lie one after the other in them: both lengths are multiples of the period.
+const PERIOD: usize = 64;
 
-/// The byte at every offset of every extent: extents start at multiples of the period.
+/// The byte at every offset of the heap.
 fn pattern(at: usize) -> u8 {
     let at = at % PERIOD;
     (at * 31 + at / 251).to_le_bytes()[0]
@@ -69,10 +70,10 @@ fn call() -> Call {
     Call { caller: person(1), now_ns: START_NS, epoch: 1, reusable_through: 0, room_bytes: u64::MAX }
 }
 
-/// A file of `len` bytes, as its chunks; the last has an extent of its own.
+/// A file of `len` bytes, as its chunks: each begins with the pattern, wherever it lies.
 struct File<'a> {
     len: usize,
-    /// The pattern, one period longer than a chunk.
+    /// The pattern, as long as a chunk.
     pattern: &'a [u8],
 }
 
@@ -82,9 +83,7 @@ impl File<'_> {
     }
 
     fn chunk(&self, index: usize) -> &[u8] {
-        let last = index + 1 == self.chunks();
-        let phase = if last { 0 } else { index * CHUNK % PERIOD };
-        &self.pattern[phase..phase + CHUNK.min(self.len - index * CHUNK)]
+        &self.pattern[..CHUNK.min(self.len - index * CHUNK)]
     }
 
     fn sha256(&self) -> Vec<u8> {
@@ -152,7 +151,7 @@ fn heap_in_use_at_most(original_len: usize, pattern: &[u8]) -> usize {
 
 #[test]
 fn flat_memory_under_pressure() {
-    let pattern: Vec<u8> = (0..CHUNK + PERIOD).map(pattern).collect();
+    let pattern: Vec<u8> = (0..CHUNK).map(pattern).collect();
     // What is allocated once per process is there before anything is measured.
     heap_in_use_at_most(4_000_000, &pattern);
     let [small, medium, large] =
