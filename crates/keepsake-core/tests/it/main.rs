@@ -19,5 +19,7 @@ mod certified;
 mod faults;
 mod golden;
 mod golden_uploads;
+mod many_runs;
+mod placement;
 mod site;
 mod uploads;
