@@ -22,7 +22,7 @@ use crate::tables::memories::AssetSource;
 use crate::tables::sessions::{Listed, SessionState};
 use ic_principal::Principal;
 use ic_stable_structures::Memory;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Totals of what was checked, and what is broken.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -175,13 +175,14 @@ impl<R: Memory, H: Memory> Store<R, H> {
 
     /// Each run belongs to a pending session, a blob, or to what the tick is to free; together they hold what that needs.
     fn check_runs(&self, tally: &mut Tally) {
-        let gone = |id: SessionId| self.due.iter().any(|due| (due.kind, due.id) == (DueKind::Runs, id.0));
+        let due = self.due.iter().filter(|due| due.kind == DueKind::Runs);
+        let gone: BTreeSet<u64> = due.map(|due| due.id).collect();
         let mut held: BTreeMap<SessionId, (u64, u32)> = BTreeMap::new();
         for (session, run) in self.runs.iter() {
             let (mut owner, mut chunk_len) = (format!("session {}, which is gone", session.0), None);
             match tally.in_runs.get(&session) {
                 Some((name, len, _)) => (owner, chunk_len) = (name.clone(), Some(*len)),
-                None => tally.expect(gone(session), || format!("runs of {owner} are not due")),
+                None => tally.expect(gone.contains(&session.0), || format!("runs of {owner} are not due")),
             }
             if let Some(chunk_len) = chunk_len {
                 let (bytes, end) = held.entry(session).or_default();
