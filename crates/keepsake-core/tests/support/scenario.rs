@@ -16,7 +16,7 @@ use std::sync::LazyLock;
 /// A file that somebody uploads: by whom, its length, its chunks' length.
 struct Upload(u32, usize, usize);
 
-const UPLOADS: [Upload; 9] = [
+const UPLOADS: [Upload; 10] = [
     Upload(1, 30_000, 7_000),
     Upload(1, 12_000, 5_000),
     Upload(1, 3_000, 3_000),
@@ -26,6 +26,7 @@ const UPLOADS: [Upload; 9] = [
     Upload(2, 15_000, 4_000),
     Upload(1, 16_000, 5_000),
     Upload(2, 40_000, 8_000),
+    Upload(2, 18 * 4_096 + 100, 4_096),
 ];
 
 const KINDS: [AssetKind; 3] = [AssetKind::Original, AssetKind::Display, AssetKind::Thumbnail];
@@ -100,6 +101,30 @@ pub(crate) const SCENARIO: &[Message] = &[
     Put(8, 2),
     Tick(1),
     Publish("last", &[8]),
+    // A file in more runs than one message frees.
+    Begin(9),
+    Put(9, 18),
+    Put(9, 17),
+    Put(9, 16),
+    Put(9, 15),
+    Put(9, 14),
+    Put(9, 13),
+    Put(9, 12),
+    Put(9, 11),
+    Put(9, 10),
+    Put(9, 9),
+    Put(9, 8),
+    Put(9, 7),
+    Put(9, 6),
+    Put(9, 5),
+    Put(9, 4),
+    Put(9, 3),
+    Put(9, 2),
+    Put(9, 1),
+    Put(9, 0),
+    Finish(9),
+    DeleteBlob(9),
+    Tick(1),
     Tick(60),
 ];
 
