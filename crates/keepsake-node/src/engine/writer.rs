@@ -182,13 +182,13 @@ impl Writer {
             && self.pages.batch_bytes() < self.limits.batch_bytes_max
     }
 
-    fn call(&self, caller: Principal) -> Call {
+    fn call(&mut self, caller: Principal) -> Call {
         Call {
             caller,
             now_ns: self.clock.now_ns(),
             epoch: self.durable_epoch + 1 + u64::from(self.in_flight.is_some()),
             reusable_through: self.shared.epochs.reusable_through(),
-            room_bytes: u64::MAX,
+            room_bytes: self.room().heap,
         }
     }
 

@@ -141,9 +141,15 @@ impl HeapFile {
         false
     }
 
-    /// How far the heap memory may grow when the file system has `free` bytes: what is free but for the reserve, and
-    /// what was taken ahead.
+    /// How far the heap memory may grow when the file system has `free` bytes: [`Self::beyond_reserve`], less what the
+    /// memory was granted and has not taken yet.
     pub fn room_bytes(&self, free: u64) -> u64 {
+        let extent = *self.lock();
+        self.beyond_reserve(free).saturating_sub(extent.len.saturating_sub(extent.allocated))
+    }
+
+    /// What of `free` bytes is not kept from the heap.
+    pub fn beyond_reserve(&self, free: u64) -> u64 {
         free.saturating_sub(self.reserve_bytes)
     }
 

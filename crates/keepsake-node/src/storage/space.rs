@@ -100,7 +100,7 @@ impl Space {
     pub fn refill_reserve(&self) {
         let missing = self.reserve.missing_bytes().unwrap_or(0);
         let room =
-            self.heap.free_bytes().map_or(0, |free| self.heap.room_bytes(free.saturating_sub(missing)));
+            self.heap.free_bytes().map_or(0, |free| self.heap.beyond_reserve(free.saturating_sub(missing)));
         if missing == 0 || room == 0 {
             return;
         }
