@@ -95,8 +95,8 @@ impl Built {
     }
 
     fn first(&self, wanted: impl Fn(&Value) -> bool) -> Option<PathBuf> {
-        let programs = self.0.iter().filter(|message| wanted(message));
-        programs.filter_map(|message| message["executable"].as_str().map(PathBuf::from)).next()
+        let mut programs = self.0.iter().filter(|message| wanted(message));
+        programs.find_map(|message| message["executable"].as_str().map(PathBuf::from))
     }
 }
 

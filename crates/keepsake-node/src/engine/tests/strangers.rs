@@ -29,7 +29,7 @@ struct Case {
 
 fn cases(stranger: Principal, capsule: &str, blob: &str) -> Vec<Case> {
     let anonymous = Principal::anonymous();
-    let junk = [b"DIDL".as_slice(), &[0xff; 60_000]].concat();
+    let junk = [b"DIDL".as_slice(), &vec![0xff; 60_000]].concat();
     let ids: Vec<String> = (0..1000).map(|n| format!("mem_{n}")).collect();
     let begin = Encode!(&capsule, &4u32, &"the same key", &None::<BeginOptions>).unwrap();
     let case = |method, body, caller, arg: &[u8], is_recorded| Case {
@@ -101,18 +101,23 @@ async fn child_that_is_a_stranger() {
     );
     for case in cases(stranger, &capsule, &blob) {
         let (disk, rows, memory) = (disk_bytes(dir), engine.mailbox().recorded_rows(), memory_bytes());
-        let mut sent = 0;
+        let mut bytes_in = 0;
         for _ in 0..MESSAGES {
-            sent += case.arg.len() as u64 + ROW_BYTES;
+            bytes_in += case.arg.len() as u64 + ROW_BYTES;
             // What it answers is not the point here.
             send(case.method, case.caller, case.arg.clone()).await.ok();
         }
         let disk = disk_bytes(dir).saturating_sub(disk);
         let rows = engine.mailbox().recorded_rows() - rows;
         let memory = memory_bytes().saturating_sub(memory);
-        println!("| {} | {} | {sent} | {disk} | {rows} | {memory} |", case.method, case.body);
+        println!("| {} | {} | {bytes_in} | {disk} | {rows} | {memory} |", case.method, case.body);
         assert_eq!(rows, if case.is_recorded { MESSAGES } else { 0 }, "{}: {}", case.method, case.body);
-        assert!(disk <= 2 * sent + DISK_BYTES_MAX, "{}: {}: {disk} bytes of disk", case.method, case.body);
+        assert!(
+            disk <= 2 * bytes_in + DISK_BYTES_MAX,
+            "{}: {}: {disk} bytes of disk",
+            case.method,
+            case.body
+        );
         assert!(memory <= MEMORY_BYTES_MAX, "{}: {}: {memory} bytes of memory", case.method, case.body);
     }
     println!("all cases held");
@@ -123,7 +128,7 @@ fn what_a_stranger_leaves_is_bounded_by_what_it_sent() {
     let dir = tempfile::tempdir().unwrap();
     let test = "engine::tests::strangers::child_that_is_a_stranger";
     let output = crash::child(test, DIR_VARIABLE, dir.path()).wait_with_output().unwrap();
-    let text = String::from_utf8_lossy(&output.stdout);
-    println!("{text}");
-    assert!(output.status.success() && text.contains("all cases held"));
+    let shown = String::from_utf8_lossy(&output.stdout);
+    println!("{shown}");
+    assert!(output.status.success() && shown.contains("all cases held"));
 }
