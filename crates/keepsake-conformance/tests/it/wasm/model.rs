@@ -36,9 +36,12 @@ impl Upgradable {
 
     /// The canister, upgraded; with the same stable memory.
     fn upgraded(&self) -> Result<Canister, String> {
-        let mut twin = self.canister.fork();
+        // The first may take pages in hand again, where a message used some; the second finds nothing to do.
+        let mut once = self.canister.fork();
+        once.upgrade(&[]).map_err(|why| format!("the upgrade: {why}"))?;
+        let mut twin = once.fork();
         twin.upgrade(&[]).map_err(|why| format!("the upgrade: {why}"))?;
-        match twin.stable().first_difference(self.canister.stable()) {
+        match twin.stable().first_difference(once.stable()) {
             None => Ok(twin),
             Some(at) => Err(format!("the upgrade changed stable memory at {at}")),
         }
