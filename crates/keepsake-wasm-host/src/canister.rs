@@ -12,6 +12,7 @@ use candid::Principal;
 
 use crate::certificate::RootKey;
 use crate::cost::Instructions;
+use crate::cycles::Subnet;
 use crate::error::{HostError, Rejection};
 use crate::instance::{Entry, Instance};
 use crate::module::CanisterModule;
@@ -20,6 +21,7 @@ use crate::system::{Durable, Kind, Message, System};
 
 /// Time between two runs of a global timer that is always due: a round of the IC.
 const ROUND_NS: u64 = 1_000_000_000;
+const DAY_SECS: u64 = 24 * 3_600;
 
 /// How a canister is set up.
 #[derive(Clone, Debug)]
@@ -32,6 +34,10 @@ pub struct Options {
     pub now_ns: u64,
     /// Its balance; nothing is ever charged to it.
     pub cycles: u128,
+    /// Where it runs.
+    pub subnet: Subnet,
+    /// Below what its memory costs for so many seconds it is frozen; the IC's default is 30 days.
+    pub freezing_threshold_secs: u64,
     /// Of the root key and of `raw_rand`: the same seed gives the same run.
     pub seed: u64,
 }
@@ -43,6 +49,8 @@ impl Default for Options {
             controllers: vec![],
             now_ns: 1_750_000_000_000_000_000,
             cycles: 1_000_000_000_000_000,
+            subnet: Subnet::default(),
+            freezing_threshold_secs: 30 * 24 * 3_600,
             seed: 1,
         }
     }
@@ -75,6 +83,9 @@ impl System {
             controllers: options.controllers.clone(),
             now_ns: options.now_ns,
             cycles: options.cycles,
+            subnet: options.subnet,
+            freezing_threshold_secs: options.freezing_threshold_secs,
+            module_bytes: 0,
             root: Arc::new(RootKey::from_seed(options.seed)),
             seed: options.seed,
             random_calls: 0,
@@ -125,6 +136,7 @@ impl Canister {
     ) -> Result<Self, HostError> {
         let rejected = |rejection| HostError::Rejected { entry: entry.to_owned(), rejection };
         let controller = system.controllers.first().copied().unwrap_or(Principal::anonymous());
+        let system = System { module_bytes: module.bytes(), ..system };
         let instance = Instance::start(module, system).map_err(rejected)?;
         let mut canister = Self {
             module: module.clone(),
@@ -187,9 +199,10 @@ impl Canister {
     /// A user's update call: `canister_inspect_message`, then the method, then what it calls, to the answer.
     ///
     /// # Errors
-    /// [`Rejection`] when the message is turned away, fails or is rejected.
+    /// [`Rejection`] when the canister is frozen, or the message is turned away, fails or is rejected.
     pub fn update(&mut self, caller: Principal, method: &str, arg: &[u8]) -> Result<Vec<u8>, Rejection> {
         self.cost = Instructions::default();
+        self.thawed()?;
         self.inspect(caller, method, arg)?;
         self.call_uninspected(caller, method, arg)
     }
@@ -197,7 +210,7 @@ impl Canister {
     /// The same by another canister: nobody inspects it.
     ///
     /// # Errors
-    /// [`Rejection`] when it fails or is rejected.
+    /// [`Rejection`] when the canister is frozen, or it fails or is rejected.
     pub fn call_uninspected(
         &mut self,
         caller: Principal,
@@ -205,7 +218,13 @@ impl Canister {
         arg: &[u8],
     ) -> Result<Vec<u8>, Rejection> {
         self.cost = Instructions::default();
+        self.thawed()?;
         self.drive(caller, method, arg.to_vec())
+    }
+
+    /// A frozen canister runs no update.
+    fn thawed(&self) -> Result<(), Rejection> {
+        if self.cycles() < self.freezing_cycles() { Err(Rejection::frozen()) } else { Ok(()) }
     }
 
     /// Whether the canister takes this update call: `canister_inspect_message`. True when it has none.
@@ -368,6 +387,33 @@ impl Canister {
     /// Size of its stable memory.
     pub fn stable_bytes(&self) -> u64 {
         self.system().stable.size_bytes()
+    }
+
+    /// Its balance.
+    pub fn cycles(&self) -> u128 {
+        self.system().cycles
+    }
+
+    /// Where it runs.
+    pub fn subnet(&self) -> Subnet {
+        self.system().subnet
+    }
+
+    /// What it pays memory for: its module, its heap, stable memory.
+    pub fn memory_bytes(&self) -> u64 {
+        self.system().memory_bytes(self.heap_bytes())
+    }
+
+    /// With less than so many cycles it is frozen.
+    pub fn freezing_cycles(&self) -> u128 {
+        self.system().freezing_cycles(self.memory_bytes())
+    }
+
+    /// Until it is frozen, if nobody calls it and nobody tops it up.
+    pub fn secs_to_freezing(&self) -> u64 {
+        let burned_per_day = self.subnet().storage(self.memory_bytes(), DAY_SECS).max(1);
+        let above = self.cycles().saturating_sub(self.freezing_cycles());
+        u64::try_from(above * u128::from(DAY_SECS) / burned_per_day).unwrap_or(u64::MAX)
     }
 
     /// Size of its wasm heap.

@@ -66,6 +66,10 @@ impl Rejection {
         Self::new(5, "IC0506", "Canister did not reply to the call")
     }
 
+    pub(crate) fn frozen() -> Self {
+        Self::new(2, "IC0207", "Canister is out of cycles: please top up the canister")
+    }
+
     pub(crate) fn by_canister(message: String) -> Self {
         Self::new(4, "IC0406", message)
     }
@@ -100,6 +104,11 @@ pub(crate) enum Stop {
     /// The canister may not do this, or not here.
     #[error("Canister violated contract: {0}")]
     Violation(String),
+    /// The canister could not pay for the memory that it asked for.
+    #[error(
+        "Canister cannot grow memory by {bytes} bytes due to insufficient cycles: it has {cycles}, of which {frozen} are needed above its freezing threshold"
+    )]
+    InsufficientCyclesInMemoryGrow { bytes: u64, cycles: u128, frozen: u128 },
     /// The message's limit is used up.
     #[error("Canister exceeded the limit of instructions for single message execution")]
     OutOfInstructions,
@@ -110,6 +119,7 @@ impl Stop {
         let error_code = match self {
             Self::Called(_) => "IC0503",
             Self::Violation(_) => "IC0504",
+            Self::InsufficientCyclesInMemoryGrow { .. } => "IC0532",
             Self::OutOfInstructions => "IC0522",
         };
         Rejection::new(5, error_code, self.to_string())

@@ -102,6 +102,14 @@ fn heap<'a>(
     }
 }
 
+/// Size of the heap.
+fn heap_bytes(caller: &Caller<'_, System>) -> wasmtime::Result<u64> {
+    match caller.data().memory {
+        Some(memory) => Ok(memory.data_size(caller) as u64),
+        None => violation("the module has not started"),
+    }
+}
+
 /// A copy of bytes of the heap.
 fn read(caller: &mut Caller<'_, System>, at: u32, len: u32) -> wasmtime::Result<Vec<u8>> {
     Ok(heap(caller, at, len)?.0.to_vec())

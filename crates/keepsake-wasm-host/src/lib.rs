@@ -1,8 +1,8 @@
 //! Runs a canister's wasm module in tests: messages, roll back, stable memory, timers, upgrades, counted cost.
 //!
 //! Owns the part of the Internet Computer that a single canister sees: the system calls, the order of messages, what
-//! a failed one leaves (nothing) and what each costs. It is no replica: there is no consensus, no other canister, no
-//! cycles are charged, and it is for tests only.
+//! a failed one leaves (nothing) and what each costs. It is no replica: there is no consensus, no other canister, and it is
+//! for tests only. No cycles are charged, but a canister whose balance is too low for its memory is frozen.
 //!
 //! ```no_run
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -25,6 +25,7 @@
 mod canister;
 mod certificate;
 mod cost;
+mod cycles;
 mod error;
 mod ic0;
 mod instance;
@@ -36,6 +37,7 @@ mod weights;
 
 pub use canister::{Canister, Options};
 pub use cost::{DIRTY_PAGE_INSTRUCTIONS, Instructions, PAGE_BYTES, SENT_BYTE_INSTRUCTIONS};
+pub use cycles::Subnet;
 pub use error::{HostError, Rejection};
 pub use module::CanisterModule;
 pub use shared::SharedStableMemory;

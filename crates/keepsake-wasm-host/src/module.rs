@@ -41,6 +41,7 @@ pub struct CanisterModule {
     exports: Arc<BTreeSet<String>>,
     metadata: Arc<BTreeMap<String, Vec<u8>>>,
     sha256: [u8; 32],
+    bytes: u64,
 }
 
 impl std::fmt::Debug for CanisterModule {
@@ -70,7 +71,13 @@ impl CanisterModule {
             exports: Arc::new(module.exports().map(|export| export.name().to_owned()).collect()),
             metadata: Arc::new(shape.metadata),
             sha256: Sha256::digest(bytes).into(),
+            bytes: wasm.len() as u64,
         })
+    }
+
+    /// Length, unpacked.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// SHA-256 of the bytes as given: the IC's module hash.

@@ -10,6 +10,7 @@ use wasmtime::Memory;
 
 use crate::certificate::RootKey;
 use crate::cost::Instructions;
+use crate::cycles::Subnet;
 use crate::error::Rejection;
 use crate::stable::StableMemory;
 
@@ -46,6 +47,11 @@ impl Kind {
     /// Whether a test's own limit holds for it: messages that change something while the canister runs.
     fn is_shortened(self) -> bool {
         [Self::Update, Self::Reply, Self::Reject, Self::Cleanup, Self::Timer].contains(&self)
+    }
+
+    /// Whether memory that the canister could not pay for traps: not while it is installed, nor in what changes nothing.
+    pub(crate) fn pays_for_memory(self) -> bool {
+        [Self::Update, Self::Reply, Self::Reject, Self::Timer].contains(&self)
     }
 
     /// Largest reply, bytes.
@@ -91,6 +97,10 @@ pub(crate) struct System {
     pub(crate) controllers: Vec<Principal>,
     pub(crate) now_ns: u64,
     pub(crate) cycles: u128,
+    pub(crate) subnet: Subnet,
+    pub(crate) freezing_threshold_secs: u64,
+    /// Of the module, which is paid for as memory is.
+    pub(crate) module_bytes: u64,
     pub(crate) root: Arc<RootKey>,
     /// Of the random numbers that `raw_rand` gives.
     pub(crate) seed: u64,
@@ -130,6 +140,16 @@ impl System {
         let kind = self.message.kind;
         let shortened = self.instructions_max.filter(|_| kind.is_shortened());
         shortened.map_or(kind.instructions_max(), |limit| limit.min(kind.instructions_max()))
+    }
+
+    /// What the canister pays memory for, with a heap of so many bytes.
+    pub(crate) fn memory_bytes(&self, heap_bytes: u64) -> u64 {
+        self.module_bytes + heap_bytes + self.stable.size_bytes()
+    }
+
+    /// With less than so many cycles, a canister that has so many bytes is frozen.
+    pub(crate) fn freezing_cycles(&self, memory_bytes: u64) -> u128 {
+        self.subnet.storage(memory_bytes, self.freezing_threshold_secs)
     }
 
     /// Keeps a line for the test, and forgets the oldest.

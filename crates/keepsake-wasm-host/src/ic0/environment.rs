@@ -2,7 +2,7 @@
 
 use wasmtime::{Caller, Linker};
 
-use super::{Charge, MODULE, copy_out, enter, read, size_of, violation, write_u128};
+use super::{Charge, MODULE, copy_out, enter, heap_bytes, read, size_of, violation, write_u128};
 use crate::system::{Kind, System};
 use crate::weights;
 
@@ -94,13 +94,27 @@ fn clocks(linker: &mut Linker<System>) -> wasmtime::Result<()> {
 }
 
 fn cycles(linker: &mut Linker<System>) -> wasmtime::Result<()> {
-    for name in ["canister_cycle_balance128", "canister_liquid_cycle_balance128"] {
-        linker.func_wrap(MODULE, name, move |mut caller: Caller<'_, System>, target: u32| {
-            enter(&mut caller, name, Charge::Nothing)?;
+    linker.func_wrap(
+        MODULE,
+        "canister_cycle_balance128",
+        |mut caller: Caller<'_, System>, target: u32| {
+            enter(&mut caller, "canister_cycle_balance128", Charge::Nothing)?;
             let balance = caller.data().cycles;
             write_u128(&mut caller, target, balance)
-        })?;
-    }
+        },
+    )?;
+    linker.func_wrap(
+        MODULE,
+        "canister_liquid_cycle_balance128",
+        |mut caller: Caller<'_, System>, target: u32| {
+            enter(&mut caller, "canister_liquid_cycle_balance128", Charge::Nothing)?;
+            let heap_bytes = heap_bytes(&caller)?;
+            let system = caller.data();
+            let frozen = system.freezing_cycles(system.memory_bytes(heap_bytes));
+            let liquid = system.cycles.saturating_sub(frozen);
+            write_u128(&mut caller, target, liquid)
+        },
+    )?;
     // Nobody sends cycles to this canister.
     for name in ["msg_cycles_available128", "msg_cycles_refunded128"] {
         linker.func_wrap(MODULE, name, move |mut caller: Caller<'_, System>, target: u32| {
@@ -122,7 +136,8 @@ fn cycles(linker: &mut Linker<System>) -> wasmtime::Result<()> {
         |mut caller: Caller<'_, System>, name_bytes: u64, payload_bytes: u64, target: u32| {
             enter(&mut caller, "cost_call", Charge::Nothing)?;
             let bytes = u128::from(name_bytes) + u128::from(payload_bytes);
-            write_u128(&mut caller, target, CALL_CYCLES + bytes * CALL_BYTE_CYCLES)
+            let cost = caller.data().subnet.scaled(CALL_CYCLES + bytes * CALL_BYTE_CYCLES);
+            write_u128(&mut caller, target, cost)
         },
     )?;
     Ok(())

@@ -2,7 +2,9 @@
 
 use wasmtime::{Caller, Linker};
 
-use super::{Charge, MODULE, copy_out, enter, heap, pay_dirty_pages, read, size_of, violation};
+use super::{Charge, MODULE, copy_out, enter, heap, heap_bytes, pay_dirty_pages, read, size_of, violation};
+use crate::error::Stop;
+use crate::stable::WASM_PAGE_BYTES;
 use crate::system::System;
 
 /// Most bytes of certified data.
@@ -25,8 +27,12 @@ fn stable(linker: &mut Linker<System>) -> wasmtime::Result<()> {
     })?;
     linker.func_wrap(MODULE, "stable64_grow", |mut caller: Caller<'_, System>, pages: u64| {
         enter(&mut caller, "stable64_grow", Charge::Nothing)?;
+        let heap_bytes = heap_bytes(&caller)?;
         let system = caller.data_mut();
         let fits = system.stable.wasm_pages().checked_add(pages) <= Some(system.stable_pages_max);
+        if fits {
+            payable(system, heap_bytes, pages)?;
+        }
         Ok(if fits { system.stable.grow(pages) } else { None }.unwrap_or(u64::MAX))
     })?;
     linker.func_wrap(
@@ -51,6 +57,16 @@ fn stable(linker: &mut Linker<System>) -> wasmtime::Result<()> {
         },
     )?;
     Ok(())
+}
+
+/// Refuses growth that would freeze the canister.
+fn payable(system: &System, heap_bytes: u64, pages: u64) -> wasmtime::Result<()> {
+    let bytes = pages * WASM_PAGE_BYTES;
+    let (frozen, cycles) = (system.freezing_cycles(system.memory_bytes(heap_bytes) + bytes), system.cycles);
+    if pages == 0 || cycles >= frozen || !system.message.kind.pays_for_memory() {
+        return Ok(());
+    }
+    Err(Stop::InsufficientCyclesInMemoryGrow { bytes, cycles, frozen }.into())
 }
 
 /// An address or a length in a heap of 32 bits.

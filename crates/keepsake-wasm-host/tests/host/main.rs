@@ -2,6 +2,7 @@
 
 mod calls;
 mod cost;
+mod cycles;
 mod loading;
 mod messages;
 mod state;

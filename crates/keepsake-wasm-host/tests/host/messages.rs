@@ -52,7 +52,8 @@ fn the_environment_is_shown() {
     assert_eq!(number(canister.query(user(), "controls", user().as_slice())), 1);
     canister.set_cycles(1 << 100 | 7);
     let balances = query(&mut canister, "balance").unwrap();
-    assert_eq!(balances, [(1_u128 << 100 | 7).to_le_bytes(); 2].concat());
+    let (balance, liquid) = (1_u128 << 100 | 7, (1_u128 << 100 | 7) - canister.freezing_cycles());
+    assert_eq!(balances, [balance.to_le_bytes(), liquid.to_le_bytes()].concat());
     assert_eq!(number(query(&mut canister, "time")), now_ns);
     canister.advance(5);
     assert_eq!(number(query(&mut canister, "time")), now_ns + 5);
