@@ -1,9 +1,5 @@
 //! The exam, taken by the canister's module in PocketIC. `POCKET_IC_BIN` names the server; the module is `$KEEPSAKE_WASM`,
 //! else `target/canister/keepsake.wasm.gz`.
-//!
-//! Messages come as users send them, so some are turned away by `inspect_message` before they run: no answer of the
-//! service then. The questions that ask for that answer are left to the wasm host, which can call as a canister does;
-//! so is the walk of the access table (`answers_all: false`).
 
 use candid::{Principal, encode_one};
 use keepsake_canister::install::Settings;
@@ -117,4 +113,4 @@ fn rejected(why: RejectResponse) -> TransportError {
     TransportError::Rejected { code, message: why.reject_message }
 }
 
-keepsake_conformance::exam!(start, moves_clock: true, restarts: true, answers_all: false);
+keepsake_conformance::exam!(start, moves_clock: true, restarts: true);

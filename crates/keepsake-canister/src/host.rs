@@ -3,9 +3,10 @@
 
 use crate::memory::{Heap, Regions};
 use crate::timer;
+use candid::Principal;
 use ic_stable_structures::DefaultMemoryImpl;
 use ic_stable_structures::memory_manager::VirtualMemory;
-use keepsake_service::{Call, Event, Reject, Reply, Service};
+use keepsake_service::{Call, Event, HTTP_UPDATE, Reject, Reply, Service};
 use std::cell::{Cell, RefCell};
 
 /// The service over stable memory.
@@ -21,8 +22,6 @@ pub struct Host {
 
 /// A gateway's question, as a query.
 const HTTP: &str = "http_request";
-/// The same question, where the answer to the query could not be proven.
-const HTTP_UPDATE: &str = "http_request_update";
 
 impl Host {
     fn run(&mut self, call: &Call, method: &str, argument: &[u8]) -> Result<Reply, Reject> {
@@ -31,12 +30,12 @@ impl Host {
             // The gateway asks for the next piece as soon as it has this one.
             self.service.certify_wanted();
         }
-        self.certify(call);
+        self.show_certified(call);
         reply
     }
 
     /// Gives the system what it is to certify, where a message changed it.
-    pub fn certify(&mut self, call: &Call) {
+    pub fn show_certified(&mut self, call: &Call) {
         if let Some(root) = self.service.changed_certified_data() {
             ic_cdk::api::certified_data_set(root);
         }
@@ -90,9 +89,13 @@ pub fn freeing_update(method: &str) {
 fn message(method: &str, is_freeing: bool) {
     catch_panics();
     let call = call();
+    let adds = !is_freeing && (call.caller != Principal::anonymous() || method == HTTP_UPDATE);
     let reply = with_argument(|argument| {
         with(|host| {
-            if host.regions.reserve() || is_freeing {
+            if !adds {
+                host.run(&call, method, argument)
+            } else if host.regions.reserve() {
+                let call = Call { room_bytes: host.regions.heap_room_bytes(), ..call };
                 host.run(&call, method, argument)
             } else if method == HTTP_UPDATE {
                 // Its answer has no place for an error, and reading needs no room.

@@ -2,10 +2,11 @@
 
 use crate::host::{self, Canister, Host};
 use crate::memory::Regions;
+use crate::money;
 use crate::timer;
 use candid::{CandidType, Deserialize, Principal};
 use ic_stable_structures::DefaultMemoryImpl;
-use keepsake_service::{Install, Quotas};
+use keepsake_service::{Install, Quotas, Upkeep};
 
 /// The Candid text of the arguments of install and upgrade.
 pub const ARGUMENTS: &str = "\
@@ -15,6 +16,8 @@ pub const ARGUMENTS: &str = "\
   bytes_in_flight_per_caller_max : opt nat64;
   sessions_per_caller_max : opt nat32;
   heap_bytes_max : opt nat64;
+  freezing_threshold_secs : opt nat64;
+  subnet_nodes : opt nat32;
 })";
 
 /// What an operator may set at install and at each upgrade. What is left out keeps its value, at install its default.
@@ -30,6 +33,11 @@ pub struct Settings {
     pub sessions_per_caller_max: Option<u32>,
     /// Upper bound of the blob heap, bytes. Default: 480 GiB, so that 20 GiB of the canister's 500 are for records.
     pub heap_bytes_max: Option<u64>,
+    /// What is stored stays paid for so far ahead, seconds: growth that would leave less is refused. Default: 90 days, as in
+    /// `icp.yaml`. Where the canister's own freezing threshold is longer, that one counts.
+    pub freezing_threshold_secs: Option<u64>,
+    /// Machines of the subnet, at least. Default: 13. Where the system shows that memory costs more, that counts.
+    pub subnet_nodes: Option<u32>,
 }
 
 /// Default bound of the blob heap, bytes.
@@ -58,10 +66,17 @@ impl Settings {
                 .sessions_per_caller_max
                 .unwrap_or(stored.quotas.sessions_per_caller_max),
         };
+        let upkeep = Upkeep {
+            freezing_threshold_secs: self
+                .freezing_threshold_secs
+                .unwrap_or(stored.upkeep.freezing_threshold_secs),
+            subnet_nodes: self.subnet_nodes.unwrap_or(stored.upkeep.subnet_nodes),
+        };
         Install {
             controllers: self.controllers.unwrap_or(stored.controllers),
             heap_bytes_max: self.heap_bytes_max.unwrap_or(stored.heap_bytes_max),
             quotas,
+            upkeep,
             ..stored
         }
     }
@@ -76,9 +91,12 @@ pub fn init() {
         token_secret: [0; 32],
         heap_bytes_max: HEAP_BYTES_MAX,
         quotas: Quotas::default(),
+        upkeep: Upkeep::default(),
+        certifies: true,
     };
     // A reinstall finds empty memory; anything else is not ours to write over.
     open(|_| fresh);
+    host::with(|host| host.regions.reserve());
 }
 
 /// `canister_post_upgrade`: opens what is there, which costs the same however much it is.
@@ -90,12 +108,12 @@ fn open(settings: impl FnOnce(&Regions<DefaultMemoryImpl>) -> Install) {
     host::catch_panics();
     let given = Settings::decode(&ic_cdk::api::msg_arg_data())
         .unwrap_or_else(|why| ic_cdk::trap(format!("the argument is not {ARGUMENTS}: {why}")));
-    let regions = Regions::open(DefaultMemoryImpl::default(), affordable)
+    let regions = Regions::open(DefaultMemoryImpl::default(), money::affordable_pages)
         .unwrap_or_else(|| ic_cdk::trap("no room for an empty store: give the canister memory and cycles"));
     let install = given.over(settings(&regions));
+    money::set(install.upkeep);
     let service = Canister::open(regions.records(), regions.heap(), &install)
         .unwrap_or_else(|why| ic_cdk::trap(why.to_string()));
-    regions.reserve();
     // Else the first message of each method would cost up to half a million instructions more than those that follow.
     keepsake_service::endpoints::prepare();
     ic_cdk::api::certified_data_set(service.certified_data());
@@ -114,16 +132,9 @@ fn stored(regions: &Regions<DefaultMemoryImpl>) -> Install {
         token_secret: [0; 32],
         heap_bytes_max: config.heap_bytes_max,
         quotas: config.quotas,
+        upkeep: config.upkeep,
+        certifies: true,
     }
-}
-
-/// Whether the canister can pay for more pages of memory. The system freezes a canister that could not pay for its
-/// memory for 30 days, and traps a message that would bring it there. 127,000 cycles for a GiB and second make 20
-/// million cycles for a page and 30 days; twice that, for subnets that reserve, and as much again in hand.
-/// Source: [cycles costs](https://docs.internetcomputer.org/references/cycles-cost-formulas).
-fn affordable(pages: u64) -> bool {
-    const CYCLES_PER_PAGE: u128 = 60_000_000;
-    ic_cdk::api::canister_liquid_cycle_balance() >= u128::from(pages) * CYCLES_PER_PAGE
 }
 
 #[cfg(test)]
@@ -141,6 +152,8 @@ mod tests {
                 bytes_in_flight_per_caller_max: 3,
                 sessions_per_caller_max: 4,
             },
+            upkeep: Upkeep { freezing_threshold_secs: 5, subnet_nodes: 6 },
+            certifies: true,
         }
     }
 
@@ -149,13 +162,16 @@ mod tests {
         let kept = Settings::default().over(stored_settings());
         assert_eq!(kept.controllers, [Principal::anonymous()]);
         assert_eq!((kept.heap_bytes_max, kept.quotas), (1, stored_settings().quotas));
+        assert_eq!(kept.upkeep, stored_settings().upkeep);
         let given = Settings {
             sessions_per_caller_max: Some(9),
+            subnet_nodes: Some(34),
             controllers: Some(Vec::new()),
             ..Settings::default()
         };
         let changed = given.over(stored_settings());
         assert_eq!(changed.quotas, Quotas { sessions_per_caller_max: 9, ..stored_settings().quotas });
+        assert_eq!(changed.upkeep, Upkeep { freezing_threshold_secs: 5, subnet_nodes: 34 });
         assert!(changed.controllers.is_empty());
     }
 

@@ -10,4 +10,5 @@ pub mod host;
 pub mod inspect;
 pub mod install;
 pub mod memory;
+mod money;
 pub mod timer;

@@ -14,7 +14,7 @@
 //!
 //! Growing can fail: the subnet is full, the canister has a limit, or it could not pay for the page. `MemoryManager`
 //! panics then, so each way to grow asks first: [`Heap`] before it calls it, and [`Regions::reserve`] before each
-//! message, so that no map ever has to grow beyond what is there. Then there is `ResourceExhausted` and not a trap.
+//! message that adds something, so that no map ever has to grow beyond what is there. Then there is `ResourceExhausted` and not a trap.
 
 use ic_stable_structures::Memory;
 use ic_stable_structures::memory_manager::{MemoryId, MemoryManager, VirtualMemory};
@@ -25,14 +25,15 @@ const RECORDS: MemoryId = MemoryId::new(0);
 const HEAP: MemoryId = MemoryId::new(1);
 /// 16 MiB in pages of 64 KiB.
 const BUCKET_PAGES: u16 = 256;
+const PAGE_BYTES: u64 = 65_536;
 /// What the records keep in hand: 12 buckets of 2 MiB. A message adds to at most twelve maps, rarely to one that is at
 /// the end of its bucket.
 const SPARE_PAGES: u64 = 12 * 32;
 /// Directory of `MemoryManager`, layout 1: buckets handed out, u16 little-endian; then pages in a bucket, u16.
 const DIRECTORY_OFFSET: u64 = 4;
 
-/// Whether the canister can pay for so many more pages.
-pub type Affordable = fn(pages: u64) -> bool;
+/// How many more pages the canister can pay for.
+pub type AffordablePages = fn() -> u64;
 
 /// The two memories of the service in one stable memory `M`.
 pub struct Regions<M: Memory + Clone> {
@@ -51,13 +52,13 @@ pub struct Heap<M: Memory + Clone> {
 #[derive(Clone)]
 struct Stable<M> {
     memory: M,
-    affordable: Affordable,
+    affordable_pages: AffordablePages,
 }
 
 impl<M: Memory + Clone> Regions<M> {
     /// Opens the regions in `memory`; makes them where it is empty. None where there is no room even for that.
-    pub fn open(memory: M, affordable: Affordable) -> Option<Self> {
-        let stable = Stable { memory, affordable };
+    pub fn open(memory: M, affordable_pages: AffordablePages) -> Option<Self> {
+        let stable = Stable { memory, affordable_pages };
         if stable.memory.size() == 0 && !stable.back(1) {
             return None;
         }
@@ -73,6 +74,14 @@ impl<M: Memory + Clone> Regions<M> {
     /// The blob heap.
     pub fn heap(&self) -> Heap<M> {
         Heap { stable: self.stable.clone(), heap: self.heap.clone() }
+    }
+
+    /// Bytes that the heap can grow by, as far as the canister can pay for them. The subnet may have less.
+    pub fn heap_room_bytes(&self) -> u64 {
+        let bucket = u64::from(BUCKET_PAGES);
+        let in_hand = self.heap.size().next_multiple_of(bucket) - self.heap.size();
+        let buckets = (self.stable.affordable_pages)() / bucket;
+        buckets.saturating_mul(bucket).saturating_add(in_hand).saturating_mul(PAGE_BYTES)
     }
 
     /// Makes sure that the records can grow by as much as any message needs. False where the system gives no more
@@ -98,7 +107,7 @@ impl<M: Memory + Clone> Stable<M> {
     /// Makes sure that there are `pages` of stable memory.
     fn back(&self, pages: u64) -> bool {
         let missing = pages.saturating_sub(self.memory.size());
-        missing == 0 || ((self.affordable)(missing) && self.memory.grow(missing) >= 0)
+        missing == 0 || ((self.affordable_pages)() >= missing && self.memory.grow(missing) >= 0)
     }
 }
 

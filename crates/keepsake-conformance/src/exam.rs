@@ -3,30 +3,22 @@
 /// Makes one test of each question. `$start` is an async function that gives a fresh host.
 ///
 /// A host says whether its clock can be moved and whether it restarts; a question that needs what the host has not
-/// got must say so, so that nothing is left out unseen. Where users' messages are inspected at the door, those turned away
-/// there have no answer of the service: such a host adds `answers_all: false`, and is not asked what needs that answer.
+/// got must say so, so that nothing is left out unseen.
 #[macro_export]
 macro_rules! exam {
     ($start:path, moves_clock: $clock:literal, restarts: $restarts:literal) => {
-        $crate::exam! { $start, moves_clock: $clock, restarts: $restarts, answers_all: false }
         $crate::exam! { @questions $start;
             access::everybody_may_what_the_table_says,
+            access::a_session_outlives_its_callers_role,
             bad_arguments::calls_in_the_wrong_order_are_refused,
             bad_arguments::what_is_not_the_methods_candid_is_rejected,
-            uploads::an_abort_is_final_and_repeatable,
-            capsules::an_anonymous_guest_makes_a_capsule_public,
-            capsules::ones_own_capsule_is_made_once,
-        }
-    };
-    ($start:path, moves_clock: $clock:literal, restarts: $restarts:literal, answers_all: false) => {
-        $crate::exam! { @questions $start;
-            access::a_session_outlives_its_callers_role,
             bad_arguments::each_bad_argument_has_its_error,
             bad_arguments::hostile_ids_name_nothing,
             bad_arguments::hostile_texts_are_kept_as_they_are,
             bad_arguments::what_is_no_method_is_rejected,
             bad_arguments::a_query_answers_as_an_update_too,
             uploads::chunks_come_in_any_order,
+            uploads::an_abort_is_final_and_repeatable,
             uploads::late_duplicates_are_harmless,
             uploads::chunk_lengths_are_held,
             uploads::the_last_chunk_may_come_first,
@@ -48,6 +40,8 @@ macro_rules! exam {
             memories::changes_keep_what_they_do_not_name,
             memories::stored_facts_win_over_what_clients_say,
             memories::bulk_deletes_say_what_they_did,
+            capsules::an_anonymous_guest_makes_a_capsule_public,
+            capsules::ones_own_capsule_is_made_once,
             capsules::roles_count_from_the_next_message_on,
             capsules::deleting_a_capsule_removes_all_of_it,
             capsules::counters_are_right_at_each_step,

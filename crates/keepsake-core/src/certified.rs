@@ -62,18 +62,40 @@ pub(crate) struct Certified<R: Memory> {
     list: Map<[u8; 9], u64, R>,
     pieces: Map<[u8; 16], Vec<u8>, R>,
     through: Counter<R>,
+    /// False on a host that proves nothing: then nothing is put on the list.
+    is_kept: bool,
+    /// The capsule on the list that had the last turn.
+    turn: CapsuleId,
     changes: Changes,
 }
 
+/// What is left to certify.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Certification {
+    /// Nothing.
+    Done,
+    /// Memories that did not change themselves: others made them public or private.
+    Walk,
+    /// Memories that changed, or pieces that somebody waits for.
+    Changed,
+}
+
 impl<R: Memory> Certified<R> {
-    pub(crate) fn open(manager: &MemoryManager<R>) -> Self {
+    pub(crate) fn open(manager: &MemoryManager<R>, is_kept: bool) -> Self {
         Self {
+            is_kept,
+            turn: CapsuleId(0),
             nodes: Nodes::open(part(manager, Part::Certified)),
             list: Map::init(part(manager, Part::Uncertified)),
             pieces: Map::open(part(manager, Part::Pieces)),
             through: Counter::open(manager, Field::CertifiedThrough),
             changes: Changes::default(),
         }
+    }
+
+    /// Whether from now on what changes is put on the list.
+    pub(crate) fn keep(&mut self, is_kept: bool) {
+        self.is_kept = is_kept;
     }
 
     fn root(&self) -> Option<Digest> {
@@ -125,12 +147,16 @@ impl<R: Memory> Certified<R> {
         self.queue(CAPSULE_TAG, id.0);
     }
 
-    /// Puts every memory on the list.
+    /// Puts every memory on the list. What the tree has stays until each had its turn; it is of what was there, and a
+    /// memory that is deleted leaves the tree on every host.
     pub(crate) fn look_at_all_again(&mut self) {
         self.through.set(0);
     }
 
     fn queue(&mut self, tag: u8, number: u64) {
+        if !self.is_kept {
+            return;
+        }
         self.list.insert(key(tag, number), 0);
         self.changes.queued = true;
     }
@@ -145,10 +171,18 @@ impl<R: Memory> Certified<R> {
         keys.iter().map(|key| MemoryId(u64_be(&key[1..]))).collect()
     }
 
-    /// The first capsule on the list, and the number of the memory that its memories were looked at through.
-    fn first_capsule(&self) -> Option<(CapsuleId, u64)> {
-        let range = key(CAPSULE_TAG, 0)..=key(CAPSULE_TAG, u64::MAX);
-        self.list.range(range).next().map(|(row, through)| (CapsuleId(u64_be(&row[1..])), through))
+    /// The capsule on the list whose turn it is, and the number of the memory that its memories were looked at through.
+    /// They take turns, so that nobody who changes a capsule again and again keeps the others waiting.
+    fn next_capsule(&mut self) -> Option<(CapsuleId, u64)> {
+        let all = [key(CAPSULE_TAG, self.turn.0.saturating_add(1)), key(CAPSULE_TAG, 0)];
+        let next = all.into_iter().find_map(|from| self.list.range(from..=key(CAPSULE_TAG, u64::MAX)).next());
+        let (row, through) = next?;
+        self.turn = CapsuleId(u64_be(&row[1..]));
+        Some((self.turn, through))
+    }
+
+    fn is_listed(&self, tag: u8) -> bool {
+        self.list.keys_range(key(tag, 0)..=key(tag, u64::MAX)).next().is_some()
     }
 
     /// Notes how far a capsule's memories were looked at; none: all of them.
@@ -219,25 +253,38 @@ impl<R: Memory, H: Memory> Store<R, H> {
         self.certified.witness(id, subtree)
     }
 
-    /// Takes at most `most` memories off the list: those that changed, then those of capsules whose readers changed,
-    /// then those that were made before there was a tree.
-    pub fn take_uncertified(&mut self, most: usize) -> Vec<MemoryId> {
+    /// Takes at most `most` memories off the list: those that changed, then those that were made where there was no tree,
+    /// then, with `walks`, those of capsules whose readers changed.
+    pub fn take_uncertified(&mut self, most: usize, walks: bool) -> Vec<MemoryId> {
         let mut taken = self.certified.take_changed(most);
-        while taken.len() < most && self.take_of_capsule(&mut taken, most) {}
         if taken.len() < most {
             self.take_older(&mut taken, most);
         }
+        while walks && taken.len() < most && self.take_of_capsule(&mut taken, most) {}
         taken
     }
 
-    /// There is something on the list.
-    pub fn has_uncertified(&self) -> bool {
-        self.certified.through.read() != ALL_CERTIFIED || !self.certified.list.is_empty()
+    /// A capsule is on the list. O(log list).
+    pub fn walk_waits(&self) -> bool {
+        self.certified.is_listed(CAPSULE_TAG)
+    }
+
+    /// What is on the list. O(log list).
+    pub fn uncertified(&self) -> Certification {
+        let list = &self.certified;
+        let older = list.through.read() != ALL_CERTIFIED;
+        if older || [MEMORY_TAG, PIECES_TAG].into_iter().any(|tag| list.is_listed(tag)) {
+            Certification::Changed
+        } else if self.walk_waits() {
+            Certification::Walk
+        } else {
+            Certification::Done
+        }
     }
 
     /// False where no capsule is on the list.
     fn take_of_capsule(&mut self, taken: &mut Vec<MemoryId>, most: usize) -> bool {
-        let Some((capsule, through)) = self.certified.first_capsule() else { return false };
+        let Some((capsule, through)) = self.certified.next_capsule() else { return false };
         let wanted = most - taken.len();
         taken.extend(self.capsules.memories(capsule, through.saturating_add(1), u64::MAX).take(wanted));
         let through = taken.last().filter(|_| taken.len() == most).map(|last| last.0);

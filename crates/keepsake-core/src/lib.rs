@@ -34,5 +34,5 @@ pub use call::Call;
 pub use ic_principal::Principal;
 pub use refusal::{Refusal, RefusalKind};
 pub use shortage::{Limit, Shortage};
-pub use store::{Config, OpenError, Quotas, Store};
+pub use store::{Config, OpenError, Quotas, Store, Upkeep};
 pub use tables::idem;

@@ -35,6 +35,7 @@ impl<K: Storable, V: Storable, M: Memory> StableMap<K, V, M> {
         self.tree.len()
     }
 
+    #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
     }

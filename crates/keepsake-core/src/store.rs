@@ -7,6 +7,7 @@ use crate::layout::{BUCKET_PAGES, Header, LAYOUT_VERSION, Part, Vm, part};
 use crate::limits;
 use crate::record::{Record, principal};
 use crate::site::Site;
+use crate::tables::callers::CallerRecord;
 use crate::tables::{Blobs, Callers, Capsules, Due, Idem, Members, Memories, Runs, Sessions};
 use ic_principal::Principal;
 use ic_stable_structures::memory_manager::MemoryManager;
@@ -44,6 +45,29 @@ pub struct Config {
     /// What one capsule and one caller may take.
     #[n(2)]
     pub quotas: Quotas,
+    /// What memory costs, for a host that pays for it by time.
+    #[cbor(n(4), default)]
+    pub upkeep: Upkeep,
+    /// The host has no certificates, so nothing is kept for it that would prove answers over HTTP.
+    #[cbor(n(5), default)]
+    pub uncertified: bool,
+}
+
+/// What an operator says about the price of memory on the Internet Computer.
+#[derive(Encode, Decode, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Upkeep {
+    /// What is stored must be paid for so far ahead, seconds.
+    #[n(0)]
+    pub freezing_threshold_secs: u64,
+    /// Machines of the subnet, at least: each holds all of it.
+    #[n(1)]
+    pub subnet_nodes: u32,
+}
+
+impl Default for Upkeep {
+    fn default() -> Self {
+        Self { freezing_threshold_secs: 90 * 24 * 3_600, subnet_nodes: 13 }
+    }
 }
 
 /// What one capsule and one caller may take.
@@ -77,6 +101,8 @@ impl Default for Config {
             canister_id: Principal::management_canister(),
             heap_bytes_max: limits::HEAP_BYTES_MAX,
             quotas: Quotas::default(),
+            upkeep: Upkeep::default(),
+            uncertified: false,
         }
     }
 }
@@ -113,6 +139,10 @@ impl<R: Memory, H: Memory> Store<R, H> {
         }
         let mut store = Self::load(&manager, heap, config.clone())?;
         store.renew();
+        store.certified.keep(!config.uncertified);
+        if store.config().uncertified && !config.uncertified {
+            store.certified.look_at_all_again();
+        }
         if &store.config.get().0 != config {
             store.config.set(Record(config.clone()));
             store.heap.limit(config.heap_bytes_max);
@@ -152,6 +182,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         }
         let config = StableCell::init(part(manager, Part::Config), Record(config));
         let limit_bytes = config.get().0.heap_bytes_max;
+        let certified = !config.get().0.uncertified;
         Ok(Self {
             heap: Heap::open(manager, bytes, limit_bytes),
             header,
@@ -165,7 +196,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
             memories: Memories::open(manager),
             idem: Idem::open(manager),
             callers: Callers::open(manager),
-            certified: Certified::open(manager),
+            certified: Certified::open(manager, certified),
             site: Site::open(manager),
         })
     }
@@ -178,6 +209,12 @@ impl<R: Memory, H: Memory> Store<R, H> {
     /// The caller is one of the operator's controllers.
     pub fn is_controller(&self, caller: &Principal) -> bool {
         self.config().controllers.contains(caller)
+    }
+
+    /// The store knows the principal: by a capsule, a role, a session, or as controller. O(log capsules).
+    pub fn knows(&self, who: &Principal) -> bool {
+        let has_role = || !self.members.capsules_of(who, 1).is_empty();
+        has_role() || self.callers.get(who) != CallerRecord::default() || self.is_controller(who)
     }
 
     /// The blob heap, to read extents and its usage.

@@ -46,7 +46,7 @@ use application::{Application, Class, Keepsake};
 use committer::Shared;
 use guard::{Fault, Halt, guarded};
 use keepsake_service::http::AssetRequest;
-use keepsake_service::{Install, Principal};
+use keepsake_service::{Install, Principal, Upkeep};
 use mailbox::{Mailbox, QueueLimits};
 use readers::Readers;
 use std::sync::atomic::AtomicBool;
@@ -92,6 +92,9 @@ impl Engine {
             token_secret,
             heap_bytes_max: options.heap_bytes_max,
             quotas: options.quotas,
+            upkeep: Upkeep::default(),
+            // Agents trust the node's key; no gateway asks for proofs.
+            certifies: false,
         };
         Self::open_with(dir, options, Arc::new(Keepsake { install }))
     }

@@ -39,6 +39,10 @@ const DECODING_QUOTA: usize = 16_000_000;
 /// Bounds on data that is skipped because no argument takes it.
 const SKIPPING_QUOTA: usize = 100_000;
 
+/// Longest argument of an update by somebody whom the store does not know, bytes: enough for each rule to say what is
+/// missing.
+pub const STRANGER_ARGUMENT_BYTES_MAX: usize = 4_096;
+
 /// What arguments carry beyond [`limits::ARGUMENT_BYTES_MAX`], bytes. A chunk has room to be a little too large, so that
 /// its sender is told so by the rule and not by the door.
 mod carried {

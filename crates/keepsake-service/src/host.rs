@@ -2,13 +2,12 @@
 
 use crate::endpoints;
 use crate::http::{AssetRequest, AssetResponse, certify, plan};
-use candid::de::IDLDeserialize;
 use ic_stable_structures::Memory;
 pub use keepsake_core::OpenError;
-pub use keepsake_core::Quotas;
+pub use keepsake_core::certified::Certification;
 pub use keepsake_core::housekeeping::Tick;
-use keepsake_core::ids::SessionId;
 use keepsake_core::{Call, Config, Principal, Store};
+pub use keepsake_core::{Quotas, Upkeep};
 
 /// What a host decides when it makes or opens a store.
 #[derive(Clone, Debug)]
@@ -25,6 +24,10 @@ pub struct Install {
     pub heap_bytes_max: u64,
     /// What one capsule and one caller may take.
     pub quotas: Quotas,
+    /// What memory costs, where the host pays for it by time.
+    pub upkeep: Upkeep,
+    /// The host has certificates to prove answers over HTTP by, and calls [`Service::certify`] for it.
+    pub certifies: bool,
 }
 
 impl Install {
@@ -34,6 +37,8 @@ impl Install {
             canister_id: self.canister_id,
             heap_bytes_max: self.heap_bytes_max,
             quotas: self.quotas,
+            upkeep: self.upkeep,
+            uncertified: !self.certifies,
         }
     }
 }
@@ -164,20 +169,27 @@ impl<R: Memory, H: Memory> Service<R, H> {
         endpoints::query(&self.store, call, method, arg)
     }
 
-    /// Whether an argument of `uploads_put_chunk` that begins with `head` names a session of the caller. Where `head` is
-    /// too short to tell: yes. For a host that pays for what it takes in; `update` decides for itself.
-    pub fn may_take_chunk(&self, call: &Call, head: &[u8]) -> bool {
-        let session = IDLDeserialize::new(head).and_then(|mut head| head.get_value::<u64>());
-        session.map_or(true, |id| self.store.upload_status(call, SessionId(id)).is_ok())
+    /// The store knows the caller: by a capsule, a role, a session, or as controller. O(log capsules).
+    pub fn knows(&self, caller: &Principal) -> bool {
+        self.store.knows(caller)
     }
 
-    /// One bounded slice of housekeeping: expired sessions, unreferenced blobs, deleted capsules,
-    /// certification that waits.
+    /// One bounded slice of housekeeping: expired sessions, unreferenced blobs, deleted capsules. Gives room back.
     pub fn tick(&mut self, call: &Call) -> Tick {
-        let mut tick = self.store.tick(call);
-        self.certification_waits = certify::slice(&mut self.store);
-        tick.more |= self.certification_waits;
-        tick
+        self.store.tick(call)
+    }
+
+    /// Memories wait to be certified anew that did not change themselves.
+    pub fn walk_waits(&self) -> bool {
+        self.store.walk_waits()
+    }
+
+    /// One bounded slice of certification, on a host that [`Install::certifies`]: memories that changed, and with `walks`
+    /// also those that did not change themselves. Adds to the records.
+    pub fn certify(&mut self, walks: bool) -> Certification {
+        let left = certify::slice(&mut self.store, walks);
+        self.certification_waits = left == Certification::Changed;
+        left
     }
 
     /// Answers `http_request`, encoded as for [`Self::query`], with the headers that prove it by the host's certificate of

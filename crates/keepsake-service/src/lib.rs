@@ -8,7 +8,12 @@ pub mod host;
 pub mod http;
 mod wire;
 
-pub use host::{Event, Install, Kind, OpenError, Quotas, Reject, Reply, Service, Tick};
+/// A gateway's question, where the answer to `http_request` could not be proven: the one update that anybody may call.
+pub const HTTP_UPDATE: &str = "http_request_update";
+
+pub use host::{
+    Certification, Event, Install, Kind, OpenError, Quotas, Reject, Reply, Service, Tick, Upkeep,
+};
 pub use keepsake_core::check::{BytesReport, CheckReport};
 pub use keepsake_core::limits::SESSION_TTL_NS;
 pub use keepsake_core::{Call, Principal};

@@ -37,8 +37,8 @@ impl Memory for FullMemory {
 
 const BUCKET: u64 = BUCKET_PAGES as u64;
 
-fn always(_: u64) -> bool {
-    true
+fn always() -> u64 {
+    u64::MAX
 }
 
 #[test]
@@ -74,8 +74,8 @@ fn a_heap_that_cannot_grow_says_so_and_changes_nothing() {
 
 #[test]
 fn growth_that_is_not_affordable_is_refused() {
-    fn never(_: u64) -> bool {
-        false
+    fn never() -> u64 {
+        0
     }
     let memory = FullMemory::new(u64::MAX);
     assert!(Regions::open(memory.clone(), never).is_none());
@@ -83,6 +83,20 @@ fn growth_that_is_not_affordable_is_refused() {
     Regions::open(memory.clone(), always).unwrap();
     let regions = Regions::open(memory, never).expect("opening what is there needs nothing more");
     assert_eq!(regions.heap().grow(BUCKET), -1);
+}
+
+#[test]
+fn the_room_of_the_heap_is_what_the_canister_can_pay_for_in_whole_buckets() {
+    fn two_buckets_and_a_bit() -> u64 {
+        2 * BUCKET + 5
+    }
+    let memory = FullMemory::new(u64::MAX);
+    let regions = Regions::open(memory, two_buckets_and_a_bit).unwrap();
+    assert_eq!(regions.heap_room_bytes(), 2 * BUCKET * PAGE_BYTES);
+    assert_eq!(regions.heap().grow(10), 0);
+    let room = regions.heap_room_bytes();
+    assert_eq!(room, (3 * BUCKET - 10) * PAGE_BYTES);
+    assert_eq!(regions.heap().grow(room / PAGE_BYTES), 10, "so much it grows");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crate::sender::{Sender, user};
 use candid::Principal;
 use ic_stable_structures::memory_manager::VirtualMemory;
 use keepsake_canister::memory::{Heap, Regions};
-use keepsake_service::{Call, Install, Quotas, Service};
+use keepsake_service::{Call, Install, Quotas, Service, Upkeep};
 use keepsake_wasm_host::{Options, SharedStableMemory, StableMemory};
 
 /// A caller of the service in this process, over the canister's memory map.
@@ -20,13 +20,15 @@ impl Native {
     /// An empty store.
     pub(crate) fn new() -> Result<Self, Failure> {
         let pages = SharedStableMemory::default();
-        let regions = Regions::open(pages.clone(), |_| true).ok_or("there is room")?;
+        let regions = Regions::open(pages.clone(), || u64::MAX).ok_or("there is room")?;
         let install = Install {
             canister_id: Options::default().canister_id,
             controllers: vec![],
             token_secret: [7; 32],
             heap_bytes_max: 480 << 30,
             quotas: Quotas::default(),
+            upkeep: Upkeep::default(),
+            certifies: true,
         };
         let service = Service::open(regions.records(), regions.heap(), &install)?;
         Ok(Self { pages, regions, service, caller: user() })

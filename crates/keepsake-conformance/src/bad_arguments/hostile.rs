@@ -42,7 +42,7 @@ pub async fn hostile_ids_name_nothing<H: Host>(host: &H) {
     let before = Snapshot::take(&world, &things).await;
     for row in TABLE.iter().filter(|row| !matches!(row.of, Of::Nothing | Of::Session)) {
         let tails = TAILS.iter().map(|tail| format!("{}{tail}", prefix(row.of)));
-        let long = [format!("{}{}", prefix(row.of), "1".repeat(100_000)), "é".repeat(60_000)];
+        let long = [format!("{}{}", prefix(row.of), "1".repeat(60_000)), "é".repeat(30_000)];
         for id in tails.chain(OTHERS.iter().map(|id| (*id).to_owned())).chain(long) {
             let arg = (row.args)(&with_id(&things, row.of, &id, 0), &unique("hostile"));
             let reply = send(&world, Who::Owner, row.method, arg).await;

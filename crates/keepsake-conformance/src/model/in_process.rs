@@ -3,7 +3,7 @@
 use super::{Bounds, Subject};
 use candid::Principal;
 use ic_stable_structures::{Memory, VectorMemory};
-use keepsake_service::{Call, Install, Quotas, Reject, Reply, Service};
+use keepsake_service::{Call, Install, Quotas, Reject, Reply, Service, Upkeep};
 
 /// A world of its own.
 pub struct World {
@@ -62,6 +62,8 @@ fn open(records: &VectorMemory, heap: &VectorMemory, bounds: &Bounds) -> Service
             bytes_in_flight_per_caller_max: bounds.bytes_in_flight_per_caller_max,
             sessions_per_caller_max: bounds.sessions_per_caller_max,
         },
+        upkeep: Upkeep::default(),
+        certifies: true,
     };
     Service::open(records.clone(), heap.clone(), &install).expect("the memories hold a store or nothing")
 }

@@ -8,6 +8,7 @@ use crate::inputs::{HOUR_NS, START_NS, file, inline_asset, memory_meta, person, 
 use crate::sparse_memory::SparseMemory;
 use keepsake_core::access::Role;
 use keepsake_core::capsule::Subject;
+use keepsake_core::certified::Certification;
 use keepsake_core::ids::{BlobId, CapsuleId, MemoryId, SessionId};
 use keepsake_core::layout::LAYOUT_VERSION;
 use keepsake_core::memory::{AssetChoice, AssetKind};
@@ -152,7 +153,11 @@ fn assert_has_site(store: &SparseStore, version: u32) {
         assert_eq!(pages, [("index.html", 6)]);
         assert_eq!(store.beside_assets(), Some([[5; 32], [6; 32]]));
     }
-    assert!(store.has_uncertified(), "an older store is looked through again, this one has two memories");
+    assert_eq!(
+        store.uncertified(),
+        Certification::Changed,
+        "an older store is looked through again, this one has two memories"
+    );
 }
 
 /// A repeated message of before is answered as it was.

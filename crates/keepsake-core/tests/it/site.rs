@@ -3,7 +3,7 @@
 
 use crate::inputs::{START_NS, file, memory_meta, person, publish_session, sha256};
 use crate::sparse_memory::SparseMemory;
-use keepsake_core::certified::pieces_of;
+use keepsake_core::certified::{Certification, pieces_of};
 use keepsake_core::ids::{AssetId, BlobId, CapsuleId, MemoryId};
 use keepsake_core::memory::AssetKind;
 use keepsake_core::site::{NewSiteFile, SiteError, SiteFile};
@@ -121,15 +121,15 @@ fn pieces_are_hashed_once_in_slices_and_go_with_their_asset() {
         .done()
         .unwrap();
     let (memory, asset) = (MemoryId(1), AssetId(1));
-    while store.has_uncertified() {
-        store.take_uncertified(10);
+    while store.uncertified() != Certification::Done {
+        store.take_uncertified(10, true);
     }
     assert_eq!(store.pieces(memory, asset), Vec::<[u8; 32]>::new(), "nobody asked");
     assert_eq!(store.hash_pieces(10), 0);
 
     store.want_pieces(memory);
     assert_eq!(store.hash_pieces(3), 3);
-    assert!(store.has_uncertified(), "one is left");
+    assert_eq!(store.uncertified(), Certification::Changed, "one is left");
     assert_eq!(store.pieces(memory, asset).len(), 3);
     assert_eq!(store.hash_pieces(3), 1);
     let expected: Vec<_> = bytes.chunks(2_000_000).map(sha256).collect();
@@ -137,15 +137,15 @@ fn pieces_are_hashed_once_in_slices_and_go_with_their_asset() {
     assert_sound(&store);
     store.want_pieces(memory);
     assert_eq!(store.hash_pieces(3), 0, "once is enough");
-    assert_eq!(store.take_uncertified(9), [memory]);
-    assert!(!store.has_uncertified());
+    assert_eq!(store.take_uncertified(9, true), [memory]);
+    assert_eq!(store.uncertified(), Certification::Done);
 
     store.memory_delete(&call(), memory, true).unwrap();
     assert_eq!(store.pieces(memory, asset), Vec::<[u8; 32]>::new());
     assert_sound(&store);
     store.want_pieces(memory);
     assert_eq!(store.hash_pieces(3), 0, "it is gone");
-    assert!(!store.has_uncertified());
+    assert_eq!(store.uncertified(), Certification::Done);
 }
 
 #[test]

@@ -25,7 +25,7 @@ use ic_certification::hash_tree::{label, labeled_hash};
 use ic_stable_structures::Memory;
 use keepsake_api::HttpRequest;
 use keepsake_core::Store;
-use keepsake_core::certified::{Digest, Witness, pieces_of};
+use keepsake_core::certified::{Certification, Digest, Witness, pieces_of};
 use keepsake_core::ids::{AssetId, MemoryId};
 use keepsake_core::limits::PIECE_BYTES;
 use keepsake_core::memory::AssetRecord;
@@ -48,25 +48,26 @@ const PIECES_PER_TICK: usize = 16;
 /// that a gateway asks for the second piece, and the ticks are faster than it reads.
 const PIECES_AT_ONCE: usize = 128;
 
-/// One slice of what is left to certify. True where there is more.
-pub(crate) fn slice<R: Memory, H: Memory>(store: &mut Store<R, H>) -> bool {
+/// One slice of what is left to certify: what changed, and with `walks` also memories whose readers changed, or that were
+/// never looked at.
+pub(crate) fn slice<R: Memory, H: Memory>(store: &mut Store<R, H>, walks: bool) -> Certification {
     store.hash_pieces(PIECES_PER_TICK);
-    renew(store);
-    store.has_uncertified()
+    renew(store, walks);
+    store.uncertified()
 }
 
 /// Certifies pieces that somebody waits for, as many as one message may.
 pub(crate) fn wanted<R: Memory, H: Memory>(store: &mut Store<R, H>) {
     if store.hash_pieces(PIECES_AT_ONCE) > 0 {
-        renew(store);
+        renew(store, false);
     }
 }
 
-/// Certifies memories that changed.
-fn renew<R: Memory, H: Memory>(store: &mut Store<R, H>) {
+/// Certifies memories that changed, and with `walks` others.
+fn renew<R: Memory, H: Memory>(store: &mut Store<R, H>, walks: bool) {
     let (mut hashes, mut left) = (Hashes::default(), PER_TICK);
     while left > 0 {
-        let Some(id) = store.take_uncertified(1).pop() else { return };
+        let Some(id) = store.take_uncertified(1, walks).pop() else { return };
         let labels = memory_labels(store, id, None, &mut hashes);
         store.certify(id, labels.as_ref().map(|(labels, _)| labels.digest()).as_ref());
         left = left.saturating_sub(1 + labels.map_or(0, |(_, pieces)| pieces / PIECES_PER_MEMORY));

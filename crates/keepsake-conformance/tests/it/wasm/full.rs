@@ -2,7 +2,7 @@
 //! anything is written, nothing traps, reads and deletes go on, and so do uploads as soon as there is room.
 
 use super::host::{Module, ModuleTransport, principal};
-use super::module::installed;
+use super::module::{installed, installed_on};
 use super::region::violations;
 use keepsake_canister::install::Settings;
 use keepsake_client::{CallError, Client};
@@ -10,9 +10,12 @@ use keepsake_conformance::Who;
 use keepsake_conformance::api::{AssetType, Capsule, Error, PersonRef, SessionStats, UploadStatus};
 use keepsake_conformance::samples::{bytes, inline, memory, sha256};
 use keepsake_conformance::verdict::allowed;
-use keepsake_wasm_host::WASM_PAGE_BYTES;
+use keepsake_wasm_host::{Canister, Subnet, WASM_PAGE_BYTES};
 
 const CHUNK_BYTES: usize = 1_800_000;
+const DAY_SECS: u64 = 24 * 3_600;
+/// What the canister keeps beside its freezing threshold.
+const RUNWAY_CYCLES: u128 = 100_000_000_000;
 /// Pages of a bucket of the canister's stable memory.
 const BUCKET_PAGES: u64 = 256;
 
@@ -142,21 +145,107 @@ async fn records_without_room_refuse_what_adds_and_let_go_what_gives_back() {
     assert_sound(&host);
 }
 
+/// A canister of 90 days on a subnet of so many nodes, at so many cycles for a GiB and second.
+fn poor(nodes: u32, gib_second_cycles: u64) -> Module {
+    let subnet = Subnet { nodes, gib_second_cycles };
+    Module::of(installed_on(subnet, 90 * DAY_SECS, &Settings::default()))
+}
+
+/// What the canister has above its freezing threshold.
+fn liquid(host: &Module) -> u128 {
+    let canister = host.canister();
+    canister.cycles() - canister.freezing_cycles()
+}
+
+fn set_liquid(host: &Module, cycles: u128) {
+    let mut canister = host.canister();
+    let frozen = canister.freezing_cycles();
+    canister.set_cycles(frozen + cycles);
+}
+
+/// Uploads files until one finds no room. The blobs, and the session that is left with the chunk that did not fit.
+async fn fill_until_refused(client: &Client<ModuleTransport>, capsule: &str) -> (Vec<String>, u64) {
+    let file = bytes(CHUNK_BYTES, 1);
+    let mut blobs = Vec::new();
+    for at in 0..200 {
+        let id = allowed(client.uploads_begin(capsule, 1, &format!("file {at}"), None).await);
+        if fitted(client.uploads_put_chunk(id, 0, &file).await).is_none() {
+            return (blobs, id);
+        }
+        blobs.push(allowed(client.uploads_finish(id, &sha256(&file), CHUNK_BYTES as u64).await).blob_id);
+    }
+    panic!("360 MB fit, and the cycles were for less");
+}
+
 #[tokio::test]
-async fn a_canister_that_cannot_pay_for_memory_is_told_before_harm() {
-    let host = Module::of(installed(&Settings::default()));
+async fn growth_keeps_the_balance_above_the_freezing_threshold_on_every_subnet() {
+    for (nodes, gib_second_cycles) in [(13, 127_000), (34, 127_000), (13, 317_500), (34, 317_500)] {
+        let host = poor(nodes, gib_second_cycles);
+        let client = host.client_of(principal(Who::Owner));
+        let capsule = allowed(client.capsules_create(None::<PersonRef>).await).id;
+        // For some steps of 16 MiB.
+        let step = host.canister().subnet().storage(16 << 20, 90 * DAY_SECS);
+        set_liquid(&host, RUNWAY_CYCLES + 5 * step);
+        let (blobs, id) = fill_until_refused(&client, &capsule).await;
+        let place = format!("{nodes} nodes at {gib_second_cycles}, {} files", blobs.len());
+        assert!(blobs.len() >= 8, "{place}: there was money for one step at least");
+        assert!(liquid(&host) > RUNWAY_CYCLES, "{place}: a runway is left");
+        assert_sound(&host);
+
+        allowed(client.blob_delete(&blobs[0]).await);
+        host.canister().advance(700_000_000_000);
+        assert_eq!(
+            host.canister().printed().into_iter().find(|line| line.contains("timer")),
+            None,
+            "{place}"
+        );
+        set_liquid(&host, 50 * step + 2 * RUNWAY_CYCLES);
+        allowed(client.uploads_put_chunk(id, 0, &bytes(CHUNK_BYTES, 1)).await);
+        assert_sound(&host);
+    }
+}
+
+#[tokio::test]
+async fn near_the_threshold_deletes_work_and_what_adds_is_refused() {
+    for nodes in [13, 34] {
+        let host = poor(nodes, 127_000);
+        let client = host.client_of(principal(Who::Owner));
+        let capsule = allowed(client.capsules_create(None::<PersonRef>).await).id;
+        let step = host.canister().subnet().storage(16 << 20, 90 * DAY_SECS);
+        set_liquid(&host, RUNWAY_CYCLES + 5 * step);
+        let (blobs, id) = fill_until_refused(&client, &capsule).await;
+        set_liquid(&host, 1_000_000);
+        let before = seen(&client, &capsule, id).await;
+        assert_eq!(fitted(client.uploads_put_chunk(id, 0, &bytes(CHUNK_BYTES, 1)).await), None);
+        assert_eq!(seen(&client, &capsule, id).await, before, "a refusal changed this");
+        let stranger = host.client_of(principal(Who::Stranger));
+        for blob in &blobs {
+            allowed(client.blob_delete(blob).await);
+            fitted(stranger.capsules_create(None::<PersonRef>).await);
+        }
+        allowed(client.uploads_abort(id).await);
+        host.canister().advance(700_000_000_000);
+        assert_eq!(host.canister().printed().into_iter().find(|line| line.contains("timer")), None);
+        allowed(client.capsules_delete(&capsule).await);
+        assert_sound(&host);
+    }
+}
+
+#[tokio::test]
+async fn a_chunk_at_a_far_index_leaves_the_days_to_freezing_as_they_were() {
+    let host = poor(13, 127_000);
+    host.canister().set_cycles(20_000_000_000_000);
     let client = host.client_of(principal(Who::Owner));
     let capsule = allowed(client.capsules_create(None::<PersonRef>).await).id;
-    let id = allowed(client.uploads_begin(&capsule, 1, "poor", None).await);
-    let file = bytes(CHUNK_BYTES, 1);
-    host.canister().set_cycles(1_000_000);
-    let before = seen(&client, &capsule, id).await;
-    assert_eq!(fitted(client.uploads_put_chunk(id, 0, &file).await), None, "it costs a bucket");
-    assert_eq!(seen(&client, &capsule, id).await, before, "a refusal changed this");
-    assert_sound(&host);
-    host.canister().set_cycles(1_000_000_000_000);
-    allowed(client.uploads_put_chunk(id, 0, &file).await);
-    allowed(client.uploads_finish(id, &sha256(&file), CHUNK_BYTES as u64).await);
+    let id = allowed(client.uploads_begin(&capsule, 16_384, "far", None).await);
+    let standing = |canister: &Canister| (canister.secs_to_freezing(), canister.memory_bytes());
+    let (before, bytes_before) = standing(&host.canister());
+    allowed(client.uploads_put_chunk(id, 11_838, &bytes(CHUNK_BYTES, 1)).await);
+    let (after, bytes_after) = standing(&host.canister());
+    // A bucket for the chunk and the same for what it may yet receive, one for the records, and the argument's buffer.
+    let grown = bytes_after - bytes_before;
+    assert!(grown <= 3 * (16 << 20) + (8 << 20), "one chunk took {grown} bytes");
+    assert!(after >= before / 2, "{} days to freezing, then {}", before / DAY_SECS, after / DAY_SECS);
 }
 
 #[tokio::test]

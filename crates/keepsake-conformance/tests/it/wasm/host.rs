@@ -1,14 +1,12 @@
-//! The module as a [`Host`] of the exam, and the roads of a message to it. Owns what becomes of a message that inspection
-//! turns away.
+//! The module as a [`Host`] of the exam, and the roads of a message to it: updates come as users send them, through
+//! inspection.
 
 use super::module::installed;
-use candid::{Principal, Reserved};
+use candid::Principal;
 use keepsake_canister::install::Settings;
 use keepsake_client::{Client, RetryPolicy, Transport, TransportError};
-use keepsake_conformance::api::{Answer, HttpRequest, HttpResponse};
+use keepsake_conformance::api::{HttpRequest, HttpResponse};
 use keepsake_conformance::{Host, Who};
-use keepsake_service::Kind;
-use keepsake_service::endpoints::kind;
 use keepsake_wasm_host::{Canister, Rejection};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -42,29 +40,6 @@ impl Module {
     pub(crate) fn client_of(&self, principal: Principal) -> Client<ModuleTransport> {
         Client::new(ModuleTransport { host: self.clone(), principal }).with_retry(RetryPolicy::never())
     }
-}
-
-/// An update by a user. What inspection turns away must be refused anyway, which is seen by calling as another canister
-/// would: nobody inspects that. The refusal is the answer then.
-pub(crate) fn update(
-    canister: &mut Canister,
-    caller: Principal,
-    method: &str,
-    arg: &[u8],
-) -> Result<Vec<u8>, Rejection> {
-    if canister.inspect(caller, method, arg).is_ok() {
-        return canister.call_uninspected(caller, method, arg);
-    }
-    let before = canister.stable().clone();
-    let answer = canister.call_uninspected(caller, method, arg);
-    if let Ok(reply) = &answer
-        && kind(method) == Some(Kind::Update)
-        && let Ok(Ok(_)) = candid::decode_one::<Answer<Reserved>>(reply)
-    {
-        panic!("inspection turned {method} by {caller} away, and it was not refused");
-    }
-    assert_eq!(canister.stable().first_difference(&before), None, "{method} by {caller} was refused");
-    answer
 }
 
 impl Host for Module {
@@ -114,7 +89,7 @@ impl Transport for ModuleTransport {
     }
 
     async fn update(&self, method: &'static str, arg: Vec<u8>) -> Result<Vec<u8>, TransportError> {
-        std::future::ready(self.send(|canister, caller| update(canister, caller, method, &arg))).await
+        std::future::ready(self.send(|canister, caller| canister.update(caller, method, &arg))).await
     }
 
     async fn query(&self, method: &'static str, arg: Vec<u8>) -> Result<Vec<u8>, TransportError> {
@@ -122,7 +97,7 @@ impl Transport for ModuleTransport {
             let answer = canister.query(caller, method, &arg)?;
             // As a gateway does, which takes no other answer without a proof.
             let again = method == "http_request" && is_to_be_asked_again(&answer);
-            if again { update(canister, caller, "http_request_update", &arg) } else { Ok(answer) }
+            if again { canister.update(caller, "http_request_update", &arg) } else { Ok(answer) }
         });
         std::future::ready(answer).await
     }

@@ -2,14 +2,15 @@
 //! message besides, and may change neither its answer nor what it leaves in stable memory. `KEEPSAKE_MODEL_SEED` and
 //! `KEEPSAKE_MODEL_OPERATIONS` choose another run; a failure prints the command that replays it.
 
-use super::host;
 use super::module::installed;
 use super::region::violations;
-use candid::Principal;
+use candid::{Principal, Reserved};
 use keepsake_canister::install::Settings;
+use keepsake_conformance::api::Answer;
 use keepsake_conformance::model::in_process::World;
 use keepsake_conformance::model::{Bounds, RunOptions, Subject, replay_command, run};
-use keepsake_wasm_host::Canister;
+use keepsake_service::endpoints::STRANGER_ARGUMENT_BYTES_MAX;
+use keepsake_wasm_host::{Canister, Rejection};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The largest heap that the runs have seen, bytes.
@@ -30,30 +31,49 @@ impl Upgradable {
             bytes_in_flight_per_caller_max: Some(bounds.bytes_in_flight_per_caller_max),
             sessions_per_caller_max: Some(bounds.sessions_per_caller_max),
             heap_bytes_max: Some(bounds.heap_bytes_max),
+            ..Settings::default()
         };
         Self { canister: installed(&settings), bounds, upgrades }
     }
 
     /// The canister, upgraded; with the same stable memory.
     fn upgraded(&self) -> Result<Canister, String> {
-        // The first may take pages in hand again, where a message used some; the second finds nothing to do.
-        let mut once = self.canister.fork();
-        once.upgrade(&[]).map_err(|why| format!("the upgrade: {why}"))?;
-        let mut twin = once.fork();
+        let mut twin = self.canister.fork();
         twin.upgrade(&[]).map_err(|why| format!("the upgrade: {why}"))?;
-        match twin.stable().first_difference(once.stable()) {
+        match twin.stable().first_difference(self.canister.stable()) {
             None => Ok(twin),
             Some(at) => Err(format!("the upgrade changed stable memory at {at}")),
         }
     }
 }
 
+/// An update by a user. What is long and comes from somebody whom the store does not know is turned away at the door; the
+/// model's answer is that of the rules, so such a message comes as another canister's, and must be refused by them too.
+fn update(
+    canister: &mut Canister,
+    caller: Principal,
+    method: &str,
+    arg: &[u8],
+) -> Result<Vec<u8>, Rejection> {
+    if arg.len() <= STRANGER_ARGUMENT_BYTES_MAX || canister.inspect(caller, method, arg).is_ok() {
+        return canister.update(caller, method, arg);
+    }
+    let before = canister.stable().clone();
+    let answer = canister.call_uninspected(caller, method, arg);
+    let refused = answer
+        .as_ref()
+        .is_ok_and(|reply| candid::decode_one::<Answer<Reserved>>(reply).is_ok_and(|answer| answer.is_err()));
+    assert!(refused, "{method} by {caller} was turned away, and the rules do not refuse it: {answer:?}");
+    assert_eq!(canister.stable().first_difference(&before), None, "{method} by {caller} was refused");
+    answer
+}
+
 impl Subject for Upgradable {
     fn update(&mut self, caller: Principal, method: &'static str, arg: &[u8]) -> Result<Vec<u8>, String> {
         let twin = if self.upgrades { Some(self.upgraded()?) } else { None };
-        let answer = host::update(&mut self.canister, caller, method, arg);
+        let answer = update(&mut self.canister, caller, method, arg);
         if let Some(mut twin) = twin {
-            let other = host::update(&mut twin, caller, method, arg);
+            let other = update(&mut twin, caller, method, arg);
             if other != answer {
                 return Err(format!("{method} after an upgrade: {other:?}, without it: {answer:?}"));
             }

@@ -3,7 +3,7 @@
 
 use candid::{Principal, encode_one};
 use keepsake_canister::install::Settings;
-use keepsake_wasm_host::{Canister, CanisterModule, Options};
+use keepsake_wasm_host::{Canister, CanisterModule, Options, Subnet};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -40,8 +40,17 @@ fn path() -> PathBuf {
 
 /// A canister as it is some seconds after its installation.
 pub(crate) fn installed(settings: &Settings) -> Canister {
+    install(&options(), settings)
+}
+
+/// The same on another subnet, with another freezing threshold.
+pub(crate) fn installed_on(subnet: Subnet, freezing_threshold_secs: u64, settings: &Settings) -> Canister {
+    install(&Options { subnet, freezing_threshold_secs, ..options() }, settings)
+}
+
+fn install(options: &Options, settings: &Settings) -> Canister {
     let arg = encode_one(Some(settings)).expect("settings encode");
-    let mut canister = Canister::install(module(), &arg, &options()).expect("the module installs");
+    let mut canister = Canister::install(module(), &arg, options).expect("the module installs");
     canister.advance(SETTLED_AFTER_NS);
     assert_eq!(canister.printed(), Vec::<String>::new(), "the first timers");
     canister
