@@ -14,6 +14,7 @@ pub mod access;
 pub mod bad_arguments;
 pub mod barrier;
 pub mod blobs;
+pub mod burden;
 pub mod capsules;
 pub mod exam;
 pub mod fuzz;

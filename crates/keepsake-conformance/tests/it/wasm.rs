@@ -4,6 +4,7 @@
 //! The module is `$KEEPSAKE_WASM`, else `target/canister/keepsake.wasm.gz`; `cargo xtask build canister` makes it, and
 //! `cargo xtask test` makes it first. Without one these tests fail and say so.
 
+mod burden;
 mod exam;
 mod full;
 mod host;
