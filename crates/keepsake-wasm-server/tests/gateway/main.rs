@@ -3,10 +3,10 @@
 mod server;
 
 use candid::Principal;
-use ic_agent::Agent;
 use ic_agent::identity::BasicIdentity;
-use keepsake_client::TransportError;
+use ic_agent::{Agent, Identity};
 use keepsake_client::agent::AnonymousIdentity;
+use keepsake_client::api::Error;
 use keepsake_client::client::CallError;
 use reqwest::Method;
 use server::{Seen, Server, bytes, controller, make_public, person, upload};
@@ -73,27 +73,30 @@ async fn a_large_original_comes_whole() {
 #[tokio::test]
 async fn what_the_canister_would_refuse_is_not_taken_in() {
     let server = Server::running();
-    let client = server.client(AnonymousIdentity);
-    let refused = client.capsules_create(None).await.unwrap_err();
-    let CallError::Transport { error: TransportError::Rejected { message, .. }, .. } = &refused else {
-        panic!("{refused:?}");
-    };
-    assert!(message.contains("updates need an identity"), "{message}");
+    let unsigned = server.client(AnonymousIdentity).capsules_create(None).await.unwrap_err();
+    assert!(matches!(unsigned, CallError::Refused { error: Error::Unauthorized, .. }), "{unsigned:?}");
+    let nobody = agent(server, ic_agent::identity::AnonymousIdentity).await;
+    let query = nobody.update(&server.canister_id, "capsules_list").with_arg(b"DIDL\0\0");
+    let refused = query.call_and_wait().await.unwrap_err().to_string();
+    assert!(refused.contains("call this method as a query"), "{refused}");
 }
 
-async fn agent(server: &Server) -> Agent {
+async fn agent(server: &Server, identity: impl Identity + 'static) -> Agent {
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
-    let identity = BasicIdentity::from_raw_key(&[4; 32]);
     let agent = Agent::builder().with_url(&server.url).with_http_client(http).with_identity(identity);
     let agent = agent.build().unwrap();
     agent.fetch_root_key().await.unwrap();
     agent
 }
 
+fn somebody() -> BasicIdentity {
+    BasicIdentity::from_raw_key(&[4; 32])
+}
+
 #[tokio::test]
 async fn the_state_tree_tells_of_the_canister() {
     let server = Server::running();
-    let (agent, id) = (agent(server).await, server.canister_id);
+    let (agent, id) = (agent(server, somebody()).await, server.canister_id);
     let did = agent.read_state_canister_metadata(id, "candid:service").await.unwrap();
     assert!(String::from_utf8(did).unwrap().contains("uploads_put_chunk"));
     assert!(agent.read_state_canister_metadata(id, "nothing").await.is_err());
@@ -107,7 +110,7 @@ async fn the_state_tree_tells_of_the_canister() {
 #[tokio::test]
 async fn a_call_that_is_sent_twice_runs_once_and_is_polled_for() {
     let server = Server::running();
-    let (agent, id) = (agent(server).await, server.canister_id);
+    let (agent, id) = (agent(server, somebody()).await, server.canister_id);
     // A capsule of somebody unknown: one more each time that it runs.
     let arg = candid::encode_one(Some(keepsake_client::api::PersonRef::Opaque("somebody".into()))).unwrap();
     let call = agent.update(&id, "capsules_create").with_arg(arg).sign().unwrap();
