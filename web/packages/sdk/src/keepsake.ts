@@ -16,7 +16,7 @@ import type {
   TokenOptions,
   UploadConfig,
 } from "./types.js";
-import { Desk } from "./upload/desk.js";
+import { Scheduler } from "./upload/scheduler.js";
 import type { UploadOptions, UploadSource } from "./upload/types.js";
 import { Upload } from "./upload.js";
 
@@ -41,7 +41,7 @@ export class Keepsake {
   /** The service's methods as they are, typed by its Candid interface; without retries. */
   readonly serviceActor: Service;
   readonly #connection: Connection;
-  readonly #desk: Desk;
+  readonly #scheduler: Scheduler;
   readonly #assetHost: string;
 
   private constructor(connection: Connection, config: UploadConfig, options: KeepsakeOptions) {
@@ -56,7 +56,7 @@ export class Keepsake {
     this.memories = new MemoriesClient(connection);
     this.sessions = new SessionsClient(connection, names);
     this.serviceActor = connection.service;
-    this.#desk = new Desk(connection, config, new Originals(this.memories), names);
+    this.#scheduler = new Scheduler(connection, config, new Originals(this.memories), names);
     this.#assetHost = (options.assetHost ?? assetHostOf(connection)).replace(/\/$/, "");
   }
 
@@ -74,7 +74,7 @@ export class Keepsake {
 
   /** Starts an upload. It resumes by itself what an earlier one of the same file left behind. */
   upload(file: File | Blob | UploadSource, options: UploadOptions = {}): Upload {
-    return new Upload(this.#desk, file, options);
+    return new Upload(this.#scheduler, file, options);
   }
 
   /** Address of an asset for `<img>` and friends; a private one needs a `token`. */

@@ -1,11 +1,11 @@
 // One upload as its caller sees it: progress, pause, resume, cancel, and the promise of its end.
-// Owns the states; what is done in them is in upload/run.ts and upload/road.ts.
+// Owns the states; what is done in them is in upload/run.ts and upload/pipeline.ts.
 
 import { aborted, KeepsakeError } from "./errors.js";
 import type { SessionId } from "./types.js";
-import type { Desk } from "./upload/desk.js";
 import { ProgressBoard } from "./upload/progress.js";
 import { runUpload } from "./upload/run.js";
+import type { Scheduler } from "./upload/scheduler.js";
 import { OpenSource } from "./upload/source.js";
 import type {
   UploadOptions,
@@ -21,15 +21,15 @@ import { Gate } from "./wait.js";
 export class Upload {
   /** The memory; rejects with a `KeepsakeError`. */
   readonly done: Promise<UploadResult>;
-  readonly #desk: Desk;
+  readonly #scheduler: Scheduler;
   readonly #options: UploadOptions;
   readonly #board: ProgressBoard;
   readonly #gate = new Gate();
   readonly #stop = new AbortController();
   readonly #sessions = new Map<string, SessionId | undefined>();
 
-  constructor(desk: Desk, file: Blob | UploadSource, options: UploadOptions) {
-    this.#desk = desk;
+  constructor(scheduler: Scheduler, file: Blob | UploadSource, options: UploadOptions) {
+    this.#scheduler = scheduler;
     this.#options = options;
     const source = new OpenSource(file);
     this.#board = new ProgressBoard(source.size, () => this.#tell());
@@ -86,7 +86,7 @@ export class Upload {
     await Promise.resolve();
     try {
       const result = await runUpload({
-        desk: this.#desk,
+        scheduler: this.#scheduler,
         source,
         options: this.#options,
         board: this.#board,
@@ -117,7 +117,7 @@ export class Upload {
 
   /** Whatever cannot be reached now ends by its time to live. */
   async #freeSessions(): Promise<void> {
-    const { connection } = this.#desk;
+    const { connection } = this.#scheduler;
     try {
       const ids = [...this.#sessions.values()].filter((id) => id !== undefined);
       if (ids.length < this.#sessions.size) {
@@ -133,13 +133,14 @@ export class Upload {
   }
 
   async #sessionsOfLostReplies(): Promise<SessionId[]> {
-    const rows = await this.#desk.connection.call("sessions_list", []);
+    const rows = await this.#scheduler.connection.call("sessions_list", []);
     const ours = rows.filter((row) => this.#sessions.has(row.idem) && "Pending" in row.state);
     return ours.map((row) => row.session_id);
   }
 
   #forgetNames(): void {
-    const names = this.#options.resume === false ? undefined : (this.#options.resume ?? this.#desk.names);
+    const names =
+      this.#options.resume === false ? undefined : (this.#options.resume ?? this.#scheduler.names);
     names?.remove([...this.#sessions.keys()]).catch(() => {});
   }
 

@@ -5,13 +5,13 @@ import { platform } from "#platform";
 import type { DerivedImage, Deriver } from "../derivatives/types.js";
 import { KeepsakeError, throwIfAborted } from "../errors.js";
 import { sha256Of } from "../hash/inline.js";
-import type { Desk } from "./desk.js";
 import type { UploadKey } from "./idem.js";
 import { type LaneContext, runLane } from "./lane.js";
 import type { Media } from "./media.js";
 import { Cut } from "./plan.js";
 import type { ProgressBoard } from "./progress.js";
 import type { AssetFacts } from "./publish.js";
+import type { Scheduler } from "./scheduler.js";
 import type { OpenSource } from "./source.js";
 
 /** What lane B brought. */
@@ -21,7 +21,7 @@ export interface Derived {
 }
 
 export interface LaneBJob {
-  desk: Desk;
+  scheduler: Scheduler;
   context: LaneContext;
   board: ProgressBoard;
   source: OpenSource;
@@ -66,7 +66,7 @@ function skip(job: LaneBJob, state: "skipped" | "failed", message: string | unde
 async function derive(job: LaneBJob, deriver: Deriver, blob: Blob): Promise<DerivedImage | undefined> {
   const { signal, gate } = job.context;
   await gate.passed(signal);
-  const leave = await job.desk.decoding.enter(signal);
+  const leave = await job.scheduler.decoding.enter(signal);
   try {
     job.board.lane("derivatives", { state: "working" });
     const image = await deriver(blob, { signal });
@@ -87,9 +87,9 @@ async function derive(job: LaneBJob, deriver: Deriver, blob: Blob): Promise<Deri
 }
 
 async function send(job: LaneBJob, image: DerivedImage): Promise<Derived> {
-  const { board, desk } = job;
+  const { board, scheduler } = job;
   const isInline = ({ kind, bytes }: { kind: string; bytes: Uint8Array }) =>
-    kind === "placeholder" && bytes.length <= desk.config.inline_max;
+    kind === "placeholder" && bytes.length <= scheduler.config.inline_max;
   const sent = new Map<string, number>();
   const bytesTotal = image.derivatives.reduce((sum, { bytes }) => sum + bytes.length, 0);
   board.lane("derivatives", { state: "sending", bytesTotal });
@@ -111,7 +111,7 @@ async function send(job: LaneBJob, image: DerivedImage): Promise<Derived> {
       kind,
       idem: job.key.session(kind, sha256),
       mimeType,
-      cut: new Cut(bytes.length, desk.config.chunk_size),
+      cut: new Cut(bytes.length, scheduler.config.chunk_size),
       piece: async (start, end) => blob.slice(start, end),
       unreadable: (cause) => job.source.unreadable(cause),
       onBytes: (total, fresh) => onBytes(kind, total, fresh),

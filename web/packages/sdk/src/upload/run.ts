@@ -1,16 +1,16 @@
-// Before the road of an upload begins: is the file one that can be uploaded, into which capsule, by which keys, whose
-// turn is it. Owns those questions; the road itself is in road.ts.
+// Before the pipeline of an upload begins: is the file one that can be uploaded, into which capsule, by which keys, whose
+// turn is it. Owns those questions; the pipeline itself is in pipeline.ts.
 
 import type { Sending } from "../connection.js";
 import { KeepsakeError } from "../errors.js";
 import type { CapsuleId, RetryPolicy } from "../types.js";
 import { UploadKey } from "./idem.js";
 import { mediaOf, SNIFF_BYTES } from "./media.js";
-import { Road, type Run } from "./road.js";
+import { type Run, UploadPipeline } from "./pipeline.js";
 import type { UploadResult } from "./types.js";
 
 export async function runUpload(run: Run): Promise<UploadResult> {
-  const { source, desk, stop } = run;
+  const { source, scheduler, stop } = run;
   checkSize(run);
   const media = mediaOf(await source.read(0, Math.min(SNIFF_BYTES, source.size)), source.name, source.type);
   const capsuleId = run.options.capsuleId ?? (await ownCapsule(run));
@@ -19,21 +19,21 @@ export async function runUpload(run: Run): Promise<UploadResult> {
     sample: await source.sample(),
     size: source.size,
     lastModified: source.lastModified,
-    chunkBytes: desk.config.chunk_size,
+    chunkBytes: scheduler.config.chunk_size,
   });
   // The same file twice at once would share its sessions: one waits for the other.
-  const leave = await desk.turns.enter(`${capsuleId}/${key}`, stop.signal);
-  const sender = await desk.connection.remoteSender();
+  const leave = await scheduler.mutex.lock(`${capsuleId}/${key}`, stop.signal);
+  const sender = await scheduler.connection.remoteSender();
   try {
-    return await new Road(run, { media, capsuleId, key, policy: policyOf(run), sender }).go();
+    return await new UploadPipeline(run, { media, capsuleId, key, policy: policyOf(run), sender }).go();
   } finally {
     sender?.close();
     leave();
   }
 }
 
-function checkSize({ source, desk }: Run): void {
-  const { config } = desk;
+function checkSize({ source, scheduler }: Run): void {
+  const { config } = scheduler;
   if (source.size === 0) {
     const message = `${source.label} is empty: there is nothing to upload`;
     throw new KeepsakeError("InvalidArgument", message, { code: "file_empty" });
@@ -57,17 +57,17 @@ async function ownCapsule(run: Run): Promise<CapsuleId> {
     run.board.retrying(message, failures, fault.transience === "unreachable");
   try {
     const sending = { signal, policy: policyOf(run), onRetry };
-    return (await run.desk.connection.call("capsules_create", [[]], sending)).id;
+    return (await run.scheduler.connection.call("capsules_create", [[]], sending)).id;
   } finally {
     run.board.settled(message);
   }
 }
 
 /** While nobody answers, an upload waits: for ever, or as long as it was told. */
-function policyOf({ desk, options }: Run): RetryPolicy {
+function policyOf({ scheduler, options }: Run): RetryPolicy {
   const seconds = options.offlineMaxSeconds;
   return {
-    ...desk.connection.policy,
+    ...scheduler.connection.policy,
     unreachableMaxMs: seconds === undefined ? Number.POSITIVE_INFINITY : seconds * 1000,
   };
 }

@@ -2,11 +2,11 @@
 
 import { orAborted } from "./wait.js";
 
-export class Turns {
+export class KeyedMutex {
   readonly #last = new Map<string, Promise<void>>();
 
-  /** Waits until all who came before with the same key have left; call the result to leave. */
-  async enter(key: string, signal: AbortSignal): Promise<() => void> {
+  /** Waits until all who came before with the same key have left; call the result to unlock. */
+  async lock(key: string, signal: AbortSignal): Promise<() => void> {
     const before = this.#last.get(key);
     let leave = () => {};
     const mine = new Promise<void>((resolve) => {

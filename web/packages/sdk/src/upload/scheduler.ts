@@ -1,9 +1,9 @@
-// What the uploads of one client share: places for chunks, one decoder, whose turn it is, what is there already.
+// What the uploads of one client share: places for chunks, one decoder, a mutex by key, what is there already.
 // Owns no upload.
 
 import type { Connection } from "../connection.js";
+import { KeyedMutex } from "../keyed-mutex.js";
 import type { Originals } from "../originals.js";
-import { Turns } from "../turns.js";
 import type { CapsuleId, MemoryId, UploadConfig } from "../types.js";
 import { Window } from "../wait.js";
 import type { ResumeStore } from "./types.js";
@@ -13,11 +13,11 @@ export const CHUNKS_IN_FLIGHT_MAX = 32;
 /** Of all uploads together; each chunk takes about 6 MB of memory. */
 const CHUNKS_IN_FLIGHT_TOGETHER = 16;
 
-export class Desk {
+export class Scheduler {
   readonly window = new Window(CHUNKS_IN_FLIGHT_TOGETHER);
   /** One image is decoded at a time. */
   readonly decoding = new Window(1);
-  readonly turns = new Turns();
+  readonly mutex = new KeyedMutex();
   readonly connection: Connection;
   readonly config: UploadConfig;
   readonly originals: Originals;

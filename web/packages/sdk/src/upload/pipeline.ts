@@ -1,4 +1,4 @@
-// The road of one upload: two lanes at once, then one publish.
+// The pipeline of one upload: two lanes at once, then one publish.
 //
 //            ┌─ lane A  hash ∥ chunks, several in flight ────────────────┐
 //   source ──┤                                                          ├─► uploads_publish ─► memory
@@ -15,7 +15,6 @@ import { KeepsakeError } from "../errors.js";
 import * as records from "../records.js";
 import type { CapsuleId, Memory, RetryPolicy, SessionId } from "../types.js";
 import type { Gate } from "../wait.js";
-import { CHUNKS_IN_FLIGHT_MAX, type Desk } from "./desk.js";
 import type { UploadKey } from "./idem.js";
 import { type LaneContext, runLane, type SessionDone } from "./lane.js";
 import { type Derived, runLaneB } from "./lane-b.js";
@@ -23,12 +22,13 @@ import { type Media, memoryTypeOfMime } from "./media.js";
 import { Cut } from "./plan.js";
 import type { ProgressBoard } from "./progress.js";
 import { publish, publishRequest } from "./publish.js";
+import { CHUNKS_IN_FLIGHT_MAX, type Scheduler } from "./scheduler.js";
 import type { OpenSource } from "./source.js";
 import type { UploadOptions, UploadResult } from "./types.js";
 
-/** What the road needs from the `Upload` that it belongs to. */
+/** What the pipeline needs from the `Upload` that it belongs to. */
 export interface Run {
-  desk: Desk;
+  scheduler: Scheduler;
   source: OpenSource;
   options: UploadOptions;
   board: ProgressBoard;
@@ -39,8 +39,8 @@ export interface Run {
   sessions: Map<string, SessionId | undefined>;
 }
 
-/** What is settled before the road begins. */
-export interface Settled {
+/** What is decided before the pipeline begins. */
+export interface UploadParameters {
   media: Media;
   capsuleId: CapsuleId;
   key: UploadKey;
@@ -49,8 +49,8 @@ export interface Settled {
   sender: RemoteSender | undefined;
 }
 
-/** One upload whose parameters are settled. */
-export class Road {
+/** One upload whose parameters are decided. */
+export class UploadPipeline {
   readonly #run: Run;
   readonly #media: Media;
   readonly #capsuleId: CapsuleId;
@@ -59,20 +59,20 @@ export class Road {
   #hashing: Promise<Uint8Array> | undefined;
   #lookedForSame = false;
 
-  constructor(run: Run, { media, capsuleId, key, policy, sender }: Settled) {
+  constructor(run: Run, { media, capsuleId, key, policy, sender }: UploadParameters) {
     this.#run = run;
     this.#media = media;
     this.#capsuleId = capsuleId;
     this.#key = key;
-    const { desk, board, gate, stop, options } = run;
+    const { scheduler, board, gate, stop, options } = run;
     this.#context = {
-      connection: desk.connection,
-      service: desk.connection.scoped(stop.signal),
+      connection: scheduler.connection,
+      service: scheduler.connection.scoped(stop.signal),
       sender,
       signal: stop.signal,
       policy,
       gate,
-      window: desk.window,
+      window: scheduler.window,
       concurrency: Math.min(Math.max(Math.trunc(options.concurrency ?? 8), 1), CHUNKS_IN_FLIGHT_MAX),
       capsuleId,
       onOpening: (idem) => run.sessions.set(idem, run.sessions.get(idem)),
@@ -108,12 +108,12 @@ export class Road {
 
   /** The memory that has these bytes, if the caller wants that one. */
   async #same(first: boolean): Promise<Memory | undefined> {
-    const { desk, options, source, stop } = this.#run;
+    const { scheduler, options, source, stop } = this.#run;
     if (options.ifPresent === "again" || this.#lookedForSame) {
       return undefined;
     }
     try {
-      const found = await desk.originals.find(this.#capsuleId, source.size, () => this.#hash());
+      const found = await scheduler.originals.find(this.#capsuleId, source.size, () => this.#hash());
       this.#lookedForSame = true;
       return found;
     } catch (error) {
@@ -134,7 +134,7 @@ export class Road {
   }
 
   async #bothLanes(): Promise<{ sha256: Uint8Array; original: SessionDone; derived: Derived }> {
-    const { board, source, stop, desk, options } = this.#run;
+    const { board, source, stop, scheduler, options } = this.#run;
     board.enter("uploading");
     board.restartClock();
     board.lane("original", { state: "sending" });
@@ -142,7 +142,7 @@ export class Road {
       kind: "original",
       idem: this.#key.session("original"),
       mimeType: this.#media.mimeType,
-      cut: new Cut(source.size, desk.config.chunk_size),
+      cut: new Cut(source.size, scheduler.config.chunk_size),
       piece: (start, end) => source.piece(start, end),
       unreadable: (cause) => source.unreadable(cause),
       onBytes: (bytesSent, fresh) => {
@@ -154,7 +154,7 @@ export class Road {
       return done;
     });
     const laneB = runLaneB({
-      desk,
+      scheduler,
       context: this.#context,
       board,
       source,
@@ -177,19 +177,19 @@ export class Road {
   }
 
   async #publish(sha256: Uint8Array, original: SessionDone, derived: Derived): Promise<UploadResult> {
-    const { desk, board, stop } = this.#run;
+    const { scheduler, board, stop } = this.#run;
     board.enter("publishing");
     const content = `${this.#capsuleId}/${bytesToHex(sha256)}`;
-    const leave = await desk.turns.enter(content, stop.signal);
+    const leave = await scheduler.mutex.lock(content, stop.signal);
     try {
       const there = (await this.#madeMeanwhile(content)) ?? (await this.#same(false));
       if (there) {
         await this.#giveUpSessions();
         return this.#alreadyThere(there, sha256);
       }
-      const request = publishRequest(this.#facts(sha256, original, derived), this.#key, desk.config);
-      const published = await this.#send((sending) => publish(desk.connection, request, sending));
-      desk.remember(content, this.#capsuleId, this.#run.source.size, published.memory_id);
+      const request = publishRequest(this.#facts(sha256, original, derived), this.#key, scheduler.config);
+      const published = await this.#send((sending) => publish(scheduler.connection, request, sending));
+      scheduler.remember(content, this.#capsuleId, this.#run.source.size, published.memory_id);
       return {
         memoryId: published.memory_id,
         capsuleId: this.#capsuleId,
@@ -204,15 +204,15 @@ export class Road {
 
   /** Two equal files under different names, uploaded at once by this page, make one memory. */
   async #madeMeanwhile(content: string): Promise<Memory | undefined> {
-    const { desk, options } = this.#run;
-    const id = options.ifPresent === "again" ? undefined : desk.made(content);
+    const { scheduler, options } = this.#run;
+    const id = options.ifPresent === "again" ? undefined : scheduler.made(content);
     if (id === undefined) {
       return undefined;
     }
     try {
       const args: [string] = [id];
       return records.memory(
-        await this.#send((sending) => desk.connection.call("memories_read", args, sending)),
+        await this.#send((sending) => scheduler.connection.call("memories_read", args, sending)),
       );
     } catch (error) {
       if (error instanceof KeepsakeError && error.kind === "NotFound") {
@@ -290,9 +290,9 @@ export class Road {
   }
 
   #opened(idem: string, id: SessionId): void {
-    const { sessions, source, desk, options } = this.#run;
+    const { sessions, source, scheduler, options } = this.#run;
     sessions.set(idem, id);
-    const names = options.resume === false ? undefined : (options.resume ?? desk.names);
+    const names = options.resume === false ? undefined : (options.resume ?? scheduler.names);
     const record = {
       name: source.name,
       size: source.size,
@@ -307,7 +307,7 @@ export class Road {
     const ids = [...this.#run.sessions.values()].filter((id) => id !== undefined);
     const abort = (id: SessionId) =>
       this.#send((sending) =>
-        this.#run.desk.connection.call("uploads_abort", [id], { ...sending, goneIsDone: true }),
+        this.#run.scheduler.connection.call("uploads_abort", [id], { ...sending, goneIsDone: true }),
       );
     await Promise.all(ids.map(abort));
     this.#run.sessions.clear();
