@@ -1,11 +1,18 @@
-// How the browser tests run: one at a time, in the Chromium that the machine has.
+// How the browser tests run: two at a time, and one at a time those that measure, in the Chromium that the machine has.
 
 import { defineConfig } from "@playwright/test";
 
+/** They hold memory and processor time to bounds: others beside them would disturb that. */
+const MEASURING = ["**/crowd.spec.ts", "**/sdk.spec.ts", "**/worker.spec.ts"];
+
 export default defineConfig({
   testDir: "tests",
-  // Each test starts a node and a browser's memory is measured: side by side they would disturb each other.
-  workers: 1,
+  // Each test has a node, a browser and a folder of its own. `npm test` runs the projects one after the other.
+  projects: [
+    { name: "together", testIgnore: MEASURING },
+    { name: "alone", testMatch: MEASURING, workers: 1 },
+  ],
+  workers: 2,
   fullyParallel: false,
   forbidOnly: true,
   retries: 0,

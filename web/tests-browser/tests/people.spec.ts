@@ -32,7 +32,7 @@ test("two people cannot see each other's capsules", async ({ newPerson, appUrl }
   await ben.reload();
   await expect(capsules(ben).locator("option")).toHaveText([text.header.mine]);
   await tilesCount(ben, 0);
-  expect(new URL(ben.url()).hash).not.toBe(hash);
+  await expect.poll(() => new URL(ben.url()).hash).not.toBe(hash);
 });
 
 test("a guest looks and cannot add; revoked, the guest loses access at once", async ({ newPerson }, info) => {
