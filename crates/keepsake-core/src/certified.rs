@@ -93,6 +93,12 @@ impl<R: Memory> Certified<R> {
         }
     }
 
+    /// What is broken in the trees below, in words. O(pages).
+    pub(crate) fn check_trees(&self, wrong: &mut Vec<String>) {
+        self.list.check_tree("what is to certify", wrong);
+        self.pieces.check_tree("pieces", wrong);
+    }
+
     /// Whether from now on what changes is put on the list.
     pub(crate) fn keep(&mut self, is_kept: bool) {
         self.is_kept = is_kept;

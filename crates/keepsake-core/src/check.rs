@@ -72,10 +72,15 @@ impl Tally {
 }
 
 impl<R: Memory, H: Memory> Store<R, H> {
-    /// Checks everything. O(records).
+    /// Checks everything. Where the tree of a map is broken, what lies in maps is not looked at: it may not be read to the
+    /// end. O(records).
     pub fn check(&self) -> CheckReport {
         let mut tally = Tally::default();
         let wrong = &mut tally.report.violations;
+        self.check_trees(wrong);
+        if !wrong.is_empty() {
+            return tally.report;
+        }
         self.sessions.check(wrong);
         self.blobs.check(wrong);
         self.memories.check(wrong);
@@ -91,6 +96,22 @@ impl<R: Memory, H: Memory> Store<R, H> {
         self.check_due(&mut tally);
         self.check_idem(&mut tally);
         tally.report
+    }
+
+    /// Each map's tree by itself, whatever its entries say.
+    fn check_trees(&self, wrong: &mut Vec<String>) {
+        self.heap.check_trees(wrong);
+        self.sessions.check_trees(wrong);
+        self.runs.check_trees(wrong);
+        self.due.check_trees(wrong);
+        self.blobs.check_trees(wrong);
+        self.capsules.check_trees(wrong);
+        self.members.check_trees(wrong);
+        self.memories.check_trees(wrong);
+        self.idem.check_trees(wrong);
+        self.callers.check_trees(wrong);
+        self.certified.check_trees(wrong);
+        self.site.check_trees(wrong);
     }
 
     fn check_sessions(&self, tally: &mut Tally) {

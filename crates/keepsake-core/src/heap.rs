@@ -68,6 +68,13 @@ impl<R: Memory, H: Memory> Heap<R, H> {
         }
     }
 
+    /// What is broken in the trees below, in words. O(pages).
+    pub(crate) fn check_trees(&self, wrong: &mut Vec<String>) {
+        self.by_address.check_tree("free runs by address", wrong);
+        self.by_length.check_tree("free runs by length", wrong);
+        self.limbo.check_tree("limbo", wrong);
+    }
+
     /// Takes `len` bytes, in one extent where there is a run long enough, else in at most
     /// [`EXTENTS_PER_ALLOCATION_MAX`]. O(log free runs), and up to [`LIMBO_SLICES_PER_ALLOCATION`] slices of limbo where
     /// the heap is nearly full.

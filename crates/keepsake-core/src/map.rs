@@ -40,6 +40,11 @@ impl<K: Storable, V: Storable, M: Memory> StableMap<K, V, M> {
         self.len() == 0
     }
 
+    /// Says in `wrong` what is broken in the map's tree. O(pages).
+    pub(crate) fn check_tree(&self, name: &str, wrong: &mut Vec<String>) {
+        self.tree.check(name, wrong);
+    }
+
     pub(crate) fn get(&self, key: &K) -> Option<V> {
         self.tree.get(&key.to_bytes()).map(value)
     }

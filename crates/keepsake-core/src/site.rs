@@ -125,6 +125,11 @@ impl<R: Memory> Site<R> {
         Self(Map::open(part(manager, Part::Site)))
     }
 
+    /// What is broken in the trees below, in words. O(pages).
+    pub(crate) fn check_trees(&self, wrong: &mut Vec<String>) {
+        self.0.check_tree("the site", wrong);
+    }
+
     fn get(&self) -> SiteRecord {
         self.0.get(&0).map_or_else(SiteRecord::default, |record| record.0)
     }

@@ -1,7 +1,7 @@
 //! An ordered map of bytes in stable memory: a B-tree in the form that `ic-stable-structures`' `StableBTreeMap` 0.7 keeps
 //! (its nodes of version 2), so that either opens what the other wrote. Owns the header and the look-up; how a node
 //! lies in bytes is in `tree/node.rs`, in pages in `tree/pages.rs`; changes are in `tree/change.rs`, walks in
-//! `tree/walk.rs`. Types are put on it by [`crate::map`].
+//! `tree/walk.rs`, the check is in `tree/check.rs`. Types are put on it by [`crate::map`].
 //!
 //! Why not that map itself: it reads a node value by value and writes it anew value by value, some 25,000 instructions
 //! on the canister for the smallest change. Here a page is read at once, and what a change leaves is written at once.
@@ -15,6 +15,7 @@
 //! `btreemap/allocator.rs`.
 
 mod change;
+mod check;
 mod node;
 mod pages;
 mod walk;

@@ -35,9 +35,15 @@ impl<R: Memory, H: Memory> Store<R, H> {
     }
 
     /// Hashes every blob, every inline asset, and of every pending session the prefix that its rolling hash has
-    /// taken. `progress` gets the bytes hashed so far. O(bytes stored); holds one piece of 1 MiB.
+    /// taken. Reads nothing where the tree of a map is broken. `progress` gets the bytes hashed so far. O(bytes stored);
+    /// holds one piece of 1 MiB.
     pub fn check_bytes(&self, mut progress: impl FnMut(u64)) -> BytesReport {
         let (mut report, mut piece) = (BytesReport::default(), vec![0; PIECE_BYTES]);
+        self.check_trees(&mut report.violations);
+        if !report.violations.is_empty() {
+            report.violations = vec!["no bytes are read: the records do not say where they are".to_owned()];
+            return report;
+        }
         for id in self.blob_ids() {
             let blob = self.blobs.get(id).expect("a listed blob has a record");
             report.blobs += 1;

@@ -99,6 +99,11 @@ impl<R: Memory> Blobs<R> {
         }
     }
 
+    /// What is broken in the trees below, in words. O(pages).
+    pub(crate) fn check_trees(&self, wrong: &mut Vec<String>) {
+        self.records.check_tree("blobs", wrong);
+    }
+
     pub(crate) fn get(&self, id: BlobId) -> Option<BlobRecord> {
         self.records.get(&id.0).map(|record| record.0)
     }

@@ -30,6 +30,11 @@ impl<R: Memory> Callers<R> {
         Self(Map::init(part(manager, Part::Callers)))
     }
 
+    /// What is broken in the trees below, in words. O(pages).
+    pub(crate) fn check_trees(&self, wrong: &mut Vec<String>) {
+        self.0.check_tree("callers", wrong);
+    }
+
     /// A caller's record; the empty one where there is none.
     pub(crate) fn get(&self, caller: &Principal) -> CallerRecord {
         self.0.get(&principal_key(caller)).map_or_else(CallerRecord::default, |record| record.0)

@@ -83,6 +83,12 @@ impl<R: Memory> Capsules<R> {
         }
     }
 
+    /// What is broken in the trees below, in words. O(pages).
+    pub(crate) fn check_trees(&self, wrong: &mut Vec<String>) {
+        self.records.check_tree("capsules", wrong);
+        self.items.check_tree("items of capsules", wrong);
+    }
+
     /// The record of a capsule that something names: it is there.
     pub(crate) fn get(&self, id: CapsuleId) -> CapsuleRecord {
         self.records.get(&id.0).expect("a capsule with members, sessions, blobs or memories has a record").0

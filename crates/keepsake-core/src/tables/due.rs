@@ -46,6 +46,11 @@ impl<R: Memory> Due<R> {
         Self(Map::init(part(manager, Part::Due)))
     }
 
+    /// What is broken in the trees below, in words. O(pages).
+    pub(crate) fn check_trees(&self, wrong: &mut Vec<String>) {
+        self.0.check_tree("what is due", wrong);
+    }
+
     pub(crate) fn add(&mut self, at_ns: u64, kind: DueKind, id: u64) {
         self.0.insert(due_key(at_ns, kind, id), ());
     }

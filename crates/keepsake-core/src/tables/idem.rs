@@ -97,6 +97,11 @@ impl<R: Memory> Idem<R> {
         Self(Map::init(part(manager, Part::Idem)))
     }
 
+    /// What is broken in the trees below, in words. O(pages).
+    pub(crate) fn check_trees(&self, wrong: &mut Vec<String>) {
+        self.0.check_tree("idempotency keys", wrong);
+    }
+
     /// The first answer to the same message, if there is one.
     pub(crate) fn recall(
         &self,

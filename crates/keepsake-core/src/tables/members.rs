@@ -57,6 +57,12 @@ impl<R: Memory> Members<R> {
         }
     }
 
+    /// What is broken in the trees below, in words. O(pages).
+    pub(crate) fn check_trees(&self, wrong: &mut Vec<String>) {
+        self.roles.check_tree("members", wrong);
+        self.capsules_of.check_tree("capsules of principals", wrong);
+    }
+
     /// The role that was granted to `who` by name. O(log members).
     pub(crate) fn role(&self, capsule: CapsuleId, who: &Principal) -> Option<Role> {
         self.roles.get(&member_key(capsule, who)).map(Role::from_byte)

@@ -36,6 +36,12 @@ impl<R: Memory> Memories<R> {
         }
     }
 
+    /// What is broken in the trees below, in words. O(pages).
+    pub(crate) fn check_trees(&self, wrong: &mut Vec<String>) {
+        self.records.check_tree("memories", wrong);
+        self.inline.check_tree("inline assets", wrong);
+    }
+
     pub(crate) fn get(&self, id: MemoryId) -> Option<MemoryRecord> {
         self.records.get(&id.0).map(|record| record.0)
     }

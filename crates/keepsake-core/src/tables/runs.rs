@@ -65,6 +65,11 @@ impl<R: Memory> Runs<R> {
         Self(Map::open(part(manager, Part::Runs)))
     }
 
+    /// What is broken in the trees below, in words. O(pages).
+    pub(crate) fn check_trees(&self, wrong: &mut Vec<String>) {
+        self.0.check_tree("runs", wrong);
+    }
+
     /// The last run that begins at `index` or before it. One look-up.
     pub(crate) fn at_or_before(&self, session: SessionId, index: u32) -> Option<Run> {
         self.0.range(key(session, 0)..=key(session, index)).next_back().map(|row| run(&row))

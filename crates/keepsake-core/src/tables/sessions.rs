@@ -76,6 +76,14 @@ impl<R: Memory> Sessions<R> {
         }
     }
 
+    /// What is broken in the trees below, in words. O(pages).
+    pub(crate) fn check_trees(&self, wrong: &mut Vec<String>) {
+        self.records.check_tree("sessions", wrong);
+        self.of_callers.check_tree("sessions of callers", wrong);
+        self.by_state.check_tree("sessions by state", wrong);
+        self.bits.check_trees(wrong);
+    }
+
     pub(crate) fn get(&self, id: SessionId) -> Option<SessionRecord> {
         self.records.get(&id.0).map(|record| record.0)
     }

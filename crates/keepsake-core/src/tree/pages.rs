@@ -11,15 +11,15 @@ use super::{IN_USE_OFFSET, NONE, Tree};
 use ic_stable_structures::Memory;
 use std::ops::Range;
 
-const WASM_PAGE_BYTES: u64 = 65_536;
-const CHUNK_MAGIC: &[u8; 4] = b"CHK\x01";
+pub(super) const WASM_PAGE_BYTES: u64 = 65_536;
+pub(super) const CHUNK_MAGIC: &[u8; 4] = b"CHK\x01";
 const CHUNK_HEAD_BYTES: u64 = CHUNK_HEAD_LEN as u64;
-const CHUNK_HEAD_LEN: usize = 16;
+pub(super) const CHUNK_HEAD_LEN: usize = 16;
 const CHUNK_NEXT_AT: u64 = 8;
-const FURTHER_MAGIC: &[u8; 3] = b"NOF";
+pub(super) const FURTHER_MAGIC: &[u8; 3] = b"NOF";
 /// Bytes of a further page before the node's.
-const FURTHER_HEAD_BYTES: usize = 11;
-const FURTHER_NEXT_AT: usize = 3;
+pub(super) const FURTHER_HEAD_BYTES: usize = 11;
+pub(super) const FURTHER_NEXT_AT: usize = 3;
 /// Spare buffers: as many as a deep tree has levels.
 const SPARE_MAX: usize = 8;
 /// A second write costs about as much as so many bytes.
@@ -147,19 +147,24 @@ impl<M: Memory> Tree<M> {
 
     /// Writes some of a node's bytes to where they lie.
     pub(super) fn write_part(&self, node: &Node, part: Range<usize>) {
-        let step = self.page_bytes - FURTHER_HEAD_BYTES;
         let mut at = part.start;
         while at < part.end {
-            let (address, page_end) = match at.checked_sub(self.page_bytes) {
-                None => (node.address + at as u64, self.page_bytes),
-                Some(beyond) => {
-                    let (page, offset) = (beyond / step, FURTHER_HEAD_BYTES + beyond % step);
-                    (node.pages[page] + offset as u64, self.page_bytes + (page + 1) * step)
-                }
-            };
-            let end = part.end.min(page_end);
+            let (address, len) = self.place(node, at);
+            let end = part.end.min(at + len);
             self.write(address, &node.bytes[at..end]);
             at = end;
+        }
+    }
+
+    /// Where byte `at` of a node lies, and how many of its bytes lie there in one piece.
+    pub(super) fn place(&self, node: &Node, at: usize) -> (u64, usize) {
+        let step = self.page_bytes - FURTHER_HEAD_BYTES;
+        match at.checked_sub(self.page_bytes) {
+            None => (node.address + at as u64, self.page_bytes - at),
+            Some(beyond) => {
+                let offset = beyond % step;
+                (node.pages[beyond / step] + (FURTHER_HEAD_BYTES + offset) as u64, step - offset)
+            }
         }
     }
 

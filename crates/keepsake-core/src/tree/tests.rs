@@ -1,7 +1,7 @@
 //! The tree beside the one whose form it keeps, and beside a plain map.
 
 use crate::map::StableMap;
-use ic_stable_structures::{StableBTreeMap, VectorMemory};
+use ic_stable_structures::{StableBTreeMap, Storable, VectorMemory};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -95,10 +95,18 @@ fn run(operations: &[Operation]) -> (VectorMemory, BTreeMap<Key, Vec<u8>>) {
     (memory, plain)
 }
 
+/// What the check finds.
+fn broken<K: Storable, V: Storable>(map: &StableMap<K, V, VectorMemory>) -> Vec<String> {
+    let mut wrong = Vec::new();
+    map.check_tree("a test", &mut wrong);
+    wrong
+}
+
 /// Every read of either program says what the plain map says.
 fn check(memory: &VectorMemory, plain: &BTreeMap<Key, Vec<u8>>, from: Key, to: Key) {
     let theirs: StableBTreeMap<Key, Vec<u8>, _> = StableBTreeMap::init(memory.clone());
     let ours: StableMap<Key, Vec<u8>, _> = StableMap::init(memory.clone());
+    assert_eq!(broken(&ours), Vec::<String>::new());
     let all: Vec<_> = plain.iter().map(|(key, value)| (*key, value.clone())).collect();
     assert_eq!(theirs.iter().map(|entry| entry.into_pair()).collect::<Vec<_>>(), all);
     assert_eq!(ours.iter().collect::<Vec<_>>(), all);
@@ -170,6 +178,7 @@ fn a_deep_tree_is_read_by_both_while_it_grows_and_shrinks() {
             let theirs: StableBTreeMap<u64, u64, _> = StableBTreeMap::init(memory.clone());
             assert!(theirs.iter().map(|entry| entry.into_pair()).eq(map.iter()));
             assert_eq!(map.len(), 7_919 - nth as u64);
+            assert_eq!(broken(&map), Vec::<String>::new());
         }
         assert_eq!(map.get(&number), Some(number * 3));
         assert!(map.remove(&number) && !map.remove(&number));
@@ -186,6 +195,7 @@ fn a_tree_that_was_emptied_takes_no_more_room_when_it_is_filled_again() {
         (0..500).for_each(|number| map.insert(number, vec![7; 900]));
         (0..500).for_each(|number| assert!(map.remove(&number)));
         assert!(map.is_empty());
+        assert_eq!(broken(&map), Vec::<String>::new());
         bytes.push(memory.borrow().len());
     }
     assert_eq!(bytes[0], bytes[3]);

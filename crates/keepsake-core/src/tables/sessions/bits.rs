@@ -21,6 +21,11 @@ impl<R: Memory> Bits<R> {
         Self(Map::init(memory))
     }
 
+    /// What is broken in the trees below, in words. O(pages).
+    pub(crate) fn check_trees(&self, wrong: &mut Vec<String>) {
+        self.0.check_tree("received bits", wrong);
+    }
+
     pub(super) fn contains(&self, id: SessionId, index: u32) -> bool {
         self.page(id, index / PAGE_BITS).is_some_and(|page| has(&page, index % PAGE_BITS))
     }
