@@ -16,7 +16,7 @@ pub mod housekeeping;
 pub mod ids;
 pub mod layout;
 pub mod limits;
-mod map;
+pub mod map;
 pub mod memory;
 pub mod publish;
 mod record;

@@ -13,89 +13,107 @@ use std::ops::{Bound, RangeBounds};
 /// Bytes of a page where values have no bound.
 const PAGE_BYTES: u32 = 1_024;
 
-/// A map in stable memory.
-pub(crate) struct StableMap<K, V, M: Memory> {
+/// A map in stable memory. What it writes and what it refuses to open is in `tree.rs`.
+pub struct StableMap<K, V, M: Memory> {
     tree: Tree<M>,
     types: PhantomData<(K, V)>,
 }
 
 impl<K: Storable, V: Storable, M: Memory> StableMap<K, V, M> {
     /// Opens the map in `memory`; makes one where there is none.
-    pub(crate) fn init(memory: M) -> Self {
+    pub fn init(memory: M) -> Self {
         Self { tree: Tree::open(memory, key_bytes::<K>(), page_bytes::<K, V>()), types: PhantomData }
     }
 
     /// Opens the map in `memory`; where there is none, the first entry makes it. For a map that older stores do not
     /// have, so that reading one writes nothing.
-    pub(crate) fn open(memory: M) -> Self {
+    pub fn open(memory: M) -> Self {
         Self { tree: Tree::open_unmade(memory, key_bytes::<K>(), page_bytes::<K, V>()), types: PhantomData }
     }
 
-    pub(crate) fn len(&self) -> u64 {
+    /// Entries in it. O(1).
+    pub fn len(&self) -> u64 {
         self.tree.len()
     }
 
-    #[cfg(test)]
-    pub(crate) fn is_empty(&self) -> bool {
+    /// Whether there is no entry.
+    pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// Says in `wrong` what is broken in the map's tree. O(pages).
-    pub(crate) fn check_tree(&self, name: &str, wrong: &mut Vec<String>) {
+    pub fn check_tree(&self, name: &str, wrong: &mut Vec<String>) {
         self.tree.check(name, wrong);
     }
 
-    pub(crate) fn get(&self, key: &K) -> Option<V> {
+    /// The value under `key`. O(log n) page reads.
+    pub fn get(&self, key: &K) -> Option<V> {
         self.tree.get(&key.to_bytes()).map(value)
     }
 
-    pub(crate) fn contains_key(&self, key: &K) -> bool {
+    /// Whether there is a value under `key`. O(log n) page reads.
+    pub fn contains_key(&self, key: &K) -> bool {
         self.tree.contains(&key.to_bytes())
     }
 
     /// Puts `value` under `key`, in place of any that is there.
     #[expect(clippy::needless_pass_by_value, reason = "a map takes its keys")]
-    pub(crate) fn insert(&mut self, key: K, value: V) {
+    pub fn insert(&mut self, key: K, value: V) {
         self.tree.insert(&key.to_bytes(), &value.into_bytes());
     }
 
     /// True where there was something under `key`.
-    pub(crate) fn remove(&mut self, key: &K) -> bool {
+    pub fn remove(&mut self, key: &K) -> bool {
         self.tree.remove(&key.to_bytes())
     }
 
-    pub(crate) fn iter(&self) -> Entries<'_, K, V, M> {
+    /// All entries, in the order of their keys.
+    pub fn iter(&self) -> Entries<'_, K, V, M> {
         self.range(..)
     }
 
-    pub(crate) fn keys(&self) -> Keys<'_, K, M> {
+    /// All keys, in order. Reads no value.
+    pub fn keys(&self) -> Keys<'_, K, M> {
         self.keys_range(..)
     }
 
-    pub(crate) fn values(&self) -> impl Iterator<Item = V> + '_ {
+    /// All values, in the order of their keys.
+    pub fn values(&self) -> impl Iterator<Item = V> + '_ {
         self.iter().map(|(_, value)| value)
     }
 
-    pub(crate) fn range(&self, keys: impl RangeBounds<K>) -> Entries<'_, K, V, M> {
+    /// The entries whose keys are in a range, in order.
+    pub fn range(&self, keys: impl RangeBounds<K>) -> Entries<'_, K, V, M> {
         Entries { walk: self.walk(keys), types: PhantomData }
     }
 
     /// As [`Self::range`], but reads no value.
-    pub(crate) fn keys_range(&self, keys: impl RangeBounds<K>) -> Keys<'_, K, M> {
+    pub fn keys_range(&self, keys: impl RangeBounds<K>) -> Keys<'_, K, M> {
         Keys { walk: self.walk(keys), types: PhantomData }
     }
 
-    pub(crate) fn first_key_value(&self) -> Option<(K, V)> {
+    /// The entry with the first key. O(log n) page reads.
+    pub fn first_key_value(&self) -> Option<(K, V)> {
         self.iter().next()
     }
 
-    pub(crate) fn last_key_value(&self) -> Option<(K, V)> {
+    /// The entry with the last key. O(log n) page reads.
+    pub fn last_key_value(&self) -> Option<(K, V)> {
         self.iter().next_back()
     }
 
     fn walk(&self, keys: impl RangeBounds<K>) -> Walk<'_, M> {
         let bytes = |bound: Bound<&K>| bound.map(|key| key.to_bytes().into_owned());
         self.tree.walk(bytes(keys.start_bound()), bytes(keys.end_bound()))
+    }
+}
+
+impl<'a, K: Storable, V: Storable, M: Memory> IntoIterator for &'a StableMap<K, V, M> {
+    type Item = (K, V);
+    type IntoIter = Entries<'a, K, V, M>;
+
+    fn into_iter(self) -> Entries<'a, K, V, M> {
+        self.iter()
     }
 }
 
@@ -107,7 +125,7 @@ impl<K: Storable, T: Encode<()>, M: Memory> StableMap<K, Record<T>, M> {
 }
 
 /// Entries of a range.
-pub(crate) struct Entries<'a, K, V, M: Memory> {
+pub struct Entries<'a, K, V, M: Memory> {
     walk: Walk<'a, M>,
     types: PhantomData<(K, V)>,
 }
@@ -127,7 +145,7 @@ impl<K: Storable, V: Storable, M: Memory> DoubleEndedIterator for Entries<'_, K,
 }
 
 /// Keys of a range.
-pub(crate) struct Keys<'a, K, M: Memory> {
+pub struct Keys<'a, K, M: Memory> {
     walk: Walk<'a, M>,
     types: PhantomData<K>,
 }

@@ -9,6 +9,8 @@ mod fault_memory;
 mod fixture;
 #[path = "../support/inputs.rs"]
 mod inputs;
+#[path = "../support/map_operations.rs"]
+mod map_operations;
 #[path = "../support/scenario.rs"]
 mod scenario;
 #[path = "../support/sparse_memory.rs"]
@@ -20,6 +22,7 @@ mod faults;
 mod golden;
 mod golden_uploads;
 mod many_runs;
+mod map;
 mod placement;
 mod site;
 mod uploads;
