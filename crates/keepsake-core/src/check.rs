@@ -127,6 +127,11 @@ impl<R: Memory, H: Memory> Store<R, H> {
                     for extent in session.body.iter().chain(&session.tail) {
                         tally.runs.push((extent.offset, extent.allocated(), format!("session {}", id.0)));
                     }
+                    let allowed = session.room_max();
+                    let room = session.room;
+                    tally.expect(room <= allowed, || {
+                        format!("session {} has room for {room} chunks, at most {allowed} are allowed", id.0)
+                    });
                     if session.room > 0 {
                         let room = u64::from(session.room) * u64::from(session.chunk_len);
                         let owner = (format!("session {}", id.0), session.chunk_len, room);

@@ -1,6 +1,6 @@
 //! The record of one session, and the arithmetic of its chunks. Owns no storage.
 
-use crate::heap::Extent;
+use crate::heap::{Extent, GRANULE_BYTES};
 use crate::ids::SessionId;
 use crate::limits::{CHUNK_BYTES_MAX, ENDED_TTL_NS, SESSION_TTL_NS};
 use crate::record::principal;
@@ -131,6 +131,14 @@ impl SessionRecord {
     /// Bytes received of all chunks but the last.
     pub(crate) fn body_bytes(&self) -> u64 {
         self.bytes_received - u64::from(self.tail_len)
+    }
+
+    /// Chunks that its runs may have room for: twice as many as came, each of them counted in whole granules, and one.
+    pub(crate) fn room_max(&self) -> u32 {
+        let chunk_len = u64::from(self.chunk_len.max(1));
+        let came = u32::try_from(self.body_bytes() / chunk_len).unwrap_or(u32::MAX);
+        let together = u32::try_from(GRANULE_BYTES / chunk_len).unwrap_or(1).max(1);
+        came.saturating_mul(together).saturating_mul(2).saturating_add(1)
     }
 
     /// Bytes that it is charged for. In a record of layout 2 or older: what its extents hold or will hold.
