@@ -140,6 +140,17 @@ impl Tree {
                 "model::interleaving_uploads",
             ],
             "site" => &["-p", "keepsake-core", "--test", "it", "--", "site::", "certified::"],
+            "placement" => &[
+                "-p",
+                "keepsake-core",
+                "--test",
+                "it",
+                "--",
+                "placement::",
+                "uploads::",
+                "faults::a_heap_that_does_not_grow_refuses_and_changes_nothing",
+            ],
+            "tree" => &["-p", "keepsake-core", "--lib", "--", "tree::"],
             "flat" => &["-p", "keepsake-core", "--test", "flat_memory"],
             other => bail!("there are no tests called `{other}`"),
         };
