@@ -6,6 +6,7 @@ mod assets;
 mod certificates;
 mod engine_store;
 mod envelopes;
+mod fsck;
 mod hostile;
 mod node;
 mod surface;
