@@ -86,6 +86,9 @@ pub const SESSIONS_PER_PUBLISH_MAX: usize = 4;
 pub const BULK_ITEMS_MAX: usize = 1_000;
 /// Memories that `memories_delete_all` deletes in one message: about 5 billion instructions.
 pub const DELETE_ALL_SLICE: u32 = 10_000;
+/// Runs that `memories_delete_all` frees in one message before it leaves the rest to the next: files that came in the worst
+/// order have many, and each costs about as much as a row of a table.
+pub const DELETE_ALL_RUNS: u64 = 16_000;
 /// Rows that one slice of housekeeping works off.
 pub const TICK_SLICE: u32 = 200;
 /// Pages of an evicted session's bitset that count as one more row: removing them costs about as much.

@@ -4,7 +4,7 @@ use super::check::{MemoryError, check_bulk};
 use crate::access::{Denied, Role, require_somebody};
 use crate::call::Call;
 use crate::ids::{AssetId, BlobId, CapsuleId, MemoryId};
-use crate::limits::{ASSETS_PER_MEMORY_MAX, DELETE_ALL_SLICE, PIECE_BYTES};
+use crate::limits::{ASSETS_PER_MEMORY_MAX, DELETE_ALL_RUNS, DELETE_ALL_SLICE, PIECE_BYTES};
 use crate::store::Store;
 use crate::tables::capsules::ItemKind;
 use crate::tables::memories::{AssetRecord, AssetSource, MemoryRecord};
@@ -66,7 +66,8 @@ impl<R: Memory, H: Memory> Store<R, H> {
         Ok(done)
     }
 
-    /// Deletes all memories of a capsule, at most [`DELETE_ALL_SLICE`] in one message. Admins.
+    /// Deletes all memories of a capsule, at most [`DELETE_ALL_SLICE`] in one message, and none more once it has freed
+    /// [`DELETE_ALL_RUNS`]. Admins.
     ///
     /// # Errors
     /// [`MemoryError`].
@@ -78,9 +79,9 @@ impl<R: Memory, H: Memory> Store<R, H> {
     ) -> Result<BulkDeleted, MemoryError> {
         require_somebody(&call.caller)?;
         self.require(capsule, &call.caller, Role::Admin)?;
-        let mut done = BulkDeleted::default();
+        let (mut done, runs) = (BulkDeleted::default(), self.runs.count());
         while let Some(id) = self.oldest_memory(capsule) {
-            if done.deleted == DELETE_ALL_SLICE {
+            if done.deleted == DELETE_ALL_SLICE || runs - self.runs.count() >= DELETE_ALL_RUNS {
                 return Ok(BulkDeleted { more: true, ..done });
             }
             let record = self.memories.get(id).expect("an indexed memory has a record");

@@ -138,6 +138,11 @@ impl<R: Memory> Runs<R> {
         extents
     }
 
+    /// Runs of all files. O(1).
+    pub(crate) fn count(&self) -> u64 {
+        self.0.len()
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (SessionId, Run)> + '_ {
         self.0.iter().map(|row| (SessionId(u64_be(&row.0[..8])), run(&row)))
     }

@@ -2,11 +2,12 @@
 //! slices. 5,000 runs, or 100,000 with `KEEPSAKE_FULL=1`; `--nocapture` prints what was counted.
 
 use crate::counting_memory::{Cost, CountingMemory};
-use crate::inputs::{HOUR_NS, START_NS, person};
+use crate::inputs::{HOUR_NS, START_NS, memory_meta, person, publish_session};
 use crate::sparse_memory::SparseMemory;
 use keepsake_core::heap::HeapUse;
 use keepsake_core::ids::{BlobId, CapsuleId, SessionId};
-use keepsake_core::limits::TICK_SLICE;
+use keepsake_core::limits::{DELETE_ALL_RUNS, RUNS_SLICE, TICK_SLICE};
+use keepsake_core::memory::AssetKind;
 use keepsake_core::upload::{BeginOptions, Progress};
 use keepsake_core::{Call, Config, Store};
 use sha2::{Digest as _, Sha256};
@@ -148,4 +149,35 @@ fn an_upload_of_very_many_runs_ends_in_slices_however_it_ends() {
     done.unwrap();
     World::assert_one_message("delete of the capsule", cost);
     world.assert_given_back(START_NS);
+}
+
+/// Memories whose assets came in the worst order: each frees as many runs as one message frees of a file.
+#[test]
+fn all_memories_of_a_capsule_go_in_messages_that_free_bounded_runs() {
+    const PIECE: [u8; 4_096] = [0; 4_096];
+    const KINDS: [AssetKind; 4] =
+        [AssetKind::Original, AssetKind::Display, AssetKind::Thumbnail, AssetKind::Placeholder];
+    let heap = SparseMemory::default();
+    let mut store = Store::open(SparseMemory::default(), heap, &Config::default(), &[1; 32]).unwrap();
+    store.capsule_create(&call(), None).unwrap();
+    let file = vec![0; (RUNS_SLICE + 1) * PIECE.len()];
+    let (chunks, a_memory) = (u32::try_from(RUNS_SLICE + 1).unwrap(), KINDS.len() as u64 * RUNS_SLICE as u64);
+    let memories = DELETE_ALL_RUNS / a_memory + 5;
+    for memory in 0..memories {
+        let sessions = KINDS.map(|kind| {
+            let key = format!("{memory} {kind:?}");
+            let id = store.upload_begin(&call(), CAPSULE, chunks, &key, BeginOptions::default()).unwrap();
+            (0..chunks).rev().for_each(|index| store.upload_put(&call(), id, index, &PIECE).unwrap());
+            publish_session(id, kind, &file)
+        });
+        let key = format!("{memory}");
+        let made = store.publish(&call(), CAPSULE, memory_meta("m"), sessions.to_vec(), Vec::new(), &key);
+        made.unwrap().done().unwrap();
+    }
+    let first = store.memory_delete_all(&call(), CAPSULE, true).unwrap();
+    assert_eq!((u64::from(first.deleted), first.more), (memories - 5, true));
+    let second = store.memory_delete_all(&call(), CAPSULE, true).unwrap();
+    assert_eq!((second.deleted, second.more), (5, false));
+    assert_eq!(store.heap().usage(), HeapUse::default(), "no file had more runs than a message frees");
+    assert_eq!(store.check().violations, Vec::<String>::new());
 }
