@@ -6,8 +6,8 @@ mod hostile;
 mod order;
 
 pub use candid_bytes::{
-    a_query_answers_as_an_update_too, what_is_no_method_is_rejected,
-    what_is_not_the_methods_candid_is_rejected,
+    a_query_answers_as_an_update_too, what_is_longer_than_its_method_needs_is_rejected,
+    what_is_no_method_is_rejected, what_is_not_the_methods_candid_is_rejected,
 };
 pub use hostile::{hostile_ids_name_nothing, hostile_texts_are_kept_as_they_are};
 pub use order::calls_in_the_wrong_order_are_refused;

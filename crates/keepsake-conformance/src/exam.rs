@@ -12,6 +12,7 @@ macro_rules! exam {
             access::a_session_outlives_its_callers_role,
             bad_arguments::calls_in_the_wrong_order_are_refused,
             bad_arguments::what_is_not_the_methods_candid_is_rejected,
+            bad_arguments::what_is_longer_than_its_method_needs_is_rejected,
             bad_arguments::each_bad_argument_has_its_error,
             bad_arguments::hostile_ids_name_nothing,
             bad_arguments::hostile_texts_are_kept_as_they_are,

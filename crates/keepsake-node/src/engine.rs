@@ -175,6 +175,9 @@ impl Engine {
     }
 
     fn accept(&self, message: UpdateMessage) -> Result<watch::Receiver<mailbox::Outcome>, EngineError> {
+        if let Some(refused) = self.inner.application.refuse(&message.method, message.arg.len()) {
+            return Err(EngineError::Refused(refused.into()));
+        }
         let class = self.inner.application.class(&message.method);
         if class == Class::Query && message.caller == Principal::anonymous() {
             return Err(EngineError::Refused(Rejection::anonymous_update()));

@@ -105,6 +105,9 @@ macro_rules! endpoints {
             method: &str,
             arg: &[u8],
         ) -> Result<Reply, Reject> {
+            if arg.len() > argument_bytes_max(method) {
+                return Err(Reject::argument_too_long(method, arg.len()));
+            }
             // As on the IC: a query method may be called as an update, and its answer is certified.
             if kind(method) == Some(Kind::Query) {
                 return query(store, call, method, arg);

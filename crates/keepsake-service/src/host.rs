@@ -89,7 +89,7 @@ impl Reply {
     }
 }
 
-/// A message that never reached a rule: unknown method, wrong kind, not Candid.
+/// A message that never reached a rule: unknown method, wrong kind, too long, not Candid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reject {
     /// IC reject code: 5, canister error, as the IC's replicas answer both, and a canister that traps.
@@ -117,6 +117,18 @@ impl Reject {
             error_code: "IC0536",
             message: format!("there is no {kind} method '{method}'; {hint}"),
         }
+    }
+
+    /// The argument of an update is longer than [`endpoints::argument_bytes_max`]: for a host that sees that before it takes
+    /// the message in, too.
+    pub fn argument_too_long(method: &str, len: usize) -> Self {
+        let most = endpoints::argument_bytes_max(method);
+        let method: String = method.chars().take(64).collect();
+        let message = format!(
+            "the argument of '{method}' has {len} bytes, and it never needs more than {most}; see upload_config for the \
+             limits, keepsake.did for its types"
+        );
+        Self { code: 5, error_code: "IC0503", message }
     }
 
     pub(crate) fn arguments(method: &str, why: &candid::Error) -> Self {

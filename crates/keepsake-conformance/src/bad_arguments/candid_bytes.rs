@@ -38,6 +38,30 @@ pub async fn what_is_not_the_methods_candid_is_rejected<H: Host>(host: &H) {
     }
 }
 
+/// An update's argument that is longer than its method ever needs does not come as far as decoding; nothing changed. The same
+/// for a query that is called as an update.
+pub async fn what_is_longer_than_its_method_needs_is_rejected<H: Host>(host: &H) {
+    let world = World::new(host, "long").await;
+    let things = world.things().await;
+    let before = Snapshot::take(&world, &things).await;
+    let transport = world.member().transport();
+    for method in METHODS {
+        let mut arg = b"DIDL".to_vec();
+        arg.resize(endpoints::argument_bytes_max(method) + 1, 0);
+        match transport.update(method, arg).await {
+            Err(TransportError::Rejected { code, message }) => {
+                assert_eq!(code, 5, "{method}: {message}");
+                for told in [method, "argument", "upload_config", "keepsake.did"] {
+                    assert!(message.contains(told), "{method}: {message}");
+                }
+            }
+            other => panic!("{method}: expected a rejection, got {other:?}"),
+        }
+    }
+    let after = Snapshot::take(&world, &things).await;
+    assert_eq!(before.changes(&after), Vec::<&str>::new(), "it changed this");
+}
+
 fn bad_bytes(row: &Row, good: &[u8]) -> Vec<(String, Vec<u8>)> {
     let mut bad: Vec<(String, Vec<u8>)> = vec![
         ("nothing".into(), Vec::new()),

@@ -28,6 +28,9 @@ pub(crate) trait Application: Send + Sync + 'static {
     /// The class of `method`; one that there is not is harmless.
     fn class(&self, method: &str) -> Class;
 
+    /// Why an update of `method` with an argument so long, bytes, is not even taken in; none where it is.
+    fn refuse(&self, method: &str, argument_bytes: usize) -> Option<Reject>;
+
     /// To write; runs as a message and is called again after each rollback.
     fn open(&self, records: WriterPages, heap: WriterHeap) -> Result<Box<dyn Writing>, OpenError>;
 
@@ -68,6 +71,11 @@ impl Application for Keepsake {
             Some(Kind::Query) => Class::Query,
             None => Class::Harmless,
         }
+    }
+
+    fn refuse(&self, method: &str, argument_bytes: usize) -> Option<Reject> {
+        let is_too_long = argument_bytes > endpoints::argument_bytes_max(method);
+        is_too_long.then(|| Reject::argument_too_long(method, argument_bytes))
     }
 
     fn open(&self, records: WriterPages, heap: WriterHeap) -> Result<Box<dyn Writing>, OpenError> {

@@ -67,6 +67,10 @@ impl Application for PanickingProgram {
         }
     }
 
+    fn refuse(&self, _: &str, _: usize) -> Option<Reject> {
+        None
+    }
+
     fn open(&self, records: WriterPages, heap: WriterHeap) -> Result<Box<dyn Writing>, OpenError> {
         Ok(Box::new(Open::new(records, heap)))
     }
