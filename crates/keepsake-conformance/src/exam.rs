@@ -50,6 +50,8 @@ macro_rules! exam {
             http::head_is_get_without_the_body,
             http::ranges_are_cut_as_the_rfc_says,
             http::names_and_types_cannot_harm,
+            http::uploaded_files_never_run,
+            http::an_asset_kept_elsewhere_is_no_redirect,
             http::other_methods_and_paths_are_refused,
             http::a_token_covers_what_it_names,
             http::a_changed_token_opens_nothing,

@@ -4,7 +4,10 @@
 mod hardening;
 mod tokens;
 
-pub use hardening::{names_and_types_cannot_harm, other_methods_and_paths_are_refused};
+pub use hardening::{
+    an_asset_kept_elsewhere_is_no_redirect, names_and_types_cannot_harm, other_methods_and_paths_are_refused,
+    uploaded_files_never_run,
+};
 pub use tokens::{
     a_changed_token_opens_nothing, a_token_covers_what_it_names, a_token_ends_with_its_minters_rights,
     a_token_expires, public_assets_need_no_token, tokens_in_bulk_are_as_single_ones,

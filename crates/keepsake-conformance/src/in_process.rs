@@ -127,6 +127,8 @@ impl Host for InProcess {
             range: header("range"),
             if_none_match: header("if-none-match"),
             if_range: header("if-range"),
+            destination: header("sec-fetch-dest"),
+            service_worker: header("service-worker"),
         };
         Some(self.run(move |machine| machine.asset(&request)).await)
     }

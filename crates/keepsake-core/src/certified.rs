@@ -62,6 +62,7 @@ pub(crate) struct Certified<R: Memory> {
     list: Map<[u8; 9], u64, R>,
     pieces: Map<[u8; 16], Vec<u8>, R>,
     through: Counter<R>,
+    form: Counter<R>,
     /// False on a host that proves nothing: then nothing is put on the list.
     is_kept: bool,
     /// The capsule on the list that had the last turn.
@@ -89,6 +90,7 @@ impl<R: Memory> Certified<R> {
             list: Map::init(part(manager, Part::Uncertified)),
             pieces: Map::open(part(manager, Part::Pieces)),
             through: Counter::open(manager, Field::CertifiedThrough),
+            form: Counter::open(manager, Field::CertifiedForm),
             changes: Changes::default(),
         }
     }
@@ -136,6 +138,15 @@ impl<R: Memory> Certified<R> {
             certified = node.digest(1);
         }
         Some(tree)
+    }
+
+    /// The number of the form that all of it has, or is to get: what is not on the list has it.
+    pub(crate) fn form(&self) -> u64 {
+        self.form.read()
+    }
+
+    pub(crate) fn set_form(&mut self, form: u64) {
+        self.form.set(form);
     }
 
     /// What is beside the memories changed.

@@ -39,6 +39,7 @@
 //!   80  HTTP token secret, 32 bytes (0: none yet)   112  memories stored    120  blobs stored
 //!  128  memories looked at for the certified tree: through this number; 2^64-1: all
 //!  136  certified tree: what comes before `asset`, 32 bytes   168  what comes after it, 32 bytes (0: nothing)
+//!  200  form of what is certified, as the service numbers them u64
 //! ```
 //! Version 2 added maps 21 and 22, and the header from 136 on. Version 3 added map 23: the chunks of sessions that begin
 //! from then on lie in runs; those of older sessions and blobs stay in the extents that their records name. An older store
@@ -107,6 +108,7 @@ pub(crate) enum Field {
     MemoriesStored = 112,
     BlobsStored = 120,
     CertifiedThrough = 128,
+    CertifiedForm = 200,
 }
 
 const VERSION_OFFSET: u64 = 8;

@@ -174,6 +174,25 @@ impl<R: Memory, H: Memory> Store<R, H> {
         Ok(())
     }
 
+    /// From now on answers have this form, by the service's number for it. Where they had another one, `seal` says anew what
+    /// is certified of each file, as for [`Self::site_set`], and all memories are looked at again. O(files) then, else O(1).
+    pub fn certify_in_form(&mut self, form: u64, seal: impl FnOnce(&mut [SiteFile]) -> [Digest; 2]) {
+        if self.certified.form() == form {
+            return;
+        }
+        if self.beside_assets().is_some() {
+            let mut site = self.site();
+            let beside_assets = seal(&mut site.files);
+            self.site.put(&site);
+            self.header.set_beside_assets(&beside_assets);
+            self.certified.root_changed();
+        }
+        if self.memory_count() > 0 {
+            self.certified.look_at_all_again();
+        }
+        self.certified.set_form(form);
+    }
+
     /// Digests of what the certified tree has before and after the assets, zeros where there is nothing; none while no
     /// site was ever set. O(1).
     pub fn beside_assets(&self) -> Option<[Digest; 2]> {

@@ -152,7 +152,11 @@ impl<R: Memory, H: Memory> Service<R, H> {
     /// [`OpenError`] when the memory holds something else or a newer layout.
     pub fn open(records: R, heap: H, install: &Install) -> Result<Self, OpenError> {
         let store = Store::open(records, heap, &install.config(), &install.token_secret)?;
-        Ok(Self { store, certification_waits: false })
+        let mut service = Self { store, certification_waits: false };
+        if install.certifies {
+            certify::renew_form(&mut service.store);
+        }
+        Ok(service)
     }
 
     /// Opens an existing store to read; never writes to either memory. Cheap: O(1).

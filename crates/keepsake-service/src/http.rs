@@ -1,10 +1,11 @@
 //! HTTP plans for `/asset/…` and the site: who may see what, which bytes, which headers. Owns no socket and reads no blob;
-//! the plan itself is in `http/plan.rs`, the site's in `http/site.rs`, the headers of any web app's files in `http/page.rs`,
-//! ranges in `http/range.rs`, entity tags in `http/condition.rs`, certification in `http/certify.rs`, the text form of tokens
+//! the plan itself is in `http/plan.rs`, the site's in `http/site.rs`, headers in `http/headers.rs`, those of any web app's files in
+//! `http/page.rs`, ranges in `http/range.rs`, entity tags in `http/condition.rs`, certification in `http/certify.rs`, the text form of tokens
 //! in `http/token.rs`.
 
 pub(crate) mod certify;
 pub mod condition;
+mod headers;
 pub mod page;
 pub(crate) mod plan;
 mod range;
@@ -24,6 +25,10 @@ pub struct AssetRequest {
     pub if_none_match: Option<String>,
     /// `If-Range` header.
     pub if_range: Option<String>,
+    /// `Sec-Fetch-Dest` header: what the browser will do with the answer.
+    pub destination: Option<String>,
+    /// `Service-Worker` header: the browser asks for a service worker's script.
+    pub service_worker: Option<String>,
 }
 
 /// A contiguous run of bytes in the blob heap.

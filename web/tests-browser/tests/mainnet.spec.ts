@@ -29,6 +29,8 @@ const POLICY = [
   "base-uri 'none'",
   "form-action 'none'",
 ].join("; ");
+/** As the canister sends it: Internet Identity's window still answers. */
+const OPENER = "cross-origin-opener-policy";
 /** Internet Identity, as far as the page sees it: ready at once, and says yes to everything. */
 const SIGNER = `<script>
   addEventListener("message", async ({ data, source, origin }) => {
@@ -69,7 +71,11 @@ const mainnetTest = test.extend<{ mainnet: Mainnet }>({
         const response = await route.fetch({ url: `${site.url}/` });
         await route.fulfill({
           response,
-          headers: { ...response.headers(), "content-security-policy": POLICY },
+          headers: {
+            ...response.headers(),
+            "content-security-policy": POLICY,
+            [OPENER]: "same-origin-allow-popups",
+          },
         });
       });
     }

@@ -1,8 +1,8 @@
 //! What a client says of an asset cannot harm who opens it: types, names, headers; other methods and paths.
 
-use super::{answers, header};
+use super::{answers, header, published, with_headers};
 use crate::access::table::get;
-use crate::api::{AssetType, HttpRequest};
+use crate::api::{AssetType, BlobHosting, HttpRequest};
 use crate::host::{Host, Who};
 use crate::samples::{asset, changed, unique};
 use crate::verdict::allowed;
@@ -14,10 +14,19 @@ const TYPES: &[(&str, &str, bool)] = &[
     ("image/jpeg", "image/jpeg", true),
     ("application/pdf", "application/pdf", true),
     ("text/plain", "text/plain", true),
-    ("text/html", "text/html", false),
+    ("Video/MP4", "Video/MP4", true),
     ("image/svg+xml", "image/svg+xml", false),
     ("image/SVG+xml", "image/SVG+xml", false),
-    ("application/javascript", "application/javascript", false),
+    ("text/html", NEUTRAL, false),
+    ("application/javascript", NEUTRAL, false),
+    ("Text/JavaScript", NEUTRAL, false),
+    ("text/css", NEUTRAL, false),
+    ("application/json", NEUTRAL, false),
+    ("image/x+json", NEUTRAL, false),
+    ("application/manifest+json", NEUTRAL, false),
+    ("application/wasm", NEUTRAL, false),
+    ("text/xml", NEUTRAL, false),
+    ("text/event-stream", NEUTRAL, false),
     ("", "application/octet-stream", false),
     ("image", "application/octet-stream", false),
     ("text/html; charset=utf-8", "application/octet-stream", false),
@@ -25,6 +34,9 @@ const TYPES: &[(&str, &str, bool)] = &[
     ("image/png\0", "application/octet-stream", false),
     ("image/ünï", "application/octet-stream", false),
 ];
+
+/// Bytes that mean nothing to a browser.
+const NEUTRAL: &str = "application/octet-stream";
 
 const NAMES: &[&str] = &[
     "harbour.jpg",
@@ -75,7 +87,18 @@ async fn check<H: Host>(
         assert_eq!(kind, if shown { "inline" } else { "attachment" }, "{place}");
         let safe = |byte: u8| byte.is_ascii_alphanumeric() || b"%.-_~".contains(&byte);
         assert!(rest.bytes().all(safe), "{place}: {disposition}");
-        assert_eq!(header(&answer, "x-content-type-options"), Some("nosniff"), "{place}");
+        for (name, value) in [
+            ("x-content-type-options", "nosniff"),
+            ("cross-origin-opener-policy", "same-origin"),
+            ("cross-origin-resource-policy", "same-origin"),
+            ("referrer-policy", "no-referrer"),
+        ] {
+            assert_eq!(header(&answer, name), Some(value), "{place}");
+        }
+        let mut names: Vec<_> = answer.headers.iter().map(|(name, _)| name.to_ascii_lowercase()).collect();
+        names.sort_unstable();
+        // By plain HTTP, there is a second `vary` at most.
+        assert!(names.windows(2).all(|pair| pair[0] != pair[1] || pair[0] == "vary"), "{place}: {names:?}");
         let policy = header(&answer, "content-security-policy").unwrap_or_default();
         assert!(policy.contains("default-src 'none'") && policy.contains("sandbox"), "{place}: {policy}");
         assert_eq!(header(&answer, "set-cookie"), None, "{place}");
@@ -83,6 +106,58 @@ async fn check<H: Host>(
             assert!(!value.contains(['\r', '\n', '\0']), "{place}: {value:?}");
         }
     }
+}
+
+/// A browser that would run what it gets, or build on it, gets nothing; one that shows or saves it does. Whether the thing is
+/// there makes no difference.
+pub async fn uploaded_files_never_run<H: Host>(host: &H) {
+    let world = World::new(host, "scripts").await;
+    let (memory, url) = published(&world, b"alert(1)", "text/javascript").await;
+    let nobody = world.by(Who::Anonymous);
+    let gone = url.replace(&memory, "mem_987654321");
+    let run =
+        "script worker sharedworker serviceworker audioworklet paintworklet style manifest xslt json new-one";
+    let by = run.split_ascii_whitespace().map(|destination| ("Sec-Fetch-Dest", destination));
+    for (name, value) in by.chain([("Service-Worker", "script")]) {
+        for url in [&url, &gone] {
+            for answer in answers(host, nobody, &with_headers(url, &[(name, value)])).await {
+                assert_eq!(answer.status_code, 403, "{name}: {value}");
+                assert!(!answer.body.starts_with(b"alert"), "{name}: {value}");
+                assert_eq!(header(&answer, "cache-control"), Some("no-store"), "{name}: {value}");
+            }
+        }
+    }
+    for shown in ["document", "empty", "image", "video", "audio", "iframe", "track"] {
+        for answer in answers(host, nobody, &with_headers(&url, &[("sec-fetch-dest", shown)])).await {
+            assert_eq!((answer.status_code, &answer.body[..]), (200, &b"alert(1)"[..]), "{shown}");
+            assert_eq!(header(&answer, "content-type"), Some(NEUTRAL), "{shown}");
+        }
+    }
+    let read = allowed(world.member().memories_read(&memory).await);
+    assert_eq!(read.blob_internal_assets[0].metadata.base().mime_type, "text/javascript", "as it was given");
+}
+
+/// Whoever can make a memory cannot send a browser anywhere: the address is told by the interface only.
+pub async fn an_asset_kept_elsewhere_is_no_redirect<H: Host>(host: &H) {
+    let world = World::new(host, "elsewhere").await;
+    let member = world.member();
+    let source = BytesSource::External {
+        location: BlobHosting::S3,
+        storage_key: "a file".into(),
+        url: Some("https://elsewhere.example/file".into()),
+        size: Some(5),
+        sha256: None,
+    };
+    let metadata = asset(AssetType::Original, "image/jpeg");
+    let memory =
+        allowed(member.memories_create(&world.capsule, source, &metadata, &unique("elsewhere")).await);
+    let token = allowed(member.mint_http_token(&memory, &[], None, 600).await);
+    let request = get(&format!("/asset/{memory}/original?token={token}"));
+    for answer in answers(host, world.by(Who::Anonymous), &request).await {
+        assert_eq!((answer.status_code, header(&answer, "location")), (404, None));
+    }
+    let read = allowed(member.memories_read(&memory).await);
+    assert_eq!(read.blob_external_assets[0].url.as_deref(), Some("https://elsewhere.example/file"));
 }
 
 /// Other methods get 405, other paths 404; neither says anything of what is there.

@@ -156,3 +156,35 @@ fn only_longer_assets_have_pieces_and_not_too_many() {
         assert_eq!(pieces_of(len), pieces, "{len}");
     }
 }
+
+#[test]
+fn a_store_whose_answers_had_another_form_is_certified_anew() {
+    let mut store = store();
+    store.certify_in_form(1, |_| unreachable!("no site was ever set"));
+    assert_eq!(store.uncertified(), Certification::Done, "a new store has nothing of another form");
+    let source = keepsake_core::memory::NewSource::Blob(upload(&mut store, "published", &file(700, 1)).0);
+    let asset =
+        keepsake_core::memory::NewAsset { meta: crate::inputs::asset_meta(AssetKind::Original), source };
+    store.memory_create(&call(), CAPSULE, memory_meta("m"), vec![asset], "m").unwrap();
+    let blob = upload(&mut store, "one", &file(5_000, 2));
+    store.site_set(&call(), vec![page("a", blob)], seal).unwrap();
+    let settle = |store: &mut SparseStore| while !store.take_uncertified(10, true).is_empty() {};
+    settle(&mut store);
+    store.take_root_changed();
+    store.certify_in_form(1, |_| unreachable!("the site has this form"));
+    assert_eq!((store.uncertified(), store.take_root_changed()), (Certification::Done, false));
+
+    store.certify_in_form(2, |files| {
+        for file in files {
+            file.certified = [3; 32].into();
+        }
+        [[4; 32], [5; 32]]
+    });
+    assert_eq!(store.beside_assets(), Some([[4; 32], [5; 32]]));
+    assert_eq!(*store.site().files[0].certified, [3; 32]);
+    assert!(store.take_root_changed());
+    assert_eq!(store.take_uncertified(10, false), [MemoryId(1)]);
+    settle(&mut store);
+    assert_eq!(store.uncertified(), Certification::Done);
+    assert_sound(&store);
+}

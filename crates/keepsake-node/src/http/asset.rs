@@ -1,6 +1,6 @@
 //! `GET|HEAD` of assets and of the site: from the HTTP request to the engine's plan, and its stream to the client.
 //!
-//! Owns no decision about who may see what, ranges or caching: the service plans all of that.
+//! Owns no decision about who may see what, ranges, caching or what browsers may do: the service plans all of that.
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -11,20 +11,9 @@ use keepsake_service::http::AssetRequest;
 use crate::engine::{AssetStream, Engine};
 use crate::ic::RequestError;
 
-/// What a browser may do with an asset that it opens as a page: show it, run nothing of it. Uploaded HTML or SVG
-/// must not act in the name of this origin.
-const SANDBOX: &str =
-    "default-src 'none'; img-src 'self' data:; media-src 'self'; style-src 'unsafe-inline'; sandbox";
-
 /// Answers one request under `/asset/`.
 pub(super) async fn answer(engine: Engine, request: Request) -> Response {
-    let asked = asset_request(&request);
-    let mut response = respond(&engine, asked).await.unwrap_or_else(IntoResponse::into_response);
-    response
-        .headers_mut()
-        .entry(header::CONTENT_SECURITY_POLICY)
-        .or_insert(HeaderValue::from_static(SANDBOX));
-    response
+    respond(&engine, asset_request(&request)).await.unwrap_or_else(IntoResponse::into_response)
 }
 
 /// Answers with a file of the site; none where it has no such file.
@@ -49,6 +38,8 @@ pub(super) fn asset_request(request: &Request) -> AssetRequest {
         range: text(headers, &header::RANGE),
         if_none_match: text(headers, &header::IF_NONE_MATCH),
         if_range: text(headers, &header::IF_RANGE),
+        destination: text(headers, &HeaderName::from_static("sec-fetch-dest")),
+        service_worker: text(headers, &HeaderName::from_static("service-worker")),
     }
 }
 

@@ -59,6 +59,8 @@ fn asset_request(request: &HttpRequest) -> AssetRequest {
         range: header("range"),
         if_none_match: header("if-none-match"),
         if_range: header("if-range"),
+        destination: header("sec-fetch-dest"),
+        service_worker: header("service-worker"),
         method: request.method.clone(),
         url: request.url.clone(),
     }

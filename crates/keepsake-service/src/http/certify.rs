@@ -38,7 +38,7 @@ const EXPRESSION: &str = "default_certification(ValidationArgs{certification:Cer
     response_header_exclusions:ResponseHeaderList{headers:[]}}}})";
 const EXPRESSION_HEADER: &str = "ic-certificateexpression";
 const CERTIFICATE_HEADER: &str = "ic-certificate";
-/// Memories that one tick certifies, of about 5 million instructions each with four assets.
+/// Memories that one tick certifies, of about 6 million instructions each with four assets, of public ones twice that.
 const PER_TICK: usize = 100;
 /// Certified pieces that cost about as much as another memory.
 const PIECES_PER_MEMORY: usize = 50;
@@ -47,6 +47,15 @@ const PIECES_PER_TICK: usize = 16;
 /// Pieces that are hashed at once for somebody who waits, 17 billion instructions: the first 256 MB are there by the time
 /// that a gateway asks for the second piece, and the ticks are faster than it reads.
 const PIECES_AT_ONCE: usize = 128;
+
+/// The number of the form of all that is certified. A store whose answers had another form is certified anew, in slices:
+/// whoever changes a header of an asset or of a page, or what is certified of it, counts this up.
+const FORM: u64 = 1;
+
+/// Sees to it that all that is certified gets this program's form. O(files of the site) where it has another.
+pub(crate) fn renew_form<R: Memory, H: Memory>(store: &mut Store<R, H>) {
+    store.certify_in_form(FORM, site::seal);
+}
 
 /// One slice of what is left to certify: what changed, and with `walks` also memories whose readers changed, or that were
 /// never looked at.
@@ -215,15 +224,10 @@ fn memory_labels<R: Memory, H: Memory>(
     let public = plan::is_public(store, &record);
     let (mut labels, mut pieces) = (Labels::default(), 0);
     for asset in &record.assets {
-        let Some(mut whole) = plan::whole(asset, public) else { continue };
-        if !whole.fits {
-            whole.pieces = store.pieces(id, AssetId(asset.id));
-            pieces += whole.pieces.len();
-        }
-        let tree = Node::Below(Labels::one("<$>", Node::Below(exact(&whole, hashes))));
-        let digest = tree.digest();
-        for name in names_of(asset) {
-            let node = if shown == Some(name.as_str()) { tree.clone() } else { Node::Digest(digest) };
+        let known = || store.pieces(id, AssetId(asset.id));
+        let Some(trees) = trees_of(asset, public, known, &mut pieces, hashes) else { continue };
+        for (name, (tree, digest)) in names_of(asset).into_iter().zip(trees) {
+            let node = if shown == Some(name.as_str()) { tree } else { Node::Digest(digest) };
             // As a request finds it: the first asset of a kind.
             labels.add(name, node);
         }
@@ -231,6 +235,31 @@ fn memory_labels<R: Memory, H: Memory>(
     (!labels.is_empty()).then_some((labels, pieces))
 }
 
+/// What is below each of an asset's names, with its digest; counts the pieces in it. A private asset is answered alike
+/// by both; of a public one, caches may keep for long only what its own id names.
+fn trees_of(
+    asset: &AssetRecord,
+    public: bool,
+    known: impl Fn() -> Vec<Digest>,
+    pieces: &mut usize,
+    hashes: &mut Hashes,
+) -> Option<[(Node, Digest); 2]> {
+    let mut tree = |is_fixed| {
+        let mut whole = plan::whole(asset, plan::caching(public, is_fixed))?;
+        if !whole.fits {
+            whole.pieces = known();
+            *pieces += whole.pieces.len();
+        }
+        let tree = Node::Below(Labels::one("<$>", Node::Below(exact(&whole, hashes))));
+        let digest = tree.digest();
+        Some((tree, digest))
+    };
+    let fixed = tree(true)?;
+    let current = if public { tree(false)? } else { fixed.clone() };
+    Some([fixed, current])
+}
+
+/// Its own id, then its kind.
 fn names_of(asset: &AssetRecord) -> [String; 2] {
     [plan::asset_name(asset), asset.meta.kind.name().to_owned()]
 }

@@ -1,7 +1,7 @@
 //! What a browser is told with a file of a web app, whoever has the file: its type, how long it is good for, what the page
 //! may load. Owns these headers; a host that has an app of its own answers with them too.
 
-use super::plan::{Headers, sound_mime_type};
+use super::headers::{Headers, sound_mime_type};
 
 /// Files whose names change with their bytes.
 const HASHED: &str = "assets/";
@@ -26,6 +26,9 @@ pub fn headers(path: &str, mime_type: &str, etag: &str, connect: Connect) -> Vec
         ("content-type", content_type),
         ("etag", etag.to_owned()),
         ("cache-control", caching.into()),
+        // Signing in opens a window of another origin, which answers to this one.
+        ("cross-origin-opener-policy", "same-origin-allow-popups".into()),
+        ("cross-origin-resource-policy", "same-origin".into()),
         ("referrer-policy", "no-referrer".into()),
         ("x-content-type-options", "nosniff".into()),
     ];

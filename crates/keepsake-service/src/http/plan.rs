@@ -5,19 +5,16 @@
 //! Source: RFC 9110 (sections 13 and 14), RFC 9111.
 
 use super::condition::is_known;
+use super::headers::{self, Caching, Headers};
 use super::range::{Asked, parse};
 use super::{AssetBody, AssetRequest, AssetResponse, HeapRange, site, token};
 use data_encoding::HEXLOWER;
 use ic_stable_structures::Memory;
 use keepsake_core::ids::{AssetId, BlobId, CapsuleId, MemoryId};
 use keepsake_core::limits::RESPONSE_BYTES_MAX;
-use keepsake_core::memory::{
-    AssetBytes, AssetChoice, AssetKind, AssetMeta, AssetRecord, AssetSource, MemoryRecord,
-};
+use keepsake_core::memory::{AssetBytes, AssetChoice, AssetKind, AssetRecord, AssetSource, MemoryRecord};
 use keepsake_core::token::TokenGrant;
 use keepsake_core::{Call, Store};
-
-pub(super) type Headers = Vec<(&'static str, String)>;
 
 pub(super) const NO_SUCH_PAGE: &str = "no such page; assets are at /asset/{memory}/{asset}\n";
 
@@ -35,7 +32,9 @@ pub(crate) fn answer<R: Memory, H: Memory>(
         return refused;
     }
     let path = request.url.split('?').next().unwrap_or_default();
-    let answer = if is_asset(path) {
+    let answer = if is_asset(path) && headers::runs(request) {
+        plain(403, "an uploaded file is shown or saved, and never run or built on\n")
+    } else if is_asset(path) {
         match find(store, call, request) {
             Err(refused) => refused,
             Ok(found) => serve(store, request, &found, body_bytes_max),
@@ -62,7 +61,7 @@ pub(crate) fn read<R: Memory, H: Memory>(store: &Store<R, H>, runs: &[HeapRange]
 
 struct Found {
     asset: AssetBytes,
-    public: bool,
+    caching: Caching,
 }
 
 fn find<R: Memory, H: Memory>(
@@ -81,7 +80,8 @@ fn find<R: Memory, H: Memory>(
     let choice = choice(asset);
     match choice.and_then(|choice| store.asset_of(id, &record, choice).ok()) {
         Some(asset) if grant.as_ref().is_none_or(|g| g.scope.covers(&asset.record)) => {
-            Ok(Found { asset, public })
+            let is_fixed = matches!(choice, Some(AssetChoice::Id(_)));
+            Ok(Found { asset, caching: caching(public, is_fixed) })
         }
         None if grant.as_ref().is_none_or(|g| g.scope.names(choice)) => {
             Err(plain(404, "the memory has no such asset\n"))
@@ -175,12 +175,21 @@ pub(super) fn stored(asset: &AssetRecord) -> Option<(u64, [u8; 32])> {
 }
 
 /// None where the bytes are elsewhere.
-pub(super) fn whole(asset: &AssetRecord, public: bool) -> Option<Whole> {
+pub(super) fn whole(asset: &AssetRecord, caching: Caching) -> Option<Whole> {
     let (len, sha256) = stored(asset)?;
     let etag = etag(&sha256);
-    let headers = asset_headers(&asset.meta, &etag, public);
+    let headers = headers::of_asset(&asset.meta, &etag, caching);
     let fits = len <= u64::from(RESPONSE_BYTES_MAX);
     Some(Whole { etag, headers, len, sha256, fits, pieces: Vec::new() })
+}
+
+/// `is_fixed`: the address names one asset, not a kind.
+pub(super) fn caching(public: bool, is_fixed: bool) -> Caching {
+    match (public, is_fixed) {
+        (false, _) => Caching::Private,
+        (true, true) => Caching::Fixed,
+        (true, false) => Caching::Current,
+    }
 }
 
 /// Everybody may see this memory.
@@ -204,11 +213,9 @@ fn serve<R: Memory, H: Memory>(
     body_bytes_max: Option<u64>,
 ) -> AssetResponse {
     let record = &found.asset.record;
-    let Some(whole) = whole(record, found.public) else {
-        let AssetSource::External { url, .. } = &record.source else {
-            unreachable!("its bytes are elsewhere")
-        };
-        return elsewhere(url.as_deref());
+    let Some(whole) = whole(record, found.caching) else {
+        // Sending the browser there would lend this origin's name to any address.
+        return plain(404, "the bytes are kept elsewhere: memories_read tells where\n");
     };
     if request.if_none_match.as_deref().is_some_and(|tags| is_known(tags, &whole.etag)) {
         // No content-length: it would have to be that of a 200 (RFC 9110, section 8.6).
@@ -250,71 +257,6 @@ fn asked_range(request: &AssetRequest, etag: &str, len: u64) -> Asked {
     }
 }
 
-fn asset_headers(meta: &AssetMeta, etag: &str, public: bool) -> Headers {
-    let cache = if public { "public, max-age=31536000, immutable" } else { "private, no-store" };
-    let mime_type = sound_mime_type(&meta.mime_type);
-    let disposition = format!("{}; filename*=UTF-8''{}", disposition(mime_type), percent(&meta.name));
-    vec![
-        ("content-type", mime_type.to_owned()),
-        ("etag", etag.to_owned()),
-        ("accept-ranges", "bytes".into()),
-        ("cache-control", cache.into()),
-        ("content-disposition", disposition),
-        ("x-content-type-options", "nosniff".into()),
-        ("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'; sandbox".into()),
-    ]
-}
-
-/// What a browser shows by itself without running anything; the rest is offered as a download.
-fn disposition(mime_type: &str) -> &'static str {
-    // Types are compared without case (RFC 9110, section 8.3.1).
-    let mime_type = mime_type.to_ascii_lowercase();
-    let shown = mime_type != "image/svg+xml"
-        && (["image/", "audio/", "video/"].iter().any(|family| mime_type.starts_with(family))
-            || matches!(mime_type.as_str(), "text/plain" | "application/pdf"));
-    if shown { "inline" } else { "attachment" }
-}
-
-/// The stored type where it is one, so that no client can smuggle a header line in.
-pub(super) fn sound_mime_type(stored: &str) -> &str {
-    let token = |text: &str| {
-        !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&^_.+-".contains(&b))
-    };
-    let sound = stored.split_once('/').is_some_and(|(family, name)| token(family) && token(name));
-    if sound { stored } else { "application/octet-stream" }
-}
-
-/// Percent-encoding of RFC 8187.
-fn percent(name: &str) -> String {
-    use std::fmt::Write;
-    name.bytes().fold(String::new(), |mut text, byte| {
-        if byte.is_ascii_alphanumeric() || b".-_~".contains(&byte) {
-            text.push(byte.into());
-        } else {
-            write!(text, "%{byte:02X}").expect("writing to a string cannot fail");
-        }
-        text
-    })
-}
-
-fn elsewhere(url: Option<&str>) -> AssetResponse {
-    let printable = |url: &&str| url.starts_with("https://") && url.bytes().all(|b| b.is_ascii_graphic());
-    match url.filter(printable) {
-        Some(url) => {
-            let mut answer = plain(302, "the bytes are kept elsewhere\n");
-            answer.headers.push(("location", url.to_owned()));
-            answer
-        }
-        None => plain(404, "the bytes are kept elsewhere, and their address is not known\n"),
-    }
-}
-
 fn plain(status: u16, text: &str) -> AssetResponse {
-    let headers = vec![
-        ("content-type", "text/plain; charset=utf-8".into()),
-        ("content-length", text.len().to_string()),
-        ("cache-control", "no-store".into()),
-        ("x-content-type-options", "nosniff".into()),
-    ];
-    AssetResponse { status, headers, body: AssetBody::Bytes(text.into()) }
+    AssetResponse { status, headers: headers::of_text(text), body: AssetBody::Bytes(text.into()) }
 }
