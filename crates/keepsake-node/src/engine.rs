@@ -22,6 +22,7 @@ pub(crate) mod guard;
 pub mod ledger;
 mod mailbox;
 mod readers;
+mod site;
 mod writer;
 
 #[cfg(test)]
@@ -49,6 +50,7 @@ use keepsake_service::http::AssetRequest;
 use keepsake_service::{Install, Principal, Upkeep};
 use mailbox::{Mailbox, QueueLimits};
 use readers::Readers;
+use site::SitePaths;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
@@ -135,7 +137,8 @@ impl Engine {
         let durable = epochs.durable();
         let views = Views::new(Arc::clone(&records), epochs.clone(), durable, options.readers_cache_bytes);
         let (space, views) = (Arc::new(space), Arc::new(views));
-        let shared = Shared { records, heap, space, epochs, views, mailbox };
+        let site = Arc::new(SitePaths::default());
+        let shared = Shared { records, heap, space, epochs, views, mailbox, site };
         committer::tidy(&shared, options.clock.now_ns())?;
         let clock = options.clock.clone();
         let reader = {
@@ -228,6 +231,12 @@ impl Engine {
     /// [`EngineError`] when the node cannot read. A refusal by the service is an answer, not an error.
     pub async fn asset(&self, request: AssetRequest) -> Result<AssetStream, EngineError> {
         self.read(move |reader| reader.asset(&request)).await?
+    }
+
+    /// The site has a file for this path of an address, as of the newest durable commit. Needs no reader: [`Self::asset`]
+    /// gives the file.
+    pub fn has_page(&self, path: &str) -> bool {
+        self.inner.shared.site.has(path)
     }
 
     /// Finishes the queue, refuses new messages and returns when everything is on disk. Queries go on

@@ -86,11 +86,13 @@ fn cors() -> CorsLayer {
 }
 
 /// A file of the site that a controller set; else of the web app that the node was given; without one, a page in its
-/// stead; else what there is.
+/// stead; else what there is. Only the site's files need the engine.
 async fn page(State(app): State<App>, uri: Uri, request: Request) -> Response {
-    let asked = asset::asset_request(&request);
-    if let Some(response) = asset::page(&app.engine, asked).await {
-        return response;
+    if app.engine.has_page(uri.path()) {
+        let asked = asset::asset_request(&request);
+        if let Some(response) = asset::page(&app.engine, asked).await {
+            return response;
+        }
     }
     match web_app::answer(&app.files, &request) {
         Some(response) => response,

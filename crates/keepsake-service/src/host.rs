@@ -1,7 +1,7 @@
 //! What a host holds: the service over its two memories. Owns opening, dispatch and the tick.
 
 use crate::endpoints;
-use crate::http::{AssetRequest, AssetResponse, certify, plan};
+use crate::http::{AssetRequest, AssetResponse, certify, plan, site};
 use ic_stable_structures::Memory;
 pub use keepsake_core::OpenError;
 pub use keepsake_core::certified::Certification;
@@ -241,6 +241,11 @@ impl<R: Memory, H: Memory> Service<R, H> {
     /// Plans the answer to `GET|HEAD /asset/…`. The caller of `call` is not used: tokens decide.
     pub fn asset(&self, call: &Call, request: &AssetRequest) -> AssetResponse {
         plan::answer(&self.store, call, request, None)
+    }
+
+    /// The paths of all addresses that show a file of the site, such as `/` and `/index.html`. O(files).
+    pub fn site_paths(&self) -> Vec<String> {
+        site::paths(&self.store)
     }
 
     /// Whether the HTTP tokens have their secret.

@@ -9,7 +9,7 @@ mod headers;
 pub mod page;
 pub(crate) mod plan;
 mod range;
-mod site;
+pub(crate) mod site;
 pub(crate) mod token;
 
 /// The parts of an HTTP request that decide its answer.

@@ -11,6 +11,9 @@ mod wire;
 /// A gateway's question, where the answer to `http_request` could not be proven: the one update that anybody may call.
 pub const HTTP_UPDATE: &str = "http_request_update";
 
+/// The one method that changes the site.
+pub const SITE_UPDATE: &str = "site_set";
+
 pub use host::{
     Certification, Event, Install, Kind, OpenError, Quotas, Reject, Reply, Service, Tick, Upkeep,
 };

@@ -8,7 +8,7 @@ use crate::storage::pages::WriterPages;
 use crate::storage::snapshot::SnapshotMemory;
 use keepsake_service::endpoints;
 use keepsake_service::http::{AssetRequest, AssetResponse};
-use keepsake_service::{Call, Install, Kind, OpenError, Reject, Reply, Service, Tick};
+use keepsake_service::{Call, Install, Kind, OpenError, Reject, Reply, SITE_UPDATE, Service, Tick};
 
 /// What the engine must know of a method before it runs it as an update.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +48,10 @@ pub(crate) trait Writing {
     fn tick(&mut self, call: &Call) -> Tick;
     /// Bytes of the heap that something uses lie below this.
     fn heap_end(&self) -> u64;
+    /// The paths of addresses that show a file of the site, where an update of `method` may have changed them.
+    fn site_after(&self, method: &str) -> Option<Vec<String>>;
+    /// The paths of addresses that show a file of the site.
+    fn site(&self) -> Vec<String>;
 }
 
 /// An open program on a reader's thread.
@@ -102,6 +106,14 @@ impl Writing for Service<WriterPages, WriterHeap> {
 
     fn heap_end(&self) -> u64 {
         self.store().heap().end()
+    }
+
+    fn site_after(&self, method: &str) -> Option<Vec<String>> {
+        (method == SITE_UPDATE).then(|| self.site_paths())
+    }
+
+    fn site(&self) -> Vec<String> {
+        self.site_paths()
     }
 }
 

@@ -4,6 +4,7 @@
 
 use crate::engine::guard::Halt;
 use crate::engine::mailbox::Mailbox;
+use crate::engine::site::SitePaths;
 use crate::storage::epochs::Epochs;
 use crate::storage::fault::StorageError;
 use crate::storage::heap_file::HeapFile;
@@ -26,6 +27,8 @@ pub(crate) struct Job {
     pub(crate) unrecorded: Vec<(RequestId, RecordedRequest)>,
     /// The batch wrote heap bytes: they go to disk first.
     pub(crate) heap_wrote: bool,
+    /// The paths of the site, where the batch may have changed them.
+    pub(crate) site: Option<Vec<String>>,
 }
 
 /// What became of a batch.
@@ -48,6 +51,7 @@ pub(crate) struct Shared {
     pub(crate) epochs: Epochs,
     pub(crate) views: Arc<Views>,
     pub(crate) mailbox: Arc<Mailbox>,
+    pub(crate) site: Arc<SitePaths>,
 }
 
 impl Shared {
@@ -108,6 +112,9 @@ fn run(shared: &Shared, job: &Job) -> CommitResult {
     match shared.records.commit(&job.commit) {
         Ok(pruned) => {
             shared.views.committed(job.commit.state.epoch, &job.commit.pages);
+            if let Some(paths) = &job.site {
+                shared.site.set(paths);
+            }
             shared.mailbox.pruned(&pruned);
             shared.mailbox.finish(&job.commit.requests);
             for (id, request) in &job.unrecorded {

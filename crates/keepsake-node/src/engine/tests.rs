@@ -5,6 +5,7 @@ mod faults;
 mod full_disk;
 mod ordering;
 mod program;
+mod site;
 mod strangers;
 mod views;
 

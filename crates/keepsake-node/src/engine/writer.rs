@@ -53,6 +53,8 @@ pub(crate) struct Writer {
     /// Messages that saw the batch and leave no record: answered with it.
     unrecorded: Vec<(RequestId, RecordedRequest)>,
     batch_changed: bool,
+    /// The paths of the site, where a message of the batch may have changed them.
+    site: Option<Vec<String>>,
     in_flight: Option<InFlight>,
     /// Disk space when the batch began; asked for by the first message that needs to know.
     room: Option<Room>,
@@ -94,11 +96,8 @@ impl Writer {
         let durable_epoch = snapshot.state().epoch;
         let heap = WriterHeap::new(Arc::clone(&shared.heap), snapshot.state().heap_pages);
         let pages = WriterPages::new(snapshot, options.page_cache_bytes);
-        let program = match guarded(|| application.open(pages.clone(), heap.clone())) {
-            Ok(program) => program?,
-            Err(Fault::Storage(error)) => return Err(error.into()),
-            Err(Fault::Panic(text)) => return Err(EngineError::Stopped(text.into())),
-        };
+        let program = guarded(|| application.open(pages.clone(), heap.clone()))??;
+        shared.site.set(&guarded(|| program.site())?);
         let mut writer = Self {
             shared,
             application,
@@ -116,6 +115,7 @@ impl Writer {
             batch: Vec::new(),
             unrecorded: Vec::new(),
             batch_changed: false,
+            site: None,
             in_flight: None,
             room: None,
             durable_epoch,
@@ -223,8 +223,12 @@ impl Writer {
 
     fn run_message(&mut self, taken: Taken, call: &Call) -> Result<(), Halt> {
         let message = &taken.message;
-        match guarded(|| self.program.update(call, &message.method, &message.arg)) {
-            Ok(Ok(reply)) => {
+        let run = || {
+            let reply = self.program.update(call, &message.method, &message.arg);
+            (reply, self.program.site_after(&message.method))
+        };
+        match guarded(run) {
+            Ok((Ok(reply), site)) => {
                 let status = RequestStatus::Replied(reply.bytes);
                 if !taken.is_recorded() {
                     self.leave_unrecorded(&taken, call, status);
@@ -236,9 +240,10 @@ impl Writer {
                 }
                 reply.events.iter().for_each(log_event);
                 self.commit_message();
+                self.site = site.or(self.site.take());
                 self.record(&taken, call, status);
             }
-            Ok(Err(reject)) => {
+            Ok((Err(reject), _)) => {
                 // It never reached a rule: there is nothing to keep, and it would end so again.
                 self.rollback_message();
                 self.leave_unrecorded(&taken, call, RequestStatus::Rejected(reject.into()));
@@ -318,8 +323,18 @@ impl Writer {
             heap_pages: self.heap.size(),
         };
         let commit = Commit { state, pages: self.pages.take_batch(), requests, now_ns: self.clock.now_ns() };
-        let job = Job { commit, unrecorded, heap_wrote: self.heap.take_wrote() };
+        let (heap_wrote, site) = (self.heap.take_wrote(), self.site.take());
+        let job = Job { commit, unrecorded, heap_wrote, site };
         self.jobs.send(job).expect("the commit thread lives as long as the writer");
+    }
+}
+
+impl From<Fault> for EngineError {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Storage(error) => error.into(),
+            Fault::Panic(text) => Self::Stopped(text.into()),
+        }
     }
 }
 

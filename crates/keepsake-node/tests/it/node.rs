@@ -69,7 +69,10 @@ impl Node {
         let mut options = ServeOptions::new(dir.path().join("data"));
         options.listen = "127.0.0.1:0".parse().unwrap();
         change(&mut options);
-        let server = Server::bind(options).await.unwrap();
+        Self::of(Server::bind(options).await.unwrap())
+    }
+
+    pub(crate) fn of(server: Server) -> Self {
         let (address, canister_id) = (server.local_addr(), server.canister_id());
         let root_key = server.root_key_der().to_vec();
         let (stop, stopped) = oneshot::channel();

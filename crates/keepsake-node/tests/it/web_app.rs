@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use keepsake_node::serve::{ServeOptions, Server};
 use keepsake_node::web_app::WebApp;
 use tempfile::TempDir;
 
@@ -76,4 +77,17 @@ async fn what_is_no_file_of_the_app_is_not_found() {
     let answer = node.send("POST", "/", "", b"{}").await;
     assert_eq!((answer.status, answer.header("allow")), (405, Some("get, head")));
     assert_eq!(node.send("GET", "/health", "", b"").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_answers_while_no_query_has_a_place() {
+    let dir = tempfile::tempdir().unwrap();
+    let files = [("index.html".to_owned(), Cow::Borrowed(PAGE.as_bytes()))];
+    let mut options = ServeOptions::new(dir.path().join("data"));
+    (options.listen, options.web_app) = ("127.0.0.1:0".parse().unwrap(), WebApp::of(files));
+    let node = Node::of(Server::bind_with(options, |engine| engine.queries_max = 0).await.unwrap());
+    assert_eq!(node.send("GET", "/asset/mem_1/original", "", b"").await.status, 503, "no reader is free");
+    for (path, status) in [("/", 200), ("/index.html", 200), ("/nowhere", 404), ("/health", 200)] {
+        assert_eq!(node.send("GET", path, "", b"").await.status, status, "{path}");
+    }
 }

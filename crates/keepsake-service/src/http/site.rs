@@ -47,6 +47,11 @@ pub(super) fn names(file: &SiteFile) -> impl Iterator<Item = &str> {
     also.into_iter().chain([file.path.as_str()])
 }
 
+/// The paths of all addresses that show a file. O(files).
+pub(crate) fn paths<R: Memory, H: Memory>(store: &Store<R, H>) -> Vec<String> {
+    store.site().files.iter().flat_map(names).map(|name| format!("/{name}")).collect()
+}
+
 /// All of a file, as `GET` without conditions answers it.
 pub(super) fn whole(file: &SiteFile) -> Whole {
     // Weak: whoever passes the file on may compress it.

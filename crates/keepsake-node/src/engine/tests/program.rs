@@ -158,6 +158,14 @@ impl<R: Memory, H: Memory> Writing for Open<R, H> {
     fn heap_end(&self) -> u64 {
         self.heap.size() * WASM_PAGE_BYTES
     }
+
+    fn site_after(&self, _: &str) -> Option<Vec<String>> {
+        None
+    }
+
+    fn site(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 impl<R: Memory, H: Memory> Reading for Open<R, H> {

@@ -16,7 +16,7 @@ use std::time::Instant;
 /// others come from the cache that readers share; before there was one, each query took 39.
 const PAGES_AFTER_COMMIT_MAX: u64 = 4;
 
-async fn update<T: candid::CandidType + serde::de::DeserializeOwned>(
+pub(super) async fn update<T: candid::CandidType + serde::de::DeserializeOwned>(
     engine: &Engine,
     method: &str,
     arg: Vec<u8>,

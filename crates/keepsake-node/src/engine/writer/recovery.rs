@@ -127,6 +127,7 @@ impl Writer {
         self.heap.reset(snapshot.state().heap_pages);
         self.pages.reset(snapshot);
         self.batch_changed = false;
+        self.site = None;
         self.damaged = None;
         let status = status_of(error);
         self.room = None;
