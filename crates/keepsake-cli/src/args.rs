@@ -183,6 +183,14 @@ pub(crate) struct Serve {
     /// program].
     #[arg(long, value_name = "DIR")]
     pub(crate) app: Option<PathBuf>,
+    /// A name that the node answers to, as behind a proxy; may be given several times [default: on loopback the names of this
+    /// machine, else any].
+    #[arg(long, value_name = "NAME")]
+    pub(crate) host: Vec<String>,
+    /// An origin whose pages may use the node beside its own, such as `https://photos.example`, or `*` for all; may be given
+    /// several times.
+    #[arg(long, value_name = "ORIGIN")]
+    pub(crate) cors_origin: Vec<String>,
     /// Log one JSON object per line.
     #[arg(long)]
     pub(crate) log_json: bool,

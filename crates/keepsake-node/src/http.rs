@@ -1,4 +1,4 @@
-//! The HTTP server: routes, request bodies within bounds, assets, health, headers for browsers.
+//! The HTTP server: routes, request bodies within bounds, who is let in, assets, health, headers for browsers.
 //!
 //! Owns no rule of the service and no cryptography: [`crate::ic`] answers the IC's endpoints, the
 //! [`Engine`] plans and reads assets.
@@ -7,6 +7,7 @@ mod access_log;
 mod asset;
 mod body;
 pub(crate) mod connection;
+pub(crate) mod origins;
 mod pages;
 mod stall;
 mod web_app;
@@ -15,13 +16,12 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderName, HeaderValue, Method, Uri, header};
+use axum::http::{HeaderName, HeaderValue, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use candid::Principal;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
-use tower_http::cors::{AllowHeaders, Any, CorsLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::engine::Engine;
@@ -29,6 +29,7 @@ use crate::ic::read_state::Effective;
 use crate::ic::{IcInterface, RequestError, call, query, read_state};
 use crate::web_app::WebApp;
 use body::BodyBudget;
+use origins::Origins;
 
 /// What every handler sees.
 #[derive(Clone)]
@@ -37,11 +38,13 @@ struct App {
     engine: Engine,
     bodies: Arc<BodyBudget>,
     files: Arc<WebApp>,
+    origins: Origins,
 }
 
 /// The whole HTTP surface of a node.
-pub(crate) fn router(ic: IcInterface, engine: Engine, web_app: WebApp) -> Router {
-    let app = App { ic, engine, bodies: Arc::new(BodyBudget::default()), files: Arc::new(web_app) };
+pub(crate) fn router(ic: IcInterface, engine: Engine, web_app: WebApp, origins: Origins) -> Router {
+    let (bodies, files) = (Arc::new(BodyBudget::default()), Arc::new(web_app));
+    let app = App { ic, engine, bodies, files, origins: origins.clone() };
     let pages = Router::new().fallback(page).layer(CompressionLayer::new());
     Router::new()
         .route("/api/v2/status", get(|State(app): State<App>| async move { app.ic.status() }))
@@ -54,35 +57,27 @@ pub(crate) fn router(ic: IcInterface, engine: Engine, web_app: WebApp) -> Router
         .route("/api/v3/canister/{id}/read_state", post(read_canister_state))
         .route("/api/v2/subnet/{id}/read_state", post(read_subnet_state))
         .route("/api/v3/subnet/{id}/read_state", post(read_subnet_state))
-        .route("/asset/{*path}", any(|State(app): State<App>, request| asset::answer(app.engine, request)))
+        .route("/asset/{*path}", any(asset))
         .route("/health", get(|State(app): State<App>| async move { pages::health(&app.ic) }))
         .fallback_service(pages.with_state(app.clone()))
         .with_state(app)
-        .layer(SetResponseHeaderLayer::overriding(
-            header::X_CONTENT_TYPE_OPTIONS,
-            HeaderValue::from_static("nosniff"),
-        ))
-        .layer(cors())
+        .layer(origins.cors())
+        .layer(axum::middleware::from_fn_with_state(origins, origins::admit))
+        .layer(otherwise(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(otherwise(HeaderName::from_static("cross-origin-opener-policy"), "same-origin"))
+        .layer(otherwise(HeaderName::from_static("cross-origin-resource-policy"), "same-origin"))
+        .layer(otherwise(header::REFERRER_POLICY, "no-referrer"))
         .layer(CatchPanicLayer::new())
         .layer(axum::middleware::from_fn(access_log::log))
 }
 
-/// Any page may talk to the node: requests are signed and assets carry tokens, so nothing rests on cookies.
-fn cors() -> CorsLayer {
-    let exposed = [
-        header::ACCEPT_RANGES,
-        header::CONTENT_LENGTH,
-        header::CONTENT_RANGE,
-        header::ETAG,
-        header::RETRY_AFTER,
-        HeaderName::from_static("x-content-type-options"),
-    ];
-    CorsLayer::new()
-        .allow_origin(Any)
-        .allow_methods([Method::GET, Method::HEAD, Method::POST])
-        .allow_headers(AllowHeaders::mirror_request())
-        .expose_headers(exposed)
-        .max_age(std::time::Duration::from_secs(3600))
+/// What answers say to browsers where the service, which plans assets and pages, has said nothing.
+fn otherwise(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
+    SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
+}
+
+async fn asset(State(app): State<App>, request: Request) -> Response {
+    app.origins.embeddable(asset::answer(app.engine, request).await)
 }
 
 /// A file of the site that a controller set; else of the web app that the node was given; without one, a page in its

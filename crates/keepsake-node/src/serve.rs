@@ -12,6 +12,8 @@ use tokio::net::TcpListener;
 use crate::data_dir::{DataDir, DataDirError};
 use crate::engine::{Engine, EngineError, EngineOptions};
 use crate::http;
+pub use crate::http::origins::OriginError;
+use crate::http::origins::Origins;
 use crate::ic::keys::{KeyError, NodeKey, RootKey};
 use crate::ic::{CertifiedFacts, CertifyError, IcInterface};
 use crate::web_app::WebApp;
@@ -39,6 +41,11 @@ pub struct ServeOptions {
     pub heap_bytes_max: Option<u64>,
     /// The page at `/` with its files.
     pub web_app: WebApp,
+    /// Names that the node answers to, without scheme and port. On loopback they add to the names of loopback; beyond it,
+    /// none means any.
+    pub hosts: Vec<String>,
+    /// Origins whose pages may use the node beside its own, such as `https://photos.example`; `*` is all.
+    pub cors_origins: Vec<String>,
 }
 
 impl ServeOptions {
@@ -52,6 +59,8 @@ impl ServeOptions {
             controllers: Vec::new(),
             heap_bytes_max: None,
             web_app: WebApp::default(),
+            hosts: Vec::new(),
+            cors_origins: Vec::new(),
         }
     }
 }
@@ -92,6 +101,9 @@ pub enum ServeError {
         /// From the file system.
         source: io::Error,
     },
+    /// A name or an origin in the options.
+    #[error(transparent)]
+    Origin(#[from] OriginError),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: choose another one (--listen), or stop what listens there")]
     Listen {
@@ -111,6 +123,7 @@ pub struct Server {
     ic: IcInterface,
     engine: Engine,
     web_app: WebApp,
+    origins: Origins,
 }
 
 impl Server {
@@ -134,6 +147,7 @@ impl Server {
         // First: an address that is taken leaves no directory behind.
         let listener = TcpListener::bind(options.listen).await.map_err(listen_error)?;
         let local_addr = listener.local_addr().map_err(listen_error)?;
+        let origins = Origins::new(local_addr, &options.hosts, &options.cors_origins)?;
         let dir = DataDir::open(&options.data)?;
         fix_canister_id(&dir, options.canister_id)?;
         let (root_key, node_key) = (RootKey::load_or_make(&dir)?, NodeKey::load_or_make(&dir)?);
@@ -152,7 +166,7 @@ impl Server {
         };
         let root_key_der = root_key.public_der().to_vec();
         let ic = IcInterface::new(engine.clone(), root_key, node_key, &facts, clock)?;
-        Ok(Self { listener, local_addr, root_key_der, ic, engine, web_app: options.web_app })
+        Ok(Self { listener, local_addr, root_key_der, ic, engine, web_app: options.web_app, origins })
     }
 
     /// The bound address.
@@ -172,7 +186,7 @@ impl Server {
 
     /// Serves until `shutdown` completes, finishes the requests under way, and returns when all is on disk.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { listener, local_addr, ic, engine, web_app, .. } = self;
+        let Self { listener, local_addr, ic, engine, web_app, origins, .. } = self;
         if !local_addr.ip().is_loopback() {
             tracing::warn!(
                 %local_addr,
@@ -180,7 +194,8 @@ impl Server {
             );
         }
         tracing::info!(%local_addr, canister_id = %ic.canister_id(), "serving");
-        http::connection::serve(listener, http::router(ic, engine.clone(), web_app), shutdown).await;
+        let router = http::router(ic, engine.clone(), web_app, origins);
+        http::connection::serve(listener, router, shutdown).await;
         engine.shutdown().await;
         tracing::info!("stopped");
     }

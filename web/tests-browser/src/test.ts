@@ -56,9 +56,9 @@ export const test = base.extend<OfEachTest, OfAllTests>({
     },
     { scope: "worker" },
   ],
-  // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the fixtures' names from the pattern
-  node: async ({}, use) => {
-    const node = await RunningNode.start(["--app", appDist]);
+  node: async ({ site }, use) => {
+    // Beside the page that the node serves, pages of the tests' own server talk to it.
+    const node = await RunningNode.start(["--app", appDist, "--cors-origin", site.url]);
     await use(node);
     await node.remove();
   },

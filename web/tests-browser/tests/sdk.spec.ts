@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import type { Keepsake, Upload } from "@keepsake/sdk";
 import type { Page } from "@playwright/test";
 import { watchBusyTasks } from "../src/busy.ts";
-import type { RunningNode } from "../src/node.ts";
+import { RunningNode } from "../src/node.ts";
 import { serveSdk } from "../src/sdk-bundle.ts";
 import type { Site } from "../src/site.ts";
 import { test as base, expect } from "../src/test.ts";
@@ -29,6 +29,11 @@ const test = base.extend<{ sdkSite: Site; sdkPage: Page }>({
     const site = await serveSdk(scratch);
     await use(site);
     await site.close();
+  },
+  node: async ({ sdkSite }, use) => {
+    const node = await RunningNode.start(["--cors-origin", sdkSite.url]);
+    await use(node);
+    await node.remove();
   },
   sdkPage: async ({ page, sdkSite, node }, use) => {
     await page.goto(`${sdkSite.url}/pages/empty.html`);

@@ -24,6 +24,8 @@ pub(crate) async fn run(args: Serve, canister_id: Principal, output: Output) -> 
         controllers: args.controller,
         heap_bytes_max: args.heap_bytes_max,
         web_app: args.app.as_deref().map_or_else(|| Ok(built_in()), WebApp::read)?,
+        hosts: args.host,
+        cors_origins: args.cors_origin,
         ..ServeOptions::new(args.data)
     };
     // Listening for signals before anything else: a stop during the start is not lost.

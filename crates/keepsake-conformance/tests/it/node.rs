@@ -70,8 +70,10 @@ impl Host for Node {
     }
 
     async fn direct_http(&self, request: &HttpRequest) -> Option<HttpResponse> {
-        let mut head =
-            format!("{} {} HTTP/1.1\r\nhost: node\r\nconnection: close\r\n", request.method, request.url);
+        let mut head = format!(
+            "{} {} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n",
+            request.method, request.url
+        );
         for (name, value) in &request.headers {
             write!(head, "{name}: {value}\r\n").unwrap();
         }

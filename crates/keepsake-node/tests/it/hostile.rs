@@ -57,7 +57,7 @@ async fn a_body_of_100_mb_is_refused_without_being_held() {
     for framing in ["content-length: 104857600\r\n", "transfer-encoding: chunked\r\n"] {
         let mut stream = TcpStream::connect(node.address).await.unwrap();
         let path = format!("/api/v3/canister/{}/call", node.canister_id);
-        let head = format!("POST {path} HTTP/1.1\r\nhost: node\r\nconnection: close\r\n{framing}\r\n");
+        let head = format!("POST {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{framing}\r\n");
         stream.write_all(head.as_bytes()).await.unwrap();
         let mut peak = 0;
         for _ in 0..100 {
@@ -87,7 +87,7 @@ async fn a_body_that_stops_in_the_middle_is_answered_with_408() {
     let (node, _dir) = Node::start().await;
     let path = format!("/api/v3/canister/{}/call", node.canister_id);
     let mut stream = TcpStream::connect(node.address).await.unwrap();
-    let head = format!("POST {path} HTTP/1.1\r\nhost: node\r\ncontent-length: 1000\r\n\r\nonly this");
+    let head = format!("POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000\r\n\r\nonly this");
     stream.write_all(head.as_bytes()).await.unwrap();
     let answer = Answer::read(&mut stream).await;
     assert_eq!(answer.status, 408, "{}", answer.text());
@@ -102,7 +102,7 @@ async fn clients_that_never_finish_do_not_keep_others_waiting() {
     for n in 0..100 {
         let mut stream = TcpStream::connect(node.address).await.unwrap();
         let head = if n % 2 == 0 {
-            format!("POST {path} HTTP/1.1\r\nhost: node\r\ncontent-length: 100000\r\n\r\nx")
+            format!("POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100000\r\n\r\nx")
         } else {
             "GET /health HTTP/1.1\r\nhost".to_owned()
         };
@@ -118,7 +118,7 @@ async fn clients_that_never_finish_do_not_keep_others_waiting() {
 async fn a_stop_finishes_the_requests_under_way_and_closes_idle_connections() {
     let (node, _dir) = Node::start().await;
     let mut idle = TcpStream::connect(node.address).await.unwrap();
-    idle.write_all(b"GET /health HTTP/1.1\r\nhost: node\r\n\r\n").await.unwrap();
+    idle.write_all(b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
     let mut first = [0; 12];
     idle.read_exact(&mut first).await.unwrap();
     assert_eq!(&first, b"HTTP/1.1 200");

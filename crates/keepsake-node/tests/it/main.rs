@@ -9,6 +9,7 @@ mod envelopes;
 mod fsck;
 mod hostile;
 mod node;
+mod origins;
 mod surface;
 mod uploads;
 mod web_app;

@@ -1,4 +1,4 @@
-//! Everything of HTTP that is not the IC's: health, index, assets, browsers' headers, unknown routes, restarts.
+//! Everything of HTTP that is not the IC's: health, index, assets, unknown routes, restarts.
 
 use candid::Principal;
 use keepsake_node::serve::{ServeError, ServeOptions, Server};
@@ -58,22 +58,6 @@ async fn an_unknown_asset_is_not_found_and_never_sniffed() {
         assert!(answer.header("content-security-policy").unwrap().contains("sandbox"));
         assert_eq!(answer.body.is_empty(), method == "HEAD" || answer.header("content-length") == Some("0"));
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn browsers_of_any_origin_are_let_in() {
-    let (node, _dir) = Node::start().await;
-    let call = format!("/api/v4/canister/{}/call", node.canister_id);
-    let preflight = "origin: http://app.example\r\naccess-control-request-method: POST\r\n\
-                     access-control-request-headers: content-type,range\r\n";
-    let answer = node.send("OPTIONS", &call, preflight, b"").await;
-    assert_eq!((answer.status, answer.header("access-control-allow-origin")), (200, Some("*")));
-    assert!(answer.header("access-control-allow-methods").unwrap().contains("post"));
-    assert_eq!(answer.header("access-control-allow-headers"), Some("content-type,range"));
-    let answer = node.send("GET", "/asset/mem_1/original", "origin: http://app.example\r\n", b"").await;
-    assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
-    let exposed = answer.header("access-control-expose-headers").unwrap();
-    assert!(exposed.contains("etag") && exposed.contains("content-range"), "{exposed}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
