@@ -51,7 +51,7 @@ impl Machine {
         let answer = self.service.asset(&call, request);
         let body = match answer.body {
             AssetBody::Bytes(bytes) => bytes,
-            AssetBody::Heap(runs) => {
+            AssetBody::Heap { runs, .. } => {
                 runs.iter().flat_map(|run| self.heap_bytes(run.offset, run.len)).collect()
             }
         };

@@ -49,7 +49,7 @@ use guard::{Fault, Halt, guarded};
 use keepsake_service::http::AssetRequest;
 use keepsake_service::{Install, Principal, Upkeep};
 use mailbox::{Mailbox, QueueLimits};
-use readers::Readers;
+use readers::{Planned, Readers};
 use site::SitePaths;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -64,7 +64,7 @@ pub struct Engine {
     inner: Arc<Inner>,
 }
 
-struct Inner {
+pub(crate) struct Inner {
     /// Taken when the engine goes: that ends their threads.
     readers: Option<Readers>,
     shared: Shared,
@@ -222,7 +222,7 @@ impl Engine {
         &self,
         work: impl FnOnce(&mut Reader) -> T + Send + 'static,
     ) -> Result<T, EngineError> {
-        self.inner.readers.as_ref().expect("taken in drop only").run(work).await
+        self.inner.readers().run(work).await
     }
 
     /// Answers a request for an asset; the body streams from disk.
@@ -230,7 +230,9 @@ impl Engine {
     /// # Errors
     /// [`EngineError`] when the node cannot read. A refusal by the service is an answer, not an error.
     pub async fn asset(&self, request: AssetRequest) -> Result<AssetStream, EngineError> {
-        self.read(move |reader| reader.asset(&request)).await?
+        let Planned { status, headers, body } = self.read(move |reader| reader.asset(&request)).await??;
+        let body = AssetBytes::new(body, Arc::downgrade(&self.inner));
+        Ok(AssetStream { status, headers, body })
     }
 
     /// The site has a file for this path of an address, as of the newest durable commit. Needs no reader: [`Self::asset`]
@@ -264,6 +266,10 @@ impl Engine {
 }
 
 impl Inner {
+    fn readers(&self) -> &Readers {
+        self.readers.as_ref().expect("taken in drop only")
+    }
+
     /// Waits for the threads that write; readers go on.
     fn join_writers(&self) {
         let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner).writers.drain(..).collect();

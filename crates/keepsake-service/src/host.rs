@@ -1,7 +1,7 @@
 //! What a host holds: the service over its two memories. Owns opening, dispatch and the tick.
 
 use crate::endpoints;
-use crate::http::{AssetRequest, AssetResponse, certify, plan, site};
+use crate::http::{AssetRequest, AssetResponse, BlobRange, HeapRange, certify, plan, site};
 use ic_stable_structures::Memory;
 pub use keepsake_core::OpenError;
 pub use keepsake_core::certified::Certification;
@@ -246,6 +246,11 @@ impl<R: Memory, H: Memory> Service<R, H> {
     /// The paths of all addresses that show a file of the site, such as `/` and `/index.html`. O(files).
     pub fn site_paths(&self) -> Vec<String> {
         site::paths(&self.store)
+    }
+
+    /// Where a stretch of a blob lies now; none when the blob is gone. For a host that streams a planned body in pieces.
+    pub fn blob_runs(&self, range: &BlobRange) -> Option<Vec<HeapRange>> {
+        plan::runs(&self.store, range)
     }
 
     /// Whether the HTTP tokens have their secret.

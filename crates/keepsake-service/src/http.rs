@@ -40,13 +40,29 @@ pub struct HeapRange {
     pub len: u64,
 }
 
+/// A stretch of a blob.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlobRange {
+    /// The blob's number.
+    pub blob: u64,
+    /// Offset in the blob, bytes.
+    pub offset: u64,
+    /// Length, bytes.
+    pub len: u64,
+}
+
 /// The bytes of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AssetBody {
     /// In the answer itself.
     Bytes(Vec<u8>),
-    /// Runs of the blob heap, in order: the host streams them.
-    Heap(Vec<HeapRange>),
+    /// Of a blob: the host streams them.
+    Heap {
+        /// Which bytes they are, whatever happens meanwhile.
+        blob: BlobRange,
+        /// Where they lie now, in order; [`Service::blob_runs`](crate::Service::blob_runs) tells it later.
+        runs: Vec<HeapRange>,
+    },
 }
 
 /// The answer to an asset request. For HEAD the headers are those of GET and the body is empty.

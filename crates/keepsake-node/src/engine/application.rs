@@ -7,7 +7,7 @@ use crate::storage::heap_memory::{SnapshotHeap, WriterHeap};
 use crate::storage::pages::WriterPages;
 use crate::storage::snapshot::SnapshotMemory;
 use keepsake_service::endpoints;
-use keepsake_service::http::{AssetRequest, AssetResponse};
+use keepsake_service::http::{AssetRequest, AssetResponse, BlobRange, HeapRange};
 use keepsake_service::{Call, Install, Kind, OpenError, Reject, Reply, SITE_UPDATE, Service, Tick};
 
 /// What the engine must know of a method before it runs it as an update.
@@ -58,6 +58,8 @@ pub(crate) trait Writing {
 pub(crate) trait Reading {
     fn query(&self, call: &Call, method: &str, arg: &[u8]) -> Result<Reply, Reject>;
     fn asset(&self, call: &Call, request: &AssetRequest) -> AssetResponse;
+    /// Where a stretch of a blob lies; none when the blob is gone.
+    fn runs(&self, range: &BlobRange) -> Option<Vec<HeapRange>>;
 }
 
 /// The real one.
@@ -124,5 +126,9 @@ impl Reading for Service<SnapshotMemory, SnapshotHeap> {
 
     fn asset(&self, call: &Call, request: &AssetRequest) -> AssetResponse {
         Service::asset(self, call, request)
+    }
+
+    fn runs(&self, range: &BlobRange) -> Option<Vec<HeapRange>> {
+        self.blob_runs(range)
     }
 }

@@ -1,22 +1,34 @@
 //! The bytes of an asset on their way out. Owns reading the heap in blocks off the async threads; the plan
 //! (who may see what, which headers) comes from the service.
+//!
+//! A stream keeps nothing from being reused while its reader takes its time. It holds a view for the read of one block
+//! only. When there was a commit since, it asks the service anew where the rest of the blob lies; a blob that is gone
+//! ends the stream with an error, so that nobody takes a part for the whole, and no other bytes are ever sent.
 
+use crate::engine::message::EngineError;
+use crate::engine::{Inner, Reader};
+use crate::storage::fault::StorageError;
 use crate::storage::heap_file::HeapFile;
 use crate::storage::views::View;
 use bytes::Bytes;
 use futures_core::Stream;
-use keepsake_service::http::{AssetBody, HeapRange};
+use keepsake_service::http::{BlobRange, HeapRange};
 use std::collections::VecDeque;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
+use std::time::Duration;
 use tokio::task::JoinHandle;
 
 /// Bytes read at once: large enough that the hop to a blocking thread costs little, small enough that
 /// hundreds of slow readers hold little memory (two blocks each).
 pub(crate) const BLOCK_BYTES: u64 = 256 << 10;
+
+/// How often a stream asks where its bytes lie while the readers have too much to do, and the pause between.
+const ATTEMPTS: u32 = 100;
+const ATTEMPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// The answer to an asset request.
 #[derive(Debug)]
@@ -29,60 +41,145 @@ pub struct AssetStream {
     pub body: AssetBytes,
 }
 
-/// A stream of blocks. Until it ends or is dropped, the heap bytes it reads are not overwritten. Poll it
-/// inside a tokio runtime.
+/// A stream of blocks. It ends with an error when the blob is deleted meanwhile. Poll it inside a tokio runtime.
 #[derive(Debug)]
 pub struct AssetBytes {
     inline: Option<Bytes>,
-    ranges: VecDeque<HeapRange>,
+    rest: Option<Rest>,
     /// The block after the one given last, being read ahead.
-    reading: Option<JoinHandle<io::Result<Bytes>>>,
-    heap: Arc<HeapFile>,
-    /// Keeps the heap bytes as they are; not needed for a body in memory.
-    _view: Option<Arc<View>>,
+    reading: Option<JoinHandle<io::Result<(Bytes, Rest)>>>,
+}
+
+/// The bytes of a body.
+#[derive(Debug)]
+pub(crate) enum PlannedBody {
+    Bytes(Vec<u8>),
+    Heap(HeapPlan),
+}
+
+/// Bytes of a blob, and where they lie in one commit.
+#[derive(Debug)]
+pub(crate) struct HeapPlan {
+    pub(crate) blob: BlobRange,
+    pub(crate) runs: VecDeque<HeapRange>,
+    pub(crate) epoch: u64,
+}
+
+/// What is still to be read.
+#[derive(Debug)]
+struct Rest {
+    /// Streams end with the engine; they do not keep it.
+    engine: Weak<Inner>,
+    plan: HeapPlan,
 }
 
 impl AssetBytes {
-    pub(crate) fn new(body: AssetBody, heap: Arc<HeapFile>, view: Arc<View>) -> Self {
-        let (inline, ranges): (_, VecDeque<_>) = match body {
-            AssetBody::Bytes(bytes) => {
-                (Some(Bytes::from(bytes)).filter(|bytes| !bytes.is_empty()), VecDeque::new())
+    pub(crate) fn new(body: PlannedBody, engine: Weak<Inner>) -> Self {
+        match body {
+            PlannedBody::Bytes(bytes) => {
+                let inline = Some(Bytes::from(bytes)).filter(|bytes| !bytes.is_empty());
+                Self { inline, rest: None, reading: None }
             }
-            AssetBody::Heap(ranges) => (None, ranges.into()),
-        };
-        let view = Some(view).filter(|_| !ranges.is_empty());
-        Self { inline, ranges, reading: None, heap, _view: view }
-    }
-
-    /// Takes the next block off the ranges.
-    fn next_block(&mut self) -> Option<HeapRange> {
-        loop {
-            let range = self.ranges.front_mut()?;
-            let block = HeapRange { offset: range.offset, len: range.len.min(BLOCK_BYTES) };
-            range.offset += block.len;
-            range.len -= block.len;
-            if range.len == 0 {
-                self.ranges.pop_front();
-            }
-            if block.len > 0 {
-                return Some(block);
+            PlannedBody::Heap(plan) => {
+                Self { inline: None, rest: Some(Rest { engine, plan }), reading: None }
             }
         }
     }
 
     fn read_ahead(&mut self) {
-        self.reading = self.next_block().map(|block| {
-            let heap = Arc::clone(&self.heap);
-            tokio::task::spawn_blocking(move || read(&heap, block))
-        });
+        self.reading =
+            self.rest.take().filter(|rest| rest.plan.blob.len > 0).map(|rest| tokio::spawn(rest.read()));
     }
 }
 
-fn read(heap: &HeapFile, block: HeapRange) -> io::Result<Bytes> {
-    let len = usize::try_from(block.len).expect("a block is small");
-    let mut bytes = vec![0; len];
-    heap.read(block.offset, &mut bytes)?;
-    Ok(bytes.into())
+impl HeapPlan {
+    /// Takes the first `len` bytes.
+    fn take(&mut self, mut len: u64) -> Vec<HeapRange> {
+        self.blob.offset += len;
+        self.blob.len -= len;
+        let mut taken = Vec::new();
+        while len > 0 {
+            let run = self.runs.front_mut().expect("runs cover what is left of the blob");
+            let part = HeapRange { offset: run.offset, len: run.len.min(len) };
+            run.offset += part.len;
+            run.len -= part.len;
+            len -= part.len;
+            if run.len == 0 {
+                self.runs.pop_front();
+            }
+            taken.push(part);
+        }
+        taken
+    }
+}
+
+impl Rest {
+    /// Reads the next block.
+    async fn read(mut self) -> io::Result<(Bytes, Self)> {
+        let view = self.view().await?;
+        let heap = self.engine()?.shared.heap.clone();
+        let parts = self.plan.take(self.plan.blob.len.min(BLOCK_BYTES));
+        let block = tokio::task::spawn_blocking(move || {
+            let bytes = read_parts(&heap, &parts);
+            // Until here nothing that it read could be reused.
+            drop(view);
+            bytes
+        });
+        let block = block.await.map_err(io::Error::other)?.map_err(io::Error::other)?;
+        Ok((block.into(), self))
+    }
+
+    /// The newest view, in which the plan holds.
+    async fn view(&mut self) -> io::Result<Arc<View>> {
+        let view = self.engine()?.shared.views.newest().map_err(io::Error::other)?;
+        if view.state().epoch == self.plan.epoch {
+            return Ok(view);
+        }
+        drop(view);
+        let (runs, view) = self.ask().await?;
+        let gone = || io::Error::new(io::ErrorKind::NotFound, "the blob was deleted while it was sent");
+        self.plan.runs = runs.ok_or_else(gone)?.into();
+        self.plan.epoch = view.state().epoch;
+        Ok(view)
+    }
+
+    /// Where the rest lies in the newest view, which keeps it there.
+    async fn ask(&self) -> io::Result<(Option<Vec<HeapRange>>, Arc<View>)> {
+        let blob = self.plan.blob;
+        for _ in 0..ATTEMPTS {
+            // The engine is not held while the answer is on its way.
+            let asked = self.engine()?.readers().hand_over(move |reader: &mut Reader| reader.runs(&blob));
+            match asked {
+                Ok(answer) => {
+                    let answer = answer.await.map_err(|_| io::Error::other(EngineError::Trapped))?;
+                    return answer.map_err(io::Error::other);
+                }
+                Err(EngineError::Overloaded) => tokio::time::sleep(ATTEMPT_PAUSE).await,
+                Err(error) => return Err(io::Error::other(error)),
+            }
+        }
+        Err(io::Error::other(EngineError::Overloaded))
+    }
+
+    fn engine(&self) -> io::Result<Arc<Inner>> {
+        self.engine.upgrade().ok_or_else(|| io::Error::other(EngineError::ShuttingDown))
+    }
+}
+
+/// Reads runs of the heap, one behind the other.
+///
+/// # Errors
+/// I/O errors.
+pub(crate) fn read_parts(heap: &HeapFile, parts: &[HeapRange]) -> Result<Vec<u8>, StorageError> {
+    let len = |len: u64| usize::try_from(len).expect("a block is small");
+    let mut bytes = vec![0; len(parts.iter().map(|part| part.len).sum())];
+    let mut rest = &mut bytes[..];
+    for part in parts {
+        let (now, later) = rest.split_at_mut(len(part.len));
+        heap.read(part.offset, now)?;
+        rest = later;
+    }
+    Ok(bytes)
 }
 
 impl Stream for AssetBytes {
@@ -97,14 +194,12 @@ impl Stream for AssetBytes {
             this.read_ahead();
         }
         let Some(reading) = &mut this.reading else { return Poll::Ready(None) };
-        let block = std::task::ready!(Pin::new(reading).poll(context));
-        let block = block.unwrap_or_else(|error| Err(io::Error::other(error)));
+        let read = std::task::ready!(Pin::new(reading).poll(context));
         this.reading = None;
-        if block.is_ok() {
+        Poll::Ready(Some(read.unwrap_or_else(|error| Err(io::Error::other(error))).map(|(block, rest)| {
+            this.rest = Some(rest);
             this.read_ahead();
-        } else {
-            this.ranges.clear();
-        }
-        Poll::Ready(Some(block))
+            block
+        })))
     }
 }

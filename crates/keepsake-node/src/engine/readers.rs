@@ -6,7 +6,7 @@
 //! thread that waits holds no view, so it keeps nothing from being reused.
 
 use crate::engine::application::{Application, Reading};
-use crate::engine::asset_stream::{AssetBytes, AssetStream, BLOCK_BYTES};
+use crate::engine::asset_stream::{BLOCK_BYTES, HeapPlan, PlannedBody, read_parts};
 use crate::engine::clock::Clock;
 use crate::engine::committer::Shared;
 use crate::engine::guard::{Fault, guarded};
@@ -15,7 +15,7 @@ use crate::storage::fault::StorageError;
 use crate::storage::heap_memory::SnapshotHeap;
 use crate::storage::snapshot::SnapshotMemory;
 use crate::storage::views::View;
-use keepsake_service::http::{AssetBody, AssetRequest, AssetResponse};
+use keepsake_service::http::{AssetBody, AssetRequest, AssetResponse, BlobRange, HeapRange};
 use keepsake_service::{Call, Principal};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -62,6 +62,17 @@ impl Readers {
         &self,
         work: impl FnOnce(&mut Reader) -> T + Send + 'static,
     ) -> Result<T, EngineError> {
+        self.hand_over(work)?.await.map_err(|_| EngineError::Trapped)
+    }
+
+    /// Hands `work` over; its answer comes when a thread has run it.
+    ///
+    /// # Errors
+    /// [`EngineError::Overloaded`] without a place. The answer never comes when `work` panicked.
+    pub(crate) fn hand_over<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Reader) -> T + Send + 'static,
+    ) -> Result<oneshot::Receiver<T>, EngineError> {
         let place = Arc::clone(&self.admitted).try_acquire_owned().map_err(|_| EngineError::Overloaded)?;
         let (done, answer) = oneshot::channel();
         let job: Job = Box::new(move |reader| {
@@ -70,7 +81,7 @@ impl Readers {
             done.send(work(reader)).ok();
         });
         self.jobs.send(job).map_err(|_| EngineError::ShuttingDown)?;
-        answer.await.map_err(|_| EngineError::Trapped)
+        Ok(answer)
     }
 }
 
@@ -97,6 +108,13 @@ struct Opened {
     epoch: u64,
     memory: SnapshotMemory,
     program: Box<dyn Reading>,
+}
+
+/// The answer to an asset request; what is large is still to be read.
+pub(crate) struct Planned {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) body: PlannedBody,
 }
 
 /// Why a reader has no answer.
@@ -133,33 +151,32 @@ impl Reader {
     ///
     /// # Errors
     /// [`EngineError`] when the node cannot read.
-    pub(crate) fn asset(&mut self, request: &AssetRequest) -> Result<AssetStream, EngineError> {
-        let answer = self.read(Principal::anonymous(), |program, call| program.asset(call, request));
-        let (AssetResponse { status, headers, body }, view) = match answer {
-            Ok(answer) => answer,
-            Err(ReadFault::Storage(error)) => return Err(error.into()),
-            Err(ReadFault::Trapped) => return Err(EngineError::Trapped),
+    pub(crate) fn asset(&mut self, request: &AssetRequest) -> Result<Planned, EngineError> {
+        let (answer, view) =
+            self.read(Principal::anonymous(), |program, call| program.asset(call, request))?;
+        let AssetResponse { status, headers, body } = answer;
+        let body = match body {
+            AssetBody::Bytes(bytes) => PlannedBody::Bytes(bytes),
+            // A body of one block is read in the hop that planned it.
+            AssetBody::Heap { blob, runs } if blob.len <= BLOCK_BYTES => {
+                PlannedBody::Bytes(read_parts(&self.shared.heap, &runs)?)
+            }
+            AssetBody::Heap { blob, runs } => {
+                PlannedBody::Heap(HeapPlan { blob, runs: runs.into(), epoch: view.state().epoch })
+            }
         };
-        let body = self.read_small(body).map_err(StorageError::from)?;
-        let body = AssetBytes::new(body, Arc::clone(&self.shared.heap), view);
-        Ok(AssetStream { status, headers, body })
+        Ok(Planned { status, headers, body })
     }
 
-    /// A body of one block is read in the hop that planned it.
-    fn read_small(&self, body: AssetBody) -> std::io::Result<AssetBody> {
-        let AssetBody::Heap(ranges) = body else { return Ok(body) };
-        let len: u64 = ranges.iter().map(|range| range.len).sum();
-        if len > BLOCK_BYTES {
-            return Ok(AssetBody::Heap(ranges));
-        }
-        let mut bytes = vec![0; usize::try_from(len).expect("a block is small")];
-        let mut rest = &mut bytes[..];
-        for range in ranges {
-            let (now, later) = rest.split_at_mut(usize::try_from(range.len).expect("part of a block"));
-            self.shared.heap.read(range.offset, now)?;
-            rest = later;
-        }
-        Ok(AssetBody::Bytes(bytes))
+    /// Where a stretch of a blob lies in the newest view, which keeps it there; none when the blob is gone.
+    ///
+    /// # Errors
+    /// [`EngineError`] when the node cannot read.
+    pub(crate) fn runs(
+        &mut self,
+        range: &BlobRange,
+    ) -> Result<(Option<Vec<HeapRange>>, Arc<View>), EngineError> {
+        Ok(self.read(Principal::anonymous(), |program, _| program.runs(range))?)
     }
 
     /// Runs `work`, and again when the records were closed meanwhile: a failed commit opens them anew. The view keeps
@@ -220,6 +237,15 @@ impl Reader {
             .open_snapshot(memory.clone(), heap)
             .map_err(|error| ReadFault::Storage(StorageError::Damaged(error.to_string())))?;
         Ok(Opened { epoch: state.epoch, memory, program })
+    }
+}
+
+impl From<ReadFault> for EngineError {
+    fn from(fault: ReadFault) -> Self {
+        match fault {
+            ReadFault::Storage(error) => error.into(),
+            ReadFault::Trapped => Self::Trapped,
+        }
     }
 }
 

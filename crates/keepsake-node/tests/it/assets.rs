@@ -8,6 +8,8 @@ use keepsake_api::{
 };
 use serde_bytes::{ByteBuf, Bytes};
 use sha2::{Digest, Sha256};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::node::{Node, ed25519};
 
@@ -68,20 +70,26 @@ async fn update<T: CandidType + for<'d> candid::Deserialize<'d>>(
     candid::decode_one::<Result<T, Error>>(&reply).unwrap().unwrap()
 }
 
-/// Uploads `file` with all chunks in flight and publishes it. Returns the memory and a token for it.
-async fn publish(node: &Node, file: &[u8]) -> (PublishResult, String) {
-    let (agent, id) = (&node.agent(ed25519(1)).await, node.canister_id);
-    let capsule: Capsule =
-        update(agent, id, "capsules_create", candid::encode_one(None::<PersonRef>).unwrap()).await;
+/// Sends `file` with all chunks in flight. Returns the session.
+async fn send(agent: &Agent, id: Principal, capsule_id: &str, idem: &str, file: &[u8]) -> u64 {
     let chunks: Vec<&[u8]> = file.chunks(CHUNK_BYTES).collect();
     let count = u32::try_from(chunks.len()).unwrap();
-    let begin = candid::encode_args((&capsule.id, count, "one file", None::<BeginOptions>)).unwrap();
+    let begin = candid::encode_args((capsule_id, count, idem, None::<BeginOptions>)).unwrap();
     let session_id: u64 = update(agent, id, "uploads_begin", begin).await;
     let puts = chunks.iter().zip(0_u32..).map(|(chunk, index)| {
         let arg = candid::encode_args((session_id, index, Bytes::new(chunk))).unwrap();
         update::<()>(agent, id, "uploads_put_chunk", arg)
     });
     futures_util::future::join_all(puts).await;
+    session_id
+}
+
+/// Uploads `file` and publishes it. Returns the memory and a token for it.
+async fn publish(node: &Node, file: &[u8]) -> (PublishResult, String) {
+    let (agent, id) = (&node.agent(ed25519(1)).await, node.canister_id);
+    let capsule: Capsule =
+        update(agent, id, "capsules_create", candid::encode_one(None::<PersonRef>).unwrap()).await;
+    let session_id = send(agent, id, &capsule.id, "one file", file).await;
     let request = PublishRequest {
         capsule_id: capsule.id,
         metadata: memory(),
@@ -135,4 +143,52 @@ async fn an_uploaded_file_comes_back_byte_for_byte_over_http() {
     node.stop().await;
     let node = Node::start_in(&dir).await;
     assert!(node.send("GET", &url, "", b"").await.body == file, "the body differs after a restart");
+}
+
+/// Bytes that differ from chunk to chunk.
+fn bytes(seed: u32) -> Vec<u8> {
+    (0..20_000_000_u32).map(|n| ((n ^ seed).wrapping_mul(2_654_435_761) >> 24) as u8).collect()
+}
+
+/// A reader that has taken the head and a little of the answer, and takes 400 bytes a second from then on.
+async fn slow_reader(node: &Node, url: &str) -> (TcpStream, Vec<u8>) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut stream = socket.connect(node.address).await.unwrap();
+    let head = format!("GET {url} HTTP/1.1\r\nhost: node\r\nconnection: close\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut got = vec![0; 2000];
+    stream.read_exact(&mut got).await.unwrap();
+    (stream, got)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_reader_keeps_no_freed_space_and_never_gets_other_bytes() {
+    let (node, dir) = Node::start().await;
+    let file = bytes(0);
+    let (published, token) = publish(&node, &file).await;
+    let url = format!("/asset/{}/original?token={token}", published.memory_id);
+    let (mut reader, mut got) = slow_reader(&node, &url).await;
+    let (agent, id) = (node.agent(ed25519(1)).await, node.canister_id);
+    let heap_bytes = || std::fs::metadata(dir.path().join("data/heap.bin")).unwrap().len();
+    let mut after_first = None;
+    for round in 1..=5 {
+        let other = bytes(round);
+        let session_id = send(&agent, id, "capsule_1", &format!("other {round}"), &other).await;
+        let () = update(&agent, id, "uploads_abort", candid::encode_one(session_id).unwrap()).await;
+        let mut piece = [0; 400];
+        reader.read_exact(&mut piece).await.unwrap();
+        got.extend_from_slice(&piece);
+        let first = *after_first.get_or_insert_with(heap_bytes);
+        assert!(heap_bytes() <= first + (1 << 20), "round {round}: {first} grew to {}", heap_bytes());
+    }
+    let delete = candid::encode_args((&published.memory_id, true)).unwrap();
+    let () = update(&agent, id, "memories_delete", delete).await;
+    // What took the place of the file must not come.
+    send(&agent, id, "capsule_1", "last", &bytes(99)).await;
+    let broken = reader.read_to_end(&mut got).await;
+    let body = got.windows(4).position(|window| window == b"\r\n\r\n").unwrap() + 4;
+    let body = &got[body..];
+    assert!(body.len() < file.len(), "{broken:?}: it cannot be whole");
+    assert!(file.starts_with(body), "other bytes came");
 }

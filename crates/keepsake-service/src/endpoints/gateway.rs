@@ -77,7 +77,7 @@ fn respond<R: Memory, H: Memory>(
 ) -> HttpResponse {
     let body = match answer.body {
         AssetBody::Bytes(bytes) => bytes,
-        AssetBody::Heap(runs) => plan::read(query.store, &runs),
+        AssetBody::Heap { runs, .. } => plan::read(query.store, &runs),
     };
     HttpResponse {
         status_code: answer.status,

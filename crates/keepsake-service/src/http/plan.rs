@@ -7,7 +7,7 @@
 use super::condition::is_known;
 use super::headers::{self, Caching, Headers};
 use super::range::{Asked, parse};
-use super::{AssetBody, AssetRequest, AssetResponse, HeapRange, site, token};
+use super::{AssetBody, AssetRequest, AssetResponse, BlobRange, HeapRange, site, token};
 use data_encoding::HEXLOWER;
 use ic_stable_structures::Memory;
 use keepsake_core::ids::{AssetId, BlobId, CapsuleId, MemoryId};
@@ -243,9 +243,20 @@ fn body<R: Memory, H: Memory>(store: &Store<R, H>, asset: &AssetBytes, start: u6
         let at = |offset: u64| usize::try_from(offset).expect("inline bytes fit memory");
         return AssetBody::Bytes(bytes[at(start)..at(end)].to_vec());
     };
-    let record = store.blob_unchecked(BlobId(*blob)).expect("a referenced blob is there");
-    let runs = store.blob_runs(&record, start, end - start);
-    AssetBody::Heap(runs.into_iter().map(|run| HeapRange { offset: run.offset, len: run.len }).collect())
+    heap_body(store, BlobRange { blob: *blob, offset: start, len: end - start })
+}
+
+/// A body from a blob that something refers to.
+pub(super) fn heap_body<R: Memory, H: Memory>(store: &Store<R, H>, blob: BlobRange) -> AssetBody {
+    let runs = runs(store, &blob).expect("a referenced blob is there");
+    AssetBody::Heap { blob, runs }
+}
+
+/// Where the bytes lie now; none when the blob is gone. A number is never given to another blob.
+pub(crate) fn runs<R: Memory, H: Memory>(store: &Store<R, H>, range: &BlobRange) -> Option<Vec<HeapRange>> {
+    let record = store.blob_unchecked(BlobId(range.blob))?;
+    let runs = store.blob_runs(&record, range.offset, range.len);
+    Some(runs.into_iter().map(|run| HeapRange { offset: run.offset, len: run.len }).collect())
 }
 
 /// A range counts for GET only, and only while `If-Range` names these bytes.

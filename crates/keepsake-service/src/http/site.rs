@@ -3,12 +3,11 @@
 
 use super::condition::is_known;
 use super::page::{Connect, headers};
-use super::plan::Whole;
-use super::{AssetBody, AssetRequest, AssetResponse, HeapRange};
+use super::plan::{Whole, heap_body};
+use super::{AssetBody, AssetRequest, AssetResponse, BlobRange};
 use data_encoding::HEXLOWER;
 use ic_stable_structures::Memory;
 use keepsake_core::Store;
-use keepsake_core::ids::BlobId;
 use keepsake_core::site::SiteFile;
 
 /// The file at `/`.
@@ -26,10 +25,8 @@ pub(super) fn answer<R: Memory, H: Memory>(
         let body = AssetBody::Bytes(Vec::new());
         return Some(AssetResponse { status: 304, headers: whole.headers, body });
     }
-    let blob = store.blob_unchecked(BlobId(file.blob)).expect("a file of the site has its blob");
-    let runs = store.blob_runs(&blob, 0, file.len);
-    let runs = runs.into_iter().map(|run| HeapRange { offset: run.offset, len: run.len }).collect();
-    Some(AssetResponse { status: 200, headers: whole.sent(), body: AssetBody::Heap(runs) })
+    let body = heap_body(store, BlobRange { blob: file.blob, offset: 0, len: file.len });
+    Some(AssetResponse { status: 200, headers: whole.sent(), body })
 }
 
 /// The file that a path without query names. Files are in the order of their paths.

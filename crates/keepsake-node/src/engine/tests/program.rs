@@ -8,7 +8,7 @@ use crate::storage::page::WASM_PAGE_BYTES;
 use crate::storage::pages::WriterPages;
 use crate::storage::snapshot::SnapshotMemory;
 use ic_stable_structures::{Memory, StableBTreeMap};
-use keepsake_service::http::{AssetBody, AssetRequest, AssetResponse, HeapRange};
+use keepsake_service::http::{AssetBody, AssetRequest, AssetResponse, BlobRange, HeapRange};
 use keepsake_service::{Call, OpenError, Reject, Reply, Tick};
 use std::sync::{Condvar, Mutex};
 
@@ -182,13 +182,32 @@ impl<R: Memory, H: Memory> Reading for Open<R, H> {
         })
     }
 
-    /// `OFFSET-LEN[,…]` streams these heap ranges.
+    /// The address is a key, and its value the blob: `OFFSET-LEN[,…]`, ranges of the heap.
     fn asset(&self, _call: &Call, request: &AssetRequest) -> AssetResponse {
+        let blob = request.url.parse().unwrap();
+        let runs = self.ranges(blob).unwrap();
+        let blob = BlobRange { blob, offset: 0, len: runs.iter().map(|run| run.len).sum() };
+        AssetResponse { status: 200, headers: Vec::new(), body: AssetBody::Heap { blob, runs } }
+    }
+
+    fn runs(&self, range: &BlobRange) -> Option<Vec<HeapRange>> {
+        let mut skip = range.offset;
+        let rest = self.ranges(range.blob)?.into_iter().map(|run| {
+            let skipped = skip.min(run.len);
+            skip -= skipped;
+            HeapRange { offset: run.offset + skipped, len: run.len - skipped }
+        });
+        Some(rest.collect())
+    }
+}
+
+impl<R: Memory, H: Memory> Open<R, H> {
+    fn ranges(&self, blob: u64) -> Option<Vec<HeapRange>> {
+        let text = String::from_utf8(self.map.get(&blob).filter(|text| !text.is_empty())?).unwrap();
         let range = |text: &str| {
-            let (offset, len) = text.split_once('-').expect("tests send ranges");
+            let (offset, len) = text.split_once('-').expect("tests keep ranges");
             HeapRange { offset: offset.parse().unwrap(), len: len.parse().unwrap() }
         };
-        let body = AssetBody::Heap(request.url.split(',').map(range).collect());
-        AssetResponse { status: 200, headers: Vec::new(), body }
+        Some(text.split(',').map(range).collect())
     }
 }
