@@ -128,11 +128,7 @@ impl Engine {
         let records = Arc::new(records);
         let (for_space, path) = (Arc::clone(&records), dir.records_path());
         let space = Space::new(Arc::clone(&heap), for_space, path, reserve, options.freeing_reserve_bytes);
-        let limits = QueueLimits {
-            messages_max: options.queue_messages_max,
-            bytes_max: options.queue_bytes_max,
-            answers: options.answers,
-        };
+        let limits = QueueLimits { messages_max: options.queue_messages_max, answers: options.answers };
         let mailbox = Arc::new(Mailbox::new(limits));
         let durable = epochs.durable();
         let views = Views::new(Arc::clone(&records), epochs.clone(), durable, options.readers_cache_bytes);

@@ -9,6 +9,7 @@ mod body;
 pub(crate) mod connection;
 pub(crate) mod origins;
 mod pages;
+pub(crate) mod places;
 mod stall;
 mod web_app;
 
@@ -24,11 +25,11 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
+use crate::admission::Admission;
 use crate::engine::Engine;
 use crate::ic::read_state::Effective;
 use crate::ic::{IcInterface, RequestError, call, query, read_state};
 use crate::web_app::WebApp;
-use body::BodyBudget;
 use origins::Origins;
 
 /// What every handler sees.
@@ -36,15 +37,20 @@ use origins::Origins;
 struct App {
     ic: IcInterface,
     engine: Engine,
-    bodies: Arc<BodyBudget>,
+    room: Arc<Admission>,
     files: Arc<WebApp>,
     origins: Origins,
 }
 
 /// The whole HTTP surface of a node.
-pub(crate) fn router(ic: IcInterface, engine: Engine, web_app: WebApp, origins: Origins) -> Router {
-    let (bodies, files) = (Arc::new(BodyBudget::default()), Arc::new(web_app));
-    let app = App { ic, engine, bodies, files, origins: origins.clone() };
+pub(crate) fn router(
+    ic: IcInterface,
+    engine: Engine,
+    web_app: WebApp,
+    origins: Origins,
+    room: Arc<Admission>,
+) -> Router {
+    let app = App { ic, engine, room, files: Arc::new(web_app), origins: origins.clone() };
     let pages = Router::new().fallback(page).layer(CompressionLayer::new());
     Router::new()
         .route("/api/v2/status", get(|State(app): State<App>| async move { app.ic.status() }))
@@ -99,7 +105,7 @@ async fn page(State(app): State<App>, uri: Uri, request: Request) -> Response {
 async fn call_v2(State(app): State<App>, Path(id): Path<String>, request: Request) -> Response {
     let answered = async {
         let id = principal(&id)?;
-        let (body, _budget) = app.bodies.read(request).await?;
+        let body = body::read(&app.room, request).await?;
         call::asynchronous(&app.ic, id, body).await
     };
     answered.await.into_response()
@@ -108,7 +114,7 @@ async fn call_v2(State(app): State<App>, Path(id): Path<String>, request: Reques
 async fn call_v3(State(app): State<App>, Path(id): Path<String>, request: Request) -> Response {
     let answered = async {
         let id = principal(&id)?;
-        let (body, _budget) = app.bodies.read(request).await?;
+        let body = body::read(&app.room, request).await?;
         call::synchronous(&app.ic, id, body).await
     };
     answered.await.into_response()
@@ -117,7 +123,7 @@ async fn call_v3(State(app): State<App>, Path(id): Path<String>, request: Reques
 async fn query_call(State(app): State<App>, Path(id): Path<String>, request: Request) -> Response {
     let answered = async {
         let id = principal(&id)?;
-        let (body, _budget) = app.bodies.read(request).await?;
+        let body = body::read(&app.room, request).await?;
         query::answer(&app.ic, id, body).await
     };
     answered.await.into_response()
@@ -126,7 +132,7 @@ async fn query_call(State(app): State<App>, Path(id): Path<String>, request: Req
 async fn read_canister_state(State(app): State<App>, Path(id): Path<String>, request: Request) -> Response {
     let answered = async {
         let effective = Effective::Canister(principal(&id)?);
-        let (body, _budget) = app.bodies.read(request).await?;
+        let body = body::read(&app.room, request).await?;
         read_state::answer(&app.ic, effective, body).await
     };
     answered.await.into_response()
@@ -135,7 +141,7 @@ async fn read_canister_state(State(app): State<App>, Path(id): Path<String>, req
 async fn read_subnet_state(State(app): State<App>, Path(id): Path<String>, request: Request) -> Response {
     let answered = async {
         let effective = Effective::Subnet(principal(&id)?);
-        let (body, _budget) = app.bodies.read(request).await?;
+        let body = body::read(&app.room, request).await?;
         read_state::answer(&app.ic, effective, body).await
     };
     answered.await.into_response()

@@ -1,5 +1,6 @@
 //! Native host: the service behind the IC HTTPS interface, with its own files, sync and clock
 
+pub mod admission;
 pub mod data_dir;
 pub mod engine;
 pub mod fsck;

@@ -5,18 +5,23 @@
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use candid::Principal;
 use tokio::net::TcpListener;
 
+use crate::admission::Admission;
 use crate::data_dir::{DataDir, DataDirError};
 use crate::engine::{Engine, EngineError, EngineOptions};
 use crate::http;
 pub use crate::http::origins::OriginError;
 use crate::http::origins::Origins;
+use crate::http::places::Places;
 use crate::ic::keys::{KeyError, NodeKey, RootKey};
 use crate::ic::{CertifiedFacts, CertifyError, IcInterface};
 use crate::web_app::WebApp;
+
+pub use crate::http::places::PlaceLimits;
 
 /// The canister id of a node that is given none: the first one a local IC network hands out.
 pub const DEFAULT_CANISTER_ID: &str = "uxrrr-q7777-77774-qaaaq-cai";
@@ -25,6 +30,9 @@ pub const DEFAULT_CANISTER_ID: &str = "uxrrr-q7777-77774-qaaaq-cai";
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:4943";
 
 const CANISTER_ID_FILE: &str = "canister_id";
+
+/// Open files for all places, those of the store, and some to spare.
+const OPEN_FILES_WANTED: u64 = 4096;
 
 /// What an operator decides about a node.
 #[derive(Clone, Debug)]
@@ -46,6 +54,8 @@ pub struct ServeOptions {
     pub hosts: Vec<String>,
     /// Origins whose pages may use the node beside its own, such as `https://photos.example`; `*` is all.
     pub cors_origins: Vec<String>,
+    /// Bounds on connections.
+    pub places: PlaceLimits,
 }
 
 impl ServeOptions {
@@ -61,6 +71,7 @@ impl ServeOptions {
             web_app: WebApp::default(),
             hosts: Vec::new(),
             cors_origins: Vec::new(),
+            places: PlaceLimits::default(),
         }
     }
 }
@@ -124,6 +135,33 @@ pub struct Server {
     engine: Engine,
     web_app: WebApp,
     origins: Origins,
+    load: LoadMeter,
+}
+
+/// What callers hold of a node now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Open connections.
+    pub connections: usize,
+    /// Memory that small bodies take, bytes.
+    pub small_body_bytes: u64,
+    /// Memory that larger bodies take, bytes.
+    pub chunk_body_bytes: u64,
+}
+
+/// Tells the [`Load`] of a node that runs. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct LoadMeter {
+    room: Arc<Admission>,
+    places: Arc<Places>,
+}
+
+impl LoadMeter {
+    /// The load now.
+    pub fn load(&self) -> Load {
+        let (small_body_bytes, chunk_body_bytes) = self.room.held();
+        Load { connections: self.places.taken(), small_body_bytes, chunk_body_bytes }
+    }
 }
 
 impl Server {
@@ -164,9 +202,11 @@ impl Server {
             controllers: options.controllers,
             metadata: vec![("candid:service".into(), keepsake_api::DID.as_bytes().to_vec())],
         };
+        raise_the_limit_of_open_files();
+        let load = LoadMeter { room: Arc::default(), places: Arc::new(Places::new(options.places)) };
         let root_key_der = root_key.public_der().to_vec();
         let ic = IcInterface::new(engine.clone(), root_key, node_key, &facts, clock)?;
-        Ok(Self { listener, local_addr, root_key_der, ic, engine, web_app: options.web_app, origins })
+        Ok(Self { listener, local_addr, root_key_der, ic, engine, web_app: options.web_app, origins, load })
     }
 
     /// The bound address.
@@ -184,9 +224,14 @@ impl Server {
         &self.root_key_der
     }
 
+    /// Tells what callers hold, while it runs too.
+    pub fn load_meter(&self) -> LoadMeter {
+        self.load.clone()
+    }
+
     /// Serves until `shutdown` completes, finishes the requests under way, and returns when all is on disk.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { listener, local_addr, ic, engine, web_app, origins, .. } = self;
+        let Self { listener, local_addr, ic, engine, web_app, origins, load, .. } = self;
         if !local_addr.ip().is_loopback() {
             tracing::warn!(
                 %local_addr,
@@ -194,8 +239,8 @@ impl Server {
             );
         }
         tracing::info!(%local_addr, canister_id = %ic.canister_id(), "serving");
-        let router = http::router(ic, engine.clone(), web_app, origins);
-        http::connection::serve(listener, router, shutdown).await;
+        let router = http::router(ic, engine.clone(), web_app, origins, load.room);
+        http::connection::serve(listener, router, load.places, shutdown).await;
         engine.shutdown().await;
         tracing::info!("stopped");
     }
@@ -208,6 +253,19 @@ impl Server {
 pub async fn serve(options: ServeOptions, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
     Server::bind(options).await?.run(shutdown).await;
     Ok(())
+}
+
+/// A place needs an open file each, and shells commonly start programs with as many as there are places.
+fn raise_the_limit_of_open_files() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    if limit.current.is_none_or(|current| current >= OPEN_FILES_WANTED) {
+        return;
+    }
+    limit.current = Some(limit.maximum.map_or(OPEN_FILES_WANTED, |maximum| maximum.min(OPEN_FILES_WANTED)));
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
 }
 
 /// Tokens and certificates name the canister id, so a directory keeps the one it began with.

@@ -1,6 +1,6 @@
 //! Where callers, writer and committer meet: the queue, the messages on their way and who waits for them.
 //!
-//! Owns admission (bounds, duplicates, shutdown); executes nothing and touches no file.
+//! Owns the bound of the queue, duplicates and shutdown; executes nothing and touches no file.
 
 use crate::engine::answers::Answers;
 use crate::engine::application::Class;
@@ -36,7 +36,6 @@ enum Phase {
 struct State {
     phase: Phase,
     queue: VecDeque<(UpdateMessage, Class)>,
-    queue_bytes: usize,
     /// Everything taken and not yet finished: queued, in the batch, in flight.
     pending: HashMap<RequestId, Pending>,
     /// Answers that nobody records.
@@ -52,7 +51,6 @@ struct State {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct QueueLimits {
     pub(crate) messages_max: usize,
-    pub(crate) bytes_max: usize,
     pub(crate) answers: AnswerLimits,
 }
 
@@ -120,7 +118,6 @@ impl Mailbox {
         let state = State {
             phase: Phase::Open,
             queue: VecDeque::new(),
-            queue_bytes: 0,
             pending: HashMap::new(),
             answers: Answers::default(),
             ledger: Ledger::new(limits.answers),
@@ -151,10 +148,7 @@ impl Mailbox {
         if let Some((_, status)) = state.answers.find(&message.request_id) {
             return Ok(watch::channel(Some(Ok(status))).1);
         }
-        // One message is always taken, so that no legal size is refused for ever.
-        let bytes = state.queue_bytes.saturating_add(message.arg.len());
-        let full = state.queue.len() >= self.limits.messages_max || bytes > self.limits.bytes_max;
-        if full && !state.queue.is_empty() {
+        if state.queue.len() >= self.limits.messages_max.max(1) {
             return Err(EngineError::Overloaded);
         }
         let is_recorded = is_recorded(class, &message.caller);
@@ -167,7 +161,6 @@ impl Mailbox {
         let (outcome, receiver) = watch::channel(None);
         let pending = Pending { caller: message.caller, is_recorded, outcome };
         state.pending.insert(message.request_id, pending);
-        state.queue_bytes = bytes;
         state.queue.push_back((message, class));
         self.changed.notify_all();
         Ok(receiver)
@@ -201,7 +194,6 @@ impl Mailbox {
                     return Next::Tick;
                 }
                 if let Some((message, class)) = state.queue.pop_front() {
-                    state.queue_bytes -= message.arg.len();
                     let may_be_recorded = state.ledger.may_hold(&message.request_id);
                     return Next::Message(Taken { message, class, may_be_recorded });
                 }
@@ -327,7 +319,6 @@ impl Mailbox {
             None => Unfinished::ShuttingDown,
         };
         state.queue.clear();
-        state.queue_bytes = 0;
         for (_, pending) in state.pending.drain() {
             pending.outcome.send_replace(Some(Err(unfinished.clone())));
         }

@@ -1,5 +1,6 @@
 //! What goes into the engine and what comes out. Owns these values; runs nothing.
 
+use crate::admission::Permit;
 use crate::storage::fault::StorageError;
 use bytes::Bytes;
 use keepsake_service::{OpenError, Principal};
@@ -21,6 +22,8 @@ pub struct UpdateMessage {
     pub arg: Bytes,
     /// The message must not run after this time, ns since 1970.
     pub ingress_expiry_ns: u64,
+    /// The room that its bytes have; it ends with the message, when the writer has run it.
+    pub permit: Option<Arc<Permit>>,
 }
 
 /// Why the engine did not take or finish something.

@@ -22,8 +22,6 @@ pub struct EngineOptions {
     pub tick_interval: Duration,
     /// Messages that may wait; more are refused.
     pub queue_messages_max: usize,
-    /// Argument bytes that may wait; more are refused.
-    pub queue_bytes_max: usize,
     /// Messages in one commit.
     pub batch_messages_max: usize,
     /// Bytes of changed record pages in one commit.
@@ -48,7 +46,8 @@ pub struct EngineOptions {
 
 impl EngineOptions {
     /// Defaults for a node that answers as `canister_id`. They keep the engine's own memory below
-    /// 96 MiB: 32 MiB queue, 16 MiB per cache, 8 MiB per batch and two batches.
+    /// 64 MiB: 16 MiB per cache, 8 MiB per batch and two batches. What waits in the queue has its room from
+    /// [`crate::admission`].
     pub fn new(canister_id: Principal) -> Self {
         Self {
             canister_id,
@@ -59,7 +58,6 @@ impl EngineOptions {
             clock: Clock::system(),
             tick_interval: Duration::from_secs(5),
             queue_messages_max: 4096,
-            queue_bytes_max: 32 << 20,
             batch_messages_max: 256,
             batch_bytes_max: 8 << 20,
             page_cache_bytes: 16 << 20,

@@ -48,6 +48,7 @@ fn message(method: &str, arg: impl Into<Vec<u8>>) -> UpdateMessage {
         method: method.into(),
         arg: arg.into().into(),
         ingress_expiry_ns: u64::MAX,
+        permit: None,
     }
 }
 

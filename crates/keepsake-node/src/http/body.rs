@@ -1,8 +1,7 @@
-//! Request bodies within bounds: of size, of time, and of all bodies together.
+//! Request bodies within bounds: of size, of pace, and of the room that [`Admission`] has.
 //!
 //! Owns the only place where request bytes gather in memory.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -10,94 +9,141 @@ use axum::extract::Request;
 use axum::http::header;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::places::Remote;
+use crate::admission::{Admission, BODY_BYTES_MAX, Permit, Received, SMALL_BYTES_MAX};
 use crate::ic::RequestError;
 
-/// Largest body. The IC takes 2 MiB ingress messages; queries may be larger.
-pub(crate) const BODY_BYTES_MAX: usize = 4 << 20;
-
-/// All bodies in memory together: 17 chunks of 1.8 MB. More wait for their turn.
-const BUDGET_BYTES: usize = 32 << 20;
-
-/// Granularity of the budget; also what the smallest request takes.
-const UNIT_BYTES: usize = 4 << 10;
-
-/// Longest wait for room in the budget.
+/// Longest wait for room for the next piece.
 const ROOM_WAIT: Duration = Duration::from_secs(20);
 
-/// A body must arrive within this time.
-const BODY_WAIT: Duration = Duration::from_secs(30);
+/// A body may take this long, and a second more for each [`BYTES_PER_S_MIN`].
+const GRACE: Duration = Duration::from_secs(5);
 
-/// And never pause longer than this.
+/// Slow enough for the slowest line; fast enough that whoever holds room sends for it.
+const BYTES_PER_S_MIN: usize = 16 << 10;
+
+/// A body never pauses longer than this.
 const PAUSE_WAIT: Duration = Duration::from_secs(10);
 
-/// An oversized body is read and thrown away for this long, so that the client gets to read its answer instead of
+/// While others wait for room, a body in one of the few lanes ends within this time.
+const LANE_WAIT: Duration = Duration::from_secs(10);
+
+/// A body that is refused is read and thrown away for this long, so that the client gets to read its answer instead of
 /// a reset connection.
 const DRAIN_WAIT: Duration = Duration::from_secs(5);
 
-/// Room for bodies in memory.
-#[derive(Debug)]
-pub(crate) struct BodyBudget {
-    units: Arc<Semaphore>,
-}
-
-impl Default for BodyBudget {
-    fn default() -> Self {
-        Self { units: Arc::new(Semaphore::new(BUDGET_BYTES / UNIT_BYTES)) }
+/// Reads the body of `request` into `room`.
+///
+/// # Errors
+/// [`RequestError`] when it is too large (told before any of it is read, where its length is declared), too
+/// slow, broken, or when there is no room for it.
+pub(super) async fn read(room: &Admission, request: Request) -> Result<Received, RequestError> {
+    let length = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    let declared = length.and_then(|text| text.parse::<usize>().ok());
+    let peer = request.extensions().get::<Remote>().and_then(|remote| remote.peer);
+    let mut body = request.into_body();
+    if declared.is_some_and(|declared| declared > BODY_BYTES_MAX) {
+        return Err(refused(body, too_large()));
+    }
+    let mut permit = room.permit(peer, declared);
+    match collect(&mut body, declared.unwrap_or(0), &mut permit).await {
+        Ok(bytes) => Ok(Received { bytes, permit }),
+        Err(error) => Err(refused(body, error)),
     }
 }
 
-impl BodyBudget {
-    /// Reads the body of `request`. Hold the permit for as long as its bytes are held.
-    ///
-    /// # Errors
-    /// [`RequestError`] when it is too large (told before any of it is read, where its length is declared), too
-    /// slow, broken, or when there is no room for it.
-    pub(crate) async fn read(&self, request: Request) -> Result<(Bytes, OwnedSemaphorePermit), RequestError> {
-        let length = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-        let declared = length.and_then(|text| text.parse::<usize>().ok());
-        let body = request.into_body();
-        let reserved = declared.unwrap_or(BODY_BYTES_MAX);
-        if reserved > BODY_BYTES_MAX {
-            return Err(too_large(body));
-        }
-        let units = u32::try_from(reserved.div_ceil(UNIT_BYTES).max(1)).expect("a body is at most 4 MiB");
-        let permit = timeout(ROOM_WAIT, Arc::clone(&self.units).acquire_many_owned(units))
-            .await
-            .ok()
-            .and_then(Result::ok)
-            .ok_or(RequestError::Overloaded)?;
-        let bytes = collect(body, reserved.min(declared.unwrap_or(UNIT_BYTES))).await?;
-        Ok((bytes, permit))
-    }
-}
-
-async fn collect(mut body: Body, capacity: usize) -> Result<Bytes, RequestError> {
-    let late = |_| RequestError::Timeout { limit_s: BODY_WAIT.as_secs() };
-    let deadline = Instant::now() + BODY_WAIT;
-    let mut bytes = BytesMut::with_capacity(capacity);
+async fn collect(body: &mut Body, declared: usize, permit: &mut Permit) -> Result<Bytes, RequestError> {
+    let mut pace = Pace::begin(Instant::now());
+    let mut bytes = BytesMut::new();
     loop {
-        let pause_ends = (Instant::now() + PAUSE_WAIT).min(deadline);
-        let Some(frame) = timeout_at(pause_ends, body.frame()).await.map_err(late)? else {
-            return Ok(bytes.freeze());
-        };
+        let deadline = pace.deadline(bytes.len(), permit.lane_since());
+        let frame = timeout_at(deadline, body.frame()).await.map_err(|_| pace.late(permit.lane_since()))?;
+        let Some(frame) = frame else { return Ok(bytes.freeze()) };
         let frame = frame.map_err(|error| RequestError::Body(error.to_string()))?;
-        if let Ok(data) = frame.into_data() {
-            if bytes.len() + data.len() > BODY_BYTES_MAX {
-                return Err(too_large(body));
+        let Ok(data) = frame.into_data() else { continue };
+        let len = bytes.len() + data.len();
+        if len > BODY_BYTES_MAX {
+            return Err(too_large());
+        }
+        let asked = Instant::now();
+        permit.grow_to(len, ROOM_WAIT).await.map_err(|_| RequestError::Overloaded)?;
+        pace.moved(asked);
+        if bytes.capacity() < len {
+            // Room for all of it is taken in one step, when it is more than a promise; pages that are not written cost
+            // nothing.
+            let expected = if len > SMALL_BYTES_MAX { declared } else { declared.min(SMALL_BYTES_MAX) };
+            bytes.reserve(expected.max(len) - bytes.len());
+        }
+        bytes.extend_from_slice(&data);
+    }
+}
+
+/// How fast a body comes. Time that it waits for room does not count.
+struct Pace {
+    begun: Instant,
+    moved: Instant,
+}
+
+impl Pace {
+    fn begin(now: Instant) -> Self {
+        Self { begun: now, moved: now }
+    }
+
+    /// A piece came, and waited for its room since `asked`.
+    fn moved(&mut self, asked: Instant) {
+        self.moved = Instant::now();
+        self.begun += self.moved - asked;
+    }
+
+    /// When the next piece is too late after `bytes` of them.
+    fn deadline(&self, bytes: usize, lane_since: Option<Instant>) -> Instant {
+        let by_rate = self.begun + GRACE + Duration::from_secs((bytes / BYTES_PER_S_MIN) as u64);
+        let by_pause = self.moved + PAUSE_WAIT;
+        let by_lane = lane_since.map_or(by_pause, |since| since + LANE_WAIT);
+        by_rate.min(by_pause).min(by_lane)
+    }
+
+    fn late(&self, lane_since: Option<Instant>) -> RequestError {
+        match lane_since {
+            Some(since) if Instant::now() >= since + LANE_WAIT => RequestError::Overloaded,
+            _ => {
+                RequestError::Timeout { bytes_per_s_min: BYTES_PER_S_MIN, pause_s_max: PAUSE_WAIT.as_secs() }
             }
-            bytes.extend_from_slice(&data);
         }
     }
 }
 
-fn too_large(body: Body) -> RequestError {
-    tokio::spawn(timeout(DRAIN_WAIT, drain(body)));
+fn too_large() -> RequestError {
     RequestError::TooLarge { limit_bytes: BODY_BYTES_MAX }
+}
+
+fn refused(body: Body, error: RequestError) -> RequestError {
+    if matches!(error, RequestError::TooLarge { .. } | RequestError::Overloaded) {
+        tokio::spawn(timeout(DRAIN_WAIT, drain(body)));
+    }
+    error
 }
 
 async fn drain(mut body: Body) {
     while let Some(Ok(_)) = body.frame().await {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_has_a_few_seconds_and_then_a_least_rate_and_never_pauses_long() {
+        let begun = Instant::now();
+        let pace = Pace::begin(begun);
+        assert_eq!(pace.deadline(0, None), begun + GRACE);
+        assert_eq!(pace.deadline(BYTES_PER_S_MIN * 3, None), begun + GRACE + Duration::from_secs(3));
+        assert_eq!(pace.deadline(BODY_BYTES_MAX, None), begun + PAUSE_WAIT, "since the last piece");
+        assert_eq!(
+            pace.deadline(BODY_BYTES_MAX, Some(begun - Duration::from_secs(4))),
+            begun + Duration::from_secs(6)
+        );
+    }
 }

@@ -1,23 +1,25 @@
-//! Accepting and ending connections: bounded number, bounded patience, graceful end.
+//! Accepting and ending connections: each in a place of its own, with a graceful end.
 
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
+use bytes::Bytes;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
-use std::sync::Arc;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tower::Service;
 
-use super::stall::StallGuard;
-
-/// Connections at once; more wait in the kernel's queue.
-const CONNECTIONS_MAX: usize = 1024;
-
-/// A request's head must arrive within this time; an idle connection is closed after it too.
-const HEAD_WAIT: Duration = Duration::from_secs(60);
+use super::places::{Entry, Place, Places, SWEEP_EVERY};
+use super::stall::Observed;
 
 /// Pause after a failed accept, such as when file descriptors ran out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -25,34 +27,41 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// At the end, requests under way may take this long.
 const DRAIN_WAIT: Duration = Duration::from_secs(15);
 
+/// Bytes of one connection that are read before anybody asked for them; also the longest head.
+const READ_AHEAD_BYTES: usize = 64 << 10;
+
 /// Serves `router` on `listener` until `shutdown` completes; then finishes what is under way.
-pub(crate) async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<Output = ()>) {
-    let mut shutdown = std::pin::pin!(shutdown);
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+pub(crate) async fn serve(
+    listener: TcpListener,
+    router: Router,
+    places: Arc<Places>,
+    shutdown: impl Future<Output = ()>,
+) {
     let graceful = GracefulShutdown::new();
-    loop {
-        let accepted = async {
-            let place = Arc::clone(&places).acquire_owned().await.expect("the semaphore is never closed");
-            (place, listener.accept().await)
-        };
-        let (place, stream) = tokio::select! {
-            () = &mut shutdown => break,
-            (place, accepted) = accepted => match accepted {
-                Ok((stream, _)) => (place, stream),
-                Err(error) => {
-                    tracing::warn!(%error, "cannot accept a connection");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                    continue;
+    let accepting = async {
+        loop {
+            let (stream, entry) = accept(&listener, &places).await;
+            let place = Arc::clone(&entry.place);
+            let connection = graceful.watch(connection(stream, &router, &place));
+            let task = tokio::spawn(async move {
+                let _entry = entry;
+                if let Err(error) = connection.await {
+                    tracing::debug!(%error, "connection ended");
                 }
-            },
-        };
-        let connection = graceful.watch(connection(stream, &router));
-        tokio::spawn(async move {
-            let _place = place;
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "connection ended");
-            }
-        });
+            });
+            place.runs_in(task.abort_handle());
+        }
+    };
+    let sweeping = async {
+        loop {
+            tokio::time::sleep(SWEEP_EVERY).await;
+            places.sweep();
+        }
+    };
+    tokio::select! {
+        () = shutdown => {}
+        () = accepting => {}
+        () = sweeping => {}
     }
     drop(listener);
     if tokio::time::timeout(DRAIN_WAIT, graceful.shutdown()).await.is_err() {
@@ -60,15 +69,87 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, shutdown: impl 
     }
 }
 
+/// The next connection with its place.
+async fn accept(listener: &TcpListener, places: &Arc<Places>) -> (TcpStream, Entry) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, address)) => match places.enter(address.ip()).await {
+                Some(entry) => return (stream, entry),
+                None => tracing::debug!(%address, "a peer has as many connections as it may"),
+            },
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
 fn connection(
     stream: TcpStream,
     router: &Router,
-) -> http1::Connection<TokioIo<StallGuard<TcpStream>>, TowerToHyperService<Router>> {
+    place: &Arc<Place>,
+) -> http1::Connection<TokioIo<Observed<TcpStream>>, Requests> {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY");
     }
+    let requests = Requests { router: router.clone(), place: Arc::clone(place) };
     http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_WAIT)
-        .serve_connection(TokioIo::new(StallGuard::new(stream)), TowerToHyperService::new(router.clone()))
+        // The place has the patience with heads.
+        .header_read_timeout(None)
+        .max_buf_size(READ_AHEAD_BYTES)
+        .serve_connection(TokioIo::new(Observed::new(stream, Arc::clone(place))), requests)
+}
+
+/// The requests of one connection.
+struct Requests {
+    router: Router,
+    place: Arc<Place>,
+}
+
+impl hyper::service::Service<Request<Incoming>> for Requests {
+    type Response = Response<Answer>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        self.place.request_begins();
+        request.extensions_mut().insert(self.place.remote());
+        let place = Arc::clone(&self.place);
+        let answered = self.router.clone().call(request);
+        Box::pin(async move { Ok(answered.await?.map(|inner| Answer { inner, place })) })
+    }
+}
+
+/// A body that tells when it is over.
+struct Answer {
+    inner: Body,
+    place: Arc<Place>,
+}
+
+impl HttpBody for Answer {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        Pin::new(&mut self.inner).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        self.place.request_ends();
+    }
 }

@@ -3,11 +3,11 @@
 //! Source: [synchronous](https://internetcomputer.org/docs/references/ic-interface-spec#http-call) and
 //! [asynchronous](https://internetcomputer.org/docs/references/ic-interface-spec#http-async-call) calls.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
 use candid::Principal;
 use ic_transport_types::{RejectResponse, TransportCallResponse};
 
@@ -17,6 +17,7 @@ use super::error::RequestError;
 use super::query::reject_response;
 use super::state_tree::Selection;
 use super::{IcInterface, cbor};
+use crate::admission::{Permit, Received};
 use crate::engine::{EngineError, RequestStatus, UpdateMessage};
 
 /// A synchronous call that takes longer is answered with 202, and the client polls.
@@ -29,10 +30,9 @@ const SYNC_WAIT: Duration = Duration::from_secs(10);
 pub(crate) async fn synchronous(
     ic: &IcInterface,
     url_id: Principal,
-    body: Bytes,
+    body: Received,
 ) -> Result<Response, RequestError> {
-    let now_ns = ic.engine().now_ns();
-    let message = ic.off_thread(move || decode_message(&body, MessageKind::Call, url_id, now_ns)).await?;
+    let (message, permit) = decode(ic, url_id, body).await?;
     if let Some(reject) = ic.not_here(message.canister_id) {
         let reply = TransportCallResponse::NonReplicatedRejection(reject);
         return Ok(super::cbor_response(cbor::encode(&reply)));
@@ -40,7 +40,7 @@ pub(crate) async fn synchronous(
     let id: RequestId = *message.request_id;
     let engine = ic.engine().clone();
     // In its own task: once taken, a call runs to its end, whether or not the client still waits.
-    let running = tokio::spawn(async move { engine.update(update_message(message)).await });
+    let running = tokio::spawn(async move { engine.update(update_message(message, permit)).await });
     let status = match tokio::time::timeout(SYNC_WAIT, running).await {
         Err(_) => return Ok(StatusCode::ACCEPTED.into_response()),
         Ok(joined) => match joined.map_err(|_| RequestError::Worker)? {
@@ -67,14 +67,13 @@ pub(crate) async fn synchronous(
 pub(crate) async fn asynchronous(
     ic: &IcInterface,
     url_id: Principal,
-    body: Bytes,
+    body: Received,
 ) -> Result<Response, RequestError> {
-    let now_ns = ic.engine().now_ns();
-    let message = ic.off_thread(move || decode_message(&body, MessageKind::Call, url_id, now_ns)).await?;
+    let (message, permit) = decode(ic, url_id, body).await?;
     if let Some(reject) = ic.not_here(message.canister_id) {
         return Ok(super::cbor_response(cbor::encode::<RejectResponse>(&reject)));
     }
-    match ic.engine().submit(update_message(message)) {
+    match ic.engine().submit(update_message(message, permit)) {
         Err(EngineError::Refused(rejection)) => {
             return Ok(super::cbor_response(cbor::encode(&reject_response(rejection))));
         }
@@ -83,12 +82,27 @@ pub(crate) async fn asynchronous(
     Ok(StatusCode::ACCEPTED.into_response())
 }
 
-fn update_message(message: Message) -> UpdateMessage {
+/// The message, with the room of the body that it came in.
+async fn decode(
+    ic: &IcInterface,
+    url_id: Principal,
+    body: Received,
+) -> Result<(Message, Permit), RequestError> {
+    let now_ns = ic.engine().now_ns();
+    ic.off_thread(move || {
+        let Received { bytes, permit } = body;
+        decode_message(&bytes, MessageKind::Call, url_id, now_ns).map(|message| (message, permit))
+    })
+    .await
+}
+
+fn update_message(message: Message, permit: Permit) -> UpdateMessage {
     UpdateMessage {
         request_id: *message.request_id,
         caller: message.sender,
         method: message.method,
         arg: message.arg.into(),
         ingress_expiry_ns: message.ingress_expiry_ns,
+        permit: Some(Arc::new(permit)),
     }
 }

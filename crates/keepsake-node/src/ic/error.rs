@@ -64,11 +64,16 @@ pub enum RequestError {
         /// Limit, bytes.
         limit_bytes: usize,
     },
-    /// The client did not send its body in time.
-    #[error("The request body did not arrive within {limit_s} s: try again")]
+    /// The client did not send its body fast enough.
+    #[error(
+        "The request body came too slowly: send at least {bytes_per_s_min} bytes a second without a pause of \
+         {pause_s_max} s; with fewer requests at once, each is faster"
+    )]
     Timeout {
-        /// Limit, seconds.
-        limit_s: u64,
+        /// Least average rate, bytes per second.
+        bytes_per_s_min: usize,
+        /// Longest pause, seconds.
+        pause_s_max: u64,
     },
     /// The connection broke inside the body.
     #[error("The request body could not be read: {0}")]

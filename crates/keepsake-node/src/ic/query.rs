@@ -3,7 +3,6 @@
 //! Source: [query](https://internetcomputer.org/docs/references/ic-interface-spec#http-query).
 
 use axum::response::Response;
-use bytes::Bytes;
 use candid::Principal;
 use ic_transport_types::{
     NodeSignature, QueryResponse, RejectCode, RejectResponse, ReplyResponse, RequestId,
@@ -12,6 +11,7 @@ use ic_transport_types::{
 use super::envelope::{MessageKind, decode_message};
 use super::error::RequestError;
 use super::{IcInterface, cbor};
+use crate::admission::Received;
 use crate::engine::{Reader, Rejection};
 
 /// Answers `/api/v2|v3/canister/<id>/query`. Rejections are replies too, and signed.
@@ -21,11 +21,17 @@ use crate::engine::{Reader, Rejection};
 pub(crate) async fn answer(
     ic: &IcInterface,
     url_id: Principal,
-    body: Bytes,
+    body: Received,
 ) -> Result<Response, RequestError> {
     let this = ic.clone();
     // Decoding, running and signing in one hop.
-    let answered = ic.engine().read(move |reader| answer_on(reader, &this, url_id, &body)).await;
+    let answered = ic
+        .engine()
+        .read(move |reader| {
+            let Received { bytes, permit: _permit } = body;
+            answer_on(reader, &this, url_id, &bytes)
+        })
+        .await;
     answered.map_err(RequestError::Engine)?.map(super::cbor_response)
 }
 

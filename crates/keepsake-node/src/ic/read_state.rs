@@ -3,7 +3,6 @@
 //! Source: [read state](https://internetcomputer.org/docs/references/ic-interface-spec#http-read-state).
 
 use axum::response::Response;
-use bytes::Bytes;
 use candid::Principal;
 use ic_transport_types::ReadStateResponse;
 
@@ -12,6 +11,7 @@ use super::envelope::{PathsRequest, decode_read_state};
 use super::error::RequestError;
 use super::state_tree::Selection;
 use super::{IcInterface, cbor};
+use crate::admission::Received;
 use crate::engine::RequestStatus;
 
 /// What the URL names.
@@ -28,7 +28,7 @@ pub(crate) enum Effective {
 pub(crate) async fn answer(
     ic: &IcInterface,
     effective: Effective,
-    body: Bytes,
+    body: Received,
 ) -> Result<Response, RequestError> {
     if let Effective::Subnet(asked) = effective
         && asked != ic.subnet_id()
@@ -37,7 +37,12 @@ pub(crate) async fn answer(
     }
     let canister_id = ic.canister_id();
     let now_ns = ic.engine().now_ns();
-    let request = ic.off_thread(move || decode_read_state(&body, canister_id, now_ns)).await?;
+    let request = ic
+        .off_thread(move || {
+            let Received { bytes, permit: _permit } = body;
+            decode_read_state(&bytes, canister_id, now_ns)
+        })
+        .await?;
     let about = check_paths(&request, effective)?;
     let status = match about {
         None => None,

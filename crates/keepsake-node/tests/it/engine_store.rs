@@ -40,6 +40,7 @@ impl Caller {
             method: method.into(),
             arg: arg.into(),
             ingress_expiry_ns: u64::MAX,
+            permit: None,
         };
         match self.engine.update(message).await.unwrap() {
             RequestStatus::Replied(reply) => Decode!(&reply, Answer<T>).unwrap(),

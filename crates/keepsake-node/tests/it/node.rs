@@ -8,7 +8,7 @@ use candid::{CandidType, Deserialize, Principal};
 use ic_agent::Agent;
 use ic_agent::identity::{AnonymousIdentity, BasicIdentity, Identity};
 use ic_transport_types::{Envelope, EnvelopeContent, RequestId};
-use keepsake_node::serve::{ServeOptions, Server};
+use keepsake_node::serve::{LoadMeter, ServeOptions, Server};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -51,6 +51,7 @@ pub(crate) struct Node {
     pub(crate) address: SocketAddr,
     pub(crate) canister_id: Principal,
     pub(crate) root_key: Vec<u8>,
+    pub(crate) load: LoadMeter,
     stop: oneshot::Sender<()>,
     running: JoinHandle<()>,
 }
@@ -75,9 +76,10 @@ impl Node {
     pub(crate) fn of(server: Server) -> Self {
         let (address, canister_id) = (server.local_addr(), server.canister_id());
         let root_key = server.root_key_der().to_vec();
+        let load = server.load_meter();
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(server.run(async move { drop(stopped.await) }));
-        Self { address, canister_id, root_key, stop, running }
+        Self { address, canister_id, root_key, load, stop, running }
     }
 
     /// Stops it and waits until everything is on disk.

@@ -1,0 +1,453 @@
+//! The places that connections have: how many, how many of one peer, and who has to leave.
+//!
+//! Owns the bounds on connections and on the patience with each of them: what it waits for and since when. Owns no
+//! socket: `connection.rs` accepts, `stall.rs` tells what goes through.
+//!
+//! A connection that only waits (for a head, or idle) leaves when a new one needs its place, the one that has waited
+//! longest first. So half heads and idle connections keep nobody out.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+
+use crate::admission::Peer;
+
+/// Bounds of the places.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlaceLimits {
+    /// Connections at once.
+    pub connections_max: usize,
+    /// Connections of one peer at once: of one IPv4 address, or of one IPv6 network of 64 bits.
+    pub per_peer_max: usize,
+    /// Whether connections from this machine are one peer too. They are not by default: a proxy in front of the node is
+    /// there, which answers for its own callers.
+    pub loopback_is_bounded: bool,
+}
+
+impl Default for PlaceLimits {
+    fn default() -> Self {
+        Self { connections_max: 1024, per_peer_max: 256, loopback_is_bounded: false }
+    }
+}
+
+/// A head must be there so long after its first byte.
+const HEAD_MS: u64 = 10_000;
+
+/// A connection may be idle for this long.
+const IDLE_MS: u64 = 60_000;
+
+/// A peer that is waited for takes at least [`TAKEN_BYTES_MIN`] in each such time: 1 KiB a second.
+const TAKING_MS: u64 = 30_000;
+const TAKEN_BYTES_MIN: u64 = 30 << 10;
+
+/// How often patience is looked after.
+pub(crate) const SWEEP_EVERY: Duration = Duration::from_millis(500);
+
+/// Pause between two looks when all places are taken by those who do something.
+const FULL_PAUSE: Duration = Duration::from_millis(100);
+
+/// From whom a request comes: an extension of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Remote {
+    /// None where no peer's bound applies.
+    pub(crate) peer: Option<Peer>,
+}
+
+/// All places.
+#[derive(Debug)]
+pub(crate) struct Places {
+    limits: PlaceLimits,
+    begun: Instant,
+    state: Mutex<State>,
+    left: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    next_id: u64,
+    connections: HashMap<u64, Arc<Place>>,
+    peers: HashMap<Peer, usize>,
+}
+
+/// What a connection waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Idle,
+    Head,
+    /// A request is under way: it has bounds of its own.
+    Request,
+}
+
+/// One connection's state. Its socket and its requests tell, the sweep judges.
+#[derive(Debug)]
+pub(crate) struct Place {
+    begun: Instant,
+    peer: Option<Peer>,
+    /// Milliseconds since `begun`, times four, and the phase.
+    phase: AtomicU64,
+    /// Since when the socket takes no bytes, milliseconds and one; 0 while it does.
+    blocked: AtomicU64,
+    /// Bytes that the socket took.
+    taken: AtomicU64,
+    /// When and at how many bytes the sweep began to count; the sweep's own.
+    window: Mutex<Option<(u64, u64)>>,
+    task: OnceLock<AbortHandle>,
+}
+
+/// A place that is taken; free again when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    places: Arc<Places>,
+    id: u64,
+    pub(crate) place: Arc<Place>,
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.places.lock().remove(self.id);
+        self.places.left.notify_one();
+    }
+}
+
+/// There is no place.
+#[derive(Debug, PartialEq, Eq)]
+enum NoPlace {
+    /// The peer has as many as it may, and all of them do something.
+    Peer,
+    /// All are taken, and all of them do something.
+    Any,
+}
+
+impl Places {
+    pub(crate) fn new(limits: PlaceLimits) -> Self {
+        Self { limits, begun: Instant::now(), state: Mutex::default(), left: Notify::new() }
+    }
+
+    /// A place for a connection from `address`; waits where there will be one. None when its peer has too many.
+    pub(crate) async fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Entry> {
+        let bounded = self.limits.loopback_is_bounded || !address.to_canonical().is_loopback();
+        let peer = bounded.then(|| Peer::of(address));
+        loop {
+            match self.try_enter(peer) {
+                Ok(entry) => return Some(entry),
+                Err(NoPlace::Peer) => return None,
+                Err(NoPlace::Any) => {
+                    tokio::time::timeout(FULL_PAUSE, self.left.notified()).await.ok();
+                }
+            }
+        }
+    }
+
+    fn try_enter(self: &Arc<Self>, peer: Option<Peer>) -> Result<Entry, NoPlace> {
+        let state = &mut *self.lock();
+        if let Some(peer) = peer
+            && state.peers.get(&peer).is_some_and(|count| *count >= self.limits.per_peer_max)
+        {
+            state.displace(Some(peer)).ok_or(NoPlace::Peer)?;
+        }
+        if state.connections.len() >= self.limits.connections_max {
+            state.displace(None).ok_or(NoPlace::Any)?;
+        }
+        let id = state.next_id;
+        state.next_id += 1;
+        let place = Arc::new(Place::new(self.begun, peer));
+        state.connections.insert(id, Arc::clone(&place));
+        if let Some(peer) = peer {
+            *state.peers.entry(peer).or_default() += 1;
+        }
+        Ok(Entry { places: Arc::clone(self), id, place })
+    }
+
+    /// Ends the connections whose peers took too long.
+    pub(crate) fn sweep(&self) {
+        let now_ms = ms_since(self.begun);
+        let places: Vec<_> = self.lock().connections.values().cloned().collect();
+        for place in places {
+            if let Some(why) = place.is_overdue(now_ms) {
+                tracing::debug!(why, peer = ?place.peer, "connection ended");
+                place.end();
+            }
+        }
+    }
+
+    /// Connections now.
+    pub(crate) fn taken(&self) -> usize {
+        self.lock().connections.len()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Ends the connection that has waited longest, of `peer` or of all. None when none waits.
+    fn displace(&mut self, peer: Option<Peer>) -> Option<()> {
+        let all = self.connections.iter().filter(|(_, place)| peer.is_none() || place.peer == peer);
+        let waiting = all.filter_map(|(id, place)| Some((place.waits_since()?, *id)));
+        let (_, id) = waiting.min()?;
+        let place = self.remove(id)?;
+        tracing::debug!(peer = ?place.peer, "connection displaced");
+        place.end();
+        Some(())
+    }
+
+    fn remove(&mut self, id: u64) -> Option<Arc<Place>> {
+        let place = self.connections.remove(&id)?;
+        if let Some(peer) = place.peer
+            && let Some(count) = self.peers.get_mut(&peer)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.peers.remove(&peer);
+            }
+        }
+        Some(place)
+    }
+}
+
+impl Place {
+    fn new(begun: Instant, peer: Option<Peer>) -> Self {
+        let place = Self {
+            begun,
+            peer,
+            phase: AtomicU64::new(0),
+            blocked: AtomicU64::new(0),
+            taken: AtomicU64::new(0),
+            window: Mutex::new(None),
+            task: OnceLock::new(),
+        };
+        place.set(Phase::Idle);
+        place
+    }
+
+    /// `task` runs the connection: it is aborted when the place is needed or its peer takes too long.
+    pub(crate) fn runs_in(&self, task: AbortHandle) {
+        self.task.set(task).ok();
+    }
+
+    pub(crate) fn remote(&self) -> Remote {
+        Remote { peer: self.peer }
+    }
+
+    /// Bytes came from the peer.
+    pub(crate) fn received(&self) {
+        if self.phase().0 == Phase::Idle {
+            self.set(Phase::Head);
+        }
+    }
+
+    /// A head is complete.
+    pub(crate) fn request_begins(&self) {
+        self.set(Phase::Request);
+    }
+
+    /// All of the answer was handed to the socket, or given up.
+    pub(crate) fn request_ends(&self) {
+        self.set(Phase::Idle);
+    }
+
+    /// The socket took bytes.
+    pub(crate) fn sent(&self, bytes: usize) {
+        self.taken.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.blocked.store(0, Ordering::Relaxed);
+    }
+
+    /// The socket takes no bytes now.
+    pub(crate) fn blocked(&self) {
+        let since = ms_since(self.begun) + 1;
+        // One writer only: the connection's own task.
+        if self.blocked.load(Ordering::Relaxed) == 0 {
+            self.blocked.store(since, Ordering::Relaxed);
+        }
+    }
+
+    fn set(&self, phase: Phase) {
+        let kind = match phase {
+            Phase::Idle => 0,
+            Phase::Head => 1,
+            Phase::Request => 2,
+        };
+        self.phase.store(ms_since(self.begun) << 2 | kind, Ordering::Relaxed);
+    }
+
+    fn phase(&self) -> (Phase, u64) {
+        let found = self.phase.load(Ordering::Relaxed);
+        let phase = match found & 3 {
+            0 => Phase::Idle,
+            1 => Phase::Head,
+            _ => Phase::Request,
+        };
+        (phase, found >> 2)
+    }
+
+    /// Since when it only waits for its peer to say something.
+    fn waits_since(&self) -> Option<u64> {
+        let (phase, since) = self.phase();
+        let answers = self.blocked.load(Ordering::Relaxed) != 0;
+        (phase != Phase::Request && !answers && self.task.get().is_some()).then_some(since)
+    }
+
+    /// What took too long, if anything did.
+    fn is_overdue(&self, now_ms: u64) -> Option<&'static str> {
+        let (phase, since) = self.phase();
+        let waited = now_ms.saturating_sub(since);
+        match phase {
+            Phase::Head if waited > HEAD_MS => return Some("the head did not come in time"),
+            Phase::Idle if waited > IDLE_MS => return Some("idle"),
+            _ => {}
+        }
+        self.takes_too_little(now_ms).then_some("the peer takes its answer too slowly")
+    }
+
+    /// Counts in windows, so that what was taken fast before is no credit.
+    fn takes_too_little(&self, now_ms: u64) -> bool {
+        let window = &mut *self.window.lock().unwrap_or_else(PoisonError::into_inner);
+        let (blocked, taken) = (self.blocked.load(Ordering::Relaxed), self.taken.load(Ordering::Relaxed));
+        if blocked == 0 {
+            *window = None;
+            return false;
+        }
+        let (since, before) = *window.get_or_insert((blocked - 1, taken));
+        if now_ms.saturating_sub(since) < TAKING_MS {
+            return false;
+        }
+        *window = Some((now_ms, taken));
+        taken - before < TAKEN_BYTES_MIN
+    }
+
+    fn end(&self) {
+        if let Some(task) = self.task.get() {
+            task.abort();
+        }
+    }
+}
+
+fn ms_since(begun: Instant) -> u64 {
+    u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX >> 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn places(connections_max: usize, per_peer_max: usize) -> Arc<Places> {
+        Arc::new(Places::new(PlaceLimits { connections_max, per_peer_max, loopback_is_bounded: false }))
+    }
+
+    fn peer(last: u8) -> Option<Peer> {
+        Some(Peer::of(IpAddr::from([192, 0, 2, last])))
+    }
+
+    /// A connection of `peer`, whose task ends only when it is aborted.
+    fn connect(places: &Arc<Places>, peer: Option<Peer>) -> Result<Arc<Place>, NoPlace> {
+        let entry = places.try_enter(peer)?;
+        let place = Arc::clone(&entry.place);
+        let task = tokio::spawn(async move {
+            let _entry = entry;
+            std::future::pending::<()>().await;
+        });
+        place.runs_in(task.abort_handle());
+        Ok(place)
+    }
+
+    async fn is_ended(place: &Place) -> bool {
+        tokio::task::yield_now().await;
+        place.task.get().unwrap().is_finished()
+    }
+
+    #[tokio::test]
+    async fn the_connection_that_waits_longest_leaves_for_a_new_one_and_a_busy_one_stays() {
+        let places = places(3, 3);
+        let busy = connect(&places, peer(1)).unwrap();
+        busy.request_begins();
+        let half = connect(&places, peer(2)).unwrap();
+        half.received();
+        half.phase.store(1, Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        let idle = connect(&places, peer(3)).unwrap();
+        idle.request_ends();
+        let new = connect(&places, peer(4)).unwrap();
+        assert!(is_ended(&half).await);
+        assert!(!is_ended(&busy).await && !is_ended(&idle).await);
+        new.request_begins();
+        idle.request_begins();
+        assert_eq!(connect(&places, peer(5)).err(), Some(NoPlace::Any));
+        assert_eq!(places.taken(), 3);
+    }
+
+    #[tokio::test]
+    async fn a_peer_displaces_its_own_connections_only_and_is_refused_when_all_are_busy() {
+        let places = places(10, 2);
+        let mut own = vec![connect(&places, peer(1)).unwrap()];
+        let other = connect(&places, peer(2)).unwrap();
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        own.push(connect(&places, peer(1)).unwrap());
+        own.push(connect(&places, peer(1)).unwrap());
+        assert!(is_ended(&own[0]).await);
+        assert!(!is_ended(&other).await, "it waits longer");
+        own.iter().for_each(|place| place.request_begins());
+        assert_eq!(connect(&places, peer(1)).err(), Some(NoPlace::Peer));
+        connect(&places, peer(2)).unwrap();
+        for _ in 0..5 {
+            connect(&places, None).unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn places_come_back() {
+        let places = places(10, 2);
+        for _ in 0..20 {
+            connect(&places, peer(1)).unwrap();
+        }
+        assert_eq!(places.taken(), 2);
+        let all: Vec<_> = places.lock().connections.values().cloned().collect();
+        all.iter().for_each(|place| place.end());
+        while places.taken() > 0 {
+            tokio::task::yield_now().await;
+        }
+        assert!(places.lock().peers.is_empty());
+    }
+
+    #[tokio::test]
+    async fn each_phase_has_its_own_patience() {
+        let place = Place::new(Instant::now(), None);
+        assert_eq!(place.is_overdue(IDLE_MS), None);
+        assert_eq!(place.is_overdue(IDLE_MS + 1000), Some("idle"));
+        place.received();
+        assert_eq!(place.is_overdue(HEAD_MS), None);
+        assert_eq!(place.is_overdue(HEAD_MS + 1000), Some("the head did not come in time"));
+        place.request_begins();
+        assert_eq!(place.is_overdue(10 * IDLE_MS), None);
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_takes_too_little_in_a_while_is_overdue_whatever_it_took_before() {
+        let place = Place::new(Instant::now(), None);
+        place.request_begins();
+        place.sent(100 << 20);
+        place.blocked();
+        let slow = || {
+            assert_eq!(place.is_overdue(1_000), None);
+            place.sent(20 << 10);
+            place.blocked();
+            place.is_overdue(TAKING_MS + 1_000)
+        };
+        assert_eq!(slow(), Some("the peer takes its answer too slowly"));
+        let place = Place::new(Instant::now(), None);
+        place.request_begins();
+        place.blocked();
+        assert_eq!(place.is_overdue(1), None);
+        for round in 1..20 {
+            place.sent(usize::try_from(TAKEN_BYTES_MIN).unwrap());
+            place.blocked();
+            assert_eq!(place.is_overdue(round * TAKING_MS), None, "1 KiB a second");
+        }
+    }
+}

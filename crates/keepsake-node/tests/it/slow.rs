@@ -1,0 +1,216 @@
+//! Slow clients: they take what they send for, and nobody else waits for them.
+
+use std::time::Duration;
+
+use candid::encode_args;
+use keepsake_api::BeginOptions;
+use keepsake_node::serve::{Load, PlaceLimits};
+use serde_bytes::Bytes;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+
+use crate::node::{Answer, Node, ed25519, no_arguments, sealed};
+
+/// Nothing here takes this long on the slowest machine, unless it waits for somebody who never comes.
+const LONG: Duration = Duration::from_secs(15);
+
+async fn soon<T>(what: &str, work: impl Future<Output = T>) -> T {
+    tokio::time::timeout(LONG, work).await.unwrap_or_else(|_| panic!("{what} waits for the slow ones"))
+}
+
+impl Node {
+    fn head_of_a_call(&self, length: &str) -> String {
+        let path = format!("/api/v3/canister/{}/call", self.canister_id);
+        format!("POST {path} HTTP/1.1\r\nhost: node\r\n{length}\r\n\r\n")
+    }
+
+    /// A connection that has sent `text`.
+    async fn connected(&self, text: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        stream.write_all(text.as_bytes()).await.unwrap();
+        stream
+    }
+
+    /// As [`Self::connected`], from another address of this machine.
+    async fn connected_from(&self, host: u8, text: &str) -> TcpStream {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(format!("127.0.0.{host}:0").parse().unwrap()).unwrap();
+        let mut stream = socket.connect(self.address).await.unwrap();
+        // It may be refused at once.
+        stream.write_all(text.as_bytes()).await.ok();
+        stream
+    }
+
+    /// Asks and changes something, as a user does who uploads.
+    async fn answers_queries_and_begins(&self, seed: u8) {
+        let me = ed25519(seed);
+        soon("a health check", async {
+            assert_eq!(self.send("GET", "/health", "", b"").await.status, 200);
+        })
+        .await;
+        soon("a query", self.capsules_of(ed25519(seed))).await;
+        soon("an update", async {
+            let call = sealed(&me, &self.create(&me, seed));
+            assert_eq!(self.post_canister("v3", "call", &call).await.status, 200);
+        })
+        .await;
+        let begin = encode_args(("capsule_1", 1_u32, "slow", None::<BeginOptions>)).unwrap();
+        soon("a begin", async {
+            let call = sealed(&me, &self.call(&me, "uploads_begin", begin, seed));
+            assert_eq!(self.post_canister("v3", "call", &call).await.status, 200);
+        })
+        .await;
+    }
+
+    /// Waits until nobody holds anything.
+    async fn is_let_go(&self) {
+        soon("the room", async {
+            while self.load.load() != Load::default() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_declare_4_mib_and_send_one_byte_take_one_unit_each() {
+    let (node, _dir) = Node::start().await;
+    let mut slow = Vec::new();
+    for _ in 0..40 {
+        slow.push(node.connected(&(node.head_of_a_call("content-length: 4194304") + "x")).await);
+    }
+    soon("the first bytes", async {
+        while node.load.load().chunk_body_bytes < 40 * 4096 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
+    assert_eq!(node.load.load().chunk_body_bytes, 40 * 4096);
+    node.answers_queries_and_begins(1).await;
+    drop(slow);
+    node.is_let_go().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_slow_connections_keep_nobody_waiting() {
+    let (node, _dir) = Node::start().await;
+    let mut slow = Vec::new();
+    for n in 0..1000 {
+        let text = match n % 4 {
+            0 => node.head_of_a_call("content-length: 4194304") + "x",
+            1 => node.head_of_a_call("content-length: 1000") + "x",
+            2 => node.head_of_a_call("transfer-encoding: chunked") + "1\r\nx\r\n",
+            _ => "GET /health HTTP/1.1\r\nhost".to_owned(),
+        };
+        slow.push(node.connected(&text).await);
+    }
+    node.answers_queries_and_begins(1).await;
+    drop(slow);
+    node.is_let_go().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn half_heads_leave_when_all_places_are_taken() {
+    let (node, _dir) = Node::start().await;
+    let mut half = Vec::new();
+    for _ in 0..1100 {
+        half.push(node.connected("GET /health HTTP/1.1\r\nhost").await);
+    }
+    node.answers_queries_and_begins(1).await;
+    assert!(node.load.load().connections <= 1024, "{:?}", node.load.load());
+    let first = soon("the first of them", half[0].read(&mut [0; 1])).await;
+    assert!(matches!(first, Ok(0) | Err(_)), "it was displaced, not answered");
+    drop(half);
+    node.is_let_go().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_address_has_some_of_the_places_and_displaces_only_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let node = Node::start_with(&dir, |options| {
+        options.places = PlaceLimits { connections_max: 20, per_peer_max: 5, loopback_is_bounded: true };
+    })
+    .await;
+    let mut patient = node.connected_from(9, "GET /health HTTP/1.1\r\nhost").await;
+    let mut greedy = Vec::new();
+    let body = node.head_of_a_call("content-length: 1000") + "x";
+    for _ in 0..20 {
+        greedy.push(node.connected_from(2, &body).await);
+    }
+    soon("its own bound", async {
+        while node.load.load().small_body_bytes < 5 * 4096 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
+    assert!(node.load.load().connections <= 6, "{:?}", node.load.load());
+    node.answers_queries_and_begins(1).await;
+    patient.write_all(b": node\r\nconnection: close\r\n\r\n").await.unwrap();
+    assert_eq!(soon("whoever was there before", Answer::read(&mut patient)).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_below_the_least_rate_is_answered_with_408_and_one_above_it_is_taken() {
+    let (node, _dir) = Node::start().await;
+    let mut slow = node.connected(&node.head_of_a_call("content-length: 100000")).await;
+    let (mut answers, mut bytes) = slow.split();
+    let trickle = async {
+        while bytes.write_all(b"x").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    };
+    let mut answer = [0; 12];
+    tokio::select! {
+        () = trickle => panic!("the node hung up without an answer"),
+        read = soon("the answer", answers.read_exact(&mut answer)) => { read.unwrap(); }
+    }
+    assert_eq!(&answer, b"HTTP/1.1 408");
+    // 32 KiB a second for six seconds: longer than anybody may send without a least rate.
+    let me = ed25519(1);
+    let put = encode_args((1_u64, 0_u32, Bytes::new(&[1; 200_000]))).unwrap();
+    let body = sealed(&me, &node.call(&me, "uploads_put_chunk", put, 1));
+    let length = format!("connection: close\r\ncontent-length: {}", body.len());
+    let mut steady = node.connected(&node.head_of_a_call(&length)).await;
+    for piece in body.chunks(8 << 10) {
+        steady.write_all(piece).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+    assert_eq!(Answer::read(&mut steady).await.status, 200);
+    drop(slow);
+    node.is_let_go().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sixteen_uploads_at_once_leave_room_for_small_messages_and_give_all_of_it_back() {
+    let (node, _dir) = Node::start().await;
+    let me = ed25519(1);
+    let create = sealed(&me, &node.create(&me, 1));
+    assert_eq!(node.post_canister("v3", "call", &create).await.status, 200);
+    let begin = encode_args(("capsule_1", 400_u32, "large", None::<BeginOptions>)).unwrap();
+    let begin = sealed(&me, &node.call(&me, "uploads_begin", begin, 2));
+    assert_eq!(node.post_canister("v3", "call", &begin).await.status, 200);
+    let chunk = vec![7; 1_800_000];
+    let uploads = (0..16_u32).map(|lane| {
+        let (node, me, chunk) = (&node, &me, &chunk);
+        async move {
+            for index in (lane..64).step_by(16) {
+                let put = encode_args((1_u64, index, Bytes::new(chunk))).unwrap();
+                let put = sealed(me, &node.call(me, "uploads_put_chunk", put, 3));
+                let answer = node.post_canister("v3", "call", &put).await;
+                assert!(matches!(answer.status, 200 | 202), "{} {}", answer.status, answer.text());
+            }
+        }
+    });
+    let uploads = futures_util::future::join_all(uploads);
+    let small = async {
+        for round in 0..4 {
+            node.answers_queries_and_begins(10 + round).await;
+        }
+    };
+    tokio::join!(uploads, small);
+    let mine = node.agent(ed25519(1)).await;
+    mine.query(&node.canister_id, "capsules_list").with_arg(no_arguments()).call().await.unwrap();
+    drop(mine);
+    node.is_let_go().await;
+}
