@@ -22,6 +22,7 @@ pub(crate) mod guard;
 pub mod ledger;
 mod mailbox;
 mod readers;
+mod recent;
 mod site;
 mod writer;
 
@@ -44,12 +45,14 @@ use crate::storage::reserve::Reserve;
 use crate::storage::space::{self, Space};
 use crate::storage::views::Views;
 use application::{Application, Class, Keepsake};
+use asset_stream::PlannedBody;
 use committer::Shared;
 use guard::{Fault, Halt, guarded};
 use keepsake_service::http::AssetRequest;
 use keepsake_service::{Install, Principal, Upkeep};
 use mailbox::{Mailbox, QueueLimits};
 use readers::{Planned, Readers};
+use recent::{Answer, Recent};
 use site::SitePaths;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -68,6 +71,7 @@ pub(crate) struct Inner {
     /// Taken when the engine goes: that ends their threads.
     readers: Option<Readers>,
     shared: Shared,
+    recent: Recent,
     application: Arc<dyn Application>,
     clock: Clock,
     threads: Mutex<Threads>,
@@ -146,7 +150,9 @@ impl Engine {
         let writers = start_threads(&shared, Arc::clone(&application), options)?;
         let readers = Some(readers);
         let threads = Mutex::new(Threads { writers, readers: reader_threads });
-        Ok(Self { inner: Arc::new(Inner { readers, shared, application, clock, threads, dir }) })
+        let recent = Recent::default();
+        let inner = Inner { readers, shared, recent, application, clock, threads, dir };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Executes `message` and resolves when its outcome is durable. A message whose request id is known,
@@ -226,9 +232,23 @@ impl Engine {
     /// # Errors
     /// [`EngineError`] when the node cannot read. A refusal by the service is an answer, not an error.
     pub async fn asset(&self, request: AssetRequest) -> Result<AssetStream, EngineError> {
-        let Planned { status, headers, body } = self.read(move |reader| reader.asset(&request)).await??;
-        let body = AssetBytes::new(body, Arc::downgrade(&self.inner));
-        Ok(AssetStream { status, headers, body })
+        if let Some(answer) = self.inner.recent.find(self.inner.shared.epochs.durable(), &request) {
+            return Ok(AssetStream::of(&answer));
+        }
+        let (planned, request) = self.read(move |reader| (reader.asset(&request), request)).await?;
+        let Planned { status, headers, epoch, body } = planned?;
+        let plan = match body {
+            PlannedBody::Heap(plan) => plan,
+            PlannedBody::Bytes(bytes) => {
+                let answer = Arc::new(Answer { status, headers, body: bytes.into() });
+                let stream = AssetStream::of(&answer);
+                if Recent::may_keep(&request, status) {
+                    self.inner.recent.keep(epoch, request, answer);
+                }
+                return Ok(stream);
+            }
+        };
+        Ok(AssetStream { status, headers, body: AssetBytes::of_heap(plan, Arc::downgrade(&self.inner)) })
     }
 
     /// The site has a file for this path of an address, as of the newest durable commit. Needs no reader: [`Self::asset`]

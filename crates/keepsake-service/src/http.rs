@@ -13,7 +13,7 @@ pub(crate) mod site;
 pub(crate) mod token;
 
 /// The parts of an HTTP request that decide its answer.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct AssetRequest {
     /// Upper-case method, `GET` or `HEAD`; others get 405.
     pub method: String,

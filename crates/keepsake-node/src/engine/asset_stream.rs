@@ -6,6 +6,7 @@
 //! ends the stream with an error, so that nobody takes a part for the whole, and no other bytes are ever sent.
 
 use crate::engine::message::EngineError;
+use crate::engine::recent::Answer;
 use crate::engine::{Inner, Reader};
 use crate::storage::fault::StorageError;
 use crate::storage::heap_file::HeapFile;
@@ -41,6 +42,14 @@ pub struct AssetStream {
     pub body: AssetBytes,
 }
 
+impl AssetStream {
+    pub(crate) fn of(answer: &Answer) -> Self {
+        let inline = Some(answer.body.clone()).filter(|bytes| !bytes.is_empty());
+        let body = AssetBytes { inline, rest: None, reading: None };
+        Self { status: answer.status, headers: answer.headers.clone(), body }
+    }
+}
+
 /// A stream of blocks. It ends with an error when the blob is deleted meanwhile. Poll it inside a tokio runtime.
 #[derive(Debug)]
 pub struct AssetBytes {
@@ -62,6 +71,7 @@ pub(crate) enum PlannedBody {
 pub(crate) struct HeapPlan {
     pub(crate) blob: BlobRange,
     pub(crate) runs: VecDeque<HeapRange>,
+    /// The commit.
     pub(crate) epoch: u64,
 }
 
@@ -74,16 +84,8 @@ struct Rest {
 }
 
 impl AssetBytes {
-    pub(crate) fn new(body: PlannedBody, engine: Weak<Inner>) -> Self {
-        match body {
-            PlannedBody::Bytes(bytes) => {
-                let inline = Some(Bytes::from(bytes)).filter(|bytes| !bytes.is_empty());
-                Self { inline, rest: None, reading: None }
-            }
-            PlannedBody::Heap(plan) => {
-                Self { inline: None, rest: Some(Rest { engine, plan }), reading: None }
-            }
-        }
+    pub(crate) fn of_heap(plan: HeapPlan, engine: Weak<Inner>) -> Self {
+        Self { inline: None, rest: Some(Rest { engine, plan }), reading: None }
     }
 
     fn read_ahead(&mut self) {

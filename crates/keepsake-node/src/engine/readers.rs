@@ -114,6 +114,8 @@ struct Opened {
 pub(crate) struct Planned {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(&'static str, String)>,
+    /// The commit that it was planned on.
+    pub(crate) epoch: u64,
     pub(crate) body: PlannedBody,
 }
 
@@ -155,17 +157,16 @@ impl Reader {
         let (answer, view) =
             self.read(Principal::anonymous(), |program, call| program.asset(call, request))?;
         let AssetResponse { status, headers, body } = answer;
+        let epoch = view.state().epoch;
         let body = match body {
             AssetBody::Bytes(bytes) => PlannedBody::Bytes(bytes),
             // A body of one block is read in the hop that planned it.
             AssetBody::Heap { blob, runs } if blob.len <= BLOCK_BYTES => {
                 PlannedBody::Bytes(read_parts(&self.shared.heap, &runs)?)
             }
-            AssetBody::Heap { blob, runs } => {
-                PlannedBody::Heap(HeapPlan { blob, runs: runs.into(), epoch: view.state().epoch })
-            }
+            AssetBody::Heap { blob, runs } => PlannedBody::Heap(HeapPlan { blob, runs: runs.into(), epoch }),
         };
-        Ok(Planned { status, headers, body })
+        Ok(Planned { status, headers, epoch, body })
     }
 
     /// Where a stretch of a blob lies in the newest view, which keeps it there; none when the blob is gone.

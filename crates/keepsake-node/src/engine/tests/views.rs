@@ -1,16 +1,22 @@
 //! What readers share, and what one query costs.
 
+use super::program::PanickingProgram;
 use super::{keyed, message, open, options, replied, sender, set, value};
 use crate::data_dir::DataDir;
-use crate::engine::{Engine, RequestStatus};
+use crate::engine::{Engine, Reader, RequestStatus};
 use crate::storage::heap_memory::SnapshotHeap;
 use crate::storage::snapshot::SnapshotMemory;
 use crate::storage::views::View;
 use candid::{Decode, Encode};
+use futures_core::Stream;
 use keepsake_api::{Answer, BeginOptions, Capsule, PersonRef, UploadStatus};
 use keepsake_service::Call;
-use std::sync::Arc;
+use keepsake_service::http::AssetRequest;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::{Arc, mpsc};
 use std::time::Instant;
+use tokio::sync::oneshot;
 
 /// Pages that the first small query after a commit may take from the records: the few that the commit changed. All
 /// others come from the cache that readers share; before there was one, each query took 39.
@@ -71,6 +77,40 @@ async fn an_idle_reader_holds_no_view_of_an_older_commit() {
     drop(view);
     assert_eq!(engine.inner.shared.epochs.reusable_through(), engine.inner.shared.epochs.durable());
     assert_eq!(value(&engine, 1).await, b"new");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_was_given_on_this_commit_needs_no_reader_and_never_outlives_the_commit() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut options = options();
+    options.queries_running_max = 1;
+    let data = DataDir::open(dir.path()).unwrap();
+    let engine = Engine::open_with(data, options, Arc::new(PanickingProgram)).unwrap();
+    engine.update(message("heap_write", keyed(100, b"old new"))).await.unwrap();
+    set(&engine, 9, b"100-3").await.unwrap();
+    let body = |engine: Engine| async move {
+        let request = AssetRequest { url: "9".into(), ..AssetRequest::default() };
+        let mut stream = engine.asset(request).await.unwrap().body;
+        poll_fn(|context| Pin::new(&mut stream).poll_next(context)).await.unwrap().unwrap()
+    };
+    assert_eq!(&body(engine.clone()).await[..], b"old");
+    let reader = engine.clone();
+    let (open, gate) = mpsc::channel::<()>();
+    let (begun, is_busy) = oneshot::channel();
+    let busy = tokio::spawn(async move {
+        let wait = move |_: &mut Reader| {
+            begun.send(()).unwrap();
+            gate.recv().unwrap();
+        };
+        reader.read(wait).await
+    });
+    is_busy.await.unwrap();
+    assert_eq!(&body(engine.clone()).await[..], b"old", "while the only reader is busy");
+    set(&engine, 9, b"104-3").await.unwrap();
+    let after = tokio::spawn(body(engine.clone()));
+    open.send(()).unwrap();
+    busy.await.unwrap().unwrap();
+    assert_eq!(&after.await.unwrap()[..], b"new", "after the reply");
 }
 
 #[tokio::test(flavor = "multi_thread")]
