@@ -5,6 +5,7 @@
 //! Uses release builds and two processes, so that the memory and the processor time of each are seen.
 
 pub(crate) mod canister;
+mod crowd;
 mod disk;
 mod process;
 mod report;
@@ -14,6 +15,7 @@ use crate::http;
 use crate::run::node::{Node, Program};
 use crate::workspace;
 use anyhow::{Context, Result, bail, ensure};
+use crowd::Crowd;
 use lexopt::prelude::*;
 use process::{Peak, Usage};
 use std::path::{Path, PathBuf};
@@ -48,6 +50,7 @@ struct Measured {
     node_rss_peak: u64,
     /// (message, microseconds).
     latencies: Vec<(String, u64)>,
+    crowd: crowd::Measured,
 }
 
 /// # Errors
@@ -76,7 +79,7 @@ pub(crate) fn command(mut arguments: lexopt::Parser) -> Result<()> {
 }
 
 fn node(bytes: u64, folder: &Path) -> Result<Measured> {
-    let (program, messages) = programs()?;
+    let Programs { keepsake: program, messages, load } = programs()?;
     let stop = StopFlag::install()?;
     std::fs::create_dir_all(folder)?;
     let folder = tempfile::Builder::new().prefix("run-").tempdir_in(folder)?;
@@ -96,25 +99,37 @@ fn node(bytes: u64, folder: &Path) -> Result<Measured> {
     download_http(&mut measured, &node, &program, &memory_id, &stop)?;
     disk::forget(&data.join("heap.bin"))?;
     download_client(&mut measured, &node, &program, &memory_id, &stop)?;
-    single_messages(&mut measured, &node, &messages)?;
+    let canister_id = canister_id(&node)?;
+    single_messages(&mut measured, &node, &canister_id, &messages)?;
+    let (node_now, canister_id, folder) = (&node, canister_id.as_str(), at("crowd"));
+    let crowd = Crowd { node: node_now, program: &program, canister_id, load: &load, folder };
+    measured.crowd = crowd.measure(&stop)?;
     measured.node_rss_peak = process::rss_peak(node.pid())?;
     node.stop()?;
     Ok(measured)
 }
 
-/// The `keepsake` program, and the example of the client that sends single messages, in one build: apart they
+struct Programs {
+    keepsake: PathBuf,
+    /// Examples of the client.
+    messages: PathBuf,
+    load: PathBuf,
+}
+
+/// The `keepsake` program, and the examples of the client that send single messages and load, in one build: apart they
 /// would choose other features for some dependencies and compile them twice.
-fn programs() -> Result<(PathBuf, PathBuf)> {
-    println!("Building both programs for release (the first time takes minutes) …");
+fn programs() -> Result<Programs> {
+    println!("Building the programs for release (the first time takes minutes) …");
     let mut command = workspace::cargo();
     command.args(["build", "--release", "--package", "keepsake-cli", "--bin", "keepsake"]);
-    command.args(["--package", "keepsake-client", "--example", "messages"]);
+    command.args(["--package", "keepsake-client", "--example", "messages", "--example", "load"]);
     ensure!(
         command.status().context("cannot start cargo")?.success(),
         "the programs do not build, see above"
     );
     let folder = workspace::target_dir()?.join("release");
-    Ok((folder.join("keepsake"), folder.join("examples").join("messages")))
+    let example = |name| folder.join("examples").join(name);
+    Ok(Programs { keepsake: folder.join("keepsake"), messages: example("messages"), load: example("load") })
 }
 
 fn raw(measured: &mut Measured, file: &Path, copy: &Path, stop: &StopFlag) -> Result<()> {
@@ -197,11 +212,14 @@ fn download_client(
     Ok(())
 }
 
-fn single_messages(measured: &mut Measured, node: &Node, messages: &Path) -> Result<()> {
-    println!("Sending single messages …");
+fn canister_id(node: &Node) -> Result<String> {
     let (_, health) = http::get_all(&format!("{}/health", node.url))?;
     let health: serde_json::Value = serde_json::from_slice(&health)?;
-    let canister_id = health["canister_id"].as_str().context("/health told no canister_id")?;
+    Ok(health["canister_id"].as_str().context("/health told no canister_id")?.to_owned())
+}
+
+fn single_messages(measured: &mut Measured, node: &Node, canister_id: &str, messages: &Path) -> Result<()> {
+    println!("Sending single messages …");
     let mut command = std::process::Command::new(messages);
     command.args([&node.url, canister_id, &(measured.small_bytes >> 20).max(1).to_string()]);
     let output = command.stderr(Stdio::inherit()).output().context("cannot start `messages`")?;

@@ -19,6 +19,8 @@ pub(super) fn print(measured: &Measured) {
     );
     let rows = measured.latencies.iter().map(|(message, micros)| vec![message.clone(), millis(*micros)]);
     table::print(&["ONE MESSAGE AT A TIME", "MEDIAN MS"], &rows.collect::<Vec<_>>());
+    println!();
+    super::crowd::print(&measured.crowd);
 }
 
 fn throughput(measured: &Measured) {
