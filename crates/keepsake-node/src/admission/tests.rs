@@ -8,9 +8,8 @@ const LONG: Duration = Duration::from_secs(60);
 /// A wait that should not end.
 const SHORT: Duration = Duration::from_millis(30);
 
-fn peer(last: u8) -> Option<Peer> {
-    Some(Peer::of(IpAddr::from([192, 0, 2, last])))
-}
+const A: Option<Peer> = Some(Peer::V4(Ipv4Addr::new(192, 0, 2, 1)));
+const B: Option<Peer> = Some(Peer::V4(Ipv4Addr::new(192, 0, 2, 2)));
 
 async fn chunk(room: &Admission, peer: Option<Peer>, bytes: usize) -> Permit {
     let mut permit = room.permit(peer, Some(BODY_BYTES_MAX));
@@ -32,7 +31,7 @@ async fn a_body_takes_what_has_arrived_and_gives_all_of_it_back() {
 #[tokio::test]
 async fn a_body_without_a_length_is_small_until_it_has_grown() {
     let room = Admission::default();
-    let mut permit = room.permit(peer(1), None);
+    let mut permit = room.permit(A, None);
     permit.grow_to(SMALL_BYTES_MAX, LONG).await.unwrap();
     assert_eq!(room.held(), (SMALL_BYTES_MAX as u64, 0));
     permit.grow_to(SMALL_BYTES_MAX + 1, LONG).await.unwrap();
@@ -74,13 +73,13 @@ async fn one_peer_leaves_half_of_the_room_and_the_other_lanes_to_others() {
     let room = Admission::default();
     let mut greedy = Vec::new();
     for _ in 0..10 {
-        greedy.push(chunk(&room, peer(1), MIB).await);
+        greedy.push(chunk(&room, A, MIB).await);
     }
-    greedy.push(chunk(&room, peer(1), MIB).await);
+    greedy.push(chunk(&room, A, MIB).await);
     assert!(greedy.last().unwrap().lane_since().is_some(), "the lane of this peer");
-    assert_eq!(room.permit(peer(1), Some(4 * MIB)).grow_to(1, SHORT).await, Err(Full));
+    assert_eq!(room.permit(A, Some(4 * MIB)).grow_to(1, SHORT).await, Err(Full));
     for _ in 0..10 {
-        let other = chunk(&room, peer(2), MIB).await;
+        let other = chunk(&room, B, MIB).await;
         assert!(other.lane_since().is_none());
     }
     drop(greedy);

@@ -59,7 +59,7 @@ async fn collect(body: &mut Body, declared: usize, permit: &mut Permit) -> Resul
     let mut bytes = BytesMut::new();
     loop {
         let deadline = pace.deadline(bytes.len(), permit.lane_since());
-        let frame = timeout_at(deadline, body.frame()).await.map_err(|_| pace.late(permit.lane_since()))?;
+        let frame = timeout_at(deadline, body.frame()).await.map_err(|_| Pace::late(permit.lane_since()))?;
         let Some(frame) = frame else { return Ok(bytes.freeze()) };
         let frame = frame.map_err(|error| RequestError::Body(error.to_string()))?;
         let Ok(data) = frame.into_data() else { continue };
@@ -105,7 +105,7 @@ impl Pace {
         by_rate.min(by_pause).min(by_lane)
     }
 
-    fn late(&self, lane_since: Option<Instant>) -> RequestError {
+    fn late(lane_since: Option<Instant>) -> RequestError {
         match lane_since {
             Some(since) if Instant::now() >= since + LANE_WAIT => RequestError::Overloaded,
             _ => {

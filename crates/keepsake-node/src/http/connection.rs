@@ -73,10 +73,12 @@ pub(crate) async fn serve(
 async fn accept(listener: &TcpListener, places: &Arc<Places>) -> (TcpStream, Entry) {
     loop {
         match listener.accept().await {
-            Ok((stream, address)) => match places.enter(address.ip()).await {
-                Some(entry) => return (stream, entry),
-                None => tracing::debug!(%address, "a peer has as many connections as it may"),
-            },
+            Ok((stream, address)) => {
+                if let Some(entry) = places.enter(address.ip()).await {
+                    return (stream, entry);
+                }
+                tracing::debug!(%address, "a peer has as many connections as it may");
+            }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
                 tokio::time::sleep(ACCEPT_PAUSE).await;

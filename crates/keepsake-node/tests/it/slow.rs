@@ -168,7 +168,7 @@ async fn a_body_below_the_least_rate_is_answered_with_408_and_one_above_it_is_ta
     assert_eq!(&answer, b"HTTP/1.1 408");
     // 32 KiB a second for six seconds: longer than anybody may send without a least rate.
     let me = ed25519(1);
-    let put = encode_args((1_u64, 0_u32, Bytes::new(&[1; 200_000]))).unwrap();
+    let put = encode_args((1_u64, 0_u32, Bytes::new(&vec![1; 200_000]))).unwrap();
     let body = sealed(&me, &node.call(&me, "uploads_put_chunk", put, 1));
     let length = format!("connection: close\r\ncontent-length: {}", body.len());
     let mut steady = node.connected(&node.head_of_a_call(&length)).await;

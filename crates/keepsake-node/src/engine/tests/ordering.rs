@@ -179,7 +179,7 @@ async fn an_asset_stream_gives_its_ranges_while_commits_go_on_and_holds_no_epoch
 async fn the_stream_of_a_blob_that_is_deleted_breaks_off() {
     let dir = tempfile::tempdir().unwrap();
     let engine = open(dir.path());
-    engine.update(message("heap_write", keyed(100, &[1; 900_000]))).await.unwrap();
+    engine.update(message("heap_write", keyed(100, &vec![1; 900_000]))).await.unwrap();
     set(&engine, 9, b"100-900000").await.unwrap();
     let request = AssetRequest { url: "9".into(), ..AssetRequest::default() };
     let mut stream = engine.asset(request).await.unwrap().body;

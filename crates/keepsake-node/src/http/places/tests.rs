@@ -1,0 +1,124 @@
+//! Who leaves for whom, the patience of each phase, and that all places come back.
+
+use super::*;
+use std::net::Ipv4Addr;
+
+fn places(connections_max: usize, per_peer_max: usize) -> Arc<Places> {
+    Arc::new(Places::new(PlaceLimits { connections_max, per_peer_max, loopback_is_bounded: false }))
+}
+
+const A: Option<Peer> = Some(Peer::V4(Ipv4Addr::new(192, 0, 2, 1)));
+const B: Option<Peer> = Some(Peer::V4(Ipv4Addr::new(192, 0, 2, 2)));
+const C: Option<Peer> = Some(Peer::V4(Ipv4Addr::new(192, 0, 2, 3)));
+const D: Option<Peer> = Some(Peer::V4(Ipv4Addr::new(192, 0, 2, 4)));
+const E: Option<Peer> = Some(Peer::V4(Ipv4Addr::new(192, 0, 2, 5)));
+
+/// A connection of `peer`, whose task ends only when it is aborted.
+fn connect(places: &Arc<Places>, peer: Option<Peer>) -> Result<Arc<Place>, NoPlace> {
+    let entry = places.try_enter(peer)?;
+    let place = Arc::clone(&entry.place);
+    let task = tokio::spawn(async move {
+        let _entry = entry;
+        std::future::pending::<()>().await;
+    });
+    place.runs_in(task.abort_handle());
+    Ok(place)
+}
+
+async fn is_ended(place: &Place) -> bool {
+    tokio::task::yield_now().await;
+    place.task.get().unwrap().is_finished()
+}
+
+#[tokio::test]
+async fn the_connection_that_waits_longest_leaves_for_a_new_one_and_a_busy_one_stays() {
+    let places = places(3, 3);
+    let busy = connect(&places, A).unwrap();
+    busy.request_begins();
+    let half = connect(&places, B).unwrap();
+    half.received();
+    half.phase.store(1, Ordering::Relaxed);
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    let idle = connect(&places, C).unwrap();
+    idle.request_ends();
+    let new = connect(&places, D).unwrap();
+    assert!(is_ended(&half).await);
+    assert!(!is_ended(&busy).await && !is_ended(&idle).await);
+    new.request_begins();
+    idle.request_begins();
+    assert_eq!(connect(&places, E).err(), Some(NoPlace::Any));
+    assert_eq!(places.taken(), 3);
+}
+
+#[tokio::test]
+async fn a_peer_displaces_its_own_connections_only_and_is_refused_when_all_are_busy() {
+    let places = places(10, 2);
+    let mut own = vec![connect(&places, A).unwrap()];
+    let other = connect(&places, B).unwrap();
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    own.push(connect(&places, A).unwrap());
+    own.push(connect(&places, A).unwrap());
+    assert!(is_ended(&own[0]).await);
+    assert!(!is_ended(&other).await, "it waits longer");
+    for place in &own {
+        place.request_begins();
+    }
+    assert_eq!(connect(&places, A).err(), Some(NoPlace::Peer));
+    connect(&places, B).unwrap();
+    for _ in 0..5 {
+        connect(&places, None).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn places_come_back() {
+    let places = places(10, 2);
+    for _ in 0..20 {
+        connect(&places, A).unwrap();
+    }
+    assert_eq!(places.taken(), 2);
+    let all: Vec<_> = places.lock().connections.values().cloned().collect();
+    for place in &all {
+        place.end();
+    }
+    while places.taken() > 0 {
+        tokio::task::yield_now().await;
+    }
+    assert!(places.lock().peers.is_empty());
+}
+
+#[tokio::test]
+async fn each_phase_has_its_own_patience() {
+    let place = Place::new(Instant::now(), None);
+    assert_eq!(place.is_overdue(IDLE_MS), None);
+    assert_eq!(place.is_overdue(IDLE_MS + 1000), Some("idle"));
+    place.received();
+    assert_eq!(place.is_overdue(HEAD_MS), None);
+    assert_eq!(place.is_overdue(HEAD_MS + 1000), Some("the head did not come in time"));
+    place.request_begins();
+    assert_eq!(place.is_overdue(10 * IDLE_MS), None);
+}
+
+#[tokio::test]
+async fn a_peer_that_takes_too_little_in_a_while_is_overdue_whatever_it_took_before() {
+    let place = Place::new(Instant::now(), None);
+    place.request_begins();
+    place.sent(100 << 20);
+    place.blocked();
+    let slow = || {
+        assert_eq!(place.is_overdue(1_000), None);
+        place.sent(20 << 10);
+        place.blocked();
+        place.is_overdue(TAKING_MS + 1_000)
+    };
+    assert_eq!(slow(), Some("the peer takes its answer too slowly"));
+    let place = Place::new(Instant::now(), None);
+    place.request_begins();
+    place.blocked();
+    assert_eq!(place.is_overdue(1), None);
+    for round in 1..20 {
+        place.sent(usize::try_from(TAKEN_BYTES_MIN).unwrap());
+        place.blocked();
+        assert_eq!(place.is_overdue(round * TAKING_MS), None, "1 KiB a second");
+    }
+}
