@@ -25,6 +25,7 @@ async fn fill(dir: &Path) {
             method: "capsules_create".into(),
             arg: Encode!(&Some(PersonRef::Opaque(format!("person {number}")))).unwrap().into(),
             ingress_expiry_ns: u64::MAX,
+            permit: None,
         };
         let answer = engine.update(message).await.unwrap();
         assert!(matches!(answer, RequestStatus::Replied(_)), "{answer:?}");
