@@ -35,9 +35,11 @@ struct State {
 }
 
 impl Recent {
-    /// Whether an answer may be kept: it was given without a token, whose time runs out, and has bytes.
+    /// Whether an answer may be kept: all of it, asked for without a token, whose time runs out, and without conditions,
+    /// which callers could make up by the thousand.
     pub(crate) fn may_keep(request: &AssetRequest, status: u16) -> bool {
-        status == 200 && !request.url.contains('?')
+        let conditions = [&request.range, &request.if_none_match, &request.if_range];
+        status == 200 && !request.url.contains('?') && conditions.iter().all(|condition| condition.is_none())
     }
 
     /// The answer to `request`, if it was planned on commit `epoch`.
@@ -112,5 +114,7 @@ mod tests {
         assert!(Recent::may_keep(&request("/asset/mem_1/thumbnail"), 200));
         assert!(!Recent::may_keep(&request("/asset/mem_1/thumbnail?token=x"), 200));
         assert!(!Recent::may_keep(&request("/asset/mem_1/thumbnail"), 404));
+        let condition = AssetRequest { if_none_match: Some("\"x\"".into()), ..request("/asset/mem_1/thumbnail") };
+        assert!(!Recent::may_keep(&condition, 200));
     }
 }
