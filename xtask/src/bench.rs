@@ -1,5 +1,5 @@
-//! `cargo xtask bench node`: what an upload and a download cost, beside the raw disk in the same run; and `bench
-//! canister`, which is in [`canister`].
+//! `cargo xtask bench node`: what an upload and a download cost, beside the raw disk in the same run; `bench canister`,
+//! which is in [`canister`]; and `bench tree`, which runs an example of the core.
 //!
 //! Owns the order of the node's measurements and their report. Asserts nothing: times are for people.
 //! Uses release builds and two processes, so that the memory and the processor time of each are seen.
@@ -62,19 +62,31 @@ pub(crate) fn command(mut arguments: lexopt::Parser) -> Result<()> {
             Long("mib") => mib = arguments.value()?.parse()?,
             Long("data") => data = Some(PathBuf::from(arguments.value()?)),
             Value(name) if what.is_none() && name == "canister" => return canister::command(arguments),
+            Value(name) if what.is_none() && name == "tree" => return tree(arguments),
             Value(name) if what.is_none() => what = Some(name.string()?),
             _ => return Err(argument.unexpected().into()),
         }
     }
     match what.as_deref() {
         Some("node") => {}
-        _ => bail!("say what to measure: `cargo xtask bench node` or `cargo xtask bench canister`"),
+        _ => bail!("say what to measure: `cargo xtask bench node`, `canister` or `tree`"),
     }
     ensure!(mib > 0, "--mib must be at least 1");
     let folder =
         data.map_or_else(|| Ok(workspace::target_dir()?.join("keepsake-bench")), Ok::<_, anyhow::Error>)?;
     let measured = node(mib << 20, &folder)?;
     report::print(&measured);
+    Ok(())
+}
+
+/// The map that records lie in, beside the one whose form it keeps.
+fn tree(mut arguments: lexopt::Parser) -> Result<()> {
+    if let Some(argument) = arguments.next()? {
+        return Err(argument.unexpected().into());
+    }
+    let mut command = workspace::cargo();
+    command.args(["run", "--quiet", "--release", "--package", "keepsake-core", "--example", "map"]);
+    ensure!(command.status().context("cannot start cargo")?.success(), "the example failed, see above");
     Ok(())
 }
 

@@ -45,6 +45,8 @@ Developer commands of Keepsake.
       --module FILE                    measure this module [default: one that is built now]
       --check                          write nothing; fail where what is kept is off by more than 2 %
 
+  cargo xtask bench tree               time and calls of the records' own map, beside the one whose form it keeps
+
   cargo xtask mutants [WORD…]          break the core by hand, one promise at a time, and see that a test
                                        notices; with words: the mutants whose names contain one
 

@@ -3,8 +3,23 @@
 //! lies in bytes is in `tree/node.rs`, in pages in `tree/pages.rs`; changes are in `tree/change.rs`, walks in
 //! `tree/walk.rs`, the check is in `tree/check.rs`. Types are put on it by [`crate::map`].
 //!
-//! Why not that map itself: it reads a node value by value and writes it anew value by value, some 25,000 instructions
-//! on the canister for the smallest change. Here a page is read at once, and what a change leaves is written at once.
+//! Why not that map itself: it reads a node value by value and writes it anew value by value. Here a page is read at once,
+//! and what a change leaves is written at once. `cargo xtask bench tree` repeats this, two runs, in maps of 20,000 entries
+//! over a plain vector, where a call of the memory costs least; on the canister it is a system call, on the node it looks
+//! a page up:
+//! ```text
+//!                                 this tree              that map
+//!                             µs  calls  bytes        µs  calls  bytes
+//! get a record of 250        0.6      7  2,544       2.6     91  1,028
+//! get what is not there      0.3      5    995   2.1–2.3     92    795
+//! replace a record       0.7–0.8      8  2,794   3.8–4.0    125  4,859
+//! insert a record        1.2–1.4     15  6,381      4–12    152  6,163
+//! remove a record        1.5–1.9     15  6,543      5–13    194  9,607
+//! insert into an index   0.5–0.6      9  1,726   3.2–3.5    139  1,394
+//! remove from an index       0.6      9  1,742   4.0–4.1    178  1,714
+//! 50 keys of an index    2.8–2.9     13  3,362       5.3    191  2,082
+//! ```
+//! A record lies under a `u64`, an entry of an index is a key of 16 bytes.
 //!
 //! ```text
 //!    0  "BTR" 2 | page bytes u32 | 2^32-1 | root u64 (0: none) | entries u64
