@@ -12,4 +12,5 @@ mod model;
 mod module;
 mod older_store;
 mod region;
+mod sha256;
 mod traps;
