@@ -9,30 +9,24 @@ use std::fmt::Debug;
 /// Lengths of values: nodes of one page, of two, of some and of very many; and where a page of 1,024 bytes ends.
 const LENGTHS: [usize; 12] = [0, 1, 7, 20, 60, 90, 200, 900, 1_009, 1_013, 3_000, 30_000];
 
-/// Runs the operations that `data` says. Panics where one of the three maps says something else.
-pub(crate) fn run(data: &[u8]) {
-    let [keys, values, rest @ ..] = data else { return };
-    match keys % 11 {
-        0 => with_keys_of::<1>(*values, rest),
-        1 => with_keys_of::<2>(*values, rest),
-        2 => with_keys_of::<7>(*values, rest),
-        3 => with_keys_of::<8>(*values, rest),
-        4 => with_keys_of::<9>(*values, rest),
-        5 => with_keys_of::<12>(*values, rest),
-        6 => with_keys_of::<16>(*values, rest),
-        7 => with_keys_of::<17>(*values, rest),
-        8 => with_keys_of::<32>(*values, rest),
-        9 => with_keys_of::<39>(*values, rest),
-        // Beyond a page where values are bounded.
-        _ => with_keys_of::<400>(*values, rest),
-    }
-}
+/// Kinds of maps: lengths of keys, and whether values have a bound.
+pub(crate) const KINDS: u8 = 9;
 
-fn with_keys_of<const KEY: usize>(values: u8, operations: &[u8]) {
-    match values % 4 {
-        0 => World::<KEY, ()>::run(operations),
-        1 => World::<KEY, [u8; 16]>::run(operations),
-        _ => World::<KEY, Vec<u8>>::run(operations),
+/// Runs the operations that `data` says, on a map of the kind that its first byte says. Panics where one of the three maps
+/// says something else.
+pub(crate) fn run(data: &[u8]) {
+    let [kind, operations @ ..] = data else { return };
+    match kind % KINDS {
+        0 => World::<1, Vec<u8>>::run(operations),
+        1 => World::<8, Vec<u8>>::run(operations),
+        2 => World::<12, Vec<u8>>::run(operations),
+        3 => World::<39, Vec<u8>>::run(operations),
+        4 => World::<8, [u8; 16]>::run(operations),
+        5 => World::<12, [u8; 16]>::run(operations),
+        6 => World::<17, ()>::run(operations),
+        7 => World::<39, ()>::run(operations),
+        // The keys of a node take many pages.
+        _ => World::<400, Vec<u8>>::run(operations),
     }
 }
 
