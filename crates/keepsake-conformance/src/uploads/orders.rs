@@ -16,15 +16,17 @@ enum Order {
     Shuffled,
     LastFirst,
     EachTwice,
+    EverySixteenthFirst,
     SixteenAtOnce,
 }
 
-const ORDERS: [Order; 6] = [
+const ORDERS: [Order; 7] = [
     Order::Forward,
     Order::Reversed,
     Order::Shuffled,
     Order::LastFirst,
     Order::EachTwice,
+    Order::EverySixteenthFirst,
     Order::SixteenAtOnce,
 ];
 
@@ -36,6 +38,7 @@ impl Order {
             Self::Reversed => forward.rev().collect(),
             Self::Shuffled => shuffled(count),
             Self::LastFirst => std::iter::once(count - 1).chain(0..count - 1).collect(),
+            Self::EverySixteenthFirst => (0..16).flat_map(|from| (from..count).step_by(16)).collect(),
             Self::EachTwice => forward.flat_map(|index| [index, index]).collect(),
         }
     }
