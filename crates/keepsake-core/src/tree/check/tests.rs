@@ -123,3 +123,19 @@ fn a_node_in_the_place_of_another_is_found() {
         assert_eq!(check(&copy).len(), 1, "the chunk at {one} is the one at {other}");
     }
 }
+
+#[test]
+fn further_pages_that_go_in_circles_or_are_shared_are_found() {
+    let memory = sound();
+    let pages = chunks(&memory).into_iter().filter(|chunk| chunk.1).map(|chunk| chunk.0 + CHUNK_HEAD_BYTES);
+    let further: Vec<_> = pages.filter(|at| memory.borrow()[*at..].starts_with(b"NOF")).collect();
+    assert!(further.len() > 5, "{} further pages", further.len());
+    for (one, other) in further.iter().zip(further.iter().cycle().skip(1)) {
+        for next in [one, other] {
+            let copy = damaged(&memory, 0, 0);
+            copy.write(*one as u64 + 3, &(*next as u64).to_le_bytes());
+            let is_so = copy.borrow()[..] == memory.borrow()[..];
+            assert_eq!(check(&copy).len(), usize::from(!is_so), "after {one} comes {next}");
+        }
+    }
+}
