@@ -114,7 +114,8 @@ mod tests {
         assert!(Recent::may_keep(&request("/asset/mem_1/thumbnail"), 200));
         assert!(!Recent::may_keep(&request("/asset/mem_1/thumbnail?token=x"), 200));
         assert!(!Recent::may_keep(&request("/asset/mem_1/thumbnail"), 404));
-        let condition = AssetRequest { if_none_match: Some("\"x\"".into()), ..request("/asset/mem_1/thumbnail") };
+        let condition =
+            AssetRequest { if_none_match: Some("\"x\"".into()), ..request("/asset/mem_1/thumbnail") };
         assert!(!Recent::may_keep(&condition, 200));
     }
 }
