@@ -41,6 +41,10 @@ struct Measured {
     upload_small: Duration,
     download_http: Duration,
     download_client: Duration,
+    /// The same file, that came from its end to its begin.
+    reversed_upload: Duration,
+    reversed_http: Duration,
+    reversed_client: Duration,
     uploading_node: Usage,
     uploading_client: Usage,
     downloading_http_node: Usage,
@@ -91,7 +95,7 @@ fn tree(mut arguments: lexopt::Parser) -> Result<()> {
 }
 
 fn node(bytes: u64, folder: &Path) -> Result<Measured> {
-    let Programs { keepsake: program, messages, load } = programs()?;
+    let Programs { keepsake: program, messages, load, reversed } = programs()?;
     let stop = StopFlag::install()?;
     std::fs::create_dir_all(folder)?;
     let folder = tempfile::Builder::new().prefix("run-").tempdir_in(folder)?;
@@ -106,11 +110,17 @@ fn node(bytes: u64, folder: &Path) -> Result<Measured> {
     let mut node = Node::start(&program, &data, listen, &at("node.log"), &stop)?;
     let program = Program::new(program, node.url.clone(), at("identity"));
     let memory_id = upload(&mut measured, &node, &program, &file, &stop)?;
-    // Both reads come from the disk, not from what the writes left in memory.
+    // All reads come from the disk, not from what the writes left in memory.
     disk::forget(&data.join("heap.bin"))?;
     download_http(&mut measured, &node, &program, &memory_id, &stop)?;
     disk::forget(&data.join("heap.bin"))?;
     download_client(&mut measured, &node, &program, &memory_id, &stop)?;
+    let memory_id = upload_reversed(&mut measured, &node, &reversed, &file)?;
+    disk::forget(&data.join("heap.bin"))?;
+    let url = format!("{}/asset/{memory_id}/original", node.url);
+    measured.reversed_http = get(&url, bytes, &stop)?;
+    disk::forget(&data.join("heap.bin"))?;
+    measured.reversed_client = get_checked(&program, &memory_id, &stop)?.0;
     let canister_id = canister_id(&node)?;
     single_messages(&mut measured, &node, &canister_id, &messages)?;
     let (node_now, canister_id, folder) = (&node, canister_id.as_str(), at("crowd"));
@@ -126,6 +136,7 @@ struct Programs {
     /// Examples of the client.
     messages: PathBuf,
     load: PathBuf,
+    reversed: PathBuf,
 }
 
 /// The `keepsake` program, and the examples of the client that send single messages and load, in one build: apart they
@@ -135,13 +146,15 @@ fn programs() -> Result<Programs> {
     let mut command = workspace::cargo();
     command.args(["build", "--release", "--package", "keepsake-cli", "--bin", "keepsake"]);
     command.args(["--package", "keepsake-client", "--example", "messages", "--example", "load"]);
+    command.args(["--example", "reversed"]);
     ensure!(
         command.status().context("cannot start cargo")?.success(),
         "the programs do not build, see above"
     );
     let folder = workspace::target_dir()?.join("release");
     let example = |name| folder.join("examples").join(name);
-    Ok(Programs { keepsake: folder.join("keepsake"), messages: example("messages"), load: example("load") })
+    let (messages, load, reversed) = (example("messages"), example("load"), example("reversed"));
+    Ok(Programs { keepsake: folder.join("keepsake"), messages, load, reversed })
 }
 
 fn raw(measured: &mut Measured, file: &Path, copy: &Path, stop: &StopFlag) -> Result<()> {
@@ -191,15 +204,20 @@ fn download_http(
     let links = program.ask(&["link", memory_id])?;
     let url = links["links"][0]["url"].as_str().context("`keepsake link` told no address")?;
     let before = Usage::of(node.pid())?;
+    measured.download_http = get(url, measured.bytes, stop)?;
+    measured.downloading_http_node = Usage::of(node.pid())?.since(before);
+    Ok(())
+}
+
+/// Gets so many bytes over HTTP.
+fn get(url: &str, bytes: u64, stop: &StopFlag) -> Result<Duration> {
     let (begun, mut len) = (Instant::now(), 0);
     let status = http::get(url, |piece| {
         len += piece.len() as u64;
         stop.check()
     })?;
-    measured.download_http = begun.elapsed();
-    measured.downloading_http_node = Usage::of(node.pid())?.since(before);
-    ensure!(status == 200 && len == measured.bytes, "{len} bytes came with HTTP status {status}");
-    Ok(())
+    ensure!(status == 200 && len == bytes, "{len} bytes came with HTTP status {status}");
+    Ok(begun.elapsed())
 }
 
 fn download_client(
@@ -210,18 +228,38 @@ fn download_client(
     stop: &StopFlag,
 ) -> Result<()> {
     println!("Downloading them with the client, checked …");
+    let before = Usage::of(node.pid())?;
+    (measured.download_client, measured.downloading_client) = get_checked(program, memory_id, stop)?;
+    measured.downloading_node = Usage::of(node.pid())?.since(before);
+    Ok(())
+}
+
+/// Gets a memory's original with the client: the time, and what the client used.
+fn get_checked(program: &Program, memory_id: &str, stop: &StopFlag) -> Result<(Duration, Usage)> {
     let mut command = program.command(&["get", memory_id, "--quiet", "-o", "-"]);
     command.stdout(Stdio::null());
-    let before = Usage::of(node.pid())?;
     let begun = Instant::now();
     let mut running = Running::start("keepsake get", &mut command)?;
     let mut peak = Peak::default();
     let status = running.wait(stop, |pid| peak.sample(pid))?;
-    measured.download_client = begun.elapsed();
     ensure!(status.success(), "the download failed with {status}");
-    measured.downloading_client = peak.usage();
-    measured.downloading_node = Usage::of(node.pid())?.since(before);
-    Ok(())
+    Ok((begun.elapsed(), peak.usage()))
+}
+
+/// Uploads the file once more, from its end to its begin: the memory that everybody may see.
+fn upload_reversed(measured: &mut Measured, node: &Node, reversed: &Path, file: &Path) -> Result<String> {
+    println!("Uploading them from the end to the begin, and reading them back …");
+    let mut command = std::process::Command::new(reversed);
+    command.args([&node.url, &canister_id(node)?]).arg(file);
+    let output = command.stderr(Stdio::inherit()).output().context("cannot start `reversed`")?;
+    ensure!(output.status.success(), "`reversed` failed with {}", output.status);
+    let text = String::from_utf8(output.stdout)?;
+    let value = |name: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(name));
+        line.map(|value| value.trim().to_owned()).with_context(|| format!("`reversed` told no {name}"))
+    };
+    measured.reversed_upload = Duration::from_micros(value("upload_us")?.parse()?);
+    value("memory_id")
 }
 
 fn canister_id(node: &Node) -> Result<String> {

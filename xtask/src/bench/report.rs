@@ -12,6 +12,8 @@ pub(super) fn print(measured: &Measured) {
     println!("\n{} MiB of random bytes, release build, MB = 1,000,000 bytes\n", measured.bytes >> 20);
     throughput(measured);
     println!();
+    reversed(measured);
+    println!();
     usage(measured);
     println!(
         "\nThe node's peak over everything is {}; the goal for each process is below {RSS_GOAL_MIB} MiB.\n",
@@ -53,6 +55,20 @@ fn throughput(measured: &Measured) {
         ),
     ];
     table::print(&["THROUGHPUT", "MB/S", "OF RAW"], &rows);
+}
+
+/// The same file in as many pieces as can be, beside the one that came in order.
+fn reversed(measured: &Measured) {
+    let row = |what: &str, took: Duration, in_order: Duration| {
+        let ratio = rate(measured.bytes, took) / rate(measured.bytes, in_order);
+        vec![what.to_owned(), format!("{:.0}", rate(measured.bytes, took)), format!("{ratio:.2}")]
+    };
+    let rows = [
+        row("upload, one chunk at a time", measured.reversed_upload, measured.upload),
+        row("download over HTTP", measured.reversed_http, measured.download_http),
+        row("keepsake get, checked", measured.reversed_client, measured.download_client),
+    ];
+    table::print(&["FROM THE END TO THE BEGIN", "MB/S", "OF IN ORDER"], &rows);
 }
 
 fn usage(measured: &Measured) {
