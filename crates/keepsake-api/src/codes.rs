@@ -12,6 +12,8 @@ pub enum Variant {
     NotImplemented,
     /// `Internal`.
     Internal,
+    /// `ResourceExhausted`, which has no text: `usage` names these codes, with what is used and left.
+    ResourceExhausted,
 }
 
 /// One stable code.
@@ -31,6 +33,10 @@ const fn invalid(name: &'static str, meaning: &'static str) -> Code {
 
 const fn conflict(name: &'static str, meaning: &'static str) -> Code {
     Code { name, variant: Variant::Conflict, meaning }
+}
+
+const fn room(name: &'static str, meaning: &'static str) -> Code {
+    Code { name, variant: Variant::ResourceExhausted, meaning }
 }
 
 /// All codes. A code keeps its name and meaning for ever; new ones may be added.
@@ -89,6 +95,29 @@ pub const CODES: &[Code] = &[
     invalid("token_scope_empty", "name variants or asset_ids, or leave asset_ids null to cover all assets"),
     conflict("token_secret_pending", "the host waits for its random secret: try again in a few seconds"),
     invalid("ttl_out_of_range", "the data names the limits in seconds"),
+    // Limits of room: the codes of `usage`
+    room(
+        "sessions_per_caller",
+        "your unfinished uploads: finish or give up some of them, or wait until they expire",
+    ),
+    room(
+        "bytes_in_flight_per_caller",
+        "bytes of your unfinished uploads: finish or give up some of them, or wait until they expire",
+    ),
+    room("capsules_per_caller", "capsules that you made: delete one that you no longer need"),
+    room(
+        "capsule_bytes",
+        "bytes of the capsule's files and of unfinished uploads into it: delete memories, or give up uploads",
+    ),
+    room(
+        "inline_bytes_per_capsule",
+        "bytes of the capsule's inline assets: delete memories, or upload assets as blobs",
+    ),
+    room("capsule_record_bytes", "bytes of the texts and records of the capsule's memories: delete memories"),
+    room("members_per_capsule", "members of the capsule: take a role away from somebody"),
+    room("heap_bytes", "bytes of all files on this host: its operator can set a larger limit"),
+    room("host_bytes", "disk or memory of this host, or what it can pay for: its operator can give it more"),
+    room("record_bytes", "bytes of all records on this host: its operator can set a larger limit"),
 ];
 
 /// Looks a code up.

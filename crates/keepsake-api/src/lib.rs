@@ -11,6 +11,7 @@ pub mod http;
 pub mod memories;
 pub mod site;
 pub mod uploads;
+pub mod usage;
 
 pub use blobs::*;
 pub use candid::Principal;
@@ -20,6 +21,7 @@ pub use http::*;
 pub use memories::*;
 pub use site::*;
 pub use uploads::*;
+pub use usage::*;
 
 /// The answer of every fallible method: `variant { Ok : T; Err : Error }` on the wire.
 pub type Answer<T> = Result<T, Error>;

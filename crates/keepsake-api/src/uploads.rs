@@ -46,6 +46,8 @@ pub struct UploadConfig {
     pub tags_max: u32,
     /// One tag, bytes.
     pub tag_bytes_max: u32,
+    /// All texts of one memory and its assets together, bytes; none from a service that has no such limit.
+    pub memory_text_bytes_max: Option<u32>,
 }
 
 /// What the client knows about a file before it sends it.

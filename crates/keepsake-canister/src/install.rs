@@ -6,7 +6,7 @@ use crate::money;
 use crate::timer;
 use candid::{CandidType, Deserialize, Principal};
 use ic_stable_structures::DefaultMemoryImpl;
-use keepsake_service::{Install, Quotas, Upkeep};
+use keepsake_service::{Install, Quotas, RecordLimits, Upkeep};
 
 /// The Candid text of the arguments of install and upgrade.
 pub const ARGUMENTS: &str = "\
@@ -16,6 +16,8 @@ pub const ARGUMENTS: &str = "\
   bytes_in_flight_per_caller_max : opt nat64;
   sessions_per_caller_max : opt nat32;
   heap_bytes_max : opt nat64;
+  record_bytes_max : opt nat64;
+  capsule_record_bytes_max : opt nat64;
   freezing_threshold_secs : opt nat64;
   subnet_nodes : opt nat32;
 })";
@@ -33,6 +35,10 @@ pub struct Settings {
     pub sessions_per_caller_max: Option<u32>,
     /// Upper bound of the blob heap, bytes. Default: 480 GiB, so that 20 GiB of the canister's 500 are for records.
     pub heap_bytes_max: Option<u64>,
+    /// Upper bound of all records, bytes. Default: 16 GiB.
+    pub record_bytes_max: Option<u64>,
+    /// Upper bound of the records of one capsule's memories and blobs, bytes. Default: 2 GiB.
+    pub capsule_record_bytes_max: Option<u64>,
     /// What is stored stays paid for so far ahead, seconds: growth that would leave less is refused. Default: 90 days, as in
     /// `icp.yaml`. Where the canister's own freezing threshold is longer, that one counts.
     pub freezing_threshold_secs: Option<u64>,
@@ -66,6 +72,12 @@ impl Settings {
                 .sessions_per_caller_max
                 .unwrap_or(stored.quotas.sessions_per_caller_max),
         };
+        let records = RecordLimits {
+            record_bytes_max: self.record_bytes_max.unwrap_or(stored.records.record_bytes_max),
+            capsule_record_bytes_max: self
+                .capsule_record_bytes_max
+                .unwrap_or(stored.records.capsule_record_bytes_max),
+        };
         let upkeep = Upkeep {
             freezing_threshold_secs: self
                 .freezing_threshold_secs
@@ -76,6 +88,7 @@ impl Settings {
             controllers: self.controllers.unwrap_or(stored.controllers),
             heap_bytes_max: self.heap_bytes_max.unwrap_or(stored.heap_bytes_max),
             quotas,
+            records,
             upkeep,
             ..stored
         }
@@ -91,6 +104,7 @@ pub fn init() {
         token_secret: [0; 32],
         heap_bytes_max: HEAP_BYTES_MAX,
         quotas: Quotas::default(),
+        records: RecordLimits::default(),
         upkeep: Upkeep::default(),
         certifies: true,
     };
@@ -132,6 +146,7 @@ fn stored(regions: &Regions<DefaultMemoryImpl>) -> Install {
         token_secret: [0; 32],
         heap_bytes_max: config.heap_bytes_max,
         quotas: config.quotas,
+        records: config.records,
         upkeep: config.upkeep,
         certifies: true,
     }
@@ -152,6 +167,7 @@ mod tests {
                 bytes_in_flight_per_caller_max: 3,
                 sessions_per_caller_max: 4,
             },
+            records: RecordLimits { record_bytes_max: 7, capsule_record_bytes_max: 8 },
             upkeep: Upkeep { freezing_threshold_secs: 5, subnet_nodes: 6 },
             certifies: true,
         }
@@ -162,16 +178,18 @@ mod tests {
         let kept = Settings::default().over(stored_settings());
         assert_eq!(kept.controllers, [Principal::anonymous()]);
         assert_eq!((kept.heap_bytes_max, kept.quotas), (1, stored_settings().quotas));
-        assert_eq!(kept.upkeep, stored_settings().upkeep);
+        assert_eq!((kept.upkeep, kept.records), (stored_settings().upkeep, stored_settings().records));
         let given = Settings {
             sessions_per_caller_max: Some(9),
             subnet_nodes: Some(34),
+            record_bytes_max: Some(35),
             controllers: Some(Vec::new()),
             ..Settings::default()
         };
         let changed = given.over(stored_settings());
         assert_eq!(changed.quotas, Quotas { sessions_per_caller_max: 9, ..stored_settings().quotas });
         assert_eq!(changed.upkeep, Upkeep { freezing_threshold_secs: 5, subnet_nodes: 34 });
+        assert_eq!(changed.records, RecordLimits { record_bytes_max: 35, capsule_record_bytes_max: 8 });
         assert!(changed.controllers.is_empty());
     }
 

@@ -179,6 +179,9 @@ pub(crate) struct Serve {
     /// Most bytes of all memories together [default: 500 GiB].
     #[arg(long, value_name = "BYTES")]
     pub(crate) heap_bytes_max: Option<u64>,
+    /// Most bytes of all records together: texts, indexes, sessions [default: 16 GiB].
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) record_bytes_max: Option<u64>,
     /// Folder of a built web app to serve at `/`, where `keepsake site` set none [default: the one built into this
     /// program].
     #[arg(long, value_name = "DIR")]

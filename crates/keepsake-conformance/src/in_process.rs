@@ -7,7 +7,7 @@ use candid::Principal;
 use ic_stable_structures::{Memory, VectorMemory};
 use keepsake_client::{Client, RetryPolicy, Transport, TransportError};
 use keepsake_service::http::{AssetBody, AssetRequest};
-use keepsake_service::{Call, Install, Quotas, Reject, Reply, Service, Upkeep};
+use keepsake_service::{Call, Install, Quotas, RecordLimits, Reject, Reply, Service, Upkeep};
 use serde_bytes::ByteBuf;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -77,6 +77,7 @@ fn open(records: &VectorMemory, heap: &VectorMemory) -> Service<VectorMemory, Ve
         token_secret: [42; 32],
         heap_bytes_max: 1 << 32,
         quotas: Quotas::default(),
+        records: RecordLimits::default(),
         upkeep: Upkeep::default(),
         certifies: false,
     };

@@ -16,6 +16,7 @@ mod run;
 mod state;
 mod step;
 mod uploads;
+mod usage;
 
 pub use operation::{Bytes, Claim, Delivery, Operation};
 pub use run::{Failure, Outcomes, Report, RunOptions, operations, replay, replay_command, run};

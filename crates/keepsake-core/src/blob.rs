@@ -229,7 +229,11 @@ impl<R: Memory, H: Memory> Store<R, H> {
         self.forget_blob(call, id, blob);
         self.remove_blob_due(id, blob);
         self.capsules.remove_item(capsule, ItemKind::Blob, id.0);
-        self.capsules.update(capsule, |c| c.bytes_used -= blob.len);
+        let charge = self.charged_for_blob(id, blob);
+        self.capsules.update(capsule, |c| {
+            c.bytes_used -= blob.len;
+            c.record_bytes -= charge;
+        });
     }
 
     /// Frees its bytes and its record, which nothing names any more. Of many runs the tick frees the last.

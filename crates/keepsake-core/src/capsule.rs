@@ -1,5 +1,5 @@
 //! Capsules: containers of memories with members and counters. Owns what makes, changes and ends one, who becomes a
-//! member, and the quota. Who may what is in [`crate::access`], the order of a list in `capsule/listing.rs`.
+//! member, and how many there may be. Who may what is in [`crate::access`], the order of a list in `capsule/listing.rs`.
 
 mod listing;
 
@@ -9,8 +9,9 @@ pub(crate) use listing::{Listing, listing_key};
 use crate::access::{Denied, Role, require_somebody};
 use crate::call::Call;
 use crate::ids::CapsuleId;
-use crate::limits::{CAPSULES_PER_CALLER_MAX, MEMBERS_PER_CAPSULE_MAX, PERSON_BYTES_MAX, TICK_SLICE};
+use crate::limits::{PERSON_BYTES_MAX, TICK_SLICE};
 use crate::refusal::{Refusal, RefusalKind};
+use crate::room::{Exhausted, Usage};
 use crate::store::Store;
 pub use crate::tables::capsules::{CapsuleRecord, Subject};
 use crate::tables::idem::{Scope, key_of};
@@ -34,12 +35,9 @@ pub enum CapsuleError {
     /// No role, or too small a one.
     #[error(transparent)]
     Denied(#[from] Denied),
-    /// The caller made too many capsules.
-    #[error("capsules_per_caller: at most {CAPSULES_PER_CALLER_MAX}")]
-    TooManyCapsules,
-    /// The capsule has too many members.
-    #[error("members_per_capsule: at most {MEMBERS_PER_CAPSULE_MAX}")]
-    TooManyMembers,
+    /// There is no room: the data say of what.
+    #[error(transparent)]
+    Exhausted(#[from] Exhausted),
     /// The name of an opaque person is too long.
     #[error("text_too_long: subject has {0} bytes, allowed {PERSON_BYTES_MAX}")]
     SubjectLength(usize),
@@ -58,7 +56,7 @@ impl Refusal for CapsuleError {
     fn kind(&self) -> RefusalKind {
         match self {
             Self::Denied(denied) => denied.kind(),
-            Self::TooManyCapsules | Self::TooManyMembers => RefusalKind::ResourceExhausted,
+            Self::Exhausted(exhausted) => exhausted.kind(),
             Self::SubjectLength(_) | Self::SubjectEmpty | Self::RoleNotForAnonymous => {
                 RefusalKind::InvalidArgument
             }
@@ -85,9 +83,8 @@ impl<R: Memory, H: Memory> Store<R, H> {
         if own && let Some(known) = self.own_capsule(call) {
             return Ok(known);
         }
-        if self.callers.get(&call.caller).capsules_created >= CAPSULES_PER_CALLER_MAX {
-            return Err(CapsuleError::TooManyCapsules);
-        }
+        Usage::capsules(&self.callers.get(&call.caller)).take(1)?;
+        self.require_record_room(0)?;
         let record = CapsuleRecord {
             subject,
             creator: call.caller,
@@ -99,6 +96,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
             memory_count: 0,
             owner_count: 1,
             member_count: 1,
+            record_bytes: 0,
         };
         let id = self.capsules.add(&record);
         self.set_member(id, &call.caller, &call.caller, Role::Owner);
@@ -169,8 +167,9 @@ impl<R: Memory, H: Memory> Store<R, H> {
         if had == Some(Role::Owner) && role != Role::Owner && record.owner_count == 1 {
             return Err(CapsuleError::LastOwner);
         }
-        if had.is_none() && record.member_count >= MEMBERS_PER_CAPSULE_MAX {
-            return Err(CapsuleError::TooManyMembers);
+        if had.is_none() {
+            Usage::members(&record).take(1)?;
+            self.require_record_room(0)?;
         }
         record.member_count += u32::from(had.is_none());
         record.owner_count += u32::from(role == Role::Owner);
@@ -259,12 +258,6 @@ impl<R: Memory, H: Memory> Store<R, H> {
         if *who == Principal::anonymous() {
             self.certified.queue_capsule(capsule);
         }
-    }
-
-    /// There is room for `more` bytes within the capsule's quota.
-    pub(crate) fn quota_allows(&self, record: &CapsuleRecord, more: u64) -> bool {
-        let taken = record.bytes_used.saturating_add(record.bytes_in_flight);
-        taken.saturating_add(more) <= self.config().quotas.capsule_bytes_max
     }
 }
 

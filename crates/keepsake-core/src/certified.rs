@@ -106,6 +106,11 @@ impl<R: Memory> Certified<R> {
         self.is_kept = is_kept;
     }
 
+    /// Bytes of the pages that its lists take. The tree's nodes are not counted: they stay where memories were.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.list.bytes() + self.pieces.bytes()
+    }
+
     fn root(&self) -> Option<Digest> {
         self.nodes.node(0).digest(1)
     }

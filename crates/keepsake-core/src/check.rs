@@ -152,9 +152,12 @@ impl<R: Memory, H: Memory> Store<R, H> {
     }
 
     fn check_memories(&self, tally: &mut Tally) {
+        let counts = self.counts_records();
         for (id, memory) in self.memories.iter() {
             tally.report.memories += 1;
-            tally.capsule(memory.capsule).memory_count += 1;
+            let capsule = tally.capsule(memory.capsule);
+            capsule.memory_count += 1;
+            capsule.record_bytes += if counts { self.charged_for(id, &memory) } else { 0 };
             self.check_item(tally, memory.capsule, ItemKind::Memory, id.0);
             for asset in &memory.assets {
                 match asset.source {
@@ -171,6 +174,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
     }
 
     fn check_blobs(&self, tally: &mut Tally) {
+        let counts = self.counts_records();
         for (id, blob) in self.blobs.iter() {
             tally.report.blobs += 1;
             let referred = tally.references.remove(&id.0).unwrap_or(0);
@@ -187,7 +191,9 @@ impl<R: Memory, H: Memory> Store<R, H> {
             let expires = blob.expires_ns.is_some();
             tally.expect(expires == (referred == 0), || format!("{id}: expiry and references disagree"));
             if blob.capsule != NO_CAPSULE {
-                tally.capsule(blob.capsule).bytes_used += blob.len;
+                let capsule = tally.capsule(blob.capsule);
+                capsule.bytes_used += blob.len;
+                capsule.record_bytes += if counts { self.charged_for_blob(id, &blob) } else { 0 };
                 self.check_item(tally, blob.capsule, ItemKind::Blob, id.0);
             }
             for extent in &blob.extents {
@@ -225,6 +231,11 @@ impl<R: Memory, H: Memory> Store<R, H> {
         }
     }
 
+    /// A store of an older layout that is only read has no counts of records yet.
+    fn counts_records(&self) -> bool {
+        self.header.version() >= Some(4)
+    }
+
     fn check_item(&self, tally: &mut Tally, capsule: u64, kind: ItemKind, id: u64) {
         tally.items += 1;
         let listed = self.capsules.has_item(CapsuleId(capsule), kind, id);
@@ -241,6 +252,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
                 ("bytes_in_flight", record.bytes_in_flight, found.bytes_in_flight),
                 ("inline_bytes", record.inline_bytes, found.inline_bytes),
                 ("memory_count", record.memory_count, found.memory_count),
+                ("record_bytes", record.record_bytes, found.record_bytes),
             ] {
                 tally.expect(stored == found, || format!("{id}: {what} is {stored}, found {found}"));
             }
@@ -301,5 +313,6 @@ fn zero_capsule() -> CapsuleRecord {
         memory_count: 0,
         owner_count: 0,
         member_count: 0,
+        record_bytes: 0,
     }
 }

@@ -226,6 +226,11 @@ impl<R: Memory, H: Memory> Heap<R, H> {
         self.end.read()
     }
 
+    /// Bytes of the pages that the lists of idle runs take in the records.
+    pub(crate) fn record_bytes(&self) -> u64 {
+        self.by_address.bytes() + self.by_length.bytes() + self.limbo.bytes()
+    }
+
     /// Moves a slice of what was freed, and may be reused, to the free runs, so that the end sinks without an
     /// allocation. True where there is more.
     pub(crate) fn settle(&mut self, call: &Call) -> bool {

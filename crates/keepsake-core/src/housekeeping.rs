@@ -26,12 +26,12 @@ pub struct Tick {
 
 impl<R: Memory, H: Memory> Store<R, H> {
     /// Works off what is due, at most [`TICK_SLICE`] rows, those of deleted capsules included, and a slice of freed bytes
-    /// that waited for their readers.
+    /// that waited for their readers. What rows are left count records of an older layout.
     pub fn tick(&mut self, call: &Call) -> Tick {
         let mut done = Tick { more: self.heap.settle(call), ..Tick::default() };
         let mut rows = TICK_SLICE;
         while rows > 0 {
-            let Some(DueEntry { at_ns, kind, id }) = self.due.first_before(call.now_ns) else { return done };
+            let Some(DueEntry { at_ns, kind, id }) = self.due.first_before(call.now_ns) else { break };
             self.due.remove(at_ns, kind, id);
             rows -= 1;
             match kind {
@@ -47,6 +47,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
                 }
             }
         }
+        done.more |= self.count_older(&mut rows);
         done.more |= self.due.first_before(call.now_ns).is_some();
         done
     }

@@ -40,9 +40,11 @@
 //!  128  memories looked at for the certified tree: through this number; 2^64-1: all
 //!  136  certified tree: what comes before `asset`, 32 bytes   168  what comes after it, 32 bytes (0: nothing)
 //!  200  form of what is certified, as the service numbers them u64
+//!  208  memories from this number on are counted in their capsules' record bytes; 0: all     216  the same of blobs
 //! ```
 //! Version 2 added maps 21 and 22, and the header from 136 on. Version 3 added map 23: the chunks of sessions that begin
-//! from then on lie in runs; those of older sessions and blobs stay in the extents that their records name. An older store
+//! from then on lie in runs; those of older sessions and blobs stay in the extents that their records name. Version 4 added the
+//! capsules' record bytes, and the header from 208 on: what is older is counted slice by slice (see `charge.rs`). An older store
 //! becomes one of this version when it is opened to be written.
 
 use crate::map::StableMap;
@@ -50,7 +52,7 @@ use ic_stable_structures::Memory;
 use ic_stable_structures::memory_manager::{MemoryId, MemoryManager, VirtualMemory};
 
 /// The layout that this program writes. It reads every version up to this one.
-pub const LAYOUT_VERSION: u32 = 3;
+pub const LAYOUT_VERSION: u32 = 4;
 /// First bytes of the header.
 pub const MAGIC: &[u8; 8] = b"KEEPSAKE";
 /// Virtual memories grow by 2 MiB: small stores stay small, and 32,768 buckets still make 64 GiB of records.
@@ -109,6 +111,8 @@ pub(crate) enum Field {
     BlobsStored = 120,
     CertifiedThrough = 128,
     CertifiedForm = 200,
+    MemoriesCountedFrom = 208,
+    BlobsCountedFrom = 216,
 }
 
 const VERSION_OFFSET: u64 = 8;

@@ -20,12 +20,24 @@ pub const SESSIONS_PER_CALLER_MAX: u32 = 1_000;
 /// Aborted sessions of one caller that still answer a repeated abort: as many as may be pending by default, so that
 /// begin and abort in turns leave a bounded trace.
 pub const ABORTED_PER_CALLER_MAX: u32 = 1_000;
+/// Finished sessions of one caller that still answer a repeated finish: more than anybody uploads at a time, and a stranger
+/// leaves no more rows than that.
+pub const FINISHED_PER_CALLER_MAX: u64 = 10_000;
 /// Bytes of the pending sessions of one caller, announced or received, by default.
 pub const BYTES_IN_FLIGHT_PER_CALLER_MAX: u64 = 256 << 30;
 /// Bytes of one capsule, by default: the whole of what one canister can hold.
 pub const CAPSULE_BYTES_MAX: u64 = 500 << 30;
 /// Bytes of the blob heap on the IC, where stable memory ends at 500 GiB and records need room too.
 pub const HEAP_BYTES_MAX: u64 = 480 << 30;
+
+/// Records of one capsule's memories and blobs, bytes, by default: a million photos with ordinary texts.
+pub const CAPSULE_RECORD_BYTES_MAX: u64 = 2 << 30;
+/// All records and indexes, bytes, by default: they fit beside the largest heap of a canister.
+pub const RECORD_BYTES_MAX: u64 = 16 << 30;
+/// Of them, bytes that only what gives room back may use: a thousand times what one such message adds.
+pub const RECORDS_RESERVE_BYTES: u64 = 64 << 20;
+/// Where the operator allows few records, only this part of them is kept back.
+pub const RECORDS_RESERVE_PART: u64 = 8;
 
 /// A pending session not touched for this long is evicted, ns: one day, so that a phone can sleep over it.
 pub const SESSION_TTL_NS: u64 = 24 * 3_600 * 1_000_000_000;
@@ -69,8 +81,11 @@ pub const MISSING_RANGES_MAX: usize = 1_000;
 pub const SESSIONS_LISTED_MAX: usize = 1_000;
 /// Ids shown by `_probe_sessions`.
 pub const SESSIONS_PROBED_MAX: usize = 10_000;
-/// Rows of one page of memories: with longest texts, a page stays below one answer.
+/// Rows of one page of memories.
 pub const PAGE_ITEMS_MAX: u32 = 100;
+/// Records that one page of memories is made from, bytes as they are charged: a query holds no more than 4 MiB for one
+/// answer, and the records of ordinary photos take a quarter of this.
+pub const PAGE_RECORD_BYTES_MAX: u64 = 1 << 20;
 /// Rows of a page where the caller does not say.
 pub const PAGE_ITEMS_DEFAULT: u32 = 50;
 

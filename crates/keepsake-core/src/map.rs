@@ -36,6 +36,11 @@ impl<K: Storable, V: Storable, M: Memory> StableMap<K, V, M> {
         self.tree.len()
     }
 
+    /// Bytes of the pages that it takes. O(1).
+    pub(crate) fn bytes(&self) -> u64 {
+        self.tree.bytes_in_use()
+    }
+
     /// Whether there is no entry.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -49,6 +54,11 @@ impl<K: Storable, V: Storable, M: Memory> StableMap<K, V, M> {
     /// The value under `key`. O(log n) page reads.
     pub fn get(&self, key: &K) -> Option<V> {
         self.tree.get(&key.to_bytes()).map(value)
+    }
+
+    /// The first bytes of what a value is stored as, at most `most`: enough of it to tell what it belongs to.
+    pub(crate) fn get_front(&self, key: &K, most: usize) -> Option<Vec<u8>> {
+        self.tree.get_front(&key.to_bytes(), most)
     }
 
     /// Whether there is a value under `key`. O(log n) page reads.

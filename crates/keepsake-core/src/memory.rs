@@ -13,12 +13,14 @@ pub use check::{MemoryError, TextField, check_id};
 pub use delete::BulkDeleted;
 pub use read::{AssetBytes, AssetChoice, MemoryPage};
 
+use check::check_text_bytes;
 pub(crate) use check::{check_assets, check_memory_meta};
 
 use crate::access::{Denied, Role, require_somebody};
 use crate::call::Call;
+use crate::charge::{self, Recharge, Texts};
 use crate::ids::{AssetId, BlobId, CapsuleId, MemoryId};
-use crate::limits::INLINE_BUDGET_PER_CAPSULE_BYTES;
+use crate::room::Usage;
 use crate::store::Store;
 use crate::tables::capsules::{CapsuleRecord, ItemKind};
 use crate::tables::idem::{Scope, fingerprint, idem_key};
@@ -118,7 +120,11 @@ impl<R: Memory, H: Memory> Store<R, H> {
         }
         check_memory_meta(&meta)?;
         check_assets(&[], &assets.iter().map(NewAsset::planned).collect::<Vec<_>>())?;
+        let mut texts = Texts::default();
+        texts.add_memory(&meta);
+        assets.iter().for_each(|asset| texts.add_new_asset(asset));
         self.check_sources(call, capsule, &assets)?;
+        self.check_texts(capsule, assets.len(), texts)?;
         let new = NewMemory { capsule, meta, settled: Vec::new(), assets, idem: key };
         let (id, _) = self.add_memory(call, new, |_| ());
         self.idem.remember(key, print, id.0, Vec::new());
@@ -145,12 +151,16 @@ impl<R: Memory, H: Memory> Store<R, H> {
         }
         check_assets(&record.assets, &[asset.planned()])?;
         self.check_sources(call, capsule, std::slice::from_ref(&asset))?;
+        let mut texts = Texts::of_record(&record);
+        texts.add_new_asset(&asset);
+        let charge = self.check_change(id, &record, record.assets.len() + 1, texts)?;
         let inline = asset.inline_bytes();
         let made = self.attach(id, &mut record, asset, Some(key));
         record.updated_ns = call.now_ns;
         self.memories.put(id, &record);
         self.certified.queue_memory(id);
         self.capsules.update(capsule, |c| {
+            charge.count_in(c);
             c.bytes_used += inline;
             c.inline_bytes += inline;
             c.updated_ns = call.now_ns;
@@ -171,19 +181,23 @@ impl<R: Memory, H: Memory> Store<R, H> {
         change: impl FnOnce(&mut MemoryMeta),
     ) -> Result<MemoryRecord, MemoryError> {
         let mut record = self.changeable(call, id)?;
-        let (created_at_ns, uploaded_at_ns) = (record.meta.created_at_ns, record.meta.uploaded_at_ns);
+        let before = record.clone();
         change(&mut record.meta);
         check_memory_meta(&record.meta)?;
+        let charge = self.check_change(id, &before, record.assets.len(), Texts::of_record(&record))?;
         for (time, known) in [
-            (&mut record.meta.created_at_ns, created_at_ns),
-            (&mut record.meta.uploaded_at_ns, uploaded_at_ns),
+            (&mut record.meta.created_at_ns, before.meta.created_at_ns),
+            (&mut record.meta.uploaded_at_ns, before.meta.uploaded_at_ns),
         ] {
             *time = if *time == 0 { known } else { *time };
         }
         record.meta.updated_at_ns = call.now_ns;
         record.updated_ns = call.now_ns;
         self.memories.put(id, &record);
-        self.capsules.update(CapsuleId(record.capsule), |c| c.updated_ns = call.now_ns);
+        self.capsules.update(CapsuleId(record.capsule), |c| {
+            charge.count_in(c);
+            c.updated_ns = call.now_ns;
+        });
         Ok(record)
     }
 
@@ -213,8 +227,39 @@ impl<R: Memory, H: Memory> Store<R, H> {
         }
         let inline: u64 = assets.iter().map(NewAsset::inline_bytes).sum();
         let record = self.capsules.get(capsule);
-        let within_budget = record.inline_bytes + inline <= INLINE_BUDGET_PER_CAPSULE_BYTES.into();
-        if within_budget && self.quota_allows(&record, inline) { Ok(()) } else { Err(MemoryError::Exhausted) }
+        Usage::inline_bytes(&record).take(inline)?;
+        Ok(Usage::capsule_bytes(&record, &self.config().quotas).take(inline)?)
+    }
+
+    /// A new memory with so many assets and these texts is within its bounds, and there is room for its record.
+    pub(crate) fn check_texts(
+        &self,
+        capsule: CapsuleId,
+        assets: usize,
+        texts: Texts,
+    ) -> Result<(), MemoryError> {
+        check_text_bytes(texts.bytes, 0)?;
+        let charge = charge::of_parts(assets, texts);
+        self.capsule_records(&self.capsules.get(capsule)).take(charge)?;
+        Ok(self.require_record_room(charge)?)
+    }
+
+    /// As [`Self::check_texts`], of a memory that is to change: what makes it smaller is always within. Says how its charge
+    /// changes.
+    fn check_change(
+        &self,
+        id: MemoryId,
+        before: &MemoryRecord,
+        assets: usize,
+        texts: Texts,
+    ) -> Result<Recharge, MemoryError> {
+        check_text_bytes(texts.bytes, Texts::of_record(before).bytes)?;
+        let (was, is) = (charge::of_memory(before), charge::of_parts(assets, texts));
+        if is > was {
+            self.capsule_records(&self.capsules.get(CapsuleId(before.capsule))).take(is - was)?;
+            self.require_record_room(is - was)?;
+        }
+        Ok(if self.memories.is_counted(id) { Recharge { was, is } } else { Recharge::default() })
     }
 
     /// Writes a checked memory: record, index, references, counters. `count` changes its capsule's record too.
@@ -247,6 +292,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
             self.attach(id, &mut record, asset, None);
         }
         self.memories.add(&record);
+        let charge = charge::of_memory(&record);
         self.certified.queue_memory(id);
         self.capsules.add_item(capsule, ItemKind::Memory, id.0);
         self.capsules.update(capsule, |c| {
@@ -254,6 +300,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
             c.bytes_used += inline;
             c.inline_bytes += inline;
             c.memory_count += 1;
+            c.record_bytes += charge;
             c.updated_ns = call.now_ns;
         });
         (id, record)

@@ -3,6 +3,7 @@
 
 use crate::access::{Denied, Role, require_somebody};
 use crate::call::Call;
+use crate::charge::Texts;
 use crate::ids::{BlobId, CapsuleId, MemoryId, SessionId};
 use crate::limits::{HASH_CATCH_UP_FINISH_BYTES, SESSIONS_PER_PUBLISH_MAX};
 use crate::memory::{
@@ -134,6 +135,11 @@ impl<R: Memory, H: Memory> Store<R, H> {
         check_memory_meta(&meta)?;
         check_assets(&[], &planned(&sessions, &inline))?;
         self.check_sources(call, capsule, &inline)?;
+        let mut texts = Texts::default();
+        texts.add_memory(&meta);
+        sessions.iter().for_each(|session| texts.add_asset(&session.meta));
+        inline.iter().for_each(|asset| texts.add_new_asset(asset));
+        self.check_texts(capsule, sessions.len() + inline.len(), texts)?;
         let complete = match self.complete_all(call, capsule, &sessions)? {
             Progress::Done(complete) => complete,
             Progress::Hashing { hashed, expected } => return Ok(Progress::Hashing { hashed, expected }),

@@ -43,6 +43,13 @@ pub(crate) fn encode<T: Encode<()>>(value: &T) -> Vec<u8> {
     bytes
 }
 
+/// The first field of a record that begins with a number, from the record's front.
+pub(crate) fn first_number(front: &[u8]) -> u64 {
+    let mut decoder = minicbor::Decoder::new(&front[1..]);
+    let number = decoder.array().and_then(|_| decoder.u64());
+    number.expect("the record begins with a number")
+}
+
 /// CBOR of any value, for fingerprints.
 pub(crate) fn canonical<T: Encode<()>>(value: &T) -> Vec<u8> {
     encode(value)

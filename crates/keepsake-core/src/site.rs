@@ -15,6 +15,7 @@ use crate::layout::{Map, Part, part};
 use crate::limits::{RESPONSE_BYTES_MAX, SITE_FILES_MAX, SITE_PATH_BYTES_MAX, TAG_BYTES_MAX};
 use crate::record::Record;
 use crate::refusal::{Refusal, RefusalKind};
+use crate::room::Exhausted;
 use crate::store::Store;
 use crate::tables::capsules::ItemKind;
 use ic_stable_structures::Memory;
@@ -102,6 +103,9 @@ pub enum SiteError {
         /// Bytes.
         len: u64,
     },
+    /// There is no room: the data say of what.
+    #[error(transparent)]
+    Exhausted(#[from] Exhausted),
     /// A memory refers to the blob.
     #[error("blob_referenced: a memory refers to {0}; upload the file again for the site")]
     Referenced(BlobId),
@@ -111,6 +115,7 @@ impl Refusal for SiteError {
     fn kind(&self) -> RefusalKind {
         match self {
             Self::Denied(denied) => denied.kind(),
+            Self::Exhausted(exhausted) => exhausted.kind(),
             Self::Referenced(_) => RefusalKind::Conflict,
             _ => RefusalKind::InvalidArgument,
         }
@@ -132,6 +137,11 @@ impl<R: Memory> Site<R> {
 
     fn get(&self) -> SiteRecord {
         self.0.get(&0).map_or_else(SiteRecord::default, |record| record.0)
+    }
+
+    /// Bytes of the pages that it takes.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.0.bytes()
     }
 
     fn put(&mut self, record: &SiteRecord) {
@@ -165,6 +175,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
             return Err(SiteError::Repeated(pair[0].path.clone()));
         }
         let mut files = files.iter().map(|file| self.site_file(call, file)).collect::<Result<Vec<_>, _>>()?;
+        self.require_record_room(0)?;
         let beside_assets = seal(&mut files);
         let before = self.site();
         self.exchange(call, &before.files, &files);
@@ -239,7 +250,11 @@ impl<R: Memory, H: Memory> Store<R, H> {
                 let capsule = CapsuleId(blob.capsule);
                 self.remove_blob_due(id, &blob);
                 self.capsules.remove_item(capsule, ItemKind::Blob, id.0);
-                self.capsules.update(capsule, |c| c.bytes_used -= blob.len);
+                let charge = self.charged_for_blob(id, &blob);
+                self.capsules.update(capsule, |c| {
+                    c.bytes_used -= blob.len;
+                    c.record_bytes -= charge;
+                });
             }
             (blob.capsule, blob.expires_ns, blob.references) = (NO_CAPSULE, None, references);
             self.blobs.put(id, &blob);

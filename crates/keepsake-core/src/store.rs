@@ -51,6 +51,29 @@ pub struct Config {
     /// The host has no certificates, so nothing is kept for it that would prove answers over HTTP.
     #[cbor(n(5), default)]
     pub uncertified: bool,
+    /// What records may take.
+    #[cbor(n(6), default)]
+    pub records: RecordLimits,
+}
+
+/// What records may take.
+#[derive(Encode, Decode, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordLimits {
+    /// All records and indexes, bytes of their pages.
+    #[n(0)]
+    pub record_bytes_max: u64,
+    /// Records of one capsule's memories and blobs, bytes.
+    #[n(1)]
+    pub capsule_record_bytes_max: u64,
+}
+
+impl Default for RecordLimits {
+    fn default() -> Self {
+        Self {
+            record_bytes_max: limits::RECORD_BYTES_MAX,
+            capsule_record_bytes_max: limits::CAPSULE_RECORD_BYTES_MAX,
+        }
+    }
 }
 
 /// What an operator says about the price of memory on the Internet Computer.
@@ -103,6 +126,7 @@ impl Default for Config {
             quotas: Quotas::default(),
             upkeep: Upkeep::default(),
             uncertified: false,
+            records: RecordLimits::default(),
         }
     }
 }
@@ -156,6 +180,10 @@ impl<R: Memory, H: Memory> Store<R, H> {
         let version = self.header.version();
         if version < Some(2) {
             self.certified.look_at_all_again();
+        }
+        if version < Some(4) {
+            self.memories.count_none();
+            self.blobs.count_none();
         }
         if version != Some(LAYOUT_VERSION) {
             self.header.set_version();

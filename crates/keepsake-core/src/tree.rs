@@ -144,10 +144,23 @@ impl<M: Memory> Tree<M> {
         self.len
     }
 
+    /// Bytes of the pages that its nodes lie in. O(1).
+    pub(crate) fn bytes_in_use(&self) -> u64 {
+        self.pages_in_use * self.page_bytes as u64
+    }
+
     /// The value under a key. O(log n) page reads, and those of the value's node up to it.
     pub(crate) fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
         let (mut node, at) = self.find(key)?;
         let value = self.value(&mut node, at);
+        Some(node.bytes[value].to_vec())
+    }
+
+    /// The first bytes of the value under a key, at most `most`. O(log n) page reads, and those of the values before it
+    /// in its node.
+    pub(crate) fn get_front(&self, key: &[u8], most: usize) -> Option<Vec<u8>> {
+        let (mut node, at) = self.find(key)?;
+        let value = self.value_front(&mut node, at, most);
         Some(node.bytes[value].to_vec())
     }
 

@@ -17,14 +17,15 @@ pub use list::{SessionView, SessionsStats, UploadStatus};
 
 use crate::access::{Denied, Role, require_somebody};
 use crate::call::Call;
+use crate::charge;
 use crate::ids::{BlobId, CapsuleId, SessionId};
 use crate::limits::{
     ABORTED_PER_CALLER_MAX, CHUNK_BYTES_MAX, CHUNK_BYTES_MIN_BEYOND, CHUNKS_MAX, CHUNKS_MAX_WITH_TOTAL_LEN,
-    RUNS_SLICE, SESSION_TTL_NS, TEXT_SHORT_BYTES_MAX,
+    RUNS_SLICE, SESSION_TTL_NS, SESSIONS_PER_PUBLISH_MAX, TEXT_SHORT_BYTES_MAX,
 };
 use crate::refusal::{Refusal, RefusalKind};
 pub use crate::rolling::Rolling;
-use crate::shortage::{Limit, Shortage};
+use crate::room::{Exhausted, Usage};
 use crate::store::Store;
 use crate::tables::capsules::ItemKind;
 use crate::tables::due::DueKind;
@@ -33,6 +34,9 @@ use crate::tables::sessions::Listed;
 pub use crate::tables::sessions::{SessionRecord, SessionState};
 use ic_principal::Principal;
 use ic_stable_structures::Memory;
+
+/// Ended sessions that one message forgets: one more than it ends, so that what was there before gets less too.
+const TRIMMED_MAX: usize = SESSIONS_PER_PUBLISH_MAX + 1;
 
 /// What the client knows about a file before it sends it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -80,7 +84,7 @@ pub enum UploadError {
     MimeTypeLength(usize),
     /// There is no room: the data say of what.
     #[error(transparent)]
-    Exhausted(#[from] Shortage),
+    Exhausted(#[from] Exhausted),
     /// More bytes than a chunk may have.
     #[error("chunk_too_large: {0} > {CHUNK_BYTES_MAX}")]
     ChunkTooLarge(usize),
@@ -137,7 +141,7 @@ impl Refusal for UploadError {
         match self {
             Self::Denied(denied) => denied.kind(),
             Self::Idem(idem) => idem.kind(),
-            Self::Exhausted(shortage) => shortage.kind(),
+            Self::Exhausted(exhausted) => exhausted.kind(),
             Self::ChunkDiffers(_) | Self::Finished(_) => RefusalKind::Conflict,
             _ => RefusalKind::InvalidArgument,
         }
@@ -198,23 +202,23 @@ impl<R: Memory, H: Memory> Store<R, H> {
 
     /// Quotas for what is announced, and whether the host can hold it now.
     fn check_room(&self, call: &Call, session: &SessionRecord) -> Result<(), UploadError> {
-        let (pending, most) =
-            (self.callers.get(&call.caller).pending_sessions, self.config().quotas.sessions_per_caller_max);
-        if pending >= most {
-            return Err(Shortage::of(Limit::SessionsPerCaller, pending.into(), most.into()).into());
-        }
+        Usage::sessions(&self.callers.get(&call.caller), &self.config().quotas).take(1)?;
         let announced = session.charged();
         self.check_charge(session, announced)?;
+        // The blob to be: whoever has no room for its record need not send its bytes.
+        let record = charge::of_new_blob(session.mime_type.as_deref());
+        self.capsule_records(&self.capsules.get(CapsuleId(session.capsule))).take(record)?;
+        self.require_record_room(record)?;
         if announced > self.heap.limit_bytes() {
-            return Err(Shortage::heap(&self.heap).into());
+            return Err(Exhausted(self.heap_room()).into());
         }
-        if self.heap.can_take(call, announced) { Ok(()) } else { Err(self.heap_shortage(call).into()) }
+        if self.heap.can_take(call, announced) { Ok(()) } else { Err(self.heap_full(call).into()) }
     }
 
     /// Why the heap takes no more: its own limit, or the host's.
-    fn heap_shortage(&self, call: &Call) -> Shortage {
-        let own = Shortage::heap(&self.heap);
-        if own.left <= call.room_bytes { own } else { Shortage::host(call) }
+    fn heap_full(&self, call: &Call) -> Exhausted {
+        let own = self.heap_room();
+        Exhausted(if own.left() <= call.room_bytes { own } else { self.host_room(call) })
     }
 
     /// Ends a pending session and frees all that it took, whatever the caller's role is by now. Again: `Ok`, for the
@@ -233,8 +237,13 @@ impl<R: Memory, H: Memory> Store<R, H> {
         session.give_up_place();
         (session.received, session.bytes_received) = (0, 0);
         self.sessions.keep_ended(id, &mut session, SessionState::Aborted, call.now_ns);
-        self.callers.update(&call.caller, |c| c.aborted_sessions += 1);
-        self.trim_aborted(&call.caller, id);
+        let mut aborted = 0;
+        self.callers.update(&call.caller, |c| {
+            c.aborted_sessions += 1;
+            aborted = c.aborted_sessions;
+        });
+        let beyond = aborted.saturating_sub(ABORTED_PER_CALLER_MAX);
+        self.trim_ended(&call.caller, Listed::Aborted, beyond.into(), &[id]);
         Ok(())
     }
 
@@ -277,15 +286,16 @@ impl<R: Memory, H: Memory> Store<R, H> {
         self.sessions.end_pending(id, session)
     }
 
-    /// Forgets the aborted session that was begun first, other than `newest`, where the caller has too many.
-    fn trim_aborted(&mut self, caller: &Principal, newest: SessionId) {
-        if self.callers.get(caller).aborted_sessions <= ABORTED_PER_CALLER_MAX {
-            return;
+    /// Forgets as many of a caller's ended sessions as are `beyond` what is kept, those that were begun first, but none
+    /// that ended just now.
+    fn trim_ended(&mut self, caller: &Principal, state: Listed, beyond: u64, just_now: &[SessionId]) {
+        let beyond = usize::try_from(beyond).unwrap_or(usize::MAX);
+        let first = self.sessions.of_caller(caller, state).filter(|id| !just_now.contains(id));
+        let first: Vec<_> = first.take(beyond.min(TRIMMED_MAX)).collect();
+        for id in first {
+            let session = self.sessions.get(id).expect("a listed session has a record");
+            self.remove_session(id, &session);
         }
-        let first = self.sessions.of_caller(caller, Listed::Aborted).find(|id| *id != newest);
-        let id = first.expect("the caller has aborted others");
-        let session = self.sessions.get(id).expect("a listed session has a record");
-        self.remove_session(id, &session);
     }
 
     /// Removes an ended session's record.

@@ -98,6 +98,7 @@ impl Engine {
             token_secret,
             heap_bytes_max: options.heap_bytes_max,
             quotas: options.quotas,
+            records: options.records,
             upkeep: Upkeep::default(),
             // Agents trust the node's key; no gateway asks for proofs.
             certifies: false,

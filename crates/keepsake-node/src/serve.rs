@@ -47,6 +47,8 @@ pub struct ServeOptions {
     pub controllers: Vec<Principal>,
     /// Upper bound of the blob heap, bytes; `None` for the engine's default.
     pub heap_bytes_max: Option<u64>,
+    /// Upper bound of all records, bytes; `None` for the default.
+    pub record_bytes_max: Option<u64>,
     /// The page at `/` with its files.
     pub web_app: WebApp,
     /// Names that the node answers to, without scheme and port. On loopback they add to the names of loopback; beyond it,
@@ -68,6 +70,7 @@ impl ServeOptions {
             canister_id: Principal::from_text(DEFAULT_CANISTER_ID).expect("the default canister id parses"),
             controllers: Vec::new(),
             heap_bytes_max: None,
+            record_bytes_max: None,
             web_app: WebApp::default(),
             hosts: Vec::new(),
             cors_origins: Vec::new(),
@@ -193,6 +196,9 @@ impl Server {
         engine_options.controllers.clone_from(&options.controllers);
         if let Some(heap_bytes_max) = options.heap_bytes_max {
             engine_options.heap_bytes_max = heap_bytes_max;
+        }
+        if let Some(record_bytes_max) = options.record_bytes_max {
+            engine_options.records.record_bytes_max = record_bytes_max;
         }
         change(&mut engine_options);
         let clock = engine_options.clock.clone();

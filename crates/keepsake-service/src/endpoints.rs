@@ -8,6 +8,7 @@ mod memories;
 mod site;
 mod types;
 mod uploads;
+mod usage;
 
 use crate::host::{Event, Kind, Reject, Reply};
 use candid::de::IDLDeserialize;
@@ -190,6 +191,7 @@ macro_rules! for_each_endpoint {
             update "capsules_grant" capsules::grant(String, Principal, api::Role) -> Answer<()>;
             freeing "capsules_revoke" capsules::revoke(String, Principal) -> Answer<()>;
 
+            query "usage" usage::usage(Option<String>) -> Answer<api::Usage>;
             query "upload_config" uploads::config() -> api::UploadConfig;
             update "uploads_begin" uploads::begin(String, u32, String, Option<api::BeginOptions>) -> Answer<u64>;
             update "uploads_put_chunk" [CHUNK] uploads::put_chunk(u64, u32, &Bytes) -> Answer<()>;

@@ -7,7 +7,7 @@ pub use keepsake_core::OpenError;
 pub use keepsake_core::certified::Certification;
 pub use keepsake_core::housekeeping::Tick;
 use keepsake_core::{Call, Config, Principal, Store};
-pub use keepsake_core::{Quotas, Upkeep};
+pub use keepsake_core::{Quotas, RecordLimits, Upkeep};
 
 /// What a host decides when it makes or opens a store.
 #[derive(Clone, Debug)]
@@ -24,6 +24,8 @@ pub struct Install {
     pub heap_bytes_max: u64,
     /// What one capsule and one caller may take.
     pub quotas: Quotas,
+    /// What records may take, all together and in one capsule.
+    pub records: RecordLimits,
     /// What memory costs, where the host pays for it by time.
     pub upkeep: Upkeep,
     /// The host has certificates to prove answers over HTTP by, and calls [`Service::certify`] for it.
@@ -37,6 +39,7 @@ impl Install {
             canister_id: self.canister_id,
             heap_bytes_max: self.heap_bytes_max,
             quotas: self.quotas,
+            records: self.records,
             upkeep: self.upkeep,
             uncertified: !self.certifies,
         }

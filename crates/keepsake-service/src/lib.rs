@@ -15,7 +15,8 @@ pub const HTTP_UPDATE: &str = "http_request_update";
 pub const SITE_UPDATE: &str = "site_set";
 
 pub use host::{
-    Certification, Event, Install, Kind, OpenError, Quotas, Reject, Reply, Service, Tick, Upkeep,
+    Certification, Event, Install, Kind, OpenError, Quotas, RecordLimits, Reject, Reply, Service, Tick,
+    Upkeep,
 };
 pub use keepsake_core::check::{BytesReport, CheckReport};
 pub use keepsake_core::limits::SESSION_TTL_NS;

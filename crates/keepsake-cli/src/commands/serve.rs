@@ -23,6 +23,7 @@ pub(crate) async fn run(args: Serve, canister_id: Principal, output: Output) -> 
         canister_id,
         controllers: args.controller,
         heap_bytes_max: args.heap_bytes_max,
+        record_bytes_max: args.record_bytes_max,
         web_app: args.app.as_deref().map_or_else(|| Ok(built_in()), WebApp::read)?,
         hosts: args.host,
         cors_origins: args.cors_origin,

@@ -5,7 +5,7 @@ use crate::sender::{Sender, user};
 use candid::Principal;
 use ic_stable_structures::memory_manager::VirtualMemory;
 use keepsake_canister::memory::{Heap, Regions};
-use keepsake_service::{Call, Install, Quotas, Service, Upkeep};
+use keepsake_service::{Call, Install, Quotas, RecordLimits, Service, Upkeep};
 use keepsake_wasm_host::{Options, SharedStableMemory, StableMemory};
 
 /// A caller of the service in this process, over the canister's memory map.
@@ -27,6 +27,7 @@ impl Native {
             token_secret: [7; 32],
             heap_bytes_max: 480 << 30,
             quotas: Quotas::default(),
+            records: RecordLimits::default(),
             upkeep: Upkeep::default(),
             certifies: true,
         };

@@ -116,6 +116,8 @@ pub const TABLE: &[Row] = &[
     row("capsules_delete", Of::Capsule, OWNER, |t, _| encode((&t.capsule,))),
     row("capsules_grant", Of::Capsule, OWNER, |t, _| encode((&t.capsule, someone(), Role::Guest))),
     row("capsules_revoke", Of::Capsule, OWNER, |t, _| encode((&t.capsule, someone()))),
+    row("usage", Of::Nothing, SOMEBODY, |_, _| encode((None::<String>,))),
+    row("usage", Of::Capsule, MAKE, |t, _| encode((Some(&t.capsule),))),
     row("upload_config", Of::Nothing, ANYBODY, |_, _| encode(())),
     row("uploads_begin", Of::Capsule, MAKE, |t, idem| encode((&t.capsule, 1_u32, idem))),
     row("uploads_put_chunk", Of::Session, OWN_SESSION, |t, _| encode((t.session, 0_u32, Bytes::new(CHUNK)))),

@@ -2,8 +2,8 @@
 
 use super::{Case, Given};
 use crate::api::{
-    AssetMetadataBase, AssetType, BeginOptions, BlobHosting, MemoryMetadata, MemoryUpdateData, PersonRef,
-    PublishRequest, PublishSession, Role, TokenRequest,
+    AssetMetadata, AssetMetadataBase, AssetType, BeginOptions, BlobHosting, MemoryMetadata, MemoryUpdateData,
+    PersonRef, PublishRequest, PublishSession, Role, TokenRequest,
 };
 use crate::samples::{asset, blob, bytes, changed, inline, memory, session, sha256};
 use crate::world::{CHUNK, Things};
@@ -142,6 +142,20 @@ pub(crate) const CASES: &[Case] = &[
     case("memories_add_inline_asset", "a long name", "text_too_long", |t, g| {
         let mut asset = inline(AssetType::Display, b"x");
         asset.metadata = long(asset.metadata, |base| base.name = "n".repeat(1_025));
+        encode((&t.memory, asset, g.idem))
+    }),
+    case("memories_add_inline_asset", "more texts than a memory may have", "text_too_long", |t, g| {
+        let mut asset = inline(AssetType::Display, b"x");
+        asset.metadata = long(asset.metadata, |base| {
+            for text in [&mut base.description, &mut base.url, &mut base.processing_error] {
+                *text = Some("t".repeat(16_384));
+            }
+            base.tags = vec!["t".repeat(128); 64];
+            base.name = "n".repeat(1_024);
+        });
+        if let AssetMetadata::Image(image) = &mut asset.metadata {
+            image.exif_data = Some("t".repeat(16_384));
+        }
         encode((&t.memory, asset, g.idem))
     }),
     case("memories_add_inline_asset", "too many tags", "too_many_items", |t, g| {

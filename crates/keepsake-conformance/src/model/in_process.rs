@@ -3,7 +3,7 @@
 use super::{Bounds, Subject};
 use candid::Principal;
 use ic_stable_structures::{Memory, VectorMemory};
-use keepsake_service::{Call, Install, Quotas, Reject, Reply, Service, Upkeep};
+use keepsake_service::{Call, Install, Quotas, RecordLimits, Reject, Reply, Service, Upkeep};
 
 /// A world of its own.
 pub struct World {
@@ -29,12 +29,14 @@ impl World {
             bytes_in_flight_per_caller_max: 1 << 40,
             sessions_per_caller_max: 1_000,
             heap_bytes_max: 1 << 39,
+            capsule_record_bytes_max: 2 << 30,
             session_ttl_ns: keepsake_service::SESSION_TTL_NS,
         };
-        match seed % 4 {
+        match seed % 5 {
             0 => Bounds { capsule_bytes_max: 60_000, ..roomy },
             1 => Bounds { bytes_in_flight_per_caller_max: 30_000, sessions_per_caller_max: 3, ..roomy },
             2 => Bounds { heap_bytes_max: 96 * 4_096, ..roomy },
+            4 => Bounds { capsule_record_bytes_max: 5_000, ..roomy },
             _ => roomy,
         }
     }
@@ -61,6 +63,10 @@ fn open(records: &VectorMemory, heap: &VectorMemory, bounds: &Bounds) -> Service
             capsule_bytes_max: bounds.capsule_bytes_max,
             bytes_in_flight_per_caller_max: bounds.bytes_in_flight_per_caller_max,
             sessions_per_caller_max: bounds.sessions_per_caller_max,
+        },
+        records: RecordLimits {
+            capsule_record_bytes_max: bounds.capsule_record_bytes_max,
+            ..RecordLimits::default()
         },
         upkeep: Upkeep::default(),
         certifies: true,

@@ -3,6 +3,8 @@
 
 use super::state::{Asset, Bounds, Key, MemoryState, Model, Source};
 use super::uploads::{conflict, invalid};
+use super::usage;
+use crate::samples;
 use candid::Principal;
 use keepsake_client::api::{AssetType, Error, MemoryMetadata, Role};
 
@@ -17,6 +19,8 @@ pub(super) struct Making<'a> {
 }
 
 const ASSETS_MAX: usize = 4;
+/// The title of every memory when it is made.
+pub(super) const MADE_TITLE: &str = "a walk";
 
 fn is_single(kind: AssetType) -> bool {
     kind <= AssetType::Placeholder
@@ -95,6 +99,8 @@ impl Model {
         }
         Self::check_assets(&[], making.assets)?;
         self.check_sources(bounds, who, capsule, making.assets)?;
+        let charge = usage::of_memory(&samples::memory(MADE_TITLE), making.assets.len());
+        self.records_allow(bounds, capsule, charge)?;
         Ok(None)
     }
 
@@ -123,6 +129,8 @@ impl Model {
         let inline: Vec<_> =
             making.assets.iter().filter(|(_, source)| matches!(source, Source::Inline(_))).cloned().collect();
         self.check_sources(bounds, who, capsule, &inline)?;
+        let charge = usage::of_memory(&samples::memory(MADE_TITLE), making.assets.len());
+        self.records_allow(bounds, capsule, charge)?;
         for (id, hash, len) in sessions {
             let session = self.sessions.get(id).filter(|session| session.caller == *who);
             let session = session.ok_or(Error::NotFound)?;
@@ -186,6 +194,25 @@ impl Model {
         self.require(&memory.capsule, who, need).map(|()| memory)
     }
 
+    /// A memory's metadata after an update, where that may be.
+    pub(super) fn changed(
+        &self,
+        bounds: &Bounds,
+        who: &Principal,
+        id: u64,
+        whole: Option<MemoryMetadata>,
+        title: Option<String>,
+    ) -> Result<MemoryMetadata, Error> {
+        let memory = self.changeable(who, id)?;
+        let before = &memory.metadata;
+        let (created_at, uploaded_at) = (before.created_at, before.uploaded_at);
+        let whole = whole.map(|whole| MemoryMetadata { created_at, uploaded_at, ..whole });
+        let after = MemoryMetadata { title, ..whole.unwrap_or_else(|| before.clone()) };
+        let cost = |metadata| usage::of_memory(metadata, memory.assets.len());
+        self.records_allow(bounds, &memory.capsule, cost(&after).saturating_sub(cost(before)))?;
+        Ok(after)
+    }
+
     pub(super) fn may_add(
         &self,
         bounds: &Bounds,
@@ -199,6 +226,7 @@ impl Model {
         }
         Self::check_assets(&memory.assets, making.assets)?;
         self.check_sources(bounds, who, &memory.capsule, making.assets)?;
+        self.records_allow(bounds, &memory.capsule, usage::of_asset())?;
         Ok(None)
     }
 

@@ -52,7 +52,8 @@ impl Model {
         self.compare_capsules(subject, who)?;
         self.compare_sessions(subject, who, &bounds)?;
         self.compare_blobs(subject, who)?;
-        self.compare_memories(subject, who)
+        self.compare_memories(subject, who)?;
+        self.compare_usage(subject, who)
     }
 
     fn compare_capsules(&self, subject: &mut impl Subject, who: Principal) -> Result<(), String> {

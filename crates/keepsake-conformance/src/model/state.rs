@@ -15,6 +15,8 @@ pub struct Bounds {
     pub sessions_per_caller_max: u32,
     /// The blob heap, bytes.
     pub heap_bytes_max: u64,
+    /// Records of one capsule's memories and blobs, bytes.
+    pub capsule_record_bytes_max: u64,
     /// What the system says of itself.
     pub session_ttl_ns: u64,
 }

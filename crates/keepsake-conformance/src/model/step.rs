@@ -13,6 +13,9 @@ use serde::de::DeserializeOwned;
 use std::fmt::Debug;
 use std::sync::LazyLock;
 
+/// The MIME type of every asset.
+pub(super) const ASSET_MIME: &str = "image/jpeg";
+
 /// Four people with a key, and nobody.
 pub const PEOPLE: u8 = 5;
 

@@ -103,6 +103,8 @@ impl Model {
             && self.caller_in_flight(who) + total <= bounds.bytes_in_flight_per_caller_max
             && total <= bounds.heap_bytes_max
             && self.quota_allows(bounds, &fresh.capsule, total);
+        let record = super::usage::of_blob(fresh.options.mime_type.as_ref());
+        self.records_allow(bounds, &fresh.capsule, record)?;
         if room { Ok(None) } else { Err(Error::ResourceExhausted) }
     }
 

@@ -74,6 +74,7 @@ impl<'a> Node<'a> {
             engine.clock = Clock::new(move || now_ns.load(Ordering::SeqCst));
             // Only the model's own clean-up moves the queue, so that it knows what has ended.
             engine.tick_interval = Duration::from_secs(86_400);
+            engine.records.capsule_record_bytes_max = bounds.capsule_record_bytes_max;
             engine.quotas = Quotas {
                 capsule_bytes_max: bounds.capsule_bytes_max,
                 bytes_in_flight_per_caller_max: bounds.bytes_in_flight_per_caller_max,

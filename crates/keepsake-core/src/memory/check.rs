@@ -5,10 +5,11 @@ use super::{NewSource, Planned};
 use crate::access::Denied;
 use crate::ids::BlobId;
 use crate::limits::{
-    ASSETS_PER_MEMORY_MAX, BULK_ITEMS_MAX, ID_BYTES_MAX, INLINE_BYTES_MAX, TAG_BYTES_MAX, TAGS_MAX,
-    TEXT_LONG_BYTES_MAX, TEXT_SHORT_BYTES_MAX,
+    ASSETS_PER_MEMORY_MAX, BULK_ITEMS_MAX, ID_BYTES_MAX, INLINE_BYTES_MAX, MEMORY_TEXT_BYTES_MAX,
+    TAG_BYTES_MAX, TAGS_MAX, TEXT_LONG_BYTES_MAX, TEXT_SHORT_BYTES_MAX,
 };
 use crate::refusal::{Refusal, RefusalKind};
+use crate::room::Exhausted;
 use crate::tables::idem::IdemError;
 use crate::tables::memories::{AssetKind, AssetMeta, AssetRecord, MemoryMeta};
 
@@ -32,9 +33,9 @@ pub enum MemoryError {
     /// The idempotency key.
     #[error(transparent)]
     Idem(#[from] IdemError),
-    /// The inline budget or the capsule's quota is used up.
-    #[error("resource_exhausted")]
-    Exhausted,
+    /// There is no room: the data say of what.
+    #[error(transparent)]
+    Exhausted(#[from] Exhausted),
     /// A text is too long.
     #[error("text_too_long: {} has {} bytes, allowed {}", .0.name, .0.bytes, .0.most)]
     Text(TextField),
@@ -95,7 +96,7 @@ impl Refusal for MemoryError {
         match self {
             Self::Denied(denied) => denied.kind(),
             Self::Idem(idem) => idem.kind(),
-            Self::Exhausted => RefusalKind::ResourceExhausted,
+            Self::Exhausted(exhausted) => exhausted.kind(),
             Self::KindTaken(_) | Self::BlobInOtherCapsule(_) => RefusalKind::Conflict,
             _ => RefusalKind::InvalidArgument,
         }
@@ -112,6 +113,19 @@ pub(crate) fn check_memory_meta(meta: &MemoryMeta) -> Result<(), MemoryError> {
     long("memory_notes", meta.memory_notes.as_deref())?;
     list("tags", &meta.tags)?;
     list("people_in_memory", meta.people_in_memory.as_deref().unwrap_or_default())
+}
+
+/// All texts of a memory together. An older one may have more, as long as it gets none beyond those that it `had`.
+pub(crate) fn check_text_bytes(bytes: u64, had: u64) -> Result<(), MemoryError> {
+    if bytes <= had.max(MEMORY_TEXT_BYTES_MAX as u64) {
+        return Ok(());
+    }
+    let bytes = usize::try_from(bytes).expect("texts that came in fit memory");
+    Err(MemoryError::Text(TextField {
+        name: "the memory with its assets",
+        bytes,
+        most: MEMORY_TEXT_BYTES_MAX,
+    }))
 }
 
 /// New assets beside those that are there already.

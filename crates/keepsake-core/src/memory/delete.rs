@@ -3,6 +3,7 @@
 use super::check::{MemoryError, check_bulk};
 use crate::access::{Denied, Role, require_somebody};
 use crate::call::Call;
+use crate::charge::Recharge;
 use crate::ids::{AssetId, BlobId, CapsuleId, MemoryId};
 use crate::limits::{ASSETS_PER_MEMORY_MAX, DELETE_ALL_RUNS, DELETE_ALL_SLICE, PIECE_BYTES};
 use crate::store::Store;
@@ -102,13 +103,18 @@ impl<R: Memory, H: Memory> Store<R, H> {
             return Err(MemoryError::AssetsCount(0));
         }
         debug_assert!(record.assets.len() <= ASSETS_PER_MEMORY_MAX);
+        let was = self.charged_for(id, &record);
         let gone = record.assets.remove(at);
+        let charge = Recharge { was, is: self.charged_for(id, &record) };
         let capsule = CapsuleId(record.capsule);
         record.updated_ns = call.now_ns;
         self.memories.put(id, &record);
         self.certified.queue_memory(id);
         self.detach(call, id, capsule, &gone, true);
-        self.capsules.update(capsule, |c| c.updated_ns = call.now_ns);
+        self.capsules.update(capsule, |c| {
+            charge.count_in(c);
+            c.updated_ns = call.now_ns;
+        });
         Ok(())
     }
 
@@ -123,12 +129,14 @@ impl<R: Memory, H: Memory> Store<R, H> {
         for asset in &record.assets {
             self.detach(call, id, capsule, asset, delete_assets);
         }
+        let charge = self.charged_for(id, record);
         self.idem.forget(&record.idem);
         self.memories.remove(id);
         self.certified.certify(id, None);
         self.capsules.remove_item(capsule, ItemKind::Memory, id.0);
         self.capsules.update(capsule, |c| {
             c.memory_count -= 1;
+            c.record_bytes -= charge;
             c.updated_ns = call.now_ns;
         });
     }

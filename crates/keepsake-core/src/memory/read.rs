@@ -2,12 +2,14 @@
 
 use super::check::{MemoryError, check_bulk, check_id};
 use crate::access::{Denied, Role};
+use crate::charge;
 use crate::ids::{AssetId, CapsuleId, MemoryId};
-use crate::limits::{PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX};
+use crate::limits::{PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX, PAGE_RECORD_BYTES_MAX};
 use crate::store::Store;
 use crate::tables::memories::{AssetKind, AssetRecord, AssetSource, MemoryRecord};
 use ic_principal::Principal;
 use ic_stable_structures::Memory;
+use std::collections::BTreeMap;
 
 /// One page of a list, newest first.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,6 +18,13 @@ pub struct MemoryPage {
     pub items: Vec<(MemoryId, MemoryRecord)>,
     /// The last row's id, where there are more after it.
     pub next: Option<MemoryId>,
+}
+
+impl MemoryPage {
+    /// A page with rows that others come after.
+    fn before_others(items: Vec<(MemoryId, MemoryRecord)>) -> Self {
+        Self { next: items.last().map(|(id, _)| *id), items }
+    }
 }
 
 /// Which asset of a memory.
@@ -100,7 +109,8 @@ impl<R: Memory, H: Memory> Store<R, H> {
     }
 
     /// One page of a capsule's memories, newest first: those made before the one that `after` names. New ones made
-    /// meanwhile do not move the rest. O(limit · log memories).
+    /// meanwhile do not move the rest. A page ends before `limit` where its records would take more than
+    /// [`PAGE_RECORD_BYTES_MAX`]; it has one row at least. O(limit · log memories).
     ///
     /// # Errors
     /// [`MemoryError`].
@@ -121,25 +131,36 @@ impl<R: Memory, H: Memory> Store<R, H> {
             Some(cursor) => MemoryId::parse(cursor).ok_or(MemoryError::Cursor)?.0,
             None => u64::MAX,
         };
-        let mut ids = self.capsules.memories(capsule, 0, end).rev();
-        let row = |id: MemoryId| (id, self.memories.get(id).expect("an indexed memory has a record"));
-        let items: Vec<_> = ids.by_ref().take(limit).map(row).collect();
-        let more = ids.next().is_some();
-        Ok(MemoryPage { next: items.last().filter(|_| more).map(|(id, _)| *id), items })
+        let (mut items, mut bytes) = (Vec::new(), 0);
+        for id in self.capsules.memories(capsule, 0, end).rev() {
+            if items.len() == limit {
+                return Ok(MemoryPage::before_others(items));
+            }
+            let record = self.memories.get(id).expect("an indexed memory has a record");
+            bytes += charge::of_memory(&record);
+            if bytes > PAGE_RECORD_BYTES_MAX && !items.is_empty() {
+                return Ok(MemoryPage::before_others(items));
+            }
+            items.push((id, record));
+        }
+        Ok(MemoryPage { items, next: None })
     }
 
-    /// For each id, the memory if the caller may read it.
+    /// For each id, whether there is such a memory and the caller may read it. No record is read but for its capsule,
+    /// and each id is looked up once. O(ids · log memories).
     ///
     /// # Errors
     /// [`MemoryError::Items`] for too many ids, [`MemoryError::IdLength`] for what is too long to be one.
-    pub fn memory_presence(
-        &self,
-        caller: &Principal,
-        ids: &[String],
-    ) -> Result<Vec<Option<MemoryRecord>>, MemoryError> {
+    pub fn memory_presence(&self, caller: &Principal, ids: &[String]) -> Result<Vec<bool>, MemoryError> {
         check_bulk("memory_ids", ids.len())?;
         ids.iter().try_for_each(|id| check_id("memory_ids", id))?;
-        let found = |id: &String| MemoryId::parse(id).and_then(|id| self.memory_read(caller, id).ok());
-        Ok(ids.iter().map(found).collect())
+        let (mut readable, mut found) = (BTreeMap::new(), BTreeMap::new());
+        let mut may_read = |capsule: CapsuleId| {
+            *readable.entry(capsule).or_insert_with(|| self.require(capsule, caller, Role::Guest).is_ok())
+        };
+        let mut is_there = |id: MemoryId| {
+            *found.entry(id).or_insert_with(|| self.memories.capsule_of(id).is_some_and(&mut may_read))
+        };
+        Ok(ids.iter().map(|id| MemoryId::parse(id).is_some_and(&mut is_there)).collect())
     }
 }

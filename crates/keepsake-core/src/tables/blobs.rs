@@ -88,6 +88,7 @@ pub(crate) struct Blobs<R: Memory> {
     records: Map<u64, Record<BlobRecord>, R>,
     next: Counter<R>,
     stored: Counter<R>,
+    counted_from: Counter<R>,
 }
 
 impl<R: Memory> Blobs<R> {
@@ -96,6 +97,7 @@ impl<R: Memory> Blobs<R> {
             records: Map::init(part(manager, Part::Blobs)),
             next: Counter::open(manager, Field::NextBlob),
             stored: Counter::open(manager, Field::BlobsStored),
+            counted_from: Counter::open(manager, Field::BlobsCountedFrom),
         }
     }
 
@@ -106,6 +108,33 @@ impl<R: Memory> Blobs<R> {
 
     pub(crate) fn get(&self, id: BlobId) -> Option<BlobRecord> {
         self.records.get(&id.0).map(|record| record.0)
+    }
+
+    /// Whether a blob is counted in its capsule's record bytes (see [`crate::charge`]).
+    pub(crate) fn is_counted(&self, id: BlobId) -> bool {
+        id.0 >= self.counted_from.read()
+    }
+
+    /// Whether all are.
+    pub(crate) fn counts_all(&self) -> bool {
+        self.counted_from.read() == 0
+    }
+
+    /// From now on none is counted that is there.
+    pub(crate) fn count_none(&mut self) {
+        self.counted_from.set(self.next.read());
+    }
+
+    /// The newest one that is not counted is counted from now on; none where all are.
+    pub(crate) fn count_next(&mut self) -> Option<BlobRecord> {
+        let last = self.records.range(..self.counted_from.read()).next_back();
+        self.counted_from.set(last.as_ref().map_or(0, |(id, _)| *id));
+        last.map(|(_, record)| record.0)
+    }
+
+    /// Bytes of the pages that it takes.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.records.bytes()
     }
 
     /// Stores a blob that is there already.

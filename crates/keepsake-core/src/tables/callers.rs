@@ -51,6 +51,11 @@ impl<R: Memory> Callers<R> {
         }
     }
 
+    /// Bytes of the pages that it takes.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.0.bytes()
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Principal, CallerRecord)> + '_ {
         self.0.iter().map(|(key, record)| (principal_of_key(&key), record.0))
     }

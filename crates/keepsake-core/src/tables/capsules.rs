@@ -58,6 +58,9 @@ pub struct CapsuleRecord {
     /// Members, owners too.
     #[n(9)]
     pub member_count: u32,
+    /// What the records of its memories and blobs cost, bytes.
+    #[cbor(n(10), default)]
+    pub record_bytes: u64,
 }
 
 /// What an item of a capsule is.
@@ -118,6 +121,11 @@ impl<R: Memory> Capsules<R> {
     /// Removes the record of a capsule that has no items left.
     pub(crate) fn remove(&mut self, id: CapsuleId) {
         self.records.remove(&id.0);
+    }
+
+    /// Bytes of the pages that it takes.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.records.bytes() + self.items.bytes()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (CapsuleId, CapsuleRecord)> + '_ {

@@ -51,6 +51,11 @@ impl<R: Memory> Due<R> {
         self.0.check_tree("what is due", wrong);
     }
 
+    /// Bytes of the pages that it takes.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.0.bytes()
+    }
+
     pub(crate) fn add(&mut self, at_ns: u64, kind: DueKind, id: u64) {
         self.0.insert(due_key(at_ns, kind, id), ());
     }

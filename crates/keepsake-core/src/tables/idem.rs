@@ -128,6 +128,11 @@ impl<R: Memory> Idem<R> {
         self.0.remove(key);
     }
 
+    /// Bytes of the pages that it takes.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.0.bytes()
+    }
+
     pub(crate) fn len(&self) -> u64 {
         self.0.len()
     }

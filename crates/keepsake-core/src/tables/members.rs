@@ -111,6 +111,11 @@ impl<R: Memory> Members<R> {
             .collect()
     }
 
+    /// Bytes of the pages that it takes.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.roles.bytes() + self.capsules_of.bytes()
+    }
+
     /// Everybody with a role somewhere. O(members).
     pub(crate) fn principals(&self) -> BTreeSet<Principal> {
         self.capsules_of.keys().map(|key| principal_of_key(&key[..30])).collect()

@@ -13,17 +13,21 @@ pub use record::{
     AssetKind, AssetMeta, AssetRecord, AssetSource, Hosting, MediaType, MemoryMeta, MemoryRecord,
 };
 
-use crate::ids::{AssetId, MemoryId};
+use crate::ids::{AssetId, CapsuleId, MemoryId};
 use crate::layout::{Counter, Field, Map, Part, part};
-use crate::record::{Record, key16};
+use crate::record::{Record, first_number, key16};
 use ic_stable_structures::Memory;
 use ic_stable_structures::memory_manager::MemoryManager;
+
+/// The front of a record that has its first field, the capsule: the version, the head of a list, a number.
+const CAPSULE_FRONT_BYTES: usize = 1 + 1 + 9;
 
 pub(crate) struct Memories<R: Memory> {
     records: Map<u64, Record<MemoryRecord>, R>,
     inline: Map<[u8; 16], Vec<u8>, R>,
     next: Counter<R>,
     stored: Counter<R>,
+    counted_from: Counter<R>,
 }
 
 impl<R: Memory> Memories<R> {
@@ -33,6 +37,7 @@ impl<R: Memory> Memories<R> {
             inline: Map::init(part(manager, Part::Inline)),
             next: Counter::open(manager, Field::NextMemory),
             stored: Counter::open(manager, Field::MemoriesStored),
+            counted_from: Counter::open(manager, Field::MemoriesCountedFrom),
         }
     }
 
@@ -44,6 +49,12 @@ impl<R: Memory> Memories<R> {
 
     pub(crate) fn get(&self, id: MemoryId) -> Option<MemoryRecord> {
         self.records.get(&id.0).map(|record| record.0)
+    }
+
+    /// The capsule of a memory, without reading the rest of its record. O(log memories).
+    pub(crate) fn capsule_of(&self, id: MemoryId) -> Option<CapsuleId> {
+        let front = self.records.get_front(&id.0, CAPSULE_FRONT_BYTES)?;
+        Some(CapsuleId(first_number(&front)))
     }
 
     /// Stores a memory that is there already.
@@ -82,6 +93,33 @@ impl<R: Memory> Memories<R> {
     /// Memories stored.
     pub(crate) fn count(&self) -> u64 {
         self.stored.read()
+    }
+
+    /// Whether a memory is counted in its capsule's record bytes (see [`crate::charge`]).
+    pub(crate) fn is_counted(&self, id: MemoryId) -> bool {
+        id.0 >= self.counted_from.read()
+    }
+
+    /// Whether all are.
+    pub(crate) fn counts_all(&self) -> bool {
+        self.counted_from.read() == 0
+    }
+
+    /// From now on none is counted that is there.
+    pub(crate) fn count_none(&mut self) {
+        self.counted_from.set(self.next.read());
+    }
+
+    /// The newest one that is not counted is counted from now on; none where all are.
+    pub(crate) fn count_next(&mut self) -> Option<MemoryRecord> {
+        let last = self.records.range(..self.counted_from.read()).next_back();
+        self.counted_from.set(last.as_ref().map_or(0, |(id, _)| *id));
+        last.map(|(_, record)| record.0)
+    }
+
+    /// Bytes of the pages that it takes.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.records.bytes() + self.inline.bytes()
     }
 
     pub(crate) fn inline(&self, id: MemoryId, asset: AssetId) -> Option<Vec<u8>> {

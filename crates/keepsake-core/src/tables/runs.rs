@@ -70,6 +70,11 @@ impl<R: Memory> Runs<R> {
         self.0.check_tree("runs", wrong);
     }
 
+    /// Bytes of the pages that it takes.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.0.bytes()
+    }
+
     /// The last run that begins at `index` or before it. One look-up.
     pub(crate) fn at_or_before(&self, session: SessionId, index: u32) -> Option<Run> {
         self.0.range(key(session, 0)..=key(session, index)).next_back().map(|row| run(&row))

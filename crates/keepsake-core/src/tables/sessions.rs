@@ -157,6 +157,11 @@ impl<R: Memory> Sessions<R> {
         self.bits.missing(id, expected, most)
     }
 
+    /// Bytes of the pages that it takes.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.records.bytes() + self.bits.bytes() + self.of_callers.bytes() + self.by_state.bytes()
+    }
+
     pub(crate) fn totals(&self) -> SessionTotals {
         SessionTotals {
             pending: self.pending.read(),

@@ -85,13 +85,19 @@ impl<M: Memory> Tree<M> {
 
     /// Reads a node as far as value `at` reaches. Gives back where that is in its bytes.
     pub(super) fn value(&self, node: &mut Node, at: usize) -> Range<usize> {
+        self.value_front(node, at, usize::MAX)
+    }
+
+    /// As [`Self::value`], for the first `most` bytes of the value.
+    pub(super) fn value_front(&self, node: &mut Node, at: usize, most: usize) -> Range<usize> {
         let mut start = node.values_at();
         for _ in 0..at {
             self.read_to(node, start + 4);
             start = node.value_from(start).end;
         }
         self.read_to(node, start + 4);
-        let value = node.value_from(start);
+        let mut value = node.value_from(start);
+        value.end = value.end.min(value.start.saturating_add(most));
         self.read_to(node, value.end);
         value
     }

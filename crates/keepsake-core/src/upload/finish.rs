@@ -4,10 +4,12 @@
 use super::{SessionRecord, SessionState, Store, UploadError, checked_sha256};
 use crate::access::Denied;
 use crate::call::Call;
+use crate::charge;
 use crate::ids::{BlobId, CapsuleId, MemoryId, SessionId};
-use crate::limits::{BLOB_TTL_NS, HASH_CATCH_UP_FINISH_BYTES};
+use crate::limits::{BLOB_TTL_NS, FINISHED_PER_CALLER_MAX, HASH_CATCH_UP_FINISH_BYTES};
 use crate::tables::blobs::{BlobRecord, BlobRuns};
 use crate::tables::capsules::CapsuleRecord;
+use crate::tables::sessions::Listed;
 use ic_stable_structures::Memory;
 
 /// What finish and publish compare with.
@@ -70,11 +72,12 @@ pub(crate) enum Hashed {
 }
 
 /// Sessions of one caller and one capsule that became blobs in this message, to be counted together.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Sealed {
-    sessions: u32,
+    sessions: Vec<SessionId>,
     charged_bytes: u64,
     received_bytes: u64,
+    record_bytes: u64,
 }
 
 impl Sealed {
@@ -82,6 +85,7 @@ impl Sealed {
     pub(crate) fn count_in(&self, capsule: &mut CapsuleRecord) {
         capsule.bytes_in_flight -= self.charged_bytes;
         capsule.bytes_used += self.received_bytes;
+        capsule.record_bytes += self.record_bytes;
     }
 }
 
@@ -106,6 +110,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
                 Ok(Progress::Done((blob, record)))
             }
             Hashed::Complete(Complete::Ready(ready)) => {
+                self.require_record_room(0)?;
                 let capsule = CapsuleId(ready.session.capsule);
                 let mut sealed = Sealed::default();
                 let made = self.seal(call, *ready, None, &mut sealed);
@@ -181,7 +186,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
     ) -> (BlobId, BlobRecord) {
         let Ready { id, mut session, sha256 } = ready;
         self.close_session(id, &session);
-        sealed.sessions += 1;
+        sealed.sessions.push(id);
         sealed.charged_bytes += session.charged();
         sealed.received_bytes += session.bytes_received;
         let place = session.place(id);
@@ -198,6 +203,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
             memory: published_with.map(|memory| memory.0),
             runs: place.runs.map(|runs| BlobRuns { session: id.0, chunk_len: runs.chunk_len }),
         };
+        sealed.record_bytes += charge::of_blob(&blob);
         let blob_id = self.add_blob(&blob);
         session.give_up_place();
         self.sessions.keep_ended(id, &mut session, SessionState::Finished(blob_id.0), call.now_ns);
@@ -207,15 +213,19 @@ impl<R: Memory, H: Memory> Store<R, H> {
     /// Counts what [`Self::seal`] did in the caller's record, once for all sessions of the message. In their capsule:
     /// see [`Sealed::count_in`].
     pub(crate) fn count_sealed(&mut self, call: &Call, sealed: &Sealed) {
-        let Sealed { sessions, charged_bytes, .. } = *sealed;
-        if sessions == 0 {
+        let Sealed { sessions, charged_bytes, .. } = sealed;
+        if sessions.is_empty() {
             return;
         }
+        let (count, mut finished) = (sessions.len() as u64, 0);
         self.callers.update(&call.caller, |c| {
-            c.pending_sessions -= sessions;
+            c.pending_sessions -= u32::try_from(count).expect("at most four");
             c.bytes_in_flight -= charged_bytes;
-            c.finished_sessions += u64::from(sessions);
+            c.finished_sessions += count;
+            finished = c.finished_sessions;
         });
+        let beyond = finished.saturating_sub(FINISHED_PER_CALLER_MAX);
+        self.trim_ended(&call.caller, Listed::Finished, beyond, sessions);
     }
 }
 

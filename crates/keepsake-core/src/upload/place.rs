@@ -13,11 +13,12 @@
 //!
 //! Invariant: for each session, granules taken ≤ 2 × granules of the chunks received, each counted by itself, + one chunk.
 
-use super::{SessionRecord, Shortage, Store, UploadError};
+use super::{SessionRecord, Store, UploadError};
 use crate::call::Call;
 use crate::heap::{Extent, GRANULE_BYTES};
 use crate::ids::{CapsuleId, SessionId};
 use crate::limits::ROOM_BYTES_MAX;
+use crate::room::{Exhausted, Usage};
 use crate::tables::runs::Run;
 use ic_stable_structures::Memory;
 
@@ -58,7 +59,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         let found = self.find_place(call, id, session, index, len)?;
         if self.heap.back(&found.at).is_err() {
             self.heap.unallocate(&found.taken);
-            return Err(Shortage::host(call).into());
+            return Err(Exhausted(self.host_room(call)).into());
         }
         session.charged = Some(charged + more);
         self.charge(session, more);
@@ -83,9 +84,8 @@ impl<R: Memory, H: Memory> Store<R, H> {
         index: u32,
         len: u32,
     ) -> Result<Found, UploadError> {
-        let full = |heap: &crate::heap::Heap<R, H>| UploadError::from(Shortage::heap(heap));
         if session.is_tail(index) {
-            let taken = self.heap.allocate(call, len.into()).map_err(|_| full(&self.heap))?;
+            let taken = self.heap.allocate(call, len.into()).map_err(|_| Exhausted(self.heap_room()))?;
             return Ok(Found { at: taken.clone(), taken, run: None });
         }
         if !session.body.is_empty() {
@@ -102,7 +102,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         let longer = before.and_then(|run| self.lengthen(call, run, room, len));
         let (run, taken) = match longer {
             Some(longer) => longer,
-            None => self.open_run(call, room, len).ok_or_else(|| full(&self.heap))?,
+            None => self.open_run(call, room, len).ok_or_else(|| Exhausted(self.heap_room()))?,
         };
         Ok(Found { at: vec![run.chunk(index, len)], taken: vec![taken], run: Some(run) })
     }
@@ -127,16 +127,10 @@ impl<R: Memory, H: Memory> Store<R, H> {
         if more == 0 {
             return Ok(());
         }
-        let quotas = self.config().quotas;
-        let caller = self.callers.get(&session.caller).bytes_in_flight;
-        if caller.saturating_add(more) > quotas.bytes_in_flight_per_caller_max {
-            return Err(Shortage::in_flight(caller, quotas.bytes_in_flight_per_caller_max).into());
-        }
+        let quotas = &self.config().quotas;
+        Usage::in_flight(&self.callers.get(&session.caller), quotas).take(more)?;
         let capsule = self.capsules.get(CapsuleId(session.capsule));
-        if !self.quota_allows(&capsule, more) {
-            return Err(Shortage::capsule(&capsule, quotas.capsule_bytes_max).into());
-        }
-        Ok(())
+        Ok(Usage::capsule_bytes(&capsule, quotas).take(more)?)
     }
 
     /// Counts more bytes in flight, which the session's record says already.

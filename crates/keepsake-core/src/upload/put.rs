@@ -38,6 +38,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
             return Err(UploadError::ChunkLength { index, given: bytes.len() as u64, fits });
         }
         let len = u32::try_from(bytes.len()).expect("a chunk's length was checked");
+        self.require_record_room(0)?;
         let extents = self.place(call, id, &mut session, index, len)?;
         self.heap.write(&extents, 0, bytes);
         self.sessions.mark_chunk(id, index);

@@ -24,5 +24,6 @@ mod golden_uploads;
 mod many_runs;
 mod map;
 mod placement;
+mod records;
 mod site;
 mod uploads;

@@ -2,7 +2,7 @@
 
 use crate::engine::clock::Clock;
 use crate::engine::ledger::AnswerLimits;
-use keepsake_service::{Principal, Quotas};
+use keepsake_service::{Principal, Quotas, RecordLimits};
 use std::time::Duration;
 
 /// Options of [`crate::engine::Engine::open`].
@@ -16,6 +16,8 @@ pub struct EngineOptions {
     pub heap_bytes_max: u64,
     /// What one capsule and one caller may take.
     pub quotas: Quotas,
+    /// What records may take, all together and in one capsule.
+    pub records: RecordLimits,
     /// Host time.
     pub clock: Clock,
     /// Pause between two rounds of housekeeping.
@@ -55,6 +57,7 @@ impl EngineOptions {
             // As much as the largest canister may hold, so that what fits here can move there.
             heap_bytes_max: 500 << 30,
             quotas: Quotas::default(),
+            records: RecordLimits::default(),
             clock: Clock::system(),
             tick_interval: Duration::from_secs(5),
             queue_messages_max: 4096,

@@ -147,12 +147,11 @@ pub(super) fn ping<R: Memory, H: Memory>(
     (ids,): (Vec<String>,),
 ) -> Answer<Vec<api::MemoryPresenceResult>> {
     let found = query.store.memory_presence(&query.call.caller, &ids).map_err(refuse)?;
-    let row = |(memory_id, record): (String, Option<keepsake_core::memory::MemoryRecord>)| {
-        api::MemoryPresenceResult {
-            memory_id,
-            metadata_present: record.is_some(),
-            asset_present: record.is_some_and(|record| !record.assets.is_empty()),
-        }
+    // A memory without an asset does not exist.
+    let row = |(memory_id, present): (String, bool)| api::MemoryPresenceResult {
+        memory_id,
+        metadata_present: present,
+        asset_present: present,
     };
     Ok(ids.into_iter().zip(found).map(row).collect())
 }

@@ -39,6 +39,7 @@ pub(super) fn config<R: Memory, H: Memory>(query: &Query<'_, R, H>, (): ()) -> U
         text_long_bytes_max: small(limits::TEXT_LONG_BYTES_MAX),
         tags_max: small(limits::TAGS_MAX),
         tag_bytes_max: small(limits::TAG_BYTES_MAX),
+        memory_text_bytes_max: Some(small(limits::MEMORY_TEXT_BYTES_MAX)),
     }
 }
 

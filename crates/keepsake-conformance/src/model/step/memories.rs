@@ -1,8 +1,8 @@
 //! Steps of publish, memories, assets and blobs.
 
-use super::{Step, Stepper, agree, round};
+use super::{ASSET_MIME as MIME, Step, Stepper, agree, round};
 use crate::model::Subject;
-use crate::model::memories::{Making, NewAsset};
+use crate::model::memories::{MADE_TITLE, Making, NewAsset};
 use crate::model::observe::number;
 use crate::model::operation::{Claim, ENTITLED, NOWHERE, Operation};
 use crate::model::state::{Key, Model, SessionState, Source};
@@ -11,7 +11,6 @@ use candid::Principal;
 use keepsake_client::api::{self, AssetType, Role};
 use serde_bytes::ByteBuf;
 
-const MIME: &str = "image/jpeg";
 /// What the sessions of a publish become, in their order.
 const PUBLISHED: [AssetType; 2] = [AssetType::Original, AssetType::Display];
 
@@ -47,7 +46,7 @@ impl<S: Subject> Stepper<'_, S> {
         let idem = format!("key{key}");
         let request = api::PublishRequest {
             capsule_id: capsule.clone(),
-            metadata: samples::memory("a walk"),
+            metadata: samples::memory(MADE_TITLE),
             sessions: PUBLISHED.iter().zip(&claimed).map(session).collect(),
             inline_assets,
             idem: idem.clone(),
@@ -77,7 +76,7 @@ impl<S: Subject> Stepper<'_, S> {
                     asset.1 = Source::Blob(blob);
                 }
                 let id = number(&done.memory_id);
-                self.model.make_memory(id, who, &capsule, samples::memory("a walk"), assets, now);
+                self.model.make_memory(id, who, &capsule, samples::memory(MADE_TITLE), assets, now);
                 self.model.answers.insert(key, (arguments, told.expect("it is Ok")));
                 Ok(())
             }
@@ -128,12 +127,12 @@ impl<S: Subject> Stepper<'_, S> {
         };
         let expected = self.model.may_create(&bounds, &who, &capsule, &making);
         let answer =
-            self.send::<String>(who, method, (&capsule, samples::memory("a walk"), blobs, inline, idem))?;
+            self.send::<String>(who, method, (&capsule, samples::memory(MADE_TITLE), blobs, inline, idem))?;
         match (&answer, expected) {
             (Ok(id), Ok(None)) => {
                 self.fresh(id)?;
                 let (key, arguments) = (making.key.clone(), making.arguments.clone());
-                self.model.make_memory(number(id), who, &capsule, samples::memory("a walk"), assets, now);
+                self.model.make_memory(number(id), who, &capsule, samples::memory(MADE_TITLE), assets, now);
                 self.model.answers.insert(key, (arguments, id.clone()));
                 Ok(())
             }
@@ -233,19 +232,14 @@ impl<S: Subject> Stepper<'_, S> {
             ..Default::default()
         };
         let answer = self.send::<api::Memory>(who, "memories_update", (format!("mem_{id}"), &data))?;
-        let expected = self.model.changeable(&who, id).map(drop);
-        if expected.is_ok() {
+        let bounds = self.subject.bounds();
+        let expected = self.model.changed(&bounds, &who, id, whole, data.title).map(|metadata| {
             let memory = self.model.memories.get_mut(&id).expect("it is changeable");
-            if let Some(whole) = whole {
-                let (created_at, uploaded_at) = (memory.metadata.created_at, memory.metadata.uploaded_at);
-                memory.metadata = api::MemoryMetadata { created_at, uploaded_at, ..whole };
-            }
-            memory.metadata.title = data.title;
-            memory.metadata.updated_at = now;
+            memory.metadata = api::MemoryMetadata { updated_at: now, ..metadata };
             memory.updated_ns = now;
             let capsule = memory.capsule.clone();
             self.model.capsules.get_mut(&capsule).expect("it is there").updated_ns = now;
-        }
+        });
         agree("memories_update", &answer.map(drop), &expected)
     }
 

@@ -15,7 +15,7 @@ use keepsake_conformance::api::{
     UploadFinishResult,
 };
 use keepsake_conformance::samples;
-use keepsake_service::{Call, Install, Quotas, Service, Upkeep};
+use keepsake_service::{Call, Install, Quotas, RecordLimits, Service, Upkeep};
 use keepsake_wasm_host::{Canister, Options, SharedStableMemory, StableMemory};
 use serde::de::DeserializeOwned;
 use serde_bytes::{ByteBuf, Bytes};
@@ -56,6 +56,7 @@ impl Native {
             token_secret: [7; 32],
             heap_bytes_max: 480 << 30,
             quotas: Quotas { sessions_per_caller_max: u32::MAX, ..Quotas::default() },
+            records: RecordLimits::default(),
             upkeep: Upkeep::default(),
             certifies: true,
         };

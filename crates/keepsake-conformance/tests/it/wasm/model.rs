@@ -31,6 +31,7 @@ impl Upgradable {
             bytes_in_flight_per_caller_max: Some(bounds.bytes_in_flight_per_caller_max),
             sessions_per_caller_max: Some(bounds.sessions_per_caller_max),
             heap_bytes_max: Some(bounds.heap_bytes_max),
+            capsule_record_bytes_max: Some(bounds.capsule_record_bytes_max),
             ..Settings::default()
         };
         Self { canister: installed(&settings), bounds, upgrades }

@@ -26,6 +26,11 @@ impl<R: Memory> Bits<R> {
         self.0.check_tree("received bits", wrong);
     }
 
+    /// Bytes of the pages that it takes.
+    pub(super) fn bytes(&self) -> u64 {
+        self.0.bytes()
+    }
+
     pub(super) fn contains(&self, id: SessionId, index: u32) -> bool {
         self.page(id, index / PAGE_BITS).is_some_and(|page| has(&page, index % PAGE_BITS))
     }

@@ -1,0 +1,176 @@
+//! What the records of memories and blobs cost their capsule. Owns the prices, and the sums of texts that they are made of.
+//!
+//! ```text
+//! a memory   512 bytes, 384 for each asset, and its texts: 4 for each and their lengths
+//! a blob     512 bytes, and the length of its MIME type
+//! ```
+//! That is never less than what the encoded record takes with its keys, its rows of indexes and the idempotency records that
+//! live as long as it does, and everybody can count it from what was sent. Texts are all that a caller writes: of the
+//! memory, of its assets, and where an external asset is.
+//!
+//! A capsule's `record_bytes` is the sum over its memories and blobs that are *counted*: those with a number from
+//! `counted_from` of their table on. A new store counts all. In a store of a layout before 4 nothing is counted at first; the
+//! tick goes down from the newest, a slice at a time, so that each record is counted once and the sum is exact at any time.
+
+use crate::ids::{BlobId, CapsuleId, MemoryId};
+use crate::memory::{NewAsset, NewSource};
+use crate::site::NO_CAPSULE;
+use crate::store::Store;
+use crate::tables::blobs::BlobRecord;
+use crate::tables::capsules::CapsuleRecord;
+use crate::tables::memories::{AssetMeta, AssetSource, MemoryMeta, MemoryRecord};
+use ic_stable_structures::Memory;
+use std::collections::BTreeMap;
+
+const MEMORY_BYTES: u64 = 512;
+const ASSET_BYTES: u64 = 384;
+const BLOB_BYTES: u64 = 512;
+/// For the head of a text within a record.
+const TEXT_BYTES: u64 = 4;
+
+/// How the charge for a record changes; zeros while it is not counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Recharge {
+    pub(crate) was: u64,
+    pub(crate) is: u64,
+}
+
+impl Recharge {
+    pub(crate) fn count_in(self, capsule: &mut CapsuleRecord) {
+        capsule.record_bytes = capsule.record_bytes + self.is - self.was;
+    }
+}
+
+/// How many texts, and their bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Texts {
+    count: u64,
+    pub(crate) bytes: u64,
+}
+
+impl Texts {
+    fn add(&mut self, text: &str) {
+        self.count += 1;
+        self.bytes += text.len() as u64;
+    }
+
+    fn add_some(&mut self, texts: &[&Option<String>]) {
+        texts.iter().filter_map(|text| text.as_deref()).for_each(|text| self.add(text));
+    }
+
+    fn add_all(&mut self, texts: &[String]) {
+        texts.iter().for_each(|text| self.add(text));
+    }
+
+    fn charge(self) -> u64 {
+        TEXT_BYTES * self.count + self.bytes
+    }
+
+    /// Those of a memory beside its assets.
+    pub(crate) fn add_memory(&mut self, meta: &MemoryMeta) {
+        let MemoryMeta { title, description, location, memory_notes, parent_folder_id, created_by, .. } =
+            meta;
+        self.add_some(&[title, description, location, memory_notes, parent_folder_id, created_by]);
+        self.add(&meta.content_type);
+        self.add_all(&meta.tags);
+        self.add_all(meta.people_in_memory.as_deref().unwrap_or_default());
+    }
+
+    /// Those of an asset beside its source.
+    pub(crate) fn add_asset(&mut self, meta: &AssetMeta) {
+        let AssetMeta { description, url, storage_key, bucket, asset_location, .. } = meta;
+        let AssetMeta { processing_status, processing_error, color_space, exif_data, .. } = meta;
+        self.add_some(&[description, url, storage_key, bucket, asset_location]);
+        self.add_some(&[processing_status, processing_error, color_space, exif_data]);
+        self.add(&meta.name);
+        self.add(&meta.mime_type);
+        self.add_all(&meta.tags);
+    }
+
+    /// Those that say where an external asset is.
+    fn add_place(&mut self, storage_key: &str, url: &Option<String>) {
+        self.add(storage_key);
+        self.add_some(&[url]);
+    }
+
+    pub(crate) fn add_new_asset(&mut self, asset: &NewAsset) {
+        self.add_asset(&asset.meta);
+        if let NewSource::External { storage_key, url, .. } = &asset.source {
+            self.add_place(storage_key, url);
+        }
+    }
+
+    pub(crate) fn of_record(record: &MemoryRecord) -> Self {
+        let mut texts = Self::default();
+        texts.add_memory(&record.meta);
+        for asset in &record.assets {
+            texts.add_asset(&asset.meta);
+            if let AssetSource::External { storage_key, url, .. } = &asset.source {
+                texts.add_place(storage_key, url);
+            }
+        }
+        texts
+    }
+}
+
+/// What a memory with so many assets and these texts costs, bytes.
+pub(crate) fn of_parts(assets: usize, texts: Texts) -> u64 {
+    MEMORY_BYTES + ASSET_BYTES * assets as u64 + texts.charge()
+}
+
+/// What a memory costs, bytes.
+pub(crate) fn of_memory(record: &MemoryRecord) -> u64 {
+    of_parts(record.assets.len(), Texts::of_record(record))
+}
+
+/// What a blob with this MIME type costs, bytes.
+pub(crate) fn of_new_blob(mime_type: Option<&str>) -> u64 {
+    BLOB_BYTES + mime_type.map_or(0, |text| text.len() as u64)
+}
+
+/// What a blob costs, bytes.
+pub(crate) fn of_blob(record: &BlobRecord) -> u64 {
+    of_new_blob(record.mime_type.as_deref())
+}
+
+impl<R: Memory, H: Memory> Store<R, H> {
+    /// Counts records of an older layout, newest first, at most `rows` of them. True where some are left.
+    pub(crate) fn count_older(&mut self, rows: &mut u32) -> bool {
+        if self.memories.counts_all() && self.blobs.counts_all() {
+            return false;
+        }
+        let mut charges = BTreeMap::new();
+        while *rows > 0
+            && let Some((capsule, charge)) = self.count_next()
+        {
+            *charges.entry(capsule).or_insert(0) += charge;
+            *rows -= 1;
+        }
+        charges.remove(&CapsuleId(NO_CAPSULE));
+        for (capsule, charge) in charges {
+            self.capsules.update(capsule, |c| c.record_bytes += charge);
+        }
+        !(self.memories.counts_all() && self.blobs.counts_all())
+    }
+
+    /// The newest record that is not counted counts from now on: its capsule and what it costs. None where all are.
+    fn count_next(&mut self) -> Option<(CapsuleId, u64)> {
+        if !self.memories.counts_all()
+            && let Some(record) = self.memories.count_next()
+        {
+            return Some((CapsuleId(record.capsule), of_memory(&record)));
+        }
+        let record = self.blobs.count_next()?;
+        Some((CapsuleId(record.capsule), of_blob(&record)))
+    }
+
+    /// What a stored memory costs its capsule as it is; nothing while it is not counted.
+    pub(crate) fn charged_for(&self, id: MemoryId, record: &MemoryRecord) -> u64 {
+        if self.memories.is_counted(id) { of_memory(record) } else { 0 }
+    }
+
+    /// What a stored blob costs its capsule; nothing while it is not counted.
+    pub(crate) fn charged_for_blob(&self, id: BlobId, record: &BlobRecord) -> u64 {
+        if self.blobs.is_counted(id) { of_blob(record) } else { 0 }
+    }
+}
