@@ -14,24 +14,40 @@ mod show;
 mod site;
 mod upload;
 
-use crate::args::{Arguments, Command};
+use crate::args::{Arguments, Command, Global};
 use crate::context::{Context, given, start_log};
+use crate::failure::is_out_of_room;
+use crate::full;
 use crate::output::Output;
 use anyhow::Result;
 use clap::CommandFactory;
 
+/// A command that failed.
+pub(crate) struct Failed {
+    pub(crate) error: anyhow::Error,
+    /// What helps, where the service had to be asked for it.
+    pub(crate) advice: Option<String>,
+}
+
 /// Runs the command that was asked for.
-pub(crate) async fn run(arguments: Arguments) -> Result<()> {
+pub(crate) async fn run(arguments: Arguments) -> Result<(), Failed> {
     let Arguments { global, command } = arguments;
+    let capsule_id = full::capsule_of(&command);
+    let Err(error) = run_command(&global, command).await else { return Ok(()) };
+    let advice = if is_out_of_room(&error) { Some(full::advice(&global, capsule_id).await) } else { None };
+    Err(Failed { error, advice })
+}
+
+async fn run_command(global: &Global, command: Command) -> Result<()> {
     if let Command::Serve(args) = &command {
         start_log(global.verbosity(), args.log_json, true);
     } else {
         start_log(global.verbosity(), false, false);
     }
-    let context = || Context::new(&global);
+    let context = || Context::new(global);
     match command {
-        Command::Serve(args) => serve::run(args, global.canister, Output::new(&global)).await,
-        Command::Fsck(args) => fsck::run(&args, Output::new(&global)),
+        Command::Serve(args) => serve::run(args, global.canister, Output::new(global)).await,
+        Command::Fsck(args) => fsck::run(&args, Output::new(global)),
         Command::Upload(args) => upload::run(context()?, args).await,
         Command::Ls(args) => ls::run(&context()?, args).await,
         Command::Show(args) => show::run(&context()?, &args).await,
@@ -42,7 +58,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
         Command::Capsule { action } => capsule::run(&context()?, action).await,
         Command::Site { action } => site::run(&context()?, action).await,
         Command::Identity { action } => {
-            identity::run(Output::new(&global), given(global.identity.as_ref()), action)
+            identity::run(Output::new(global), given(global.identity.as_ref()), action)
         }
         Command::Completions { shell } => completions(shell),
     }

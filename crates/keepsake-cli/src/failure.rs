@@ -78,8 +78,14 @@ impl std::fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// Prints the error, with `json` also as an object to standard output, and gives the exit code.
-pub(crate) fn report(error: &anyhow::Error, verbosity: Verbosity, json: bool) -> ExitCode {
+/// Prints the error, with `json` also as an object to standard output, then the advice that was asked for, else one that fits;
+/// and gives the exit code.
+pub(crate) fn report(
+    error: &anyhow::Error,
+    asked: Option<&str>,
+    verbosity: Verbosity,
+    json: bool,
+) -> ExitCode {
     if is_broken_pipe(error) {
         // Whoever read our output has seen enough.
         return ExitCode::SUCCESS;
@@ -91,9 +97,10 @@ pub(crate) fn report(error: &anyhow::Error, verbosity: Verbosity, json: bool) ->
             output::json_line(&ErrorShape::new(error)).ok();
         }
         terminal::say(format_args!("keepsake: {message}"));
-        if let Some(advice) = advice(error).filter(|_| verbosity > Verbosity::Quiet) {
-            terminal::say(format_args!("{advice}"));
-        }
+    }
+    let fits = || advice(error).filter(|_| !message.is_empty());
+    if let Some(advice) = asked.or_else(fits).filter(|_| verbosity > Verbosity::Quiet) {
+        advice.lines().for_each(|line| terminal::say(format_args!("{line}")));
     }
     ExitCode::from(exit_of(error) as u8)
 }
@@ -186,6 +193,18 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     })
 }
 
+/// The service refused for want of room; of several failures, all.
+pub(crate) fn is_out_of_room(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let refused = match call_of(cause) {
+            Some(CallError::Refused { error, .. }) => *error == Refusal::ResourceExhausted,
+            _ => false,
+        };
+        let reported = cause.downcast_ref::<Failure>();
+        refused || reported.is_some_and(|failure| failure.exit == Exit::Exhausted)
+    })
+}
+
 fn is_about_the_site(error: &anyhow::Error) -> bool {
     error.chain().filter_map(call_of).any(|call| call.method() == "site_set")
 }
@@ -202,9 +221,6 @@ fn advice(error: &anyhow::Error) -> Option<&'static str> {
         ),
         Exit::Unauthorized => Some(
             "`keepsake identity show` says who you are; an owner can give you a role: `keepsake capsule grant`.",
-        ),
-        Exit::Exhausted => Some(
-            "Delete memories (`keepsake rm`) or give up unfinished uploads (`keepsake sessions`), then try again.",
         ),
         _ => None,
     }
@@ -241,6 +257,16 @@ mod tests {
         let error = anyhow::Error::from(CallError::Transport { method: "m", error });
         assert_eq!(exit_of(&error), Exit::Unreachable);
         assert_eq!(exit_of(&UploadError::Cancelled.into()), Exit::Interrupted);
+    }
+
+    #[test]
+    fn a_full_disk_of_ones_own_is_not_the_services() {
+        let full = || io::Error::from(io::ErrorKind::StorageFull);
+        let error = anyhow::Error::from(DownloadError::Write(full()));
+        assert_eq!(exit_of(&error), Exit::Exhausted);
+        assert!(!is_out_of_room(&error));
+        assert!(is_out_of_room(&refused(Refusal::ResourceExhausted).context("a.jpg")));
+        assert!(is_out_of_room(&Failure::already_reported(Exit::Exhausted).into()));
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod commands;
 mod context;
 mod failure;
 mod file_name;
+mod full;
 mod identity;
 mod output;
 mod progress;
@@ -32,7 +33,7 @@ fn main() -> ExitCode {
     runtime.shutdown_background();
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => failure::report(&error, verbosity, json),
+        Err(failed) => failure::report(&failed.error, failed.advice.as_deref(), verbosity, json),
     }
 }
 

@@ -52,6 +52,7 @@ pub mod site;
 pub mod transport;
 pub mod upload;
 mod uploads;
+mod usage;
 
 pub use agent::{AgentOptions, AgentTransport, RootKey};
 pub use client::{CallError, Client};

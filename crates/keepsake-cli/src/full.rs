@@ -1,0 +1,95 @@
+//! What to say after a refusal for want of room: which limit is full, what is used of it and left, and what helps. Owns the
+//! choice; the numbers are the service's, the advice is in the table of codes.
+
+use crate::args::{CapsuleAction, Command, Global};
+use crate::context::Context;
+use crate::output::bytes;
+use keepsake_client::api::{LimitUse, codes};
+
+/// Whatever has less than this part of it left is named.
+const FULL_PART: u64 = 100;
+/// Where the service does not say more.
+const UNKNOWN: &str =
+    "Delete memories (`keepsake rm`) or give up unfinished uploads (`keepsake sessions`), then try again.";
+
+/// The capsule that a command names by itself, which is another one than `--capsule`.
+pub(crate) fn capsule_of(command: &Command) -> Option<String> {
+    match command {
+        Command::Capsule { action: Some(CapsuleAction::Grant { capsule_id, .. }) } => {
+            Some(capsule_id.clone())
+        }
+        _ => None,
+    }
+}
+
+/// Asks the service what is full.
+pub(crate) async fn advice(global: &Global, capsule_id: Option<String>) -> String {
+    match limits(global, capsule_id).await {
+        Some(limits) if !limits.is_empty() => told(&limits),
+        _ => UNKNOWN.to_owned(),
+    }
+}
+
+/// None where the service does not answer, or is older than the question.
+async fn limits(global: &Global, capsule_id: Option<String>) -> Option<Vec<LimitUse>> {
+    let context = Context::new(global).ok()?;
+    let capsule_id = match capsule_id {
+        Some(id) => Some(id),
+        None => context.capsule_to_read().await.ok()?,
+    };
+    let usage = context.client.usage(capsule_id.as_deref()).await.ok()?;
+    Some(usage.limits)
+}
+
+/// A line for each limit that is full or nearly so; where none is, for the one of bytes that has the least left.
+fn told(limits: &[LimitUse]) -> String {
+    let is_full = |limit: &&LimitUse| limit.left <= limit.max / FULL_PART;
+    let is_of_bytes = |limit: &&LimitUse| limit.code.contains("bytes");
+    let mut named: Vec<_> = limits.iter().filter(is_full).collect();
+    if named.is_empty() {
+        named.extend(limits.iter().filter(is_of_bytes).min_by_key(|limit| limit.left));
+    }
+    named.into_iter().map(told_one).collect::<Vec<_>>().join("\n")
+}
+
+fn told_one(limit: &LimitUse) -> String {
+    let LimitUse { code, used, max, left } = limit;
+    let number = |number: u64| if code.contains("bytes") { bytes(number) } else { number.to_string() };
+    let meaning = codes::find(code).map(|code| format!(": {}", code.meaning)).unwrap_or_default();
+    format!("{code}: {} of {} used, {} left{meaning}.", number(*used), number(*max), number(*left))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limit(code: &str, used: u64, max: u64) -> LimitUse {
+        LimitUse { code: code.to_owned(), used, max, left: max.saturating_sub(used) }
+    }
+
+    #[test]
+    fn the_full_limit_is_named_with_its_own_advice() {
+        let limits = [
+            limit("sessions_per_caller", 3, 1_000),
+            limit("members_per_capsule", 1_000, 1_000),
+            limit("capsule_bytes", 1 << 20, 500 << 30),
+        ];
+        let told = told(&limits);
+        assert_eq!(
+            told,
+            "members_per_capsule: 1000 of 1000 used, 0 left: members of the capsule: take a role away from somebody."
+        );
+    }
+
+    #[test]
+    fn where_none_is_full_the_least_room_is_named() {
+        let limits = [
+            limit("sessions_per_caller", 3, 10),
+            limit("bytes_in_flight_per_caller", 0, 256 << 30),
+            limit("capsule_bytes", 400 << 30, 500 << 30),
+        ];
+        let told = told(&limits);
+        assert!(told.starts_with("capsule_bytes: ") && told.contains(" left: "), "{told}");
+        assert_eq!(told.lines().count(), 1);
+    }
+}
