@@ -4,10 +4,13 @@ use super::{SessionRecord, SessionState, Store, UploadError};
 use crate::access::Denied;
 use crate::call::Call;
 use crate::ids::{CapsuleId, SessionId};
-use crate::limits::{MISSING_RANGES_MAX, SESSIONS_LISTED_MAX, SESSIONS_PROBED_MAX};
+use crate::limits::{MISSING_RANGES_MAX, PAGE_RECORD_BYTES_MAX, SESSIONS_LISTED_MAX, SESSIONS_PROBED_MAX};
 use crate::tables::sessions::Listed;
 use ic_principal::Principal;
 use ic_stable_structures::Memory;
+
+/// A row of a list without its texts, bytes: a thousand ordinary ones fit.
+const ROW_BYTES: u64 = 512;
 
 /// A session as its owner sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,7 +60,8 @@ impl<R: Memory, H: Memory> Store<R, H> {
         Ok(UploadStatus { record, missing, missing_truncated })
     }
 
-    /// The caller's sessions, or all for a controller; newest first, at most [`SESSIONS_LISTED_MAX`]. O(rows).
+    /// The caller's sessions, or all for a controller; newest first, at most [`SESSIONS_LISTED_MAX`], and fewer where their
+    /// keys and types are so long that they would take more than [`PAGE_RECORD_BYTES_MAX`]. O(rows).
     pub fn session_list(&self, caller: &Principal) -> Vec<SessionView> {
         let ids = if self.is_controller(caller) {
             newest(self.sessions.in_state(Listed::Pending), self.sessions.in_state(Listed::Finished))
@@ -70,7 +74,13 @@ impl<R: Memory, H: Memory> Store<R, H> {
         let view =
             |id| SessionView { id, record: self.sessions.get(id).expect("a listed session has a record") };
         let there = |view: &SessionView| self.members.any(CapsuleId(view.record.capsule));
-        ids.into_iter().map(view).filter(there).collect()
+        let mut bytes = 0;
+        let fits = |view: &SessionView| {
+            let texts = view.record.idem.len() + view.record.mime_type.as_ref().map_or(0, String::len);
+            bytes += ROW_BYTES + texts as u64;
+            bytes <= PAGE_RECORD_BYTES_MAX
+        };
+        ids.into_iter().map(view).filter(there).take_while(fits).collect()
     }
 
     /// The ids of live (pending) sessions, oldest first, at most [`SESSIONS_PROBED_MAX`]. O(rows).

@@ -25,7 +25,7 @@ pub(super) fn meta<R: Memory, H: Memory>(query: &Query<'_, R, H>, (locator,): (S
     })
 }
 
-/// An `Answer<ByteBuf>`, encoded already: the bytes are read to where they go out from. Candid's encoder would copy
+/// An answer with bytes in it, encoded already: the bytes are read to where they go out from. Candid's encoder would copy
 /// them twice, and each of a canister's bytes and pages costs.
 pub(super) struct Message(pub(super) Vec<u8>);
 
@@ -52,11 +52,11 @@ impl Message {
 }
 
 /// Bytes of the longest LEB128 of 64 bits.
-const COUNT_BYTES_MAX: usize = 10;
+pub(super) const COUNT_BYTES_MAX: usize = 10;
 
 /// Unsigned LEB128, seven bits in a byte, as [Candid](https://github.com/dfinity/candid/blob/master/spec/Candid.md#binary-format)
 /// writes the number of elements of a vector.
-fn write_count(bytes: &mut Vec<u8>, mut count: usize) {
+pub(super) fn write_count(bytes: &mut Vec<u8>, mut count: usize) {
     loop {
         let seven = u8::try_from(count & 0x7f).expect("seven bits");
         count >>= 7;

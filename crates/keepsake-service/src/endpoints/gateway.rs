@@ -1,6 +1,7 @@
 //! Handlers of the HTTP gateway protocol and of tokens. Owns their mapping only; plans are made in [`crate::http`].
 
-use super::{Query, Update};
+use super::blobs::{COUNT_BYTES_MAX, Message, write_count};
+use super::{IntoMessage, Query, Update, types};
 use crate::http::{AssetBody, AssetRequest, AssetResponse, certify, plan, token};
 use crate::wire::{ids, refuse};
 use ic_stable_structures::Memory;
@@ -13,7 +14,7 @@ use serde_bytes::ByteBuf;
 pub(super) fn http_request<R: Memory, H: Memory>(
     query: &Query<'_, R, H>,
     (request,): (HttpRequest,),
-) -> HttpResponse {
+) -> Message {
     let answer = planned(query, &asset_request(&request));
     respond(query, answer, None)
 }
@@ -22,16 +23,16 @@ pub(super) fn http_request<R: Memory, H: Memory>(
 pub(super) fn http_request_update<R: Memory, H: Memory>(
     update: &mut Update<'_, R, H>,
     (request,): (HttpRequest,),
-) -> HttpResponse {
+) -> Message {
     let asked = asset_request(&request);
     let query = Query { store: update.store, call: update.call };
-    let answer = planned(&query, &asked);
+    let mut answer = planned(&query, &asked);
     let wanted = certify::wants_pieces_of(query.store, &asked, &answer);
-    let mut response = respond(&query, answer, None);
-    if response.status_code == 206 && asked.range.is_none() {
+    if answer.status == 206 && asked.range.is_none() {
         // The gateway makes one answer of all parts, and adds the length of all to the headers of the first.
-        response.headers.retain(|(name, _)| name != "content-length");
+        answer.headers.retain(|(name, _)| *name != "content-length");
     }
+    let response = respond(&query, answer, None);
     if let Some(memory) = wanted {
         update.store.want_pieces(memory);
     }
@@ -44,7 +45,7 @@ pub(super) fn certified<R: Memory, H: Memory>(
     query: &Query<'_, R, H>,
     request: &HttpRequest,
     certificate: &[u8],
-) -> HttpResponse {
+) -> Message {
     let mut answer = planned(query, &asset_request(request));
     let proven = certify::prove(query.store, request, &mut answer, certificate);
     respond(query, answer, (!proven).then_some(true))
@@ -74,17 +75,28 @@ fn respond<R: Memory, H: Memory>(
     query: &Query<'_, R, H>,
     answer: AssetResponse,
     upgrade: Option<bool>,
-) -> HttpResponse {
-    let body = match answer.body {
-        AssetBody::Bytes(bytes) => bytes,
-        AssetBody::Heap { runs, .. } => plan::read(query.store, &runs),
+) -> Message {
+    let headers = answer.headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let empty = HttpResponse { status_code: answer.status, headers, body: ByteBuf::new(), upgrade };
+    let whole = empty.into_message();
+    // Of the record's fields the body comes first: they are in the order of their names' hashes.
+    let (front, rest) = whole.split_at(types::value_at::<HttpResponse>());
+    assert_eq!(rest[0], 0, "an empty body is the number of its bytes");
+    let len = match &answer.body {
+        AssetBody::Bytes(bytes) => bytes.len(),
+        AssetBody::Heap { runs, .. } => {
+            usize::try_from(runs.iter().map(|run| run.len).sum::<u64>()).expect("an answer fits memory")
+        }
     };
-    HttpResponse {
-        status_code: answer.status,
-        headers: answer.headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
-        body: ByteBuf::from(body),
-        upgrade,
+    let mut message = Vec::with_capacity(whole.len() + COUNT_BYTES_MAX + len);
+    message.extend_from_slice(front);
+    write_count(&mut message, len);
+    match &answer.body {
+        AssetBody::Bytes(bytes) => message.extend_from_slice(bytes),
+        AssetBody::Heap { runs, .. } => plan::append(query.store, runs, &mut message),
     }
+    message.extend_from_slice(&rest[1..]);
+    Message(message)
 }
 
 pub(super) fn mint<R: Memory, H: Memory>(

@@ -58,6 +58,11 @@ pub(super) fn encode<T: CandidType>(value: &T) -> Vec<u8> {
     HEADERS.with_borrow_mut(|headers| [headers.entry(T::id()).or_insert_with(header::<T>), values].concat())
 }
 
+/// Bytes of a message with one `T` before the value.
+pub(super) fn value_at<T: CandidType>() -> usize {
+    HEADERS.with_borrow_mut(|headers| headers.entry(T::id()).or_insert_with(header::<T>).len())
+}
+
 /// Makes the type of an argument.
 pub(super) fn prepare<T: CandidType>() {
     Known::<T>::ty();

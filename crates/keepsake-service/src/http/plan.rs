@@ -49,14 +49,14 @@ pub(crate) fn answer<R: Memory, H: Memory>(
     }
 }
 
-/// The bytes of planned runs, for a host that answers in one message.
-pub(crate) fn read<R: Memory, H: Memory>(store: &Store<R, H>, runs: &[HeapRange]) -> Vec<u8> {
+/// Puts the bytes of planned runs behind what `into` holds, for a host that answers in one message.
+pub(crate) fn append<R: Memory, H: Memory>(store: &Store<R, H>, runs: &[HeapRange], into: &mut Vec<u8>) {
     let extents: Vec<_> =
         runs.iter().map(|run| keepsake_core::heap::Extent { offset: run.offset, len: run.len }).collect();
     let len = usize::try_from(runs.iter().map(|run| run.len).sum::<u64>()).expect("an answer fits memory");
-    let mut bytes = vec![0; len];
-    store.heap().read(&extents, 0, &mut bytes);
-    bytes
+    let front = into.len();
+    into.resize(front + len, 0);
+    store.heap().read(&extents, 0, &mut into[front..]);
 }
 
 struct Found {
