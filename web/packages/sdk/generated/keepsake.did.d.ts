@@ -157,6 +157,12 @@ export interface InternalBlobAssetInput {
   'metadata' : AssetMetadata,
   'blob_id' : string,
 }
+export interface LimitUse {
+  'max' : bigint,
+  'code' : string,
+  'left' : bigint,
+  'used' : bigint,
+}
 export interface Memory {
   'id' : string,
   'inline_assets' : Array<MemoryAssetInline>,
@@ -308,43 +314,45 @@ export type Result = { 'Ok' : Capsule } |
   { 'Err' : Error };
 export type Result_1 = { 'Ok' : CapsuleInfo } |
   { 'Err' : Error };
-export type Result_10 = { 'Ok' : BlobMeta } |
+export type Result_10 = { 'Ok' : number } |
   { 'Err' : Error };
-export type Result_11 = { 'Ok' : Uint8Array } |
+export type Result_11 = { 'Ok' : BlobMeta } |
   { 'Err' : Error };
-export type Result_12 = { 'Ok' : string } |
+export type Result_12 = { 'Ok' : Uint8Array } |
   { 'Err' : Error };
-export type Result_13 = { 'Ok' : Memory } |
+export type Result_13 = { 'Ok' : string } |
   { 'Err' : Error };
-export type Result_14 = { 'Ok' : MemoryAssetData } |
+export type Result_14 = { 'Ok' : Memory } |
   { 'Err' : Error };
-export type Result_15 = { 'Ok' : Page } |
+export type Result_15 = { 'Ok' : MemoryAssetData } |
   { 'Err' : Error };
-export type Result_16 = { 'Ok' : MemoryAssetsList } |
+export type Result_16 = { 'Ok' : Page } |
   { 'Err' : Error };
-export type Result_17 = { 'Ok' : Array<MemoryPresenceResult> } |
+export type Result_17 = { 'Ok' : MemoryAssetsList } |
   { 'Err' : Error };
-export type Result_18 = { 'Ok' : BulkDeleteResult } |
+export type Result_18 = { 'Ok' : Array<MemoryPresenceResult> } |
   { 'Err' : Error };
-export type Result_19 = { 'Ok' : AssetRemovalResult } |
+export type Result_19 = { 'Ok' : BulkDeleteResult } |
   { 'Err' : Error };
 export type Result_2 = { 'Ok' : null } |
   { 'Err' : Error };
-export type Result_20 = { 'Ok' : Array<MintedToken> } |
+export type Result_20 = { 'Ok' : AssetRemovalResult } |
   { 'Err' : Error };
-export type Result_3 = { 'Ok' : bigint } |
+export type Result_21 = { 'Ok' : Array<MintedToken> } |
   { 'Err' : Error };
-export type Result_4 = { 'Ok' : UploadStatus } |
+export type Result_3 = { 'Ok' : Usage } |
   { 'Err' : Error };
-export type Result_5 = { 'Ok' : UploadFinishResult } |
+export type Result_4 = { 'Ok' : bigint } |
   { 'Err' : Error };
-export type Result_6 = { 'Ok' : PublishResult } |
+export type Result_5 = { 'Ok' : UploadStatus } |
   { 'Err' : Error };
-export type Result_7 = { 'Ok' : Array<SessionInfo> } |
+export type Result_6 = { 'Ok' : UploadFinishResult } |
   { 'Err' : Error };
-export type Result_8 = { 'Ok' : SessionStats } |
+export type Result_7 = { 'Ok' : PublishResult } |
   { 'Err' : Error };
-export type Result_9 = { 'Ok' : number } |
+export type Result_8 = { 'Ok' : Array<SessionInfo> } |
+  { 'Err' : Error };
+export type Result_9 = { 'Ok' : SessionStats } |
   { 'Err' : Error };
 export type Role = { 'Guest' : null } |
   { 'Member' : null } |
@@ -397,6 +405,7 @@ export interface UploadConfig {
   'response_bytes_max' : number,
   'page_items_max' : number,
   'blob_ttl_secs' : bigint,
+  'memory_text_bytes_max' : [] | [number],
   'tag_bytes_max' : number,
   'assets_per_memory_max' : number,
   'tags_max' : number,
@@ -433,15 +442,16 @@ export interface UploadStatus {
   'chunk_size' : [] | [number],
   'expires_at' : bigint,
 }
+export interface Usage { 'limits' : Array<LimitUse> }
 export interface _SERVICE {
   '_probe_sessions' : ActorMethod<[], BigUint64Array>,
-  'asset_get_by_id' : ActorMethod<[string, string], Result_14>,
-  'asset_remove_by_id' : ActorMethod<[string, string], Result_19>,
-  'blob_delete' : ActorMethod<[string], Result_12>,
-  'blob_get_meta' : ActorMethod<[string], Result_10>,
-  'blob_read' : ActorMethod<[string], Result_11>,
-  'blob_read_chunk' : ActorMethod<[string, number], Result_11>,
-  'blob_read_range' : ActorMethod<[string, bigint, number], Result_11>,
+  'asset_get_by_id' : ActorMethod<[string, string], Result_15>,
+  'asset_remove_by_id' : ActorMethod<[string, string], Result_20>,
+  'blob_delete' : ActorMethod<[string], Result_13>,
+  'blob_get_meta' : ActorMethod<[string], Result_11>,
+  'blob_read' : ActorMethod<[string], Result_12>,
+  'blob_read_chunk' : ActorMethod<[string, number], Result_12>,
+  'blob_read_range' : ActorMethod<[string, bigint, number], Result_12>,
   'capsules_create' : ActorMethod<[[] | [PersonRef]], Result>,
   'capsules_delete' : ActorMethod<[string], Result_2>,
   'capsules_grant' : ActorMethod<[string, Principal, Role], Result_2>,
@@ -453,11 +463,11 @@ export interface _SERVICE {
   'http_request_update' : ActorMethod<[HttpRequest], HttpResponse>,
   'memories_add_asset' : ActorMethod<
     [string, InternalBlobAssetInput, string],
-    Result_12
+    Result_13
   >,
   'memories_add_inline_asset' : ActorMethod<
     [string, InlineAssetInput, string],
-    Result_12
+    Result_13
   >,
   'memories_create' : ActorMethod<
     [
@@ -472,11 +482,11 @@ export interface _SERVICE {
       AssetMetadata,
       string,
     ],
-    Result_12
+    Result_13
   >,
   'memories_create_with_internal_blobs' : ActorMethod<
     [string, MemoryMetadata, Array<InternalBlobAssetInput>, string],
-    Result_12
+    Result_13
   >,
   'memories_create_with_internal_blobs_and_inline_assets' : ActorMethod<
     [
@@ -486,50 +496,51 @@ export interface _SERVICE {
       Array<InlineAssetInput>,
       string,
     ],
-    Result_12
+    Result_13
   >,
   'memories_delete' : ActorMethod<[string, boolean], Result_2>,
-  'memories_delete_all' : ActorMethod<[string, boolean], Result_18>,
+  'memories_delete_all' : ActorMethod<[string, boolean], Result_19>,
   'memories_delete_bulk' : ActorMethod<
     [string, Array<string>, boolean],
-    Result_18
+    Result_19
   >,
   'memories_list' : ActorMethod<
     [string, [] | [string], [] | [number]],
-    Result_15
+    Result_16
   >,
-  'memories_list_assets' : ActorMethod<[string], Result_16>,
+  'memories_list_assets' : ActorMethod<[string], Result_17>,
   'memories_list_by_capsule' : ActorMethod<
     [string, [] | [string], [] | [number]],
-    Result_15
+    Result_16
   >,
-  'memories_ping' : ActorMethod<[Array<string>], Result_17>,
-  'memories_read' : ActorMethod<[string], Result_13>,
-  'memories_read_asset' : ActorMethod<[string, number], Result_14>,
-  'memories_update' : ActorMethod<[string, MemoryUpdateData], Result_13>,
+  'memories_ping' : ActorMethod<[Array<string>], Result_18>,
+  'memories_read' : ActorMethod<[string], Result_14>,
+  'memories_read_asset' : ActorMethod<[string, number], Result_15>,
+  'memories_update' : ActorMethod<[string, MemoryUpdateData], Result_14>,
   'mint_http_token' : ActorMethod<
     [string, Array<string>, [] | [Array<string>], number],
-    Result_12
+    Result_13
   >,
   'mint_http_tokens_bulk' : ActorMethod<
     [Array<TokenRequest>, number],
-    Result_20
+    Result_21
   >,
-  'sessions_cleanup_expired' : ActorMethod<[], Result_9>,
-  'sessions_list' : ActorMethod<[], Result_7>,
-  'sessions_stats' : ActorMethod<[], Result_8>,
+  'sessions_cleanup_expired' : ActorMethod<[], Result_10>,
+  'sessions_list' : ActorMethod<[], Result_8>,
+  'sessions_stats' : ActorMethod<[], Result_9>,
   'site_list' : ActorMethod<[], Array<SiteFile>>,
   'site_set' : ActorMethod<[Array<SiteFileInput>], Result_2>,
   'upload_config' : ActorMethod<[], UploadConfig>,
   'uploads_abort' : ActorMethod<[bigint], Result_2>,
   'uploads_begin' : ActorMethod<
     [string, number, string, [] | [BeginOptions]],
-    Result_3
+    Result_4
   >,
-  'uploads_finish' : ActorMethod<[bigint, Uint8Array, bigint], Result_5>,
-  'uploads_publish' : ActorMethod<[PublishRequest], Result_6>,
+  'uploads_finish' : ActorMethod<[bigint, Uint8Array, bigint], Result_6>,
+  'uploads_publish' : ActorMethod<[PublishRequest], Result_7>,
   'uploads_put_chunk' : ActorMethod<[bigint, number, Uint8Array], Result_2>,
-  'uploads_status' : ActorMethod<[bigint], Result_4>,
+  'uploads_status' : ActorMethod<[bigint], Result_5>,
+  'usage' : ActorMethod<[[] | [string]], Result_3>,
 }
 export declare const idlFactory: IDL.InterfaceFactory;
 export declare const init: (args: { IDL: typeof IDL }) => IDL.Type[];

@@ -51,14 +51,14 @@ export const idlFactory = ({ IDL }) => {
     'NotImplemented' : IDL.Text,
     'Conflict' : IDL.Text,
   });
-  const Result_14 = IDL.Variant({ 'Ok' : MemoryAssetData, 'Err' : Error });
+  const Result_15 = IDL.Variant({ 'Ok' : MemoryAssetData, 'Err' : Error });
   const AssetRemovalResult = IDL.Record({
     'memory_id' : IDL.Text,
     'asset_removed' : IDL.Bool,
     'message' : IDL.Text,
   });
-  const Result_19 = IDL.Variant({ 'Ok' : AssetRemovalResult, 'Err' : Error });
-  const Result_12 = IDL.Variant({ 'Ok' : IDL.Text, 'Err' : Error });
+  const Result_20 = IDL.Variant({ 'Ok' : AssetRemovalResult, 'Err' : Error });
+  const Result_13 = IDL.Variant({ 'Ok' : IDL.Text, 'Err' : Error });
   const BlobMeta = IDL.Record({
     'references' : IDL.Nat32,
     'sha256' : IDL.Vec(IDL.Nat8),
@@ -71,8 +71,8 @@ export const idlFactory = ({ IDL }) => {
     'chunk_size' : IDL.Nat32,
     'expires_at' : IDL.Opt(IDL.Nat64),
   });
-  const Result_10 = IDL.Variant({ 'Ok' : BlobMeta, 'Err' : Error });
-  const Result_11 = IDL.Variant({ 'Ok' : IDL.Vec(IDL.Nat8), 'Err' : Error });
+  const Result_11 = IDL.Variant({ 'Ok' : BlobMeta, 'Err' : Error });
+  const Result_12 = IDL.Variant({ 'Ok' : IDL.Vec(IDL.Nat8), 'Err' : Error });
   const PersonRef = IDL.Variant({
     'Opaque' : IDL.Text,
     'Principal' : IDL.Principal,
@@ -219,7 +219,7 @@ export const idlFactory = ({ IDL }) => {
     'message' : IDL.Text,
     'failed_count' : IDL.Nat32,
   });
-  const Result_18 = IDL.Variant({ 'Ok' : BulkDeleteResult, 'Err' : Error });
+  const Result_19 = IDL.Variant({ 'Ok' : BulkDeleteResult, 'Err' : Error });
   const AssetHeader = IDL.Record({
     'height' : IDL.Opt(IDL.Nat32),
     'asset_type' : AssetType,
@@ -244,7 +244,7 @@ export const idlFactory = ({ IDL }) => {
     'next_cursor' : IDL.Opt(IDL.Text),
     'items' : IDL.Vec(MemoryHeader),
   });
-  const Result_15 = IDL.Variant({ 'Ok' : Page, 'Err' : Error });
+  const Result_16 = IDL.Variant({ 'Ok' : Page, 'Err' : Error });
   const MemoryAssetsList = IDL.Record({
     'inline_assets' : IDL.Vec(IDL.Text),
     'internal_assets' : IDL.Vec(IDL.Text),
@@ -253,13 +253,13 @@ export const idlFactory = ({ IDL }) => {
     'memory_id' : IDL.Text,
     'total_count' : IDL.Nat32,
   });
-  const Result_16 = IDL.Variant({ 'Ok' : MemoryAssetsList, 'Err' : Error });
+  const Result_17 = IDL.Variant({ 'Ok' : MemoryAssetsList, 'Err' : Error });
   const MemoryPresenceResult = IDL.Record({
     'metadata_present' : IDL.Bool,
     'memory_id' : IDL.Text,
     'asset_present' : IDL.Bool,
   });
-  const Result_17 = IDL.Variant({
+  const Result_18 = IDL.Variant({
     'Ok' : IDL.Vec(MemoryPresenceResult),
     'Err' : Error,
   });
@@ -289,7 +289,7 @@ export const idlFactory = ({ IDL }) => {
     'blob_internal_assets' : IDL.Vec(MemoryAssetBlobInternal),
     'blob_external_assets' : IDL.Vec(MemoryAssetBlobExternal),
   });
-  const Result_13 = IDL.Variant({ 'Ok' : Memory, 'Err' : Error });
+  const Result_14 = IDL.Variant({ 'Ok' : Memory, 'Err' : Error });
   const MemoryUpdateData = IDL.Record({
     'title' : IDL.Opt(IDL.Text),
     'date_of_memory' : IDL.Opt(IDL.Nat64),
@@ -311,8 +311,8 @@ export const idlFactory = ({ IDL }) => {
     'token' : IDL.Opt(IDL.Text),
     'memory_id' : IDL.Text,
   });
-  const Result_20 = IDL.Variant({ 'Ok' : IDL.Vec(MintedToken), 'Err' : Error });
-  const Result_9 = IDL.Variant({ 'Ok' : IDL.Nat32, 'Err' : Error });
+  const Result_21 = IDL.Variant({ 'Ok' : IDL.Vec(MintedToken), 'Err' : Error });
+  const Result_10 = IDL.Variant({ 'Ok' : IDL.Nat32, 'Err' : Error });
   const SessionState = IDL.Variant({
     'Finished' : IDL.Text,
     'Pending' : IDL.Null,
@@ -332,14 +332,14 @@ export const idlFactory = ({ IDL }) => {
     'last_seen' : IDL.Nat64,
     'expires_at' : IDL.Nat64,
   });
-  const Result_7 = IDL.Variant({ 'Ok' : IDL.Vec(SessionInfo), 'Err' : Error });
+  const Result_8 = IDL.Variant({ 'Ok' : IDL.Vec(SessionInfo), 'Err' : Error });
   const SessionStats = IDL.Record({
     'pending' : IDL.Nat64,
     'finished' : IDL.Nat64,
     'bytes_in_flight' : IDL.Nat64,
     'oldest_last_seen' : IDL.Opt(IDL.Nat64),
   });
-  const Result_8 = IDL.Variant({ 'Ok' : SessionStats, 'Err' : Error });
+  const Result_9 = IDL.Variant({ 'Ok' : SessionStats, 'Err' : Error });
   const SiteFile = IDL.Record({
     'sha256' : IDL.Vec(IDL.Nat8),
     'blob_id' : IDL.Text,
@@ -359,6 +359,7 @@ export const idlFactory = ({ IDL }) => {
     'response_bytes_max' : IDL.Nat32,
     'page_items_max' : IDL.Nat32,
     'blob_ttl_secs' : IDL.Nat64,
+    'memory_text_bytes_max' : IDL.Opt(IDL.Nat32),
     'tag_bytes_max' : IDL.Nat32,
     'assets_per_memory_max' : IDL.Nat32,
     'tags_max' : IDL.Nat32,
@@ -378,7 +379,7 @@ export const idlFactory = ({ IDL }) => {
     'mime_type' : IDL.Opt(IDL.Text),
     'total_len' : IDL.Opt(IDL.Nat64),
   });
-  const Result_3 = IDL.Variant({ 'Ok' : IDL.Nat64, 'Err' : Error });
+  const Result_4 = IDL.Variant({ 'Ok' : IDL.Nat64, 'Err' : Error });
   const UploadFinishResult = IDL.Record({
     'checksum_sha256' : IDL.Opt(IDL.Vec(IDL.Nat8)),
     'storage_location' : IDL.Text,
@@ -390,7 +391,7 @@ export const idlFactory = ({ IDL }) => {
     'expires_at' : IDL.Opt(IDL.Nat64),
     'uploaded_at' : IDL.Nat64,
   });
-  const Result_5 = IDL.Variant({ 'Ok' : UploadFinishResult, 'Err' : Error });
+  const Result_6 = IDL.Variant({ 'Ok' : UploadFinishResult, 'Err' : Error });
   const PublishSession = IDL.Record({
     'sha256' : IDL.Vec(IDL.Nat8),
     'session_id' : IDL.Nat64,
@@ -416,7 +417,7 @@ export const idlFactory = ({ IDL }) => {
     'published_at' : IDL.Nat64,
     'memory_id' : IDL.Text,
   });
-  const Result_6 = IDL.Variant({ 'Ok' : PublishResult, 'Err' : Error });
+  const Result_7 = IDL.Variant({ 'Ok' : PublishResult, 'Err' : Error });
   const UploadStatus = IDL.Record({
     'missing_truncated' : IDL.Bool,
     'missing' : IDL.Vec(IDL.Tuple(IDL.Nat32, IDL.Nat32)),
@@ -428,19 +429,27 @@ export const idlFactory = ({ IDL }) => {
     'chunk_size' : IDL.Opt(IDL.Nat32),
     'expires_at' : IDL.Nat64,
   });
-  const Result_4 = IDL.Variant({ 'Ok' : UploadStatus, 'Err' : Error });
+  const Result_5 = IDL.Variant({ 'Ok' : UploadStatus, 'Err' : Error });
+  const LimitUse = IDL.Record({
+    'max' : IDL.Nat64,
+    'code' : IDL.Text,
+    'left' : IDL.Nat64,
+    'used' : IDL.Nat64,
+  });
+  const Usage = IDL.Record({ 'limits' : IDL.Vec(LimitUse) });
+  const Result_3 = IDL.Variant({ 'Ok' : Usage, 'Err' : Error });
   
   return IDL.Service({
     '_probe_sessions' : IDL.Func([], [IDL.Vec(IDL.Nat64)], ['query']),
-    'asset_get_by_id' : IDL.Func([IDL.Text, IDL.Text], [Result_14], ['query']),
-    'asset_remove_by_id' : IDL.Func([IDL.Text, IDL.Text], [Result_19], []),
-    'blob_delete' : IDL.Func([IDL.Text], [Result_12], []),
-    'blob_get_meta' : IDL.Func([IDL.Text], [Result_10], ['query']),
-    'blob_read' : IDL.Func([IDL.Text], [Result_11], ['query']),
-    'blob_read_chunk' : IDL.Func([IDL.Text, IDL.Nat32], [Result_11], ['query']),
+    'asset_get_by_id' : IDL.Func([IDL.Text, IDL.Text], [Result_15], ['query']),
+    'asset_remove_by_id' : IDL.Func([IDL.Text, IDL.Text], [Result_20], []),
+    'blob_delete' : IDL.Func([IDL.Text], [Result_13], []),
+    'blob_get_meta' : IDL.Func([IDL.Text], [Result_11], ['query']),
+    'blob_read' : IDL.Func([IDL.Text], [Result_12], ['query']),
+    'blob_read_chunk' : IDL.Func([IDL.Text, IDL.Nat32], [Result_12], ['query']),
     'blob_read_range' : IDL.Func(
         [IDL.Text, IDL.Nat64, IDL.Nat32],
-        [Result_11],
+        [Result_12],
         ['query'],
       ),
     'capsules_create' : IDL.Func([IDL.Opt(PersonRef)], [Result], []),
@@ -462,12 +471,12 @@ export const idlFactory = ({ IDL }) => {
     'http_request_update' : IDL.Func([HttpRequest], [HttpResponse], []),
     'memories_add_asset' : IDL.Func(
         [IDL.Text, InternalBlobAssetInput, IDL.Text],
-        [Result_12],
+        [Result_13],
         [],
       ),
     'memories_add_inline_asset' : IDL.Func(
         [IDL.Text, InlineAssetInput, IDL.Text],
-        [Result_12],
+        [Result_13],
         [],
       ),
     'memories_create' : IDL.Func(
@@ -483,12 +492,12 @@ export const idlFactory = ({ IDL }) => {
           AssetMetadata,
           IDL.Text,
         ],
-        [Result_12],
+        [Result_13],
         [],
       ),
     'memories_create_with_internal_blobs' : IDL.Func(
         [IDL.Text, MemoryMetadata, IDL.Vec(InternalBlobAssetInput), IDL.Text],
-        [Result_12],
+        [Result_13],
         [],
       ),
     'memories_create_with_internal_blobs_and_inline_assets' : IDL.Func(
@@ -499,69 +508,70 @@ export const idlFactory = ({ IDL }) => {
           IDL.Vec(InlineAssetInput),
           IDL.Text,
         ],
-        [Result_12],
+        [Result_13],
         [],
       ),
     'memories_delete' : IDL.Func([IDL.Text, IDL.Bool], [Result_2], []),
-    'memories_delete_all' : IDL.Func([IDL.Text, IDL.Bool], [Result_18], []),
+    'memories_delete_all' : IDL.Func([IDL.Text, IDL.Bool], [Result_19], []),
     'memories_delete_bulk' : IDL.Func(
         [IDL.Text, IDL.Vec(IDL.Text), IDL.Bool],
-        [Result_18],
+        [Result_19],
         [],
       ),
     'memories_list' : IDL.Func(
         [IDL.Text, IDL.Opt(IDL.Text), IDL.Opt(IDL.Nat32)],
-        [Result_15],
+        [Result_16],
         ['query'],
       ),
-    'memories_list_assets' : IDL.Func([IDL.Text], [Result_16], ['query']),
+    'memories_list_assets' : IDL.Func([IDL.Text], [Result_17], ['query']),
     'memories_list_by_capsule' : IDL.Func(
         [IDL.Text, IDL.Opt(IDL.Text), IDL.Opt(IDL.Nat32)],
+        [Result_16],
+        ['query'],
+      ),
+    'memories_ping' : IDL.Func([IDL.Vec(IDL.Text)], [Result_18], ['query']),
+    'memories_read' : IDL.Func([IDL.Text], [Result_14], ['query']),
+    'memories_read_asset' : IDL.Func(
+        [IDL.Text, IDL.Nat32],
         [Result_15],
         ['query'],
       ),
-    'memories_ping' : IDL.Func([IDL.Vec(IDL.Text)], [Result_17], ['query']),
-    'memories_read' : IDL.Func([IDL.Text], [Result_13], ['query']),
-    'memories_read_asset' : IDL.Func(
-        [IDL.Text, IDL.Nat32],
-        [Result_14],
-        ['query'],
-      ),
-    'memories_update' : IDL.Func([IDL.Text, MemoryUpdateData], [Result_13], []),
+    'memories_update' : IDL.Func([IDL.Text, MemoryUpdateData], [Result_14], []),
     'mint_http_token' : IDL.Func(
         [IDL.Text, IDL.Vec(IDL.Text), IDL.Opt(IDL.Vec(IDL.Text)), IDL.Nat32],
-        [Result_12],
+        [Result_13],
         ['query'],
       ),
     'mint_http_tokens_bulk' : IDL.Func(
         [IDL.Vec(TokenRequest), IDL.Nat32],
-        [Result_20],
+        [Result_21],
         ['query'],
       ),
-    'sessions_cleanup_expired' : IDL.Func([], [Result_9], []),
-    'sessions_list' : IDL.Func([], [Result_7], ['query']),
-    'sessions_stats' : IDL.Func([], [Result_8], ['query']),
+    'sessions_cleanup_expired' : IDL.Func([], [Result_10], []),
+    'sessions_list' : IDL.Func([], [Result_8], ['query']),
+    'sessions_stats' : IDL.Func([], [Result_9], ['query']),
     'site_list' : IDL.Func([], [IDL.Vec(SiteFile)], ['query']),
     'site_set' : IDL.Func([IDL.Vec(SiteFileInput)], [Result_2], []),
     'upload_config' : IDL.Func([], [UploadConfig], ['query']),
     'uploads_abort' : IDL.Func([IDL.Nat64], [Result_2], []),
     'uploads_begin' : IDL.Func(
         [IDL.Text, IDL.Nat32, IDL.Text, IDL.Opt(BeginOptions)],
-        [Result_3],
+        [Result_4],
         [],
       ),
     'uploads_finish' : IDL.Func(
         [IDL.Nat64, IDL.Vec(IDL.Nat8), IDL.Nat64],
-        [Result_5],
+        [Result_6],
         [],
       ),
-    'uploads_publish' : IDL.Func([PublishRequest], [Result_6], []),
+    'uploads_publish' : IDL.Func([PublishRequest], [Result_7], []),
     'uploads_put_chunk' : IDL.Func(
         [IDL.Nat64, IDL.Nat32, IDL.Vec(IDL.Nat8)],
         [Result_2],
         [],
       ),
-    'uploads_status' : IDL.Func([IDL.Nat64], [Result_4], ['query']),
+    'uploads_status' : IDL.Func([IDL.Nat64], [Result_5], ['query']),
+    'usage' : IDL.Func([IDL.Opt(IDL.Text)], [Result_3], ['query']),
   });
 };
 

@@ -48,6 +48,19 @@ export const MEANINGS = {
   token_scope_empty: "name variants or asset_ids, or leave asset_ids null to cover all assets",
   token_secret_pending: "the host waits for its random secret: try again in a few seconds",
   ttl_out_of_range: "the data names the limits in seconds",
+  sessions_per_caller: "your unfinished uploads: finish or give up some of them, or wait until they expire",
+  bytes_in_flight_per_caller:
+    "bytes of your unfinished uploads: finish or give up some of them, or wait until they expire",
+  capsules_per_caller: "capsules that you made: delete one that you no longer need",
+  capsule_bytes:
+    "bytes of the capsule's files and of unfinished uploads into it: delete memories, or give up uploads",
+  inline_bytes_per_capsule:
+    "bytes of the capsule's inline assets: delete memories, or upload assets as blobs",
+  capsule_record_bytes: "bytes of the texts and records of the capsule's memories: delete memories",
+  members_per_capsule: "members of the capsule: take a role away from somebody",
+  heap_bytes: "bytes of all files on this host: its operator can set a larger limit",
+  host_bytes: "disk or memory of this host, or what it can pay for: its operator can give it more",
+  record_bytes: "bytes of all records on this host: its operator can set a larger limit",
 } as const;
 
 /** A stable code of the service. */

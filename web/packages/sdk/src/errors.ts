@@ -80,7 +80,7 @@ export function refusal(method: string, error: ServiceError): KeepsakeError {
     return new KeepsakeError("Unauthorized", message, { code: "unauthorized" });
   }
   if ("ResourceExhausted" in error) {
-    const message = `${method}: a quota or the storage is used up: delete something, or end uploads that are open`;
+    const message = `${method}: a limit is full: usage() says which, what is used and what is left`;
     return new KeepsakeError("ResourceExhausted", message, { code: "resource_exhausted" });
   }
   const [kind, text] = Object.entries(error)[0] as [KeepsakeErrorKind, string];

@@ -7,11 +7,14 @@ import { Connection, type Service } from "./connection.js";
 import { assetOf, pieces } from "./download.js";
 import { MemoriesClient } from "./memories.js";
 import { Originals } from "./originals.js";
+import { limitUse } from "./records.js";
 import { SessionsClient } from "./sessions.js";
 import type {
   AssetKind,
+  CapsuleId,
   DownloadOptions,
   KeepsakeOptions,
+  LimitUse,
   MemoryId,
   TokenOptions,
   UploadConfig,
@@ -70,6 +73,16 @@ export class Keepsake {
     await connection.ready(policy);
     const config = await connection.bare("upload_config", [], { policy });
     return new Keepsake(connection, config, options);
+  }
+
+  /**
+   * The limits of the caller, of a capsule where one is named, and of the host, with what is used and left: what to look
+   * at after a `ResourceExhausted`, which does not say itself what is full.
+   */
+  async usage(capsuleId?: CapsuleId): Promise<LimitUse[]> {
+    const named: [] | [CapsuleId] = capsuleId === undefined ? [] : [capsuleId];
+    const { limits } = await this.#connection.call("usage", [named]);
+    return limits.map(limitUse);
   }
 
   /** Starts an upload. It resumes by itself what an earlier one of the same file left behind. */

@@ -1,6 +1,7 @@
 // The service's records in the SDK's shapes. Owns the mapping, field by field, and nothing else.
 
 import type * as wire from "../generated/keepsake.did.js";
+import { meaningOf } from "./codes.js";
 import type * as sdk from "./types.js";
 import { dateOf, kindOf, memoryTypeOf, roleOf, subjectOf } from "./wire.js";
 
@@ -31,6 +32,10 @@ export function capsuleHeader(record: wire.CapsuleHeader): sdk.CapsuleHeader {
 
 export function capsuleInfo({ capsule_id, ...record }: wire.CapsuleInfo): sdk.CapsuleHeader {
   return capsuleHeader({ id: capsule_id, ...record });
+}
+
+export function limitUse({ code, used, max, left }: wire.LimitUse): sdk.LimitUse {
+  return { code, used: Number(used), max: Number(max), left: Number(left), meaning: meaningOf(code) };
 }
 
 export function memoryHeader(record: wire.MemoryHeader): sdk.MemoryHeader {

@@ -4,6 +4,7 @@
 import type { Identity } from "@icp-sdk/core/agent";
 import type { Principal } from "@icp-sdk/core/principal";
 import type { UploadConfig } from "../generated/keepsake.did.js";
+import type { ErrorCode } from "./codes.js";
 import type { ResumeStore } from "./upload/types.js";
 
 export type { UploadConfig };
@@ -46,6 +47,18 @@ export interface KeepsakeOptions {
   assetHost?: string;
   /** Remembers the names of uploads for `sessions.list`. Browsers: IndexedDB unless said otherwise; Node: none. */
   resume?: ResumeStore | false;
+}
+
+/** A limit, and what is used of it: bytes where the code says so, else a count. */
+export interface LimitUse {
+  /** Stable, snake_case; `MEANINGS` has them all. */
+  code: ErrorCode | (string & {});
+  /** Of the host, others than controllers hear only what is left to them: 0 here, and `left` as `max`. */
+  used: number;
+  max: number;
+  left: number;
+  /** What it is and what helps; undefined where a newer service sent one that is not known here. */
+  meaning?: string;
 }
 
 /** Bounds of the attempts of one message. */

@@ -41,6 +41,23 @@ test("two identities cannot see each other's capsules, memories, sessions or byt
   assert.equal((await fetch(two.assetUrl(result.memoryId, "original"))).ok, false);
 });
 
+test("usage tells what is used and left, to those who may add", async () => {
+  const [owner, guest] = [await connect(node), await connect(node)];
+  const { capsuleId } = await owner.upload(sourceOf("a.bin", randomBytes(1000))).done;
+  await owner.capsules.grant(capsuleId, guest.principal.toText(), "guest");
+  const limits = new Map((await owner.usage(capsuleId)).map((limit) => [limit.code, limit]));
+  assert.equal(limits.get("capsule_bytes")?.used, 1000);
+  assert.equal(limits.get("members_per_capsule")?.used, 2);
+  for (const { code, used, max, left, meaning } of limits.values()) {
+    assert.equal(used + left, max, code);
+    assert.ok(meaning, code);
+  }
+  const isUnauthorized = (error: unknown) => error instanceof KeepsakeError && error.kind === "Unauthorized";
+  await assert.rejects(guest.usage(capsuleId), isUnauthorized);
+  const own = (await guest.usage()).find(({ code }) => code === "sessions_per_caller");
+  assert.deepEqual([own?.used, own?.left], [0, 1000]);
+});
+
 test("a member sees the capsule until its role is taken away", async () => {
   const [owner, guest] = [await connect(node), await connect(node)];
   const { capsuleId, memoryId } = await owner.upload(sourceOf("a.bin", randomBytes(1000))).done;
