@@ -6,7 +6,7 @@ use crate::timer;
 use candid::Principal;
 use ic_stable_structures::DefaultMemoryImpl;
 use ic_stable_structures::memory_manager::VirtualMemory;
-use keepsake_service::{Call, Event, HTTP_UPDATE, Reject, Reply, Service};
+use keepsake_service::{Call, Event, HTTP_UPDATE, Reject, Reply, Service, USAGE};
 use std::cell::{Cell, RefCell};
 
 /// The service over stable memory.
@@ -117,6 +117,10 @@ pub fn query(method: &str) {
     let certificate = if method == HTTP { ic_cdk::api::data_certificate() } else { None };
     answer(with_argument(|argument| {
         with(|host| match &certificate {
+            _ if method == USAGE => {
+                let call = Call { room_bytes: host.regions.heap_room_bytes(), ..call };
+                host.service.query(&call, method, argument)
+            }
             Some(certificate) => host.service.http_request(&call, argument, certificate),
             None => host.service.query(&call, method, argument),
         })

@@ -174,3 +174,112 @@ impl<R: Memory, H: Memory> Store<R, H> {
         if self.blobs.is_counted(id) { of_blob(record) } else { 0 }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::encode;
+    use crate::tables::idem::IdemRecord;
+    use crate::tables::memories::{AssetKind, AssetRecord, Hosting, MediaType};
+    use ic_principal::Principal;
+
+    const MOST: u64 = u64::MAX;
+
+    fn memory_meta(text: &str) -> MemoryMeta {
+        let some = || Some(text.to_owned());
+        MemoryMeta {
+            title: some(),
+            description: some(),
+            tags: vec![text.to_owned(); 64],
+            content_type: text.to_owned(),
+            memory_type: MediaType::Image,
+            date_of_memory_ns: Some(MOST),
+            file_created_at_ns: Some(MOST),
+            people_in_memory: Some(vec![text.to_owned(); 64]),
+            location: some(),
+            memory_notes: some(),
+            parent_folder_id: some(),
+            created_by: some(),
+            created_at_ns: MOST,
+            updated_at_ns: MOST,
+            uploaded_at_ns: MOST,
+        }
+    }
+
+    fn asset(text: &str) -> AssetRecord {
+        let some = || Some(text.to_owned());
+        let meta = AssetMeta {
+            media: MediaType::Video,
+            name: text.to_owned(),
+            mime_type: text.to_owned(),
+            description: some(),
+            tags: vec![text.to_owned(); 64],
+            kind: AssetKind::Metadata,
+            width: Some(u32::MAX),
+            height: Some(u32::MAX),
+            url: some(),
+            storage_key: some(),
+            bucket: some(),
+            asset_location: some(),
+            processing_status: some(),
+            processing_error: some(),
+            created_at_ns: MOST,
+            updated_at_ns: MOST,
+            deleted_at_ns: Some(MOST),
+            dpi: Some(u32::MAX),
+            color_space: some(),
+            exif_data: some(),
+            compression_ratio: Some(0.3),
+            orientation: Some(255),
+        };
+        let (storage_key, sha256) = (text.to_owned(), Some(vec![7; 32]));
+        let source = AssetSource::External {
+            hosting: Hosting::Neon,
+            storage_key,
+            url: some(),
+            len: Some(MOST),
+            sha256,
+        };
+        AssetRecord { id: MOST, meta, source, idem: Some([7; 32].into()) }
+    }
+
+    fn record(text: &str, assets: usize) -> MemoryRecord {
+        MemoryRecord {
+            capsule: MOST,
+            creator: Principal::self_authenticating([1]),
+            created_ns: MOST,
+            updated_ns: MOST,
+            meta: memory_meta(text),
+            assets: vec![asset(text); assets],
+            next_asset: MOST,
+            idem: [7; 32].into(),
+        }
+    }
+
+    /// An idempotency record with its key; a publish keeps up to 66 bytes for each asset.
+    fn idem(detail: usize) -> u64 {
+        32 + encode(&IdemRecord { fingerprint: [7; 32], made: MOST, detail: vec![7; detail] }).len() as u64
+    }
+
+    #[test]
+    fn a_charge_is_never_less_than_what_is_kept() {
+        for text in ["", "t", &"t".repeat(23), &"t".repeat(24), &"t".repeat(300), &"t".repeat(70_000)] {
+            for assets in 1..=4 {
+                let record = record(text, assets);
+                // The record with its key, its row among the capsule's items, its own key and that of each asset.
+                let kept =
+                    encode(&record).len() as u64 + 8 + 17 + idem(20 + 66 * assets) + idem(0) * assets as u64;
+                let charge = of_memory(&record);
+                assert!(kept <= charge, "{assets} assets with texts of {}: {kept} > {charge}", text.len());
+            }
+        }
+    }
+
+    #[test]
+    fn every_text_is_counted() {
+        let (short, long) = (record("", 2), record("t", 2));
+        let texts = 8 + 128 - 1 + 2 * (11 + 64 + 2);
+        assert_eq!(of_memory(&long) - of_memory(&short), texts);
+        assert_eq!(Texts::of_record(&long).bytes, texts);
+    }
+}

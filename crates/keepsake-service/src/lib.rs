@@ -14,6 +14,9 @@ pub const HTTP_UPDATE: &str = "http_request_update";
 /// The one method that changes the site.
 pub const SITE_UPDATE: &str = "site_set";
 
+/// The query that tells what is left of each limit: a host says in [`Call::room_bytes`] what it can grow by.
+pub const USAGE: &str = "usage";
+
 pub use host::{
     Certification, Event, Install, Kind, OpenError, Quotas, RecordLimits, Reject, Reply, Service, Tick,
     Upkeep,

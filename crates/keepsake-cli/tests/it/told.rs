@@ -69,6 +69,30 @@ fn messages_name_no_method_of_the_service() {
     }
 }
 
+/// What there is no room for is told with the limit that is full and what helps, not with what helps in other cases.
+#[test]
+fn a_full_limit_is_named_with_what_is_left_of_it() {
+    let dir = fresh_dir();
+    let node = Node::start_with(&dir.path().join("data"), &["--heap-bytes-max", "100000"]);
+    let user = User::new(dir.path(), "ann", &node);
+    let file = dir.path().join("large.bin");
+    std::fs::write(&file, vec![7; 1_000_000]).unwrap();
+    let (code, message) = user.fails(&["upload", path(&file)]);
+    assert_eq!(code, 6, "{message}");
+    assert!(message.contains("heap_bytes: ") && message.contains(" left: "), "{message}");
+    assert!(message.contains("its operator can set a larger limit"), "{message}");
+    assert!(!message.contains("keepsake rm"), "{message}");
+
+    let node = Node::start_with(&dir.path().join("other"), &["--record-bytes-max", "60000"]);
+    let user = User::new(dir.path(), "ben", &node);
+    let about = |at: usize| user.run(&["capsule", "create", "--about", &format!("{at:0>250}")]);
+    let refused = (0..100).map(about).find(|output| !output.status.success()).expect("there is a bound");
+    let message = text(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(6), "{message}");
+    assert!(message.contains("record_bytes: ") && message.contains("0 B left"), "{message}");
+    assert!(user.run(&["ls"]).status.success());
+}
+
 #[test]
 fn a_text_that_is_called_a_picture_is_kept_as_what_it_is() {
     let dir = fresh_dir();

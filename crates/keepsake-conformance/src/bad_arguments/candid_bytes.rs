@@ -3,7 +3,7 @@
 
 use super::cases::encode;
 use crate::access::table::{Row, TABLE};
-use crate::api::HttpResponse;
+use crate::api::{Answer, HttpResponse, LimitUse, Usage};
 use crate::host::{Host, Who};
 use crate::samples::{bytes, unique};
 use crate::snapshot::Snapshot;
@@ -110,7 +110,7 @@ fn endpoints_takes_arguments(method: &str) -> bool {
         ["capsules_list", "upload_config", "sessions_list", "sessions_stats", "_probe_sessions", "site_list"];
     // An argument that is `opt` takes anything for null: that is how Candid lets interfaces grow.
     let optional =
-        ["capsules_create", "capsules_read_basic", "capsules_read_full", "sessions_cleanup_expired"];
+        ["capsules_create", "capsules_read_basic", "capsules_read_full", "sessions_cleanup_expired", "usage"];
     !none.contains(&method) && !optional.contains(&method)
 }
 
@@ -131,6 +131,8 @@ pub async fn a_query_answers_as_an_update_too<H: Host>(host: &H) {
         let same = match row.method {
             // Only a query's answer carries its proof.
             "http_request" => shown(asked) == shown(certified),
+            // What is left to the host changes by itself.
+            "usage" => of_caller_and_capsule(asked) == of_caller_and_capsule(certified),
             // A token tells the second that it ends in.
             method => asked == certified || method.starts_with("mint_"),
         };
@@ -138,6 +140,14 @@ pub async fn a_query_answers_as_an_update_too<H: Host>(host: &H) {
         let after = Snapshot::take(&world, &things).await;
         assert_eq!(before.changes(&after), Vec::<&str>::new(), "{}: it changed this", row.method);
     }
+}
+
+fn of_caller_and_capsule(answer: &[u8]) -> Vec<LimitUse> {
+    let answer: Answer<Usage> = candid::decode_one(answer).expect("an answer of usage");
+    let mut limits = answer.expect("the member may ask").limits;
+    limits.retain(|limit| !["heap_bytes", "host_bytes", "record_bytes"].contains(&limit.code.as_str()));
+    assert!(limits.len() >= 3, "{limits:?}");
+    limits
 }
 
 fn shown(answer: &[u8]) -> (u16, ByteBuf) {

@@ -104,13 +104,16 @@ impl<R: Memory, H: Memory> Store<R, H> {
     ) -> Result<Progress<(BlobId, BlobRecord)>, UploadError> {
         let mut budget = HASH_CATCH_UP_FINISH_BYTES;
         let session = self.writable_session(call, id)?;
+        if session.state == SessionState::Pending {
+            // Before the hash goes on: its work would be lost with the refusal.
+            self.require_record_room(0)?;
+        }
         match self.check_complete(id, session, &Claim { sha256, total_len }, &mut budget)? {
             Hashed::Complete(Complete::Already(blob)) => {
                 let record = self.blobs.get(blob).ok_or(Denied::NotFound)?;
                 Ok(Progress::Done((blob, record)))
             }
             Hashed::Complete(Complete::Ready(ready)) => {
-                self.require_record_room(0)?;
                 let capsule = CapsuleId(ready.session.capsule);
                 let mut sealed = Sealed::default();
                 let made = self.seal(call, *ready, None, &mut sealed);

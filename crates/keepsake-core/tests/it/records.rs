@@ -241,6 +241,7 @@ fn a_store_full_of_records_refuses_what_adds_and_does_all_that_frees() {
     // Nothing that adds.
     assert!(is_full(begin(&mut store, MEMBER, "another")));
     assert!(is_full(store.upload_put(&call(MEMBER), pending, 0, b"abc")));
+    assert!(is_full(store.upload_finish(&call(MEMBER), pending, &sha256(b"abc"), 3)));
     assert!(is_full(store.capsule_create(&call(3), None)));
     assert!(is_full(store.capsule_grant(&call(OWNER), CAPSULE, &person(4), Role::Guest)));
     let asset = inline_asset(AssetKind::Display, vec![1]);
@@ -248,6 +249,7 @@ fn a_store_full_of_records_refuses_what_adds_and_does_all_that_frees() {
     let longer = |meta: &mut MemoryMeta| meta.description = Some("d".repeat(9_000));
     assert!(is_full(store.memory_update(&call(MEMBER), made[0], longer)));
     // A repeated message adds nothing.
+    assert_eq!(store.upload_finish(&call(MEMBER), lone, &sha256(b"abc"), 3).unwrap().done().unwrap().0, blob);
     assert_eq!(begin(&mut store, MEMBER, "before"), Ok(pending));
     assert_eq!(create(&mut store, MEMBER, "0", memory_meta("tiny")), Ok(made[0]));
     let full = usage(&store, Limit::RecordBytes);
