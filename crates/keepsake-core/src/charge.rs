@@ -55,11 +55,15 @@ impl Texts {
     }
 
     fn add_some(&mut self, texts: &[&Option<String>]) {
-        texts.iter().filter_map(|text| text.as_deref()).for_each(|text| self.add(text));
+        for text in texts.iter().filter_map(|text| text.as_deref()) {
+            self.add(text);
+        }
     }
 
     fn add_all(&mut self, texts: &[String]) {
-        texts.iter().for_each(|text| self.add(text));
+        for text in texts {
+            self.add(text);
+        }
     }
 
     fn charge(self) -> u64 {
@@ -88,15 +92,17 @@ impl Texts {
     }
 
     /// Those that say where an external asset is.
-    fn add_place(&mut self, storage_key: &str, url: &Option<String>) {
+    fn add_place(&mut self, storage_key: &str, url: Option<&String>) {
         self.add(storage_key);
-        self.add_some(&[url]);
+        if let Some(url) = url {
+            self.add(url);
+        }
     }
 
     pub(crate) fn add_new_asset(&mut self, asset: &NewAsset) {
         self.add_asset(&asset.meta);
         if let NewSource::External { storage_key, url, .. } = &asset.source {
-            self.add_place(storage_key, url);
+            self.add_place(storage_key, url.as_ref());
         }
     }
 
@@ -106,7 +112,7 @@ impl Texts {
         for asset in &record.assets {
             texts.add_asset(&asset.meta);
             if let AssetSource::External { storage_key, url, .. } = &asset.source {
-                texts.add_place(storage_key, url);
+                texts.add_place(storage_key, url.as_ref());
             }
         }
         texts

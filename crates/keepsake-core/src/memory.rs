@@ -122,7 +122,9 @@ impl<R: Memory, H: Memory> Store<R, H> {
         check_assets(&[], &assets.iter().map(NewAsset::planned).collect::<Vec<_>>())?;
         let mut texts = Texts::default();
         texts.add_memory(&meta);
-        assets.iter().for_each(|asset| texts.add_new_asset(asset));
+        for asset in &assets {
+            texts.add_new_asset(asset);
+        }
         self.check_sources(call, capsule, &assets)?;
         self.check_texts(capsule, assets.len(), texts)?;
         let new = NewMemory { capsule, meta, settled: Vec::new(), assets, idem: key };
@@ -153,14 +155,14 @@ impl<R: Memory, H: Memory> Store<R, H> {
         self.check_sources(call, capsule, std::slice::from_ref(&asset))?;
         let mut texts = Texts::of_record(&record);
         texts.add_new_asset(&asset);
-        let charge = self.check_change(id, &record, record.assets.len() + 1, texts)?;
+        let recharge = self.check_change(id, &record, record.assets.len() + 1, texts)?;
         let inline = asset.inline_bytes();
         let made = self.attach(id, &mut record, asset, Some(key));
         record.updated_ns = call.now_ns;
         self.memories.put(id, &record);
         self.certified.queue_memory(id);
         self.capsules.update(capsule, |c| {
-            charge.count_in(c);
+            recharge.count_in(c);
             c.bytes_used += inline;
             c.inline_bytes += inline;
             c.updated_ns = call.now_ns;
@@ -184,7 +186,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         let before = record.clone();
         change(&mut record.meta);
         check_memory_meta(&record.meta)?;
-        let charge = self.check_change(id, &before, record.assets.len(), Texts::of_record(&record))?;
+        let recharge = self.check_change(id, &before, record.assets.len(), Texts::of_record(&record))?;
         for (time, known) in [
             (&mut record.meta.created_at_ns, before.meta.created_at_ns),
             (&mut record.meta.uploaded_at_ns, before.meta.uploaded_at_ns),
@@ -195,7 +197,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         record.updated_ns = call.now_ns;
         self.memories.put(id, &record);
         self.capsules.update(CapsuleId(record.capsule), |c| {
-            charge.count_in(c);
+            recharge.count_in(c);
             c.updated_ns = call.now_ns;
         });
         Ok(record)

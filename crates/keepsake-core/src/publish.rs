@@ -137,8 +137,12 @@ impl<R: Memory, H: Memory> Store<R, H> {
         self.check_sources(call, capsule, &inline)?;
         let mut texts = Texts::default();
         texts.add_memory(&meta);
-        sessions.iter().for_each(|session| texts.add_asset(&session.meta));
-        inline.iter().for_each(|asset| texts.add_new_asset(asset));
+        for session in &sessions {
+            texts.add_asset(&session.meta);
+        }
+        for asset in &inline {
+            texts.add_new_asset(asset);
+        }
         self.check_texts(capsule, sessions.len() + inline.len(), texts)?;
         let complete = match self.complete_all(call, capsule, &sessions)? {
             Progress::Done(complete) => complete,

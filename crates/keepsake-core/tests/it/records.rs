@@ -196,7 +196,7 @@ fn a_page_ends_where_its_records_get_long_and_the_next_one_goes_on() {
 }
 
 fn is_full<T: std::fmt::Debug>(answer: Result<T, impl Refusal>) -> bool {
-    let refused = answer.err().expect("there is no room");
+    let refused = answer.expect_err("there is no room");
     let text = refused.to_string();
     refused.kind() == RefusalKind::ResourceExhausted && text.starts_with("record_bytes: ")
 }
@@ -206,18 +206,18 @@ fn fill<T: std::fmt::Debug, E: Refusal>(
     store: &mut TestStore,
     mut make: impl FnMut(&mut TestStore, usize) -> Result<T, E>,
 ) -> Vec<T> {
-    let mut made = Vec::new();
+    let mut all = Vec::new();
     loop {
         let before = store.record_bytes();
-        match make(store, made.len()) {
-            Ok(one) => made.push(one),
+        match make(store, all.len()) {
+            Ok(one) => all.push(one),
             Err(refused) => {
                 assert!(is_full::<T>(Err(refused)));
                 assert_eq!(store.record_bytes(), before);
-                return made;
+                return all;
             }
         }
-        assert!(made.len() < 100_000, "there is a bound");
+        assert!(all.len() < 100_000, "there is a bound");
     }
 }
 
