@@ -28,7 +28,8 @@ fn call(who: u32) -> Call {
 
 fn store(records: RecordLimits) -> TestStore {
     let quotas = Quotas { sessions_per_caller_max: u32::MAX, ..Quotas::default() };
-    let config = Config { records, quotas, ..Config::default() };
+    // Nobody works off here what waits to be certified.
+    let config = Config { records, quotas, uncertified: true, ..Config::default() };
     let mut store = Store::open(VectorMemory::default(), VectorMemory::default(), &config, &[1; 32]).unwrap();
     assert_eq!(store.capsule_create(&call(OWNER), None).unwrap().id, CAPSULE);
     store.capsule_grant(&call(OWNER), CAPSULE, &person(MEMBER), Role::Member).unwrap();
