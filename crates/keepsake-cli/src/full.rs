@@ -52,11 +52,16 @@ fn told(limits: &[LimitUse]) -> String {
     named.into_iter().map(told_one).collect::<Vec<_>>().join("\n")
 }
 
+/// A line. Of the host's limits, only controllers see what is used: for others it is 0, and means nothing.
 fn told_one(limit: &LimitUse) -> String {
     let LimitUse { code, used, max, left } = limit;
     let number = |number: u64| if code.contains("bytes") { bytes(number) } else { number.to_string() };
     let meaning = codes::find(code).map(|code| format!(": {}", code.meaning)).unwrap_or_default();
-    format!("{code}: {} of {} used, {} left{meaning}.", number(*used), number(*max), number(*left))
+    let used = match used {
+        0 => String::new(),
+        used => format!("{} of {} used, ", number(*used), number(*max)),
+    };
+    format!("{code}: {used}{} left{meaning}.", number(*left))
 }
 
 #[cfg(test)]
@@ -79,6 +84,13 @@ mod tests {
             told,
             "members_per_capsule: 1000 of 1000 used, 0 left: members of the capsule: take a role away from somebody."
         );
+    }
+
+    #[test]
+    fn where_use_is_not_told_only_what_is_left_is_named() {
+        let told = told(&[limit("heap_bytes", 0, 5 << 20)]);
+        let meaning = "bytes of all files on this host: its operator can set a larger limit";
+        assert_eq!(told, format!("heap_bytes: 5.00 MiB left: {meaning}."));
     }
 
     #[test]
