@@ -131,7 +131,7 @@ pub(crate) enum Command {
     Link(Link),
     /// Delete memories with their assets.
     Rm(Rm),
-    /// Uploads in progress.
+    /// Your uploads: pending, and those that ended lately.
     Sessions {
         #[command(subcommand)]
         action: Option<SessionsAction>,

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum SessionsAction {
-    /// List your uploads in progress.
+    /// List your uploads: pending first, then those that ended lately.
     Ls,
     /// Give uploads up and free what they hold.
     Abort {

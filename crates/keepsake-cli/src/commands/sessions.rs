@@ -1,4 +1,4 @@
-//! `keepsake sessions`: uploads in progress. Owns the table.
+//! `keepsake sessions`: the caller's uploads, pending and ended lately. Owns the table.
 
 use crate::args::SessionsAction;
 use crate::context::Context;
@@ -30,7 +30,7 @@ async fn list(context: &Context) -> Result<()> {
         return output::json(&sessions);
     }
     if sessions.is_empty() {
-        output.note(format_args!("there is no upload in progress"));
+        output.note(format_args!("there is no upload, neither pending nor ended lately"));
         return Ok(());
     }
     let rows: Vec<_> = sessions.iter().map(row).collect();
