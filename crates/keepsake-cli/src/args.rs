@@ -164,7 +164,7 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  keepsake serve --data ~/keepsake --listen 127.0.0.1:4943\n\nStop it with Ctrl-C: requests under way are finished first."
+    after_help = "Examples:\n  keepsake serve --data ~/keepsake --listen 127.0.0.1:4943\n  keepsake serve --data ~/keepsake --host photos.example     behind a proxy with TLS\n\nStop it with Ctrl-C: requests under way are finished first."
 )]
 pub(crate) struct Serve {
     /// Directory that holds everything; made on the first start.
