@@ -30,6 +30,9 @@ const HOUR_NS: u64 = 3_600_000_000_000;
 /// Time in which timers do what a message left to them.
 const SETTLED_AFTER_NS: u64 = 20_000_000_000;
 
+/// The timer comes at least so often.
+const TICK_WITHIN_NS: u64 = 620_000_000_000;
+
 type User = Client<ModuleTransport>;
 
 /// A file that is on its way.
@@ -71,11 +74,19 @@ impl Upload {
         let one_more = if self.came.is_empty() { 0 } else { whole_granules(self.chunk) };
         2 * received + one_more
     }
+
+    fn ends_ns(&self) -> u64 {
+        self.last_seen_ns + SESSION_TTL_NS
+    }
 }
 
 impl Stored {
     fn most(&self) -> u64 {
         self.bytes.chunks(self.chunk).map(|chunk| whole_granules(chunk.len())).sum()
+    }
+
+    fn ends_ns(&self) -> u64 {
+        self.made_ns + SESSION_TTL_NS
     }
 }
 
@@ -225,11 +236,19 @@ impl World {
     fn wait(&mut self, hours: u64) {
         self.host.canister().advance(hours * HOUR_NS);
         self.settle();
+        // The timer may come a while after somebody's time is over: until then it is open whether that has ended.
+        while self.has_ended_within(TICK_WITHIN_NS) {
+            self.host.canister().advance(TICK_WITHIN_NS);
+        }
         let now_ns = self.host.canister().now_ns();
-        // Hours and the timers' pauses never add up to a day: nothing ends between two of these.
-        let lives = |since_ns: u64| since_ns + SESSION_TTL_NS >= now_ns;
-        self.uploads.retain(|upload| lives(upload.last_seen_ns));
-        self.stored.retain(|stored| lives(stored.made_ns));
+        self.uploads.retain(|upload| upload.ends_ns() > now_ns);
+        self.stored.retain(|stored| stored.ends_ns() > now_ns);
+    }
+
+    fn has_ended_within(&self, ns: u64) -> bool {
+        let now_ns = self.host.canister().now_ns();
+        let ends = self.uploads.iter().map(Upload::ends_ns).chain(self.stored.iter().map(Stored::ends_ns));
+        ends.into_iter().any(|end_ns| end_ns <= now_ns && now_ns <= end_ns + ns)
     }
 
     async fn assert_reads(&self, at: usize) {
