@@ -136,6 +136,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         action: Option<SessionsAction>,
     },
+    /// What you and a capsule use of each limit, and what is left.
+    Usage {
+        /// Default: --capsule, else your own.
+        capsule_id: Option<String>,
+    },
     /// Capsules and who may see them.
     Capsule {
         #[command(subcommand)]

@@ -13,6 +13,7 @@ mod sessions;
 mod show;
 mod site;
 mod upload;
+mod usage;
 
 use crate::args::{Arguments, Command, Global};
 use crate::context::{Context, given, start_log};
@@ -55,6 +56,7 @@ async fn run_command(global: &Global, command: Command) -> Result<()> {
         Command::Link(args) => link::run(&context()?, &global.node, &args).await,
         Command::Rm(args) => rm::run(&context()?, &args).await,
         Command::Sessions { action } => sessions::run(&context()?, action).await,
+        Command::Usage { capsule_id } => usage::run(&context()?, capsule_id).await,
         Command::Capsule { action } => capsule::run(&context()?, action).await,
         Command::Site { action } => site::run(&context()?, action).await,
         Command::Identity { action } => {

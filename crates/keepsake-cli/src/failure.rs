@@ -91,15 +91,15 @@ pub(crate) fn report(
         return ExitCode::SUCCESS;
     }
     let message = told(error);
+    let advice = asked.or_else(|| advice(error).filter(|_| !message.is_empty()));
     if !message.is_empty() {
         if json {
             // Nobody may read it any more; the exit code tells the same.
-            output::json_line(&ErrorShape::new(error)).ok();
+            output::json_line(&ErrorShape::new(error, advice)).ok();
         }
         terminal::say(format_args!("keepsake: {message}"));
     }
-    let fits = || advice(error).filter(|_| !message.is_empty());
-    if let Some(advice) = asked.or_else(fits).filter(|_| verbosity > Verbosity::Quiet) {
+    if let Some(advice) = advice.filter(|_| verbosity > Verbosity::Quiet) {
         advice.lines().for_each(|line| terminal::say(format_args!("{line}")));
     }
     ExitCode::from(exit_of(error) as u8)

@@ -39,6 +39,7 @@ fn attempt(method: &str) -> &'static str {
         "uploads_publish" => "cannot publish",
         "uploads_abort" => "cannot give the upload up",
         "sessions_list" | "sessions_stats" | "sessions_cleanup_expired" => "cannot look after the uploads",
+        "usage" => "cannot read what is used",
         "memories_read" | "memories_list_assets" => "cannot read the memory",
         "memories_list" => "cannot list the memories",
         "memories_delete" => "cannot delete the memory",

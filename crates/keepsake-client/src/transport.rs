@@ -62,7 +62,7 @@ pub enum TransportError {
     #[error("the message expired on its way ({0}): check this computer's clock, then try again")]
     Expired(String),
     /// The host refused the HTTP request.
-    #[error("the node refused the request (HTTP {status}: {reason}): is this address a Keepsake node?")]
+    #[error("the node refused the request (HTTP {status}: {reason}){}", doubt(*status))]
     Http {
         /// HTTP status.
         status: u16,
@@ -86,6 +86,14 @@ pub enum TransportError {
     /// The answer is not in the protocol's form, or a setting of the transport is wrong.
     #[error("{0}")]
     Protocol(String),
+}
+
+/// What a refusal makes one ask. A host that knows this request, and says what is wrong with it, is no other's.
+fn doubt(status: u16) -> &'static str {
+    match status {
+        403 | 408 | 413 | 421 => "",
+        _ => ": is this address a Keepsake node?",
+    }
 }
 
 /// Whether another attempt can help.

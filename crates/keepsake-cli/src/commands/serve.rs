@@ -2,11 +2,13 @@
 //! program, and the signals that stop it.
 
 use crate::args::Serve;
+use crate::failure::{Exit, Failure};
 use crate::output::{self, Output};
-use anyhow::Result;
+use anyhow::{Error, Result};
 use keepsake_client::api::Principal;
 use keepsake_client::upload::hex;
-use keepsake_node::serve::{ServeOptions, Server};
+use keepsake_node::data_dir::DataDirError;
+use keepsake_node::serve::{ServeError, ServeOptions, Server};
 use keepsake_node::web_app::WebApp;
 use serde_json::json;
 
@@ -31,7 +33,7 @@ pub(crate) async fn run(args: Serve, canister_id: Principal, output: Output) -> 
     };
     // Listening for signals before anything else: a stop during the start is not lost.
     let stop = stop_signal()?;
-    let server = Server::bind(options).await?;
+    let server = Server::bind(options).await.map_err(not_served)?;
     let (url, canister_id) = (format!("http://{}", server.local_addr()), server.canister_id());
     if output.json {
         let root_key = hex(server.root_key_der());
@@ -43,6 +45,16 @@ pub(crate) async fn run(args: Serve, canister_id: Principal, output: Output) -> 
     }
     server.run(stop).await;
     Ok(())
+}
+
+/// The same exit codes as those of `keepsake fsck`.
+fn not_served(error: ServeError) -> Error {
+    let exit = match &error {
+        ServeError::DataDir(DataDirError::InUse { .. }) => Exit::Conflict,
+        ServeError::Origin(_) => Exit::Usage,
+        _ => return error.into(),
+    };
+    Failure::new(exit, format!("{:#}", Error::from(error))).into()
 }
 
 fn built_in() -> WebApp {

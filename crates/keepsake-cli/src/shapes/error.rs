@@ -17,21 +17,28 @@ pub(crate) struct ErrorBody {
     /// The service's stable code where it refused, such as `last_owner`; else the kind.
     pub(crate) code: String,
     pub(crate) message: String,
+    /// What helps; after a refusal for want of room, which limit is full.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) advice: Option<String>,
     /// What the exit code means, as a word: see [`Exit::word`].
     pub(crate) kind: &'static str,
 }
 
 impl ErrorShape {
-    pub(crate) fn new(error: &anyhow::Error) -> Self {
+    pub(crate) fn new(error: &anyhow::Error, advice: Option<&str>) -> Self {
         let exit = exit_of(error);
-        let body = ErrorBody { code: code_of(error), message: told(error), kind: exit.word() };
+        let advice = advice.map(str::to_owned);
+        let body = ErrorBody { code: code_of(error), message: told(error), advice, kind: exit.word() };
         Self { error: body, exit_code: exit as u8 }
     }
 
     /// Arguments that were not understood.
     pub(crate) fn usage(message: String) -> Self {
         let kind = Exit::Usage.word();
-        Self { error: ErrorBody { code: kind.to_owned(), message, kind }, exit_code: Exit::Usage as u8 }
+        Self {
+            error: ErrorBody { code: kind.to_owned(), message, advice: None, kind },
+            exit_code: Exit::Usage as u8,
+        }
     }
 }
 

@@ -16,6 +16,19 @@ fn an_address_that_is_taken_leaves_no_data_directory() {
     assert!(!data.exists(), "nothing is left behind");
 }
 
+#[test]
+fn a_directory_in_use_and_a_wrong_origin_have_their_exit_codes() {
+    let dir = fresh_dir();
+    let data = dir.path().join("data");
+    let _node = Node::start(&data);
+    let user = User { home: dir.path().join("ann"), url: String::new() };
+    let (code, message) = user.fails(&["serve", "--data", path(&data), "--listen", "127.0.0.1:0"]);
+    assert_eq!(code, 5, "{message}");
+    let other = dir.path().join("other");
+    let (code, message) = user.fails(&["serve", "--data", path(&other), "--cors-origin", "photos"]);
+    assert_eq!(code, 2, "{message}");
+}
+
 #[cfg(unix)]
 #[test]
 fn only_its_owner_may_read_what_a_node_keeps() {

@@ -82,6 +82,10 @@ fn a_full_limit_is_named_with_what_is_left_of_it() {
     assert!(message.contains("heap_bytes: ") && message.contains(" left: "), "{message}");
     assert!(message.contains("its operator can set a larger limit"), "{message}");
     assert!(!message.contains("keepsake rm"), "{message}");
+    let limits = user.json(&["usage"])["limits"].clone();
+    let heap = limits.as_array().unwrap().iter().find(|limit| limit["code"] == "heap_bytes").unwrap();
+    assert!(heap["left"].as_u64().unwrap() <= 100_000, "{limits}");
+    assert!(text(&user.run(&["usage"]).stdout).contains("capsule_bytes "));
 
     let node = Node::start_with(&dir.path().join("other"), &["--record-bytes-max", "60000"]);
     let user = User::new(dir.path(), "ben", &node);
@@ -90,6 +94,8 @@ fn a_full_limit_is_named_with_what_is_left_of_it() {
     let message = text(&refused.stderr);
     assert_eq!(refused.status.code(), Some(6), "{message}");
     assert!(message.contains("record_bytes: ") && message.contains("0 B left"), "{message}");
+    let (_, object, _) = fails(&user, &["capsule", "create", "--about", &"x".repeat(250)]);
+    assert!(object["error"]["advice"].as_str().unwrap().contains("record_bytes: "), "{object}");
     assert!(user.run(&["ls"]).status.success());
 }
 

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use bytes::Bytes;
@@ -18,10 +18,14 @@ pub(super) async fn log(request: Request, next: Next) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let response = next.run(request).await;
     let status = response.status();
+    let length = response.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    let announced = length.and_then(|text| text.parse().ok());
     let line = Line { method: method.to_string(), path, status, begun, bytes: 0, ended: false };
     response.map(|inner| {
+        // The server drops a body when its announced length is out, and asks it for no end.
+        let expected = inner.size_hint().exact().or(announced);
         let ended = inner.is_end_stream();
-        Body::new(Logged { inner, line: Line { ended, ..line } })
+        Body::new(Logged { inner, expected, line: Line { ended, ..line } })
     })
 }
 
@@ -36,6 +40,8 @@ struct Line {
 
 struct Logged {
     inner: Body,
+    /// All its bytes, where that is known.
+    expected: Option<u64>,
     line: Line,
 }
 
@@ -53,7 +59,8 @@ impl HttpBody for Logged {
             Some(Err(error)) => tracing::warn!(path = %self.line.path, %error, "answer broke off"),
             None => {}
         }
-        self.line.ended |= frame.is_none() || self.inner.is_end_stream();
+        let is_all = self.expected == Some(self.line.bytes);
+        self.line.ended |= frame.is_none() || is_all || self.inner.is_end_stream();
         Poll::Ready(frame)
     }
 

@@ -27,6 +27,8 @@ pub(super) fn answer(app: &WebApp, request: &Request) -> Option<Response> {
     }
     if request.method() == Method::GET {
         *response.body_mut() = Body::from(file.bytes.clone());
+    } else {
+        response.headers_mut().insert(header::CONTENT_LENGTH, file.bytes.len().into());
     }
     Some(response)
 }

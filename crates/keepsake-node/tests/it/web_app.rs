@@ -39,6 +39,8 @@ async fn the_page_is_at_the_root_with_a_strict_policy() {
     }
     let head = node.send("HEAD", "/", "", b"").await;
     assert_eq!((head.status, head.body.len()), (200, 0));
+    let length = node.send("GET", "/", "", b"").await.body.len().to_string();
+    assert_eq!(head.header("content-length"), Some(length.as_str()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
