@@ -125,7 +125,7 @@ impl Crowd<'_> {
     fn slow(&self, count: usize) -> Result<Vec<TcpStream>> {
         let authority = self.node.url.strip_prefix("http://").context("the node's address")?;
         let path = format!("/api/v3/canister/{}/call", self.canister_id);
-        let text = format!("POST {path} HTTP/1.1\r\nhost: node\r\ncontent-length: 4194304\r\n\r\nx");
+        let text = format!("POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 4194304\r\n\r\nx");
         let connections = (0..count).map(|_| {
             let mut stream = TcpStream::connect(authority)?;
             stream.write_all(text.as_bytes())?;

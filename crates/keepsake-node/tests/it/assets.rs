@@ -155,7 +155,7 @@ async fn slow_reader(node: &Node, url: &str) -> (TcpStream, Vec<u8>) {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
     let mut stream = socket.connect(node.address).await.unwrap();
-    let head = format!("GET {url} HTTP/1.1\r\nhost: node\r\nconnection: close\r\n\r\n");
+    let head = format!("GET {url} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
     stream.write_all(head.as_bytes()).await.unwrap();
     let mut got = vec![0; 2000];
     stream.read_exact(&mut got).await.unwrap();

@@ -21,7 +21,7 @@ async fn soon<T>(what: &str, work: impl Future<Output = T>) -> T {
 impl Node {
     fn head_of_a_call(&self, length: &str) -> String {
         let path = format!("/api/v3/canister/{}/call", self.canister_id);
-        format!("POST {path} HTTP/1.1\r\nhost: node\r\n{length}\r\n\r\n")
+        format!("POST {path} HTTP/1.1\r\nhost: localhost\r\n{length}\r\n\r\n")
     }
 
     /// A connection that has sent `text`.
