@@ -146,7 +146,7 @@ async fn one_address_has_some_of_the_places_and_displaces_only_itself() {
     .await;
     assert!(node.load.load().connections <= 6, "{:?}", node.load.load());
     node.answers_queries_and_begins(1).await;
-    patient.write_all(b": node\r\nconnection: close\r\n\r\n").await.unwrap();
+    patient.write_all(b": localhost\r\nconnection: close\r\n\r\n").await.unwrap();
     assert_eq!(soon("whoever was there before", Answer::read(&mut patient)).await.status, 200);
 }
 
