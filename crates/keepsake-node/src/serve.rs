@@ -150,6 +150,8 @@ pub struct Load {
     pub small_body_bytes: u64,
     /// Memory that larger bodies take, bytes.
     pub chunk_body_bytes: u64,
+    /// Memory that answers take which nobody has taken yet, bytes.
+    pub answer_bytes: u64,
 }
 
 /// Tells the [`Load`] of a node that runs. Cheap to clone.
@@ -163,7 +165,8 @@ impl LoadMeter {
     /// The load now.
     pub fn load(&self) -> Load {
         let (small_body_bytes, chunk_body_bytes) = self.room.held();
-        Load { connections: self.places.taken(), small_body_bytes, chunk_body_bytes }
+        let (connections, answer_bytes) = (self.places.taken(), self.places.untaken());
+        Load { connections, small_body_bytes, chunk_body_bytes, answer_bytes }
     }
 }
 

@@ -42,7 +42,7 @@ pub(crate) async fn serve(
         loop {
             let (stream, entry) = accept(&listener, &places).await;
             let place = Arc::clone(&entry.place);
-            let connection = graceful.watch(connection(stream, &router, &place));
+            let connection = graceful.watch(connection(stream, &router, &places, &place));
             let task = tokio::spawn(async move {
                 let _entry = entry;
                 if let Err(error) = connection.await {
@@ -90,12 +90,13 @@ async fn accept(listener: &TcpListener, places: &Arc<Places>) -> (TcpStream, Ent
 fn connection(
     stream: TcpStream,
     router: &Router,
+    places: &Arc<Places>,
     place: &Arc<Place>,
 ) -> http1::Connection<TokioIo<Observed<TcpStream>>, Requests> {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY");
     }
-    let requests = Requests { router: router.clone(), place: Arc::clone(place) };
+    let requests = Requests { router: router.clone(), places: Arc::clone(places), place: Arc::clone(place) };
     http1::Builder::new()
         .timer(TokioTimer::new())
         // The place has the patience with heads.
@@ -107,6 +108,7 @@ fn connection(
 /// The requests of one connection.
 struct Requests {
     router: Router,
+    places: Arc<Places>,
     place: Arc<Place>,
 }
 
@@ -118,15 +120,16 @@ impl hyper::service::Service<Request<Incoming>> for Requests {
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         self.place.request_begins();
         request.extensions_mut().insert(self.place.remote());
-        let place = Arc::clone(&self.place);
+        let (places, place) = (Arc::clone(&self.places), Arc::clone(&self.place));
         let answered = self.router.clone().call(request);
-        Box::pin(async move { Ok(answered.await?.map(|inner| Answer { inner, place })) })
+        Box::pin(async move { Ok(answered.await?.map(|inner| Answer { inner, places, place })) })
     }
 }
 
-/// A body that tells when it is over.
+/// A body that tells what of it the connection got, and when it is over.
 struct Answer {
     inner: Body,
+    places: Arc<Places>,
     place: Arc<Place>,
 }
 
@@ -138,7 +141,13 @@ impl HttpBody for Answer {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        Pin::new(&mut self.inner).poll_frame(cx)
+        let polled = Pin::new(&mut self.inner).poll_frame(cx);
+        if let Poll::Ready(Some(Ok(frame))) = &polled
+            && let Some(bytes) = frame.data_ref()
+        {
+            self.places.gives(&self.place, bytes.len());
+        }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {

@@ -5,6 +5,9 @@
 //!
 //! A connection that only waits (for a head, or idle) leaves when a new one needs its place, the one that has waited
 //! longest first. So half heads and idle connections keep nobody out.
+//!
+//! What a connection was given to send and its peer has not taken yet stays in memory. All of it together is bounded: when
+//! it is more, whoever holds most leaves, its slowest connection first.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -49,6 +52,10 @@ const TAKEN_BYTES_MIN: u64 = 30 << 10;
 /// How often patience is looked after.
 pub(crate) const SWEEP_EVERY: Duration = Duration::from_millis(500);
 
+/// Bytes of answers that peers have not taken yet, for each place. An asset is given out in blocks of this size, so only
+/// whoever asks for larger answers and takes none of them comes to more.
+const UNTAKEN_BYTES_PER_PLACE: u64 = 256 << 10;
+
 /// Pause between two looks when all places are taken by those who do something.
 const FULL_PAUSE: Duration = Duration::from_millis(100);
 
@@ -66,6 +73,8 @@ pub(crate) struct Places {
     begun: Instant,
     state: Mutex<State>,
     left: Notify,
+    /// Of all connections together.
+    untaken: Arc<AtomicU64>,
 }
 
 #[derive(Debug, Default)]
@@ -95,6 +104,10 @@ pub(crate) struct Place {
     blocked: AtomicU64,
     /// Bytes that the socket took.
     taken: AtomicU64,
+    /// Bytes of answers that the socket has not taken yet.
+    untaken: AtomicU64,
+    /// The same of all connections together.
+    untaken_by_all: Arc<AtomicU64>,
     /// When and at how many bytes the sweep began to count; the sweep's own.
     window: Mutex<Option<(u64, u64)>>,
     task: OnceLock<AbortHandle>,
@@ -110,6 +123,7 @@ pub(crate) struct Entry {
 
 impl Drop for Entry {
     fn drop(&mut self) {
+        self.place.forget_untaken();
         self.places.lock().remove(self.id);
         self.places.left.notify_one();
     }
@@ -126,7 +140,8 @@ enum NoPlace {
 
 impl Places {
     pub(crate) fn new(limits: PlaceLimits) -> Self {
-        Self { limits, begun: Instant::now(), state: Mutex::default(), left: Notify::new() }
+        let (state, left, untaken) = (Mutex::default(), Notify::new(), Arc::default());
+        Self { limits, begun: Instant::now(), state, left, untaken }
     }
 
     /// A place for a connection from `address`; waits where there will be one. None when its peer has too many.
@@ -156,7 +171,7 @@ impl Places {
         }
         let id = state.next_id;
         state.next_id += 1;
-        let place = Arc::new(Place::new(self.begun, peer));
+        let place = Arc::new(Place::new(self.begun, peer, Arc::clone(&self.untaken)));
         state.connections.insert(id, Arc::clone(&place));
         if let Some(peer) = peer {
             *state.peers.entry(peer).or_default() += 1;
@@ -174,6 +189,18 @@ impl Places {
                 place.end();
             }
         }
+    }
+
+    /// A part of an answer of so many bytes goes to the connection, which holds it until its peer takes it.
+    pub(crate) fn gives(&self, place: &Place, bytes: usize) {
+        place.gets(bytes as u64);
+        let max = UNTAKEN_BYTES_PER_PLACE * self.limits.connections_max as u64;
+        while self.untaken.load(Ordering::Relaxed) > max && self.lock().displace_holder().is_some() {}
+    }
+
+    /// Bytes of answers that peers have not taken yet.
+    pub(crate) fn untaken(&self) -> u64 {
+        self.untaken.load(Ordering::Relaxed)
     }
 
     /// Connections now.
@@ -198,6 +225,25 @@ impl State {
         Some(())
     }
 
+    /// Ends the slowest connection of whoever holds most bytes that it does not take. Connections without a peer are each
+    /// by itself. None when nobody holds any.
+    fn displace_holder(&mut self) -> Option<()> {
+        let holds = |place: &Place| place.untaken.load(Ordering::Relaxed);
+        let mut held = HashMap::new();
+        for (id, place) in &self.connections {
+            *held.entry(place.peer.ok_or(*id)).or_insert(0) += holds(place);
+        }
+        let (most, _) = held.into_iter().filter(|(_, bytes)| *bytes > 0).max_by_key(|(_, bytes)| *bytes)?;
+        let its = self.connections.iter().filter(|(id, place)| place.peer.ok_or(**id) == most);
+        let holding = its.filter(|(_, place)| holds(place) > 0 && place.task.get().is_some());
+        let (_, id) = holding.map(|(id, place)| (place.blocked_since(), *id)).min()?;
+        let place = self.remove(id)?;
+        tracing::debug!(peer = ?place.peer, "connection ended: it takes too little of its answers");
+        place.forget_untaken();
+        place.end();
+        Some(())
+    }
+
     fn remove(&mut self, id: u64) -> Option<Arc<Place>> {
         let place = self.connections.remove(&id)?;
         if let Some(peer) = place.peer
@@ -213,13 +259,15 @@ impl State {
 }
 
 impl Place {
-    fn new(begun: Instant, peer: Option<Peer>) -> Self {
+    fn new(begun: Instant, peer: Option<Peer>, untaken_by_all: Arc<AtomicU64>) -> Self {
         let place = Self {
             begun,
             peer,
             phase: AtomicU64::new(0),
             blocked: AtomicU64::new(0),
             taken: AtomicU64::new(0),
+            untaken: AtomicU64::new(0),
+            untaken_by_all,
             window: Mutex::new(None),
             task: OnceLock::new(),
         };
@@ -255,8 +303,28 @@ impl Place {
 
     /// The socket took bytes.
     pub(crate) fn sent(&self, bytes: usize) {
-        self.taken.fetch_add(bytes as u64, Ordering::Relaxed);
+        let bytes = bytes as u64;
+        self.taken.fetch_add(bytes, Ordering::Relaxed);
         self.blocked.store(0, Ordering::Relaxed);
+        // Heads go with them and are not counted: for a moment a little less is held than is said.
+        let less = |held: u64| Some(held.saturating_sub(bytes));
+        let held = self.untaken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).unwrap_or_default();
+        self.untaken_by_all.fetch_sub(held.min(bytes), Ordering::Relaxed);
+    }
+
+    fn gets(&self, bytes: u64) {
+        self.untaken_by_all.fetch_add(bytes, Ordering::Relaxed);
+        self.untaken.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// The connection is over, and what it holds goes with it.
+    fn forget_untaken(&self) {
+        self.untaken_by_all.fetch_sub(self.untaken.swap(0, Ordering::Relaxed), Ordering::Relaxed);
+    }
+
+    /// For an order: those that take something come last.
+    fn blocked_since(&self) -> u64 {
+        self.blocked.load(Ordering::Relaxed).wrapping_sub(1)
     }
 
     /// The socket takes no bytes now.

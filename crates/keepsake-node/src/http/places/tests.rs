@@ -89,7 +89,7 @@ async fn places_come_back() {
 
 #[tokio::test]
 async fn each_phase_has_its_own_patience() {
-    let place = Place::new(Instant::now(), None);
+    let place = Place::new(Instant::now(), None, Arc::default());
     assert_eq!(place.is_overdue(IDLE_MS), None);
     assert_eq!(place.is_overdue(IDLE_MS + 1000), Some("idle"));
     place.received();
@@ -101,7 +101,7 @@ async fn each_phase_has_its_own_patience() {
 
 #[tokio::test]
 async fn a_peer_that_takes_too_little_in_a_while_is_overdue_whatever_it_took_before() {
-    let place = Place::new(Instant::now(), None);
+    let place = Place::new(Instant::now(), None, Arc::default());
     place.request_begins();
     place.sent(100 << 20);
     place.blocked();
@@ -112,7 +112,7 @@ async fn a_peer_that_takes_too_little_in_a_while_is_overdue_whatever_it_took_bef
         place.is_overdue(TAKING_MS + 1_000)
     };
     assert_eq!(slow(), Some("the peer takes its answer too slowly"));
-    let place = Place::new(Instant::now(), None);
+    let place = Place::new(Instant::now(), None, Arc::default());
     place.request_begins();
     place.blocked();
     assert_eq!(place.is_overdue(1), None);
@@ -121,4 +121,36 @@ async fn a_peer_that_takes_too_little_in_a_while_is_overdue_whatever_it_took_bef
         place.blocked();
         assert_eq!(place.is_overdue(round * TAKING_MS), None, "1 KiB a second");
     }
+}
+
+#[tokio::test]
+async fn what_peers_do_not_take_is_bounded_and_the_slowest_of_whoever_holds_most_leaves() {
+    let places = places(4, 4);
+    let (honest, own) = (connect(&places, B).unwrap(), connect(&places, None).unwrap());
+    let greedy = [connect(&places, A).unwrap(), connect(&places, A).unwrap()];
+    places.gives(&honest, 300 << 10);
+    places.gives(&own, 200 << 10);
+    honest.blocked();
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    for place in &greedy {
+        places.gives(place, 250 << 10);
+        place.blocked();
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(places.untaken(), 1000 << 10);
+    places.gives(&greedy[1], 100 << 10);
+    assert!(is_ended(&greedy[0]).await, "no other takes nothing for so long");
+    assert!(!is_ended(&greedy[1]).await && !is_ended(&honest).await && !is_ended(&own).await);
+    assert_eq!(places.untaken(), 850 << 10);
+    // Heads are taken too, and are no part of it.
+    greedy[1].sent(400 << 10);
+    assert_eq!(places.untaken(), 500 << 10);
+    honest.sent(100 << 10);
+    for place in [&honest, &own, &greedy[1]] {
+        place.end();
+    }
+    while places.taken() > 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(places.untaken(), 0);
 }
