@@ -305,7 +305,10 @@ impl Place {
     pub(crate) fn sent(&self, bytes: usize) {
         let bytes = bytes as u64;
         self.taken.fetch_add(bytes, Ordering::Relaxed);
-        self.blocked.store(0, Ordering::Relaxed);
+        if self.blocked.swap(0, Ordering::Relaxed) != 0 && self.phase().0 == Phase::Idle {
+            // It waits for the next request since it has taken the answer.
+            self.set(Phase::Idle);
+        }
         // Heads go with them and are not counted: for a moment a little less is held than is said.
         let less = |held: u64| Some(held.saturating_sub(bytes));
         let held = self.untaken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).unwrap_or_default();
@@ -358,8 +361,12 @@ impl Place {
     /// Since when it only waits for its peer to say something.
     fn waits_since(&self) -> Option<u64> {
         let (phase, since) = self.phase();
-        let answers = self.blocked.load(Ordering::Relaxed) != 0;
-        (phase != Phase::Request && !answers && self.task.get().is_some()).then_some(since)
+        (phase != Phase::Request && !self.answers() && self.task.get().is_some()).then_some(since)
+    }
+
+    /// It has something to send, which its peer does not take now.
+    fn answers(&self) -> bool {
+        self.blocked.load(Ordering::Relaxed) != 0
     }
 
     /// What took too long, if anything did.
@@ -367,6 +374,8 @@ impl Place {
         let (phase, since) = self.phase();
         let waited = now_ms.saturating_sub(since);
         match phase {
+            // The last answer is still on its way.
+            _ if self.answers() => {}
             Phase::Head if waited > HEAD_MS => return Some("the head did not come in time"),
             Phase::Idle if waited > IDLE_MS => return Some("idle"),
             _ => {}

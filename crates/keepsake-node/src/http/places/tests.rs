@@ -100,6 +100,19 @@ async fn each_phase_has_its_own_patience() {
 }
 
 #[tokio::test]
+async fn a_peer_that_still_takes_an_answer_is_not_idle() {
+    let begun = Instant::now() - Duration::from_millis(2 * IDLE_MS);
+    let place = Place::new(begun, None, Arc::default());
+    place.request_begins();
+    place.phase.store(0, Ordering::Relaxed);
+    place.blocked();
+    assert_eq!(place.is_overdue(2 * IDLE_MS), None, "it has the answer since the beginning, and takes it");
+    place.sent(100_000);
+    assert_eq!(place.is_overdue(2 * IDLE_MS), None, "it has taken all of it just now");
+    assert_eq!(place.is_overdue(3 * IDLE_MS + 1000), Some("idle"));
+}
+
+#[tokio::test]
 async fn a_peer_that_takes_too_little_in_a_while_is_overdue_whatever_it_took_before() {
     let place = Place::new(Instant::now(), None, Arc::default());
     place.request_begins();
