@@ -42,23 +42,35 @@ const DRAIN_WAIT: Duration = Duration::from_secs(5);
 pub(super) async fn read(room: &Admission, request: Request) -> Result<Received, RequestError> {
     let length = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     let declared = length.and_then(|text| text.parse::<usize>().ok());
-    let peer = request.extensions().get::<Remote>().and_then(|remote| remote.peer);
+    let remote = request.extensions().get::<Remote>().cloned();
     let mut body = request.into_body();
     if declared.is_some_and(|declared| declared > BODY_BYTES_MAX) {
         return Err(refused(body, too_large()));
     }
-    let mut permit = room.permit(peer, declared);
-    match collect(&mut body, declared.unwrap_or(0), &mut permit).await {
+    let mut permit = room.permit(remote.as_ref().and_then(Remote::peer), declared);
+    let collected = collect(&mut body, declared.unwrap_or(0), &mut permit, remote.as_ref()).await;
+    if let Some(remote) = &remote {
+        remote.has_body();
+    }
+    match collected {
         Ok(bytes) => Ok(Received { bytes, permit }),
         Err(error) => Err(refused(body, error)),
     }
 }
 
-async fn collect(body: &mut Body, declared: usize, permit: &mut Permit) -> Result<Bytes, RequestError> {
+async fn collect(
+    body: &mut Body,
+    declared: usize,
+    permit: &mut Permit,
+    remote: Option<&Remote>,
+) -> Result<Bytes, RequestError> {
     let mut pace = Pace::begin(Instant::now());
     let mut bytes = BytesMut::new();
     loop {
         let deadline = pace.deadline(bytes.len(), permit.lane_since());
+        if let Some(remote) = remote {
+            remote.waits_for_body(pace.due(bytes.len()));
+        }
         let frame = timeout_at(deadline, body.frame()).await.map_err(|_| Pace::late(permit.lane_since()))?;
         let Some(frame) = frame else { return Ok(bytes.freeze()) };
         let frame = frame.map_err(|error| RequestError::Body(error.to_string()))?;
@@ -66,6 +78,9 @@ async fn collect(body: &mut Body, declared: usize, permit: &mut Permit) -> Resul
         let len = bytes.len() + data.len();
         if len > BODY_BYTES_MAX {
             return Err(too_large());
+        }
+        if let Some(remote) = remote {
+            remote.has_body();
         }
         let asked = Instant::now();
         permit.grow_to(len, ROOM_WAIT).await.map_err(|_| RequestError::Overloaded)?;
@@ -97,9 +112,14 @@ impl Pace {
         self.begun += self.moved - asked;
     }
 
+    /// When `bytes` of them are there at the least rate.
+    fn due(&self, bytes: usize) -> Instant {
+        self.begun + Duration::from_secs((bytes / BYTES_PER_S_MIN) as u64)
+    }
+
     /// When the next piece is too late after `bytes` of them.
     fn deadline(&self, bytes: usize, lane_since: Option<Instant>) -> Instant {
-        let by_rate = self.begun + GRACE + Duration::from_secs((bytes / BYTES_PER_S_MIN) as u64);
+        let by_rate = self.due(bytes) + GRACE;
         let by_pause = self.moved + PAUSE_WAIT;
         let by_lane = lane_since.map_or(by_pause, |since| since + LANE_WAIT);
         by_rate.min(by_pause).min(by_lane)

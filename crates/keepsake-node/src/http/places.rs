@@ -4,7 +4,7 @@
 //! socket: `connection.rs` accepts, `stall.rs` tells what goes through.
 //!
 //! A connection that only waits (for a head, or idle) leaves when a new one needs its place, the one that has waited
-//! longest first. So half heads and idle connections keep nobody out.
+//! longest first, and so does one whose body is late. So half heads, half bodies and idle connections keep nobody out.
 //!
 //! What a connection was given to send and its peer has not taken yet stays in memory. All of it together is bounded: when
 //! it is more, whoever holds most leaves, its slowest connection first.
@@ -39,6 +39,9 @@ impl Default for PlaceLimits {
     }
 }
 
+/// A body that comes this much later than at the least rate may have to leave. It has longer where nobody needs its place.
+const BODY_LATE_MS: u64 = 1_000;
+
 /// A head must be there so long after its first byte.
 const HEAD_MS: u64 = 10_000;
 
@@ -60,10 +63,24 @@ const UNTAKEN_BYTES_PER_PLACE: u64 = 256 << 10;
 const FULL_PAUSE: Duration = Duration::from_millis(100);
 
 /// From whom a request comes: an extension of it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Remote {
+#[derive(Clone, Debug)]
+pub(crate) struct Remote(Arc<Place>);
+
+impl Remote {
     /// None where no peer's bound applies.
-    pub(crate) peer: Option<Peer>,
+    pub(crate) fn peer(&self) -> Option<Peer> {
+        self.0.peer
+    }
+
+    /// The request waits for more of its body, which at the least rate would be there at `due`.
+    pub(crate) fn waits_for_body(&self, due: Instant) {
+        self.0.set_at(Phase::Body, due);
+    }
+
+    /// More of the body is there, or all of it.
+    pub(crate) fn has_body(&self) {
+        self.0.set(Phase::Request);
+    }
 }
 
 /// All places.
@@ -91,6 +108,8 @@ enum Phase {
     Head,
     /// A request is under way: it has bounds of its own.
     Request,
+    /// More of a request's body, which at the least rate would be there at the phase's time.
+    Body,
 }
 
 /// One connection's state. Its socket and its requests tell, the sweep judges.
@@ -280,8 +299,8 @@ impl Place {
         self.task.set(task).ok();
     }
 
-    pub(crate) fn remote(&self) -> Remote {
-        Remote { peer: self.peer }
+    pub(crate) fn remote(self: &Arc<Self>) -> Remote {
+        Remote(Arc::clone(self))
     }
 
     /// Bytes came from the peer.
@@ -340,12 +359,17 @@ impl Place {
     }
 
     fn set(&self, phase: Phase) {
+        self.set_at(phase, Instant::now());
+    }
+
+    fn set_at(&self, phase: Phase, at: Instant) {
         let kind = match phase {
             Phase::Idle => 0,
             Phase::Head => 1,
             Phase::Request => 2,
+            Phase::Body => 3,
         };
-        self.phase.store(ms_since(self.begun) << 2 | kind, Ordering::Relaxed);
+        self.phase.store(ms_between(self.begun, at) << 2 | kind, Ordering::Relaxed);
     }
 
     fn phase(&self) -> (Phase, u64) {
@@ -353,15 +377,21 @@ impl Place {
         let phase = match found & 3 {
             0 => Phase::Idle,
             1 => Phase::Head,
-            _ => Phase::Request,
+            2 => Phase::Request,
+            _ => Phase::Body,
         };
         (phase, found >> 2)
     }
 
-    /// Since when it only waits for its peer to say something.
+    /// Since when it only waits for its peer to say something; where that is a body, since when that is late.
     fn waits_since(&self) -> Option<u64> {
         let (phase, since) = self.phase();
-        (phase != Phase::Request && !self.answers() && self.task.get().is_some()).then_some(since)
+        let waits = match phase {
+            Phase::Request => false,
+            Phase::Idle | Phase::Head => !self.answers(),
+            Phase::Body => ms_since(self.begun) > since + BODY_LATE_MS,
+        };
+        (waits && self.task.get().is_some()).then_some(since)
     }
 
     /// It has something to send, which its peer does not take now.
@@ -407,7 +437,11 @@ impl Place {
 }
 
 fn ms_since(begun: Instant) -> u64 {
-    u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX >> 2)
+    ms_between(begun, Instant::now())
+}
+
+fn ms_between(begun: Instant, at: Instant) -> u64 {
+    u64::try_from(at.saturating_duration_since(begun).as_millis()).unwrap_or(u64::MAX >> 2)
 }
 
 #[cfg(test)]

@@ -51,6 +51,27 @@ async fn the_connection_that_waits_longest_leaves_for_a_new_one_and_a_busy_one_s
 }
 
 #[tokio::test]
+async fn a_late_body_leaves_before_a_connection_that_came_just_now() {
+    let places = places(2, 2);
+    let (slow, fast) = (connect(&places, A).unwrap(), connect(&places, B).unwrap());
+    let now = Instant::now();
+    fast.remote().waits_for_body(now + Duration::from_secs(1));
+    slow.remote().waits_for_body(now);
+    assert_eq!(connect(&places, C).err(), Some(NoPlace::Any), "it may be a little late");
+    tokio::time::sleep(Duration::from_millis(BODY_LATE_MS + 20)).await;
+    let third = connect(&places, C).unwrap();
+    assert!(is_ended(&slow).await && !is_ended(&fast).await);
+    fast.remote().waits_for_body(now);
+    connect(&places, D).unwrap();
+    assert!(is_ended(&fast).await && !is_ended(&third).await);
+    third.remote().waits_for_body(now);
+    third.remote().has_body();
+    let fifth = connect(&places, E).unwrap();
+    assert!(!is_ended(&third).await, "its request is under way");
+    fifth.request_begins();
+}
+
+#[tokio::test]
 async fn a_peer_displaces_its_own_connections_only_and_is_refused_when_all_are_busy() {
     let places = places(10, 2);
     let mut own = vec![connect(&places, A).unwrap()];
