@@ -6,7 +6,7 @@ use crate::host::{Host, Who};
 use candid::Principal;
 use ic_stable_structures::{Memory, VectorMemory};
 use keepsake_client::{Client, RetryPolicy, Transport, TransportError};
-use keepsake_service::http::{AssetBody, AssetRequest};
+use keepsake_service::http::{AssetBody, AssetRequest, BlobRange, HeapRange};
 use keepsake_service::{Call, Install, Quotas, RecordLimits, Reject, Reply, Service, Upkeep};
 use serde_bytes::ByteBuf;
 use std::sync::mpsc;
@@ -51,15 +51,28 @@ impl Machine {
         let answer = self.service.asset(&call, request);
         let body = match answer.body {
             AssetBody::Bytes(bytes) => bytes,
-            AssetBody::Heap { runs, .. } => {
-                runs.iter().flat_map(|run| self.heap_bytes(run.offset, run.len)).collect()
-            }
+            AssetBody::Heap { blob, runs } => self.blob_bytes(blob, runs),
         };
         HttpResponse {
             status_code: answer.status,
             headers: answer.headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
             body: ByteBuf::from(body),
             upgrade: None,
+        }
+    }
+
+    /// As a host sends it: piece by piece, as far as it is planned.
+    fn blob_bytes(&self, mut rest: BlobRange, mut runs: Vec<HeapRange>) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        loop {
+            for run in &runs {
+                bytes.extend(self.heap_bytes(run.offset, run.len));
+                (rest.offset, rest.len) = (rest.offset + run.len, rest.len - run.len);
+            }
+            if rest.len == 0 {
+                return bytes;
+            }
+            runs = self.service.blob_runs(&rest).expect("nothing deletes it meanwhile");
         }
     }
 

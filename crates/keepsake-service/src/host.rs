@@ -251,7 +251,7 @@ impl<R: Memory, H: Memory> Service<R, H> {
         site::paths(&self.store)
     }
 
-    /// Where a stretch of a blob lies now; none when the blob is gone. For a host that streams a planned body in pieces.
+    /// Where a stretch of a blob lies now, or its first 8 MiB; none when the blob is gone. For a host that streams a planned body in pieces.
     pub fn blob_runs(&self, range: &BlobRange) -> Option<Vec<HeapRange>> {
         plan::runs(&self.store, range)
     }

@@ -60,7 +60,8 @@ pub enum AssetBody {
     Heap {
         /// Which bytes they are, whatever happens meanwhile.
         blob: BlobRange,
-        /// Where they lie now, in order; [`Service::blob_runs`](crate::Service::blob_runs) tells it later.
+        /// Where the first of them lie now, in order: all, or 8 MiB. [`Service::blob_runs`](crate::Service::blob_runs)
+        /// tells it later, and of the others.
         runs: Vec<HeapRange>,
     },
 }

@@ -2,8 +2,9 @@
 //! (who may see what, which headers) comes from the service.
 //!
 //! A stream keeps nothing from being reused while its reader takes its time. It holds a view for the read of one block
-//! only. When there was a commit since, it asks the service anew where the rest of the blob lies; a blob that is gone
-//! ends the stream with an error, so that nobody takes a part for the whole, and no other bytes are ever sent.
+//! only. When there was a commit since, or all is sent that was planned, it asks the service where the rest of the blob
+//! lies; a blob that is gone ends the stream with an error, so that nobody takes a part for the whole, and no other bytes
+//! are ever sent.
 
 use crate::engine::message::EngineError;
 use crate::engine::recent::Answer;
@@ -66,7 +67,7 @@ pub(crate) enum PlannedBody {
     Heap(HeapPlan),
 }
 
-/// Bytes of a blob, and where they lie in one commit.
+/// Bytes of a blob, and where the first of them lie in one commit.
 #[derive(Debug)]
 pub(crate) struct HeapPlan {
     pub(crate) blob: BlobRange,
@@ -95,13 +96,15 @@ impl AssetBytes {
 }
 
 impl HeapPlan {
-    /// Takes the first `len` bytes.
-    fn take(&mut self, mut len: u64) -> Vec<HeapRange> {
+    /// Takes the first `len` bytes, or fewer where no more are planned.
+    fn take(&mut self, len: u64) -> Vec<HeapRange> {
+        let planned = self.runs.iter().map(|run| run.len).sum();
+        let mut len = len.min(planned);
         self.blob.offset += len;
         self.blob.len -= len;
         let mut taken = Vec::new();
         while len > 0 {
-            let run = self.runs.front_mut().expect("runs cover what is left of the blob");
+            let run = self.runs.front_mut().expect("runs cover what is planned");
             let part = HeapRange { offset: run.offset, len: run.len.min(len) };
             run.offset += part.len;
             run.len -= part.len;
@@ -121,6 +124,9 @@ impl Rest {
         let view = self.view().await?;
         let heap = self.engine()?.shared.heap.clone();
         let parts = self.plan.take(self.plan.blob.len.min(BLOCK_BYTES));
+        if parts.is_empty() {
+            return Err(io::Error::other("the rest of the blob has no place"));
+        }
         let block = tokio::task::spawn_blocking(move || {
             let bytes = read_parts(&heap, &parts);
             // Until here nothing that it read could be reused.
@@ -134,7 +140,7 @@ impl Rest {
     /// The newest view, in which the plan holds.
     async fn view(&mut self) -> io::Result<Arc<View>> {
         let view = self.engine()?.shared.views.newest().map_err(io::Error::other)?;
-        if view.state().epoch == self.plan.epoch {
+        if view.state().epoch == self.plan.epoch && !self.plan.runs.is_empty() {
             return Ok(view);
         }
         drop(view);

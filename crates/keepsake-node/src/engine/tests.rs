@@ -7,6 +7,7 @@ mod ordering;
 mod program;
 mod site;
 mod strangers;
+mod streams;
 mod views;
 
 use crate::data_dir::DataDir;

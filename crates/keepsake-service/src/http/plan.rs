@@ -18,6 +18,10 @@ use keepsake_core::{Call, Store};
 
 pub(super) const NO_SUCH_PAGE: &str = "no such page; assets are at /asset/{memory}/{asset}\n";
 
+/// Bytes that are planned at once: a file that came in the worst order has thousands of runs, and whoever asks for it
+/// makes the host look for no more of them, and hold no more, than it is about to send.
+pub(crate) const PLANNED_BYTES_MAX: u64 = 8 << 20;
+
 /// Plans the answer. `body_bytes_max`: a host that answers in one message gets no more than this; a longer body
 /// becomes a 206 with its first part.
 pub(crate) fn answer<R: Memory, H: Memory>(
@@ -252,10 +256,11 @@ pub(super) fn heap_body<R: Memory, H: Memory>(store: &Store<R, H>, blob: BlobRan
     AssetBody::Heap { blob, runs }
 }
 
-/// Where the bytes lie now; none when the blob is gone. A number is never given to another blob.
+/// Where the first bytes lie now, at most [`PLANNED_BYTES_MAX`]; none when the blob is gone. A number is never given to
+/// another blob.
 pub(crate) fn runs<R: Memory, H: Memory>(store: &Store<R, H>, range: &BlobRange) -> Option<Vec<HeapRange>> {
     let record = store.blob_unchecked(BlobId(range.blob))?;
-    let runs = store.blob_runs(&record, range.offset, range.len);
+    let runs = store.blob_runs(&record, range.offset, range.len.min(PLANNED_BYTES_MAX));
     Some(runs.into_iter().map(|run| HeapRange { offset: run.offset, len: run.len }).collect())
 }
 

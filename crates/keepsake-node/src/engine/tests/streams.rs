@@ -1,0 +1,71 @@
+//! What is sent of a file that lies in thousands of runs: all of it, and no more of its runs are looked for at once than
+//! are about to be sent.
+
+use super::views::update;
+use super::{message, options};
+use crate::data_dir::DataDir;
+use crate::engine::asset_stream::{AssetBytes, HeapPlan};
+use crate::engine::{Engine, Reader, RequestStatus};
+use candid::Encode;
+use futures_core::Stream;
+use keepsake_api::{BeginOptions, Capsule, PersonRef, UploadFinishResult};
+use keepsake_service::http::BlobRange;
+use serde_bytes::ByteBuf;
+use sha2::{Digest, Sha256};
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+
+const CHUNK_BYTES: usize = 4096;
+const CHUNKS: usize = 2_500;
+/// Messages that wait at once.
+const AT_ONCE: usize = 500;
+
+/// Sends a file of the shortest chunks from its end to its begin: each one is a run.
+async fn upload_in_reverse(engine: &Engine, file: &[u8]) -> u64 {
+    let capsule: Capsule = update(engine, "capsules_create", Encode!(&None::<PersonRef>).unwrap()).await;
+    let chunks: Vec<_> = (0u32..).zip(file.chunks(CHUNK_BYTES)).collect();
+    let count = u32::try_from(chunks.len()).unwrap();
+    let begin = Encode!(&capsule.id, &count, &"in reverse", &None::<BeginOptions>).unwrap();
+    let session: u64 = update(engine, "uploads_begin", begin).await;
+    for some in chunks.rchunks(AT_ONCE) {
+        let puts = some.iter().rev().map(|(index, chunk)| {
+            let put = Encode!(&session, index, &ByteBuf::from(*chunk)).unwrap();
+            let (engine, put) = (engine.clone(), message("uploads_put_chunk", put));
+            tokio::spawn(async move { engine.update(put).await })
+        });
+        for put in puts.collect::<Vec<_>>() {
+            assert!(matches!(put.await.unwrap().unwrap(), RequestStatus::Replied(_)));
+        }
+    }
+    let sha256 = ByteBuf::from(Sha256::digest(file).to_vec());
+    let finish = Encode!(&session, &sha256, &(file.len() as u64)).unwrap();
+    let done: UploadFinishResult = update(engine, "uploads_finish", finish).await;
+    done.blob_id.strip_prefix("blob_").unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_file_of_many_runs_is_planned_piece_by_piece_and_sent_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = Engine::open(DataDir::open(dir.path()).unwrap(), options()).unwrap();
+    let len = u32::try_from(CHUNKS * CHUNK_BYTES).unwrap();
+    let file: Vec<u8> = (0..len).map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let blob = upload_in_reverse(&engine, &file).await;
+    let blob = BlobRange { blob, offset: 0, len: file.len() as u64 };
+    let (runs, view) = engine.read(move |reader: &mut Reader| reader.runs(&blob)).await.unwrap().unwrap();
+    let runs = runs.unwrap();
+    let planned: u64 = runs.iter().map(|run| run.len).sum();
+    assert!(
+        planned <= 8 << 20 && runs.len() <= (8 << 20) / CHUNK_BYTES,
+        "{planned} bytes in {} runs",
+        runs.len()
+    );
+    let plan = HeapPlan { blob, runs: runs.into(), epoch: view.state().epoch };
+    drop(view);
+    let mut stream = AssetBytes::of_heap(plan, Arc::downgrade(&engine.inner));
+    let mut sent = Vec::new();
+    while let Some(block) = poll_fn(|context| Pin::new(&mut stream).poll_next(context)).await {
+        sent.extend_from_slice(&block.unwrap());
+    }
+    assert!(sent == file, "{} bytes of {}", sent.len(), file.len());
+}
