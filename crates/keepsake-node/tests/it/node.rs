@@ -180,6 +180,19 @@ impl Node {
         }
     }
 
+    /// The content of a query by `identity`.
+    pub(crate) fn query(&self, identity: &dyn Identity, method: &str, arg: Vec<u8>) -> EnvelopeContent {
+        EnvelopeContent::Query {
+            ingress_expiry: now_ns() + 4 * MINUTE_NS,
+            sender: identity.sender().unwrap(),
+            canister_id: self.canister_id,
+            method_name: method.into(),
+            arg,
+            nonce: None,
+            sender_info: None,
+        }
+    }
+
     /// A call of `capsules_create` that makes a new capsule.
     pub(crate) fn create(&self, identity: &dyn Identity, nonce: u8) -> EnvelopeContent {
         self.call(identity, "capsules_create", new_capsule(), nonce)

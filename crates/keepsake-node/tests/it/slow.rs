@@ -126,6 +126,68 @@ async fn half_heads_leave_when_all_places_are_taken() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn half_bodies_leave_when_all_places_are_taken() {
+    let (node, _dir) = Node::start().await;
+    let mut half = Vec::new();
+    for _ in 0..1100 {
+        half.push(node.connected(&(node.head_of_a_call("content-length: 1000") + "x")).await);
+    }
+    let asked = std::time::Instant::now();
+    assert_eq!(soon("a health check", node.send("GET", "/health", "", b"")).await.status, 200);
+    assert!(
+        asked.elapsed() < Duration::from_secs(4),
+        "it waited until they were given up: {:?}",
+        asked.elapsed()
+    );
+    drop(half);
+    node.is_let_go().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_that_nobody_takes_hold_little_memory_and_leave_for_those_that_are_taken() {
+    const PLACES: usize = 32;
+    let dir = tempfile::tempdir().unwrap();
+    let limits = PlaceLimits { connections_max: PLACES, ..PlaceLimits::default() };
+    let node = Node::start_with(&dir, |options| options.places = limits).await;
+    let me = ed25519(1);
+    let mine = node.agent(ed25519(1)).await;
+    node.answers_queries_and_begins(1).await;
+    let bytes = vec![7; 1_800_000];
+    let put = encode_args((1_u64, 0_u32, Bytes::new(&bytes))).unwrap();
+    mine.update(&node.canister_id, "uploads_put_chunk").with_arg(put).call_and_wait().await.unwrap();
+    let sha256 = <sha2::Sha256 as sha2::Digest>::digest(&bytes).to_vec();
+    let finish = encode_args((1_u64, Bytes::new(&sha256), 1_800_000_u64)).unwrap();
+    mine.update(&node.canister_id, "uploads_finish").with_arg(finish).call_and_wait().await.unwrap();
+    let read = sealed(&me, &node.query(&me, "blob_read", candid::encode_one("blob_1").unwrap()));
+    let mut deaf = Vec::new();
+    for _ in 0..PLACES - 4 {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4096).unwrap();
+        let mut stream = socket.connect(node.address).await.unwrap();
+        let path = format!("/api/v2/canister/{}/query", node.canister_id);
+        let head =
+            format!("POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n", read.len());
+        // The operating system takes one or two.
+        stream.write_all(&[head.as_bytes(), &read].concat().repeat(4)).await.unwrap();
+        let asked = std::time::Instant::now();
+        // Until it holds its answer, or was sent away for it.
+        let before = node.load.load().answer_bytes;
+        while node.load.load().answer_bytes == before && asked.elapsed() < Duration::from_millis(500) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        deaf.push(stream);
+        assert!(node.load.load().answer_bytes <= PLACES as u64 * (256 << 10), "{:?}", node.load.load());
+    }
+    let load = node.load.load();
+    assert!(load.answer_bytes > 0 && load.connections < PLACES - 4, "some left: {load:?}");
+    node.answers_queries_and_begins(2).await;
+    let answer = soon("a large answer", node.post_canister("v2", "query", &read)).await;
+    assert!(answer.status == 200 && answer.body.len() > bytes.len(), "{} bytes", answer.body.len());
+    drop((deaf, mine));
+    node.is_let_go().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_address_has_some_of_the_places_and_displaces_only_itself() {
     let dir = tempfile::tempdir().unwrap();
     let node = Node::start_with(&dir, |options| {
