@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// All answers together, bytes.
 const BYTES_MAX: usize = 8 << 20;
-/// What an answer takes beside its body and address, at most a few more.
+/// What an answer takes beside its body, address and headers.
 const OVERHEAD_BYTES: usize = 1 << 10;
 
 /// An answer whose body is in memory.
@@ -53,7 +53,9 @@ impl Recent {
 
     /// Keeps an answer that was planned on commit `epoch`, unless it is an old one.
     pub(crate) fn keep(&self, epoch: u64, request: AssetRequest, answer: Arc<Answer>) {
-        let bytes = answer.body.len() + request.url.len() + OVERHEAD_BYTES;
+        // Of the headers, names of files are as long as their owners like.
+        let headers: usize = answer.headers.iter().map(|(_, value)| value.len()).sum();
+        let bytes = answer.body.len() + request.url.len() + headers + OVERHEAD_BYTES;
         let state = &mut *self.lock();
         if epoch < state.epoch || bytes > BYTES_MAX {
             return;
@@ -106,6 +108,9 @@ mod tests {
         }
         recent.keep(1, request("/large"), answer(BYTES_MAX));
         assert!(recent.find(1, &request("/large")).is_none());
+        let headers = vec![("content-disposition", "x".repeat(BYTES_MAX))];
+        recent.keep(1, request("/named"), Arc::new(Answer { status: 200, headers, body: Bytes::new() }));
+        assert!(recent.find(1, &request("/named")).is_none());
         assert!(recent.find(1, &request("/9999")).is_some());
     }
 
