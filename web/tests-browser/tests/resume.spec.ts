@@ -23,6 +23,16 @@ async function largeFile(folder: string, length = LARGE_BYTES): Promise<{ path: 
   return { path, hash: sha256(bytes) };
 }
 
+/** Leaves the app at `address`, and deletes the files that it keeps for a reload: while it is open, it would hold them. */
+async function forgetFiles(page: Page, address: string): Promise<void> {
+  await page.goto(`${new URL(address).origin}/health`);
+  await page.evaluate(async () => {
+    for (const { name } of await indexedDB.databases()) {
+      if (name?.startsWith("uppy")) indexedDB.deleteDatabase(name);
+    }
+  });
+}
+
 /** Counts the messages that are large enough to be chunks, from now on. */
 function countChunks(page: Page): () => number {
   let count = 0;
@@ -88,13 +98,10 @@ test("an unfinished upload of another browser session goes on when its file is c
   await uploadedShare(page, "large.bin", 0.4);
   page.on("dialog", (dialog) => void dialog.accept());
   // What Golden Retriever keeps is gone, as after a day, or for a file too large to be kept.
-  await page.evaluate(async () => {
-    for (const { name } of await indexedDB.databases()) {
-      if (name?.startsWith("uppy")) indexedDB.deleteDatabase(name);
-    }
-  });
+  const address = page.url();
+  await forgetFiles(page, address);
   const chunksAfter = countChunks(page);
-  await page.reload();
+  await page.goto(address);
   await page.getByRole("button", { name: text.header.uploads }).click();
   const dialog = page.getByRole("dialog");
   const resume = dialog.getByRole("button", { name: text.sessions.resumeNamed("large.bin") });
@@ -138,12 +145,7 @@ test("an unfinished upload of a tab that is gone is ended in the list, and its r
   const address = closed.url();
   await closed.close();
   // Without what Golden Retriever keeps, or it would go on.
-  await page.goto(`${new URL(address).origin}/health`);
-  await page.evaluate(async () => {
-    for (const { name } of await indexedDB.databases()) {
-      if (name?.startsWith("uppy")) indexedDB.deleteDatabase(name);
-    }
-  });
+  await forgetFiles(page, address);
   await page.goto(address);
   await expect(page.getByRole("button", { name: `${text.header.uploads} (` })).toBeVisible();
   await page.getByRole("button", { name: text.header.uploads }).click();
