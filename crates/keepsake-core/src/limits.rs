@@ -20,9 +20,10 @@ pub const SESSIONS_PER_CALLER_MAX: u32 = 1_000;
 /// Aborted sessions of one caller that still answer a repeated abort: as many as may be pending by default, so that
 /// begin and abort in turns leave a bounded trace.
 pub const ABORTED_PER_CALLER_MAX: u32 = 1_000;
-/// Finished sessions of one caller that still answer a repeated finish: more than anybody uploads at a time, and a stranger
-/// leaves no more rows than that.
-pub const FINISHED_PER_CALLER_MAX: u64 = 10_000;
+/// Finished sessions of one caller that still answer a repeated finish, for each one that may be pending: a million by default,
+/// more than anybody uploads in a day, so that hardly a message forgets one. A stranger leaves no more rows than that, and none
+/// that it did not send more bytes for.
+pub const FINISHED_PER_PENDING_MAX: u64 = 1_000;
 /// Bytes of the pending sessions of one caller, announced or received, by default.
 pub const BYTES_IN_FLIGHT_PER_CALLER_MAX: u64 = 256 << 30;
 /// Bytes of one capsule, by default: the whole of what one canister can hold.

@@ -6,7 +6,7 @@ use crate::access::Denied;
 use crate::call::Call;
 use crate::charge;
 use crate::ids::{BlobId, CapsuleId, MemoryId, SessionId};
-use crate::limits::{BLOB_TTL_NS, FINISHED_PER_CALLER_MAX, HASH_CATCH_UP_FINISH_BYTES};
+use crate::limits::{BLOB_TTL_NS, FINISHED_PER_PENDING_MAX, HASH_CATCH_UP_FINISH_BYTES};
 use crate::tables::blobs::{BlobRecord, BlobRuns};
 use crate::tables::capsules::CapsuleRecord;
 use crate::tables::sessions::Listed;
@@ -227,7 +227,8 @@ impl<R: Memory, H: Memory> Store<R, H> {
             c.finished_sessions += count;
             finished = c.finished_sessions;
         });
-        let beyond = finished.saturating_sub(FINISHED_PER_CALLER_MAX);
+        let most = FINISHED_PER_PENDING_MAX * u64::from(self.config().quotas.sessions_per_caller_max);
+        let beyond = finished.saturating_sub(most);
         self.trim_ended(&call.caller, Listed::Finished, beyond, sessions);
     }
 }

@@ -8,7 +8,7 @@ use ic_stable_structures::VectorMemory;
 use keepsake_core::access::{Denied, Role};
 use keepsake_core::capsule::Subject;
 use keepsake_core::ids::{AssetId, BlobId, CapsuleId, MemoryId, SessionId};
-use keepsake_core::limits::{FINISHED_PER_CALLER_MAX, MEMORY_TEXT_BYTES_MAX, PAGE_RECORD_BYTES_MAX};
+use keepsake_core::limits::{FINISHED_PER_PENDING_MAX, MEMORY_TEXT_BYTES_MAX, PAGE_RECORD_BYTES_MAX};
 use keepsake_core::memory::{AssetKind, MemoryError, MemoryMeta};
 use keepsake_core::upload::{BeginOptions, UploadError};
 use keepsake_core::{
@@ -27,7 +27,11 @@ fn call(who: u32) -> Call {
 }
 
 fn store(records: RecordLimits) -> TestStore {
-    let quotas = Quotas { sessions_per_caller_max: u32::MAX, ..Quotas::default() };
+    store_with(records, u32::MAX)
+}
+
+fn store_with(records: RecordLimits, sessions_per_caller_max: u32) -> TestStore {
+    let quotas = Quotas { sessions_per_caller_max, ..Quotas::default() };
     // Nobody works off here what waits to be certified.
     let config = Config { records, quotas, uncertified: true, ..Config::default() };
     let mut store = Store::open(VectorMemory::default(), VectorMemory::default(), &config, &[1; 32]).unwrap();
@@ -309,15 +313,15 @@ fn sessions_keys_and_capsules_fill_the_records_too_and_go_again() {
 
 #[test]
 fn the_newest_finished_sessions_answer_again_and_the_oldest_are_forgotten() {
-    let mut store = store(RecordLimits::default());
+    let mut store = store_with(RecordLimits::default(), 2);
     let slow = begin(&mut store, MEMBER, "slow").unwrap();
-    let most = usize::try_from(FINISHED_PER_CALLER_MAX).unwrap();
+    let most = 2 * usize::try_from(FINISHED_PER_PENDING_MAX).unwrap();
     let mut finished = Vec::new();
     for at in 0..most + 3 {
         let id = begin(&mut store, MEMBER, &at.to_string()).unwrap();
         finished.push((id, finish(&mut store, MEMBER, id).unwrap()));
     }
-    assert_eq!(store.session_stats(&person(MEMBER)).finished, FINISHED_PER_CALLER_MAX);
+    assert_eq!(store.session_stats(&person(MEMBER)).finished, most as u64);
     let again = |store: &mut TestStore, (id, blob): (SessionId, BlobId)| {
         let answer = store.upload_finish(&call(MEMBER), id, &sha256(b"abc"), 3);
         answer.map(|done| assert_eq!(done.done().unwrap().0, blob))
