@@ -118,8 +118,9 @@ impl<R: Memory, H: Memory> Store<R, H> {
         Ok(CapsuleView { id, record: self.capsules.get(id), role })
     }
 
-    /// Every capsule that the caller has a role in, at most [`CAPSULES_PER_CALLER_MAX`]: those it made first, then the
-    /// others in the order of the grants. So nobody can push a capsule off the list by granting roles in others.
+    /// Every capsule that the caller has a role in, at most
+    /// [`CAPSULES_PER_CALLER_MAX`](crate::limits::CAPSULES_PER_CALLER_MAX): those it made first, then the others in the order
+    /// of the grants. So nobody can push a capsule off the list by granting roles in others.
     pub fn capsule_list(&self, caller: &Principal) -> Vec<CapsuleView> {
         if *caller == Principal::anonymous() {
             return Vec::new();
