@@ -115,6 +115,33 @@ pub struct AssetMetadataBase {
     pub deleted_at: Option<u64>,
 }
 
+impl AssetMetadataBase {
+    /// An asset of which no more is known than this: all else is none, empty or 0. Set what is known after it:
+    /// `AssetMetadataBase { bytes, ..AssetMetadataBase::new(asset_type, name, mime_type) }`.
+    pub fn new(asset_type: AssetType, name: impl Into<String>, mime_type: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            mime_type: mime_type.into(),
+            description: None,
+            tags: Vec::new(),
+            asset_type,
+            bytes: 0,
+            sha256: None,
+            width: None,
+            height: None,
+            url: None,
+            storage_key: None,
+            bucket: None,
+            asset_location: None,
+            processing_status: None,
+            processing_error: None,
+            created_at: 0,
+            updated_at: 0,
+            deleted_at: None,
+        }
+    }
+}
+
 /// Metadata of an image.
 #[derive(CandidType, Serialize, Deserialize, Clone, Debug, PartialEq)]
 pub struct ImageAssetMetadata {

@@ -121,24 +121,5 @@ fn memory() -> MemoryMetadata {
 }
 
 fn asset() -> AssetMetadataBase {
-    AssetMetadataBase {
-        name: "random.bin".to_owned(),
-        mime_type: "application/octet-stream".to_owned(),
-        description: None,
-        tags: Vec::new(),
-        asset_type: AssetType::Original,
-        bytes: 0,
-        sha256: None,
-        width: None,
-        height: None,
-        url: None,
-        storage_key: None,
-        bucket: None,
-        asset_location: None,
-        processing_status: None,
-        processing_error: None,
-        created_at: 0,
-        updated_at: 0,
-        deleted_at: None,
-    }
+    AssetMetadataBase::new(AssetType::Original, "random.bin", "application/octet-stream")
 }

@@ -38,24 +38,10 @@ pub fn unique(name: &str) -> String {
 pub fn asset(kind: AssetType, mime_type: &str) -> AssetMetadata {
     AssetMetadata::Image(ImageAssetMetadata {
         base: AssetMetadataBase {
-            name: "harbour.jpg".into(),
-            mime_type: mime_type.into(),
-            description: None,
             tags: vec!["sea".into()],
-            asset_type: kind,
-            bytes: 0,
-            sha256: None,
             width: Some(4),
             height: Some(3),
-            url: None,
-            storage_key: None,
-            bucket: None,
-            asset_location: None,
-            processing_status: None,
-            processing_error: None,
-            created_at: 0,
-            updated_at: 0,
-            deleted_at: None,
+            ..AssetMetadataBase::new(kind, "harbour.jpg", mime_type)
         },
         dpi: None,
         color_space: None,

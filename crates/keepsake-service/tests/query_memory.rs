@@ -171,24 +171,9 @@ fn memory(bytes: usize) -> MemoryMetadata {
 fn asset(asset_type: AssetType, bytes: usize) -> AssetMetadata {
     AssetMetadata::Image(ImageAssetMetadata {
         base: AssetMetadataBase {
-            name: "a.jpg".into(),
-            mime_type: text(bytes.min(1_024)),
             description: Some(text(bytes.saturating_sub(1_024 + 6_400))),
             tags: (0..64).map(|_| text(bytes.min(6_400) / 64)).collect(),
-            asset_type,
-            bytes: 0,
-            sha256: None,
-            width: None,
-            height: None,
-            url: None,
-            storage_key: None,
-            bucket: None,
-            asset_location: None,
-            processing_status: None,
-            processing_error: None,
-            created_at: 0,
-            updated_at: 0,
-            deleted_at: None,
+            ..AssetMetadataBase::new(asset_type, "a.jpg", text(bytes.min(1_024)))
         },
         dpi: None,
         color_space: None,

@@ -236,26 +236,7 @@ impl World {
 
 fn metadata(kind: AssetType) -> AssetMetadata {
     AssetMetadata::Document(PlainAssetMetadata {
-        base: AssetMetadataBase {
-            name: "harbour.jpg".into(),
-            mime_type: "image/jpeg".into(),
-            description: None,
-            tags: Vec::new(),
-            asset_type: kind,
-            bytes: 0,
-            sha256: None,
-            width: None,
-            height: None,
-            url: None,
-            storage_key: None,
-            bucket: None,
-            asset_location: None,
-            processing_status: None,
-            processing_error: None,
-            created_at: 0,
-            updated_at: 0,
-            deleted_at: None,
-        },
+        base: AssetMetadataBase::new(kind, "harbour.jpg", "image/jpeg"),
     })
 }
 

@@ -118,24 +118,13 @@ impl AssetFacts {
 
     fn base(self) -> AssetMetadataBase {
         AssetMetadataBase {
-            name: self.name,
-            mime_type: self.mime_type,
-            description: None,
-            tags: Vec::new(),
-            asset_type: self.kind,
             bytes: self.bytes,
             sha256: Some(ByteBuf::from(self.sha256.to_vec())),
             width: self.size.map(|size| size.0),
             height: self.size.map(|size| size.1),
-            url: None,
-            storage_key: None,
-            bucket: None,
-            asset_location: None,
-            processing_status: None,
-            processing_error: None,
             created_at: self.at_ns,
             updated_at: self.at_ns,
-            deleted_at: None,
+            ..AssetMetadataBase::new(self.kind, self.name, self.mime_type)
         }
     }
 }

@@ -17,26 +17,7 @@ const CHUNK_BYTES: usize = 1_800_000;
 
 fn metadata(asset_type: AssetType) -> AssetMetadata {
     AssetMetadata::Document(PlainAssetMetadata {
-        base: AssetMetadataBase {
-            name: "report.bin".into(),
-            mime_type: "application/octet-stream".into(),
-            description: None,
-            tags: vec![],
-            asset_type,
-            bytes: 0,
-            sha256: None,
-            width: None,
-            height: None,
-            url: None,
-            storage_key: None,
-            bucket: None,
-            asset_location: None,
-            processing_status: None,
-            processing_error: None,
-            created_at: 0,
-            updated_at: 0,
-            deleted_at: None,
-        },
+        base: AssetMetadataBase::new(asset_type, "report.bin", "application/octet-stream"),
     })
 }
 
