@@ -5,8 +5,9 @@ use crate::output;
 use crate::shapes::ErrorShape;
 use crate::terminal;
 use crate::words::{call_of, told};
-use keepsake_client::api::Error as Refusal;
+use keepsake_client::api::{Error as Refusal, Principal};
 use keepsake_client::{CallError, DownloadError, TransportError, UploadError};
+use keepsake_node::serve::DEFAULT_CANISTER_ID;
 use std::io;
 use std::process::ExitCode;
 
@@ -91,7 +92,8 @@ pub(crate) fn report(
         return ExitCode::SUCCESS;
     }
     let message = told(error);
-    let advice = asked.or_else(|| advice(error).filter(|_| !message.is_empty()));
+    let fitting = advice(error).filter(|_| !message.is_empty());
+    let advice = asked.or(fitting.as_deref());
     if !message.is_empty() {
         if json {
             // Nobody may read it any more; the exit code tells the same.
@@ -151,6 +153,7 @@ fn exit_of_transport(error: &TransportError) -> Exit {
         TransportError::Unreachable { .. } | TransportError::Timeout(_) | TransportError::Busy { .. } => {
             Exit::Unreachable
         }
+        TransportError::OtherCanister { .. } => Exit::Usage,
         _ => Exit::Failed,
     }
 }
@@ -210,20 +213,39 @@ fn is_about_the_site(error: &anyhow::Error) -> bool {
 }
 
 /// What to do, where the message itself does not say it.
-fn advice(error: &anyhow::Error) -> Option<&'static str> {
-    match exit_of(error) {
-        Exit::Unreachable => {
-            Some("Start a node with `keepsake serve --data DIR`, or give its address with --node URL.")
-        }
-        Exit::Unauthorized if is_about_the_site(error) => Some(
-            "Only controllers set it: start the node with `--controller PRINCIPAL`, or name it in the canister's settings; \
-             `keepsake identity show` says who you are.",
-        ),
-        Exit::Unauthorized => Some(
-            "`keepsake identity show` says who you are; an owner can give you a role: `keepsake capsule grant`.",
-        ),
-        _ => None,
+fn advice(error: &anyhow::Error) -> Option<String> {
+    if let Some(here) = other_canister(error) {
+        return Some(advice_on_canister(&here.to_text()));
     }
+    let advice = match exit_of(error) {
+        Exit::Unreachable => {
+            "Start a node with `keepsake serve --data DIR`, or give its address with --node URL."
+        }
+        Exit::Unauthorized if is_about_the_site(error) => {
+            "Only controllers set it: start the node with `--controller PRINCIPAL`, or name it in the canister's settings; \
+             `keepsake identity show` says who you are."
+        }
+        Exit::Unauthorized => {
+            "`keepsake identity show` says who you are; an owner can give you a role: `keepsake capsule grant`."
+        }
+        _ => return None,
+    };
+    Some(advice.to_owned())
+}
+
+/// The canister that the host has instead of the one that was asked for.
+fn other_canister(error: &anyhow::Error) -> Option<Principal> {
+    error.chain().filter_map(call_of).find_map(|call| match call {
+        CallError::Transport { error: TransportError::OtherCanister { here, .. }, .. } => Some(*here),
+        _ => None,
+    })
+}
+
+fn advice_on_canister(here: &str) -> String {
+    if here == DEFAULT_CANISTER_ID {
+        return format!("Leave out --canister and KEEPSAKE_CANISTER: {here} is asked for without them.");
+    }
+    format!("If that is the one you mean, give --canister {here}; else give another address with --node URL.")
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! Owns the agent, the choice of the root key, and how the agent's errors are understood. Certificates
 //! of updates and signatures of queries are verified by the agent; nothing here turns that off.
 
+use crate::health::canister_at;
 use crate::known_nodes::KnownNodes;
 use crate::transport::{Transport, TransportError};
 use crate::upload::blocking;
@@ -26,6 +27,9 @@ const MAINNET_DOMAINS: [&str; 6] =
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// No complete answer within this time counts as a timeout. Eight chunks share a slow line in it.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// [Reject code](https://internetcomputer.org/docs/references/ic-interface-spec#reject-codes) where there is no such canister.
+const REJECT_DESTINATION_INVALID: u8 = 3;
 
 /// The agent's own bound on requests at once; the lanes stay below it.
 const REQUESTS_AT_ONCE_MAX: usize = 64;
@@ -60,6 +64,7 @@ pub struct AgentOptions {
 /// Sends messages through `ic-agent`.
 pub struct AgentTransport {
     agent: Agent,
+    http: reqwest::Client,
     canister_id: Principal,
     principal: Principal,
     url: Url,
@@ -75,9 +80,10 @@ impl AgentTransport {
     pub fn new(options: AgentOptions) -> Result<Self, TransportError> {
         let url = parse_node_url(&options.node_url)?;
         let principal = options.identity.sender().map_err(TransportError::Protocol)?;
+        let http = http_client(&url)?;
         let agent = Agent::builder()
             .with_url(url.as_str())
-            .with_http_client(http_client(&url)?)
+            .with_http_client(http.clone())
             .with_arc_identity(options.identity)
             .with_max_concurrent_requests(REQUESTS_AT_ONCE_MAX)
             .build()
@@ -86,7 +92,7 @@ impl AgentTransport {
             agent.set_root_key(key.clone());
         }
         let AgentOptions { canister_id, root_key, .. } = options;
-        Ok(Self { agent, canister_id, principal, url, root_key, root_key_ready: OnceCell::new() })
+        Ok(Self { agent, http, canister_id, principal, url, root_key, root_key_ready: OnceCell::new() })
     }
 
     /// The canister id that messages go to.
@@ -121,6 +127,25 @@ impl AgentTransport {
         let checked = blocking(move || known.check(&url, &key)).await;
         checked.map_err(|error| TransportError::UnknownNode(error.to_string()))
     }
+
+    /// Why a message failed. A host answers for another canister than its own with what looks forged.
+    async fn understand(&self, error: AgentError) -> TransportError {
+        let error = understand(error);
+        match error {
+            TransportError::NotAuthentic(_)
+            | TransportError::Rejected { code: REJECT_DESTINATION_INVALID, .. }
+                if !self.is_mainnet() =>
+            {
+                match canister_at(&self.http, &self.url).await {
+                    Some(here) if here != self.canister_id => {
+                        TransportError::OtherCanister { asked: self.canister_id, here }
+                    }
+                    _ => error,
+                }
+            }
+            _ => error,
+        }
+    }
 }
 
 impl Transport for AgentTransport {
@@ -130,12 +155,18 @@ impl Transport for AgentTransport {
 
     async fn update(&self, method: &'static str, arg: Vec<u8>) -> Result<Vec<u8>, TransportError> {
         self.ready().await?;
-        self.agent.update(&self.canister_id, method).with_arg(arg).call_and_wait().await.map_err(understand)
+        match self.agent.update(&self.canister_id, method).with_arg(arg).call_and_wait().await {
+            Ok(answer) => Ok(answer),
+            Err(error) => Err(self.understand(error).await),
+        }
     }
 
     async fn query(&self, method: &'static str, arg: Vec<u8>) -> Result<Vec<u8>, TransportError> {
         self.ready().await?;
-        self.agent.query(&self.canister_id, method).with_arg(arg).call().await.map_err(understand)
+        match self.agent.query(&self.canister_id, method).with_arg(arg).call().await {
+            Ok(answer) => Ok(answer),
+            Err(error) => Err(self.understand(error).await),
+        }
     }
 }
 

@@ -43,6 +43,7 @@ mod blobs;
 mod capsules;
 pub mod client;
 pub mod download;
+mod health;
 mod http;
 pub mod known_nodes;
 pub mod memories;

@@ -83,6 +83,14 @@ pub enum TransportError {
     /// The node is not the one that was at this address before, or whether it is cannot be found out.
     #[error("{0}")]
     UnknownNode(String),
+    /// The host has another canister than the one that was asked for. Only the host says so: nothing proves it.
+    #[error("this host says that its canister is {here}, not {asked}")]
+    OtherCanister {
+        /// The canister that messages were for.
+        asked: Principal,
+        /// The host's own.
+        here: Principal,
+    },
     /// The answer is not in the protocol's form, or a setting of the transport is wrong.
     #[error("{0}")]
     Protocol(String),
@@ -125,6 +133,7 @@ impl TransportError {
             | Self::Http { .. }
             | Self::NotAuthentic(_)
             | Self::UnknownNode(_)
+            | Self::OtherCanister { .. }
             | Self::Protocol(_) => Transience::Permanent,
         }
     }
@@ -136,7 +145,10 @@ impl TransportError {
             Self::Busy { status, .. } => *status == 429 || *status == 503,
             Self::Expired(_) | Self::Http { .. } | Self::UnknownNode(_) => true,
             Self::Rejected { code, .. } => *code == REJECT_SYS_TRANSIENT,
-            Self::Timeout(_) | Self::NotAuthentic(_) | Self::Protocol(_) => false,
+            // The host's word alone does not show that it ran nothing.
+            Self::Timeout(_) | Self::NotAuthentic(_) | Self::OtherCanister { .. } | Self::Protocol(_) => {
+                false
+            }
         }
     }
 }

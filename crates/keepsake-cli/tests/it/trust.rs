@@ -51,6 +51,27 @@ fn a_given_root_key_must_be_the_nodes() {
 }
 
 #[test]
+fn another_canister_than_the_hosts_is_told_as_that() {
+    const NOBODYS: &str = "ryjl3-tyaaa-aaaaa-aaaba-cai";
+    const USUAL: &str = keepsake_node::serve::DEFAULT_CANISTER_ID;
+    let dir = fresh_dir();
+    let node = Node::start(&dir.path().join("data"));
+    let user = User::new(dir.path(), "ann", &node);
+    for asked in [&["ls"][..], &["capsule", "create"]] {
+        let (code, message) = user.fails(&[asked, &["--canister", NOBODYS]].concat());
+        assert_eq!(code, 2, "{message}");
+        assert!(message.contains(&format!("its canister is {USUAL}, not {NOBODYS}")), "{message}");
+        assert!(message.contains("Leave out --canister") && !message.contains("authentic"), "{message}");
+    }
+    let node = Node::start_with(&dir.path().join("other"), &["--canister", NOBODYS]);
+    let user = User::new(dir.path(), "ben", &node);
+    let (code, message) = user.fails(&["ls"]);
+    assert_eq!(code, 2, "{message}");
+    assert!(message.contains(&format!("give --canister {NOBODYS}")), "{message}");
+    user.json(&["ls", "--canister", NOBODYS]);
+}
+
+#[test]
 fn plain_http_to_another_machine_gives_one_warning() {
     let dir = fresh_dir();
     let node = Node::start(&dir.path().join("data"));
