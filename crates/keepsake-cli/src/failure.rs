@@ -165,6 +165,7 @@ fn exit_of_upload(error: &UploadError) -> Exit {
         UploadError::File { reason, .. } => exit_of_io(reason),
         UploadError::Changed { .. } | UploadError::Stale { .. } => Exit::Conflict,
         UploadError::Empty { .. } | UploadError::TooLarge { .. } => Exit::Failed,
+        UploadError::NoRoom { .. } => Exit::Exhausted,
     }
 }
 

@@ -9,13 +9,15 @@ use crate::upload::source::OpenSource;
 use crate::{Source, UploadError};
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
-use keepsake_api::{AssetType, SessionState, SiteFile, SiteFileInput};
+use keepsake_api::{AssetType, LimitUse, SessionState, SiteFile, SiteFileInput};
 use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 /// Files on their way at once.
 const FILES_AT_ONCE: usize = 4;
+/// A blob that is nobody's: numbers begin at 1 and never come this far.
+const NO_BLOB: &str = "blob_18446744073709551615";
 
 /// A file of the app.
 #[derive(Clone, Debug)]
@@ -35,9 +37,13 @@ struct There {
     capsule_id: String,
 }
 
-fn same(file: &SiteFile) -> SiteFileInput {
-    let SiteFile { path, blob_id, mime_type, .. } = file.clone();
-    SiteFileInput { path, blob_id, mime_type }
+/// A file and what is to be done for it.
+struct Planned {
+    page: SitePage,
+    idem: String,
+    size: u64,
+    /// The blob with its bytes, where there is one already.
+    known: Option<String>,
 }
 
 /// What became of a file.
@@ -73,25 +79,63 @@ impl<T: Transport> Client<T> {
     /// within a day goes away.
     ///
     /// # Errors
-    /// [`UploadError`]; the site is as it was before. Whoever is no controller hears so before anything is sent.
+    /// [`UploadError`]; the site is as it was before. Before anything is sent, the host says whether the caller may set a
+    /// site of these paths, and whether it is sure that there is no room.
     pub async fn site_replace(
         &self,
         pages: Vec<SitePage>,
         mut step: impl FnMut(SiteStep),
     ) -> Result<(), UploadError> {
+        self.rehearse(&pages).await?;
         let site = self.site_list().await?;
-        self.site_set(&site.iter().map(same).collect::<Vec<_>>()).await?;
         let capsule_id = self.capsules_create(None).await?.id;
         let there = There { site, sent: self.sent_before().await?, capsule_id };
+        let plan = |page: SitePage| self.plan(page, &there);
+        let planned: Vec<_> = stream::iter(pages).map(plan).buffered(FILES_AT_ONCE).collect().await;
+        self.require_room(&planned, &there.capsule_id).await?;
         let window = Arc::new(Semaphore::new(FILES_AT_ONCE));
-        let bring = |page: SitePage| self.bring(page, &there, &window);
-        let mut brought = stream::iter(pages).map(bring).buffered(FILES_AT_ONCE);
+        let bring = |file: Planned| self.bring(file, &there, &window);
+        let mut brought = stream::iter(planned).map(bring).buffered(FILES_AT_ONCE);
         let mut files = Vec::new();
         while let Some((file, done)) = brought.try_next().await? {
             step(done);
             files.push(file);
         }
         Ok(self.site_set(&files).await?)
+    }
+
+    /// Asks for a site of these paths whose bytes are nowhere. That changes nothing, and whatever else is wrong with it the
+    /// host says first: who asks, how many files there are, and their paths.
+    async fn rehearse(&self, pages: &[SitePage]) -> Result<(), CallError> {
+        let file = |page: &SitePage| SiteFileInput {
+            path: page.path.clone(),
+            blob_id: NO_BLOB.to_owned(),
+            mime_type: page.mime_type.clone(),
+        };
+        let files: Vec<_> = pages.iter().map(file).collect();
+        if files.is_empty() {
+            return Ok(());
+        }
+        match self.site_set(&files).await {
+            Err(error) if !error.is_not_found() => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses what surely does not fit. Of the heap that is only what is larger than all of it: it may have free parts.
+    async fn require_room(&self, planned: &[Planned], capsule_id: &str) -> Result<(), UploadError> {
+        let missing = planned.iter().filter(|file| file.known.is_none());
+        let needed = missing.map(|file| file.size).sum();
+        let room = |limit: &LimitUse| match limit.code.as_str() {
+            "capsule_bytes" => limit.left,
+            "heap_bytes" => limit.max,
+            _ => u64::MAX,
+        };
+        let limits = self.usage(Some(capsule_id)).await?.limits;
+        match limits.into_iter().find(|limit| room(limit) < needed) {
+            Some(limit) => Err(UploadError::NoRoom { needed, limit }),
+            None => Ok(()),
+        }
     }
 
     /// The blobs of this caller's finished sessions, by the sessions' keys.
@@ -105,16 +149,21 @@ impl<T: Transport> Client<T> {
         Ok(sessions.filter_map(blob).collect())
     }
 
-    async fn bring(
-        &self,
-        page: SitePage,
-        there: &There,
-        window: &Arc<Semaphore>,
-    ) -> Result<(SiteFileInput, SiteStep), UploadError> {
+    async fn plan(&self, page: SitePage, there: &There) -> Planned {
         let (hash, size) = (sha256(&page.bytes), page.bytes.len() as u64);
         // Of the path too: two files with the same bytes would share a session, and one of them its end.
         let idem = format!("site-{}-{}", hex(&hash), hex(&sha256(page.path.as_bytes())[..8]));
         let known = self.known(there, &hash, &idem).await;
+        Planned { page, idem, size, known }
+    }
+
+    async fn bring(
+        &self,
+        file: Planned,
+        there: &There,
+        window: &Arc<Semaphore>,
+    ) -> Result<(SiteFileInput, SiteStep), UploadError> {
+        let Planned { page, idem, size, known } = file;
         let sent = known.is_none();
         let blob_id = match known {
             Some(blob_id) => blob_id,

@@ -33,7 +33,7 @@ use crate::client::{CallError, Client};
 use crate::transport::Transport;
 use derive::{Derived, LaneB, SentDerivatives};
 use idem::UploadKey;
-use keepsake_api::{AssetType, PublishedAsset};
+use keepsake_api::{AssetType, LimitUse, PublishedAsset};
 use lane::{LaneJob, SessionDone};
 use media::Media;
 use source::OpenSource;
@@ -174,6 +174,14 @@ pub enum UploadError {
         name: String,
         /// What the service said.
         reason: String,
+    },
+    /// The files that are to be sent do not fit: nothing was sent.
+    #[error("{needed} bytes are to be sent, and {} has {} left", limit.code, limit.left)]
+    NoRoom {
+        /// What is to be sent, bytes.
+        needed: u64,
+        /// The limit that is in the way.
+        limit: LimitUse,
     },
     /// The caller stopped it.
     #[error("the upload was stopped; run the same upload again to continue it")]

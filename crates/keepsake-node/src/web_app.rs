@@ -49,11 +49,12 @@ pub enum WebAppError {
     /// No `index.html`.
     #[error("{} is no built web app: it has no index.html; run `npm run build` in web/ and give web/packages/app/dist", .0.display())]
     NoIndex(PathBuf),
-    /// Too much for memory.
-    #[error(
-        "{} is no built web app: it has a file above {FILE_BYTES_MAX} bytes or more than {FILES_MAX} files", .0.display()
-    )]
+    /// A file that is too large for memory.
+    #[error("{} is too large for a file of a web app: at most {FILE_BYTES_MAX} bytes", .0.display())]
     TooLarge(PathBuf),
+    /// Too many files for memory.
+    #[error("{} is no built web app: it has more than {FILES_MAX} files", .0.display())]
+    TooMany(PathBuf),
 }
 
 impl WebApp {
@@ -73,8 +74,11 @@ impl WebApp {
                 continue;
             }
             let length = entry.metadata().map_err(|error| unreadable(entry.path(), error.into()))?.len();
-            if length > FILE_BYTES_MAX || app.files.len() == FILES_MAX {
-                return Err(WebAppError::TooLarge(folder.to_owned()));
+            if length > FILE_BYTES_MAX {
+                return Err(WebAppError::TooLarge(entry.into_path()));
+            }
+            if app.files.len() == FILES_MAX {
+                return Err(WebAppError::TooMany(folder.to_owned()));
             }
             let bytes = std::fs::read(entry.path()).map_err(|error| unreadable(entry.path(), error))?;
             let below = entry.path().strip_prefix(folder).expect("a walk stays below its folder");
@@ -159,6 +163,10 @@ mod tests {
         assert!(!error.contains("os error"), "the cause says it: {error}");
         let large = std::fs::File::create(folder.path().join("index.html")).unwrap();
         large.set_len(FILE_BYTES_MAX + 1).unwrap();
-        assert!(matches!(WebApp::read(folder.path()), Err(WebAppError::TooLarge(_))));
+        let error = WebApp::read(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("index.html is too large"), "{error}");
+        large.set_len(1).unwrap();
+        (0..FILES_MAX).for_each(|at| std::fs::write(folder.path().join(at.to_string()), "").unwrap());
+        assert!(matches!(WebApp::read(folder.path()), Err(WebAppError::TooMany(_))));
     }
 }

@@ -35,7 +35,11 @@ async fn list(context: &Context) -> Result<()> {
         return output::json(&files.into_iter().map(SiteFileShape::from).collect::<Vec<_>>());
     }
     if files.is_empty() {
-        context.output.note(format_args!("no site is set: a node shows its built-in page, a canister none"));
+        context.output.note(format_args!(
+            "there is no site yet: a node shows its built-in page, a canister none; `keepsake site set DIR` makes the \
+             files of a folder the site"
+        ));
+        return Ok(());
     }
     let row = |file| {
         let SiteFileShape { path, bytes: count, mime_type, .. } = file;

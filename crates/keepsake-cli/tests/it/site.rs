@@ -1,8 +1,10 @@
 //! The site: a folder becomes what the node shows, file by file, and nobody but a controller changes it.
 
-use crate::support::{Node, User, fresh_dir, path};
-use std::io::{Read, Write};
+use crate::support::{Node, User, fresh_dir, path, text};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 /// Status and body of a page.
 fn page(node: &Node, path: &str) -> (u16, String) {
@@ -65,16 +67,9 @@ fn a_folder_becomes_the_site_and_only_what_changed_is_sent() {
     assert_eq!(keeper.fails(&["site", "set", path(&site)]).0, 1, "a failed build is no site");
     assert_eq!(page(&node, "/"), (200, "<p>two".to_owned()));
     std::fs::write(site.join("index.html"), "<p>two").unwrap();
-    std::fs::write(site.join("b.js"), "odd").unwrap();
-    std::fs::write(site.join("c c.js"), "odd too").unwrap();
-    assert_eq!(keeper.fails(&["site", "set", path(&site)]).0, 1, "refused after it was sent");
-    std::fs::remove_file(site.join("c c.js")).unwrap();
-    let set = keeper.json(&["site", "set", path(&site)]);
-    assert_eq!((&set["files"], &set["sent"]), (&5.into(), &0.into()), "all was sent before");
-
     std::fs::write(site.join("service.json"), "{}").unwrap();
     let set = keeper.json(&["site", "set", path(&site)]);
-    assert_eq!((&set["files"], &set["sent"]), (&5.into(), &1.into()));
+    assert_eq!((&set["files"], &set["sent"]), (&4.into(), &2.into()));
     assert_eq!(page(&node, "/service.json").1, "{}", "the folder's own comes first");
 
     let stranger = User::new(dir.path(), "stranger", &node);
@@ -88,4 +83,64 @@ fn a_folder_becomes_the_site_and_only_what_changed_is_sent() {
     keeper.json(&["site", "clear", "--yes"]);
     assert_eq!(keeper.json(&["site"]), serde_json::json!([]));
     assert_eq!(page(&node, "/assets/main.js").0, 404);
+}
+
+/// Someone who may set the site of a node over `dir`, and a folder with an index.
+fn keeper_of(dir: &Path, options: &[&str]) -> (Node, User, PathBuf) {
+    let keeper = User { home: dir.join("keeper"), url: String::new() };
+    let principal = keeper.principal();
+    let node = Node::start_with(&dir.join("data"), &[&["--controller", &principal], options].concat());
+    let site = dir.join("site");
+    std::fs::create_dir(&site).unwrap();
+    std::fs::write(site.join("index.html"), "<p>one").unwrap();
+    let keeper = User { url: node.url.clone(), ..keeper };
+    (node, keeper, site)
+}
+
+#[test]
+fn a_site_that_cannot_be_is_refused_before_any_file_is_sent() {
+    let dir = fresh_dir();
+    let (_node, keeper, site) = keeper_of(dir.path(), &["--heap-bytes-max", "100000"]);
+    let refused = |file: &str, bytes: usize, code: i32, told: &[&str]| {
+        std::fs::create_dir_all(site.join(file).parent().unwrap()).unwrap();
+        std::fs::write(site.join(file), vec![7; bytes]).unwrap();
+        let (exit, message) = keeper.fails(&["site", "set", path(&site)]);
+        assert_eq!(exit, code, "{message}");
+        assert!(told.iter().all(|told| message.contains(told)), "{message}");
+        assert_eq!(keeper.json(&["sessions"]), serde_json::json!([]), "{file}: nothing was sent");
+        std::fs::remove_file(site.join(file)).unwrap();
+    };
+    refused("z z.js", 3, 1, &["z z.js"]);
+    refused("api/z.js", 3, 1, &["api/z.js"]);
+    refused(&format!("{}z.js", "z/".repeat(130)), 3, 1, &["z/z/z/"]);
+    refused("z.bin", 2_000_001, 1, &["z.bin", "at most"]);
+    refused("z.bin", 17 << 20, 1, &["z.bin is too large"]);
+    refused("z.bin", 150_000, 6, &["heap_bytes", "100000 left"]);
+    (0..499).for_each(|at| std::fs::write(site.join(format!("{at}.js")), "x").unwrap());
+    refused("z.js", 3, 1, &["502", "500"]);
+}
+
+#[test]
+fn a_site_that_was_interrupted_goes_on_with_what_was_sent() {
+    let dir = fresh_dir();
+    let (_node, keeper, site) = keeper_of(dir.path(), &[]);
+    (0..50).for_each(|at| std::fs::write(site.join(format!("{at}.js")), at.to_string()).unwrap());
+    let mut first = keeper.command(&["site", "set", path(&site)]).stderr(Stdio::piped()).spawn().unwrap();
+    let mut told = BufReader::new(first.stderr.take().unwrap()).lines();
+    assert!(told.any(|line| line.unwrap().ends_with(" sent")), "a file is sent");
+    first.kill().unwrap();
+    first.wait().unwrap();
+    let set = keeper.json(&["site", "set", path(&site)]);
+    assert_eq!(set["files"], 52, "the index and what it is of");
+    assert!(set["sent"].as_u64().unwrap() < 52, "{set}");
+}
+
+#[test]
+fn no_site_is_told_with_how_to_make_one() {
+    let dir = fresh_dir();
+    let node = Node::start(&dir.path().join("data"));
+    let output = User::new(dir.path(), "ann", &node).run(&["site"]);
+    assert_eq!((output.status.code(), text(&output.stdout)), (Some(0), String::new()));
+    let told = text(&output.stderr);
+    assert!(told.contains("there is no site yet") && told.contains("`keepsake site set DIR`"), "{told}");
 }
