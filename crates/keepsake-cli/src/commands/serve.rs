@@ -11,6 +11,7 @@ use keepsake_node::data_dir::DataDirError;
 use keepsake_node::serve::{ServeError, ServeOptions, Server};
 use keepsake_node::web_app::WebApp;
 use serde_json::json;
+use std::net::SocketAddr;
 
 /// The web app, where it was built before this program was; else nothing.
 #[derive(rust_embed::Embed)]
@@ -20,6 +21,7 @@ struct BuiltIn;
 
 /// Runs until a signal stops it.
 pub(crate) async fn run(args: Serve, canister_id: Principal, output: Output) -> Result<()> {
+    let hosts = args.host.clone();
     let options = ServeOptions {
         listen: args.listen,
         canister_id,
@@ -34,7 +36,7 @@ pub(crate) async fn run(args: Serve, canister_id: Principal, output: Output) -> 
     // Listening for signals before anything else: a stop during the start is not lost.
     let stop = stop_signal()?;
     let server = Server::bind(options).await.map_err(not_served)?;
-    let (url, canister_id) = (format!("http://{}", server.local_addr()), server.canister_id());
+    let (url, canister_id) = (url_here(server.local_addr()), server.canister_id());
     if output.json {
         let root_key = hex(server.root_key_der());
         output::json_line(
@@ -43,8 +45,31 @@ pub(crate) async fn run(args: Serve, canister_id: Principal, output: Output) -> 
     } else {
         output::line(format_args!("Serving canister {canister_id} at {url}"))?;
     }
+    if server.local_addr().ip().is_unspecified() {
+        output.note(format_args!("{}", told_to_others(server.local_addr(), &hosts)));
+    }
     server.run(stop).await;
     Ok(())
+}
+
+/// What to open on this machine. The address of all networks is none to open.
+fn url_here(listen: SocketAddr) -> String {
+    if listen.ip().is_unspecified() {
+        return format!("http://localhost:{}", listen.port());
+    }
+    format!("http://{listen}")
+}
+
+/// How others reach a node that listens on all networks: by any name, until it is given some.
+fn told_to_others(listen: SocketAddr, hosts: &[String]) -> String {
+    let port = listen.port();
+    if hosts.is_empty() {
+        return format!(
+            "from other machines, open http://NAME:{port}, where NAME is this machine's address or name; --host NAME, as often \
+             as it has names, makes it answer to no other"
+        );
+    }
+    format!("from other machines it answers to {} only (--host), at port {port}", hosts.join(", "))
 }
 
 /// The same exit codes as those of `keepsake fsck`.

@@ -1,8 +1,9 @@
 //! What `keepsake serve` leaves on the disk, and what `keepsake fsck` says of it.
 
 use crate::support::{Node, Scene, User, fresh_dir, path, text};
+use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 #[test]
 fn an_address_that_is_taken_leaves_no_data_directory() {
@@ -14,6 +15,37 @@ fn an_address_that_is_taken_leaves_no_data_directory() {
     assert_eq!(code, 1);
     assert!(message.contains(&address) && message.contains("--listen"), "{message}");
     assert!(!data.exists(), "nothing is left behind");
+}
+
+/// What is said at the start with these options, on standard output and on standard error.
+fn told_at_the_start(options: &[&str]) -> (String, String) {
+    let dir = fresh_dir();
+    let mut serve = Command::new(crate::support::program());
+    serve.args(["serve", "--data", path(&dir.path().join("data"))]).args(options).env("KEEPSAKE_LOG", "off");
+    let mut serve = serve.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let (mut told, mut noted) = (String::new(), String::new());
+    BufReader::new(serve.stdout.take().unwrap()).read_line(&mut told).unwrap();
+    if !options.contains(&"127.0.0.1:0") {
+        BufReader::new(serve.stderr.as_mut().unwrap()).read_line(&mut noted).unwrap();
+    }
+    serve.kill().unwrap();
+    serve.wait().unwrap();
+    serve.stderr.take().unwrap().read_to_string(&mut noted).unwrap();
+    (told, noted)
+}
+
+#[test]
+fn a_node_on_all_networks_says_what_to_open_here_and_elsewhere() {
+    for all in ["0.0.0.0:0", "[::]:0"] {
+        let (told, noted) = told_at_the_start(&["--listen", all]);
+        let port = told.trim_end().rsplit(':').next().unwrap();
+        assert!(told.contains(" at http://localhost:") && port.parse::<u16>().unwrap() > 0, "{told}");
+        assert!(noted.contains(&format!("http://NAME:{port}")) && noted.contains("--host"), "{noted}");
+    }
+    let (_, noted) = told_at_the_start(&["--listen", "0.0.0.0:0", "--host", "photos.example"]);
+    assert!(noted.contains("answers to photos.example only"), "{noted}");
+    let (told, noted) = told_at_the_start(&["--listen", "127.0.0.1:0"]);
+    assert!(told.contains(" at http://127.0.0.1:") && noted.is_empty(), "{told} {noted}");
 }
 
 #[test]
