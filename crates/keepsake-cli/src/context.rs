@@ -65,6 +65,11 @@ impl Context {
         }
     }
 
+    /// A capsule was given: it need not be there.
+    pub(crate) fn names_capsule(&self) -> bool {
+        self.capsule_id.is_some()
+    }
+
     /// The capsule that was given, or the caller's own, made when it is not there yet.
     pub(crate) async fn capsule_to_write(&self) -> Result<String> {
         match &self.capsule_id {

@@ -22,34 +22,42 @@ pub(crate) fn capsule_of(command: &Command) -> Option<String> {
     }
 }
 
-/// Asks the service what is full.
+/// Asks the service what is full, and says what helps.
 pub(crate) async fn advice(global: &Global, capsule_id: Option<String>) -> String {
-    match limits(global, capsule_id).await {
-        Some(limits) if !limits.is_empty() => told(&limits),
-        _ => UNKNOWN.to_owned(),
-    }
+    let full = match Context::new(global) {
+        Ok(context) => limits(&context, capsule_id).await,
+        Err(_) => Vec::new(),
+    };
+    told(&full)
 }
 
-/// None where the service does not answer, or is older than the question.
-async fn limits(global: &Global, capsule_id: Option<String>) -> Option<Vec<LimitUse>> {
-    let context = Context::new(global).ok()?;
+/// The limits that are full or nearly so; where none is, the one of bytes that has the least left. None where the service
+/// does not answer, or is older than the question.
+pub(crate) async fn limits(context: &Context, capsule_id: Option<String>) -> Vec<LimitUse> {
     let capsule_id = match capsule_id {
         Some(id) => Some(id),
-        None => context.capsule_to_read().await.ok()?,
+        None => context.capsule_to_read().await.unwrap_or_default(),
     };
-    let usage = context.client.usage(capsule_id.as_deref()).await.ok()?;
-    Some(usage.limits)
+    let usage = context.client.usage(capsule_id.as_deref()).await;
+    usage.map(|usage| full(usage.limits)).unwrap_or_default()
 }
 
-/// A line for each limit that is full or nearly so; where none is, for the one of bytes that has the least left.
-fn told(limits: &[LimitUse]) -> String {
-    let is_full = |limit: &&LimitUse| limit.left <= limit.max / FULL_PART;
-    let is_of_bytes = |limit: &&LimitUse| limit.code.contains("bytes");
-    let mut named: Vec<_> = limits.iter().filter(is_full).collect();
-    if named.is_empty() {
-        named.extend(limits.iter().filter(is_of_bytes).min_by_key(|limit| limit.left));
+fn full(limits: Vec<LimitUse>) -> Vec<LimitUse> {
+    let (full, others): (Vec<_>, Vec<_>) =
+        limits.into_iter().partition(|limit| limit.left <= limit.max / FULL_PART);
+    if !full.is_empty() {
+        return full;
     }
-    named.into_iter().map(told_one).collect::<Vec<_>>().join("\n")
+    let of_bytes = others.into_iter().filter(|limit| limit.code.contains("bytes"));
+    of_bytes.min_by_key(|limit| limit.left).into_iter().collect()
+}
+
+/// A line for each.
+pub(crate) fn told(full: &[LimitUse]) -> String {
+    match full {
+        [] => UNKNOWN.to_owned(),
+        _ => full.iter().map(told_one).collect::<Vec<_>>().join("\n"),
+    }
 }
 
 /// A line. Of the host's limits, only controllers see what is used: for others it is 0, and means nothing.
@@ -74,12 +82,12 @@ mod tests {
 
     #[test]
     fn the_full_limit_is_named_with_its_own_advice() {
-        let limits = [
+        let limits = vec![
             limit("sessions_per_caller", 3, 1_000),
             limit("members_per_capsule", 1_000, 1_000),
             limit("capsule_bytes", 1 << 20, 500 << 30),
         ];
-        let told = told(&limits);
+        let told = told(&full(limits));
         assert_eq!(
             told,
             "members_per_capsule: 1000 of 1000 used, 0 left: members of the capsule: take a role away from somebody."
@@ -88,19 +96,19 @@ mod tests {
 
     #[test]
     fn where_use_is_not_told_only_what_is_left_is_named() {
-        let told = told(&[limit("heap_bytes", 0, 5 << 20)]);
+        let told = told(&full(vec![limit("heap_bytes", 0, 5 << 20)]));
         let meaning = "bytes of all files on this host: its operator can set a larger limit";
         assert_eq!(told, format!("heap_bytes: 5.00 MiB left: {meaning}."));
     }
 
     #[test]
     fn where_none_is_full_the_least_room_is_named() {
-        let limits = [
+        let limits = vec![
             limit("sessions_per_caller", 3, 10),
             limit("bytes_in_flight_per_caller", 0, 256 << 30),
             limit("capsule_bytes", 400 << 30, 500 << 30),
         ];
-        let told = told(&limits);
+        let told = told(&full(limits));
         assert!(told.starts_with("capsule_bytes: ") && told.contains(" left: "), "{told}");
         assert_eq!(told.lines().count(), 1);
     }

@@ -2,18 +2,20 @@
 
 use crate::args::{Upload, Verbosity};
 use crate::context::Context;
-use crate::failure::{Exit, Failure, combined, exit_of};
+use crate::failure::{Exit, Failure, combined, exit_of, is_out_of_room};
+use crate::full;
 use crate::output::{self, bytes};
 use crate::progress::Progress;
 use crate::shapes::{FailedLine, UploadLine};
 use crate::words::told;
 use anyhow::{Result, anyhow};
-use keepsake_client::api::Memory;
+use keepsake_client::api::{Error as Refusal, Memory, Role};
 use keepsake_client::{
     AgentTransport, CallError, CancellationToken, Client, Originals, RetryPolicy, Source, Transience,
     UploadError, UploadOptions, Uploaded, upload_events,
 };
 use std::collections::{HashSet, VecDeque};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
@@ -24,7 +26,7 @@ pub(crate) async fn run(context: Context, args: Upload) -> Result<()> {
     let mut exits = Vec::new();
     let (files, problems) = choose_files(&args);
     for (file, error) in problems {
-        report_failure(&context, &progress, &file, &error, &mut exits)?;
+        report_failure(&context, &progress, &file, &error, None, &mut exits).await?;
     }
     if files.is_empty() && exits.is_empty() {
         return Err(Failure::new(Exit::Failed, "there is no file to upload").into());
@@ -90,7 +92,27 @@ async fn patient_client(context: &Context, args: &Upload) -> Client<AgentTranspo
 async fn capsule(context: &Context, client: &Client<AgentTransport>) -> Result<String> {
     // Waits with the patient client; the other one would give up soon.
     client.limits().await?;
-    context.capsule_to_write().await
+    let capsule_id = context.capsule_to_write().await?;
+    if context.names_capsule() {
+        require_writable(client, &capsule_id).await?;
+    }
+    Ok(capsule_id)
+}
+
+/// Refuses a capsule that is not there, or that only shows itself.
+async fn require_writable(client: &Client<AgentTransport>, capsule_id: &str) -> Result<()> {
+    let exit = match client.capsules_read_basic(Some(capsule_id)).await {
+        Ok(capsule) if capsule.role > Role::Member => Exit::Unauthorized,
+        Ok(_) => return Ok(()),
+        Err(error) if matches!(error.refusal(), Some(Refusal::NotFound | Refusal::InvalidArgument(_))) => {
+            Exit::NotFound
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let message = format!(
+        "there is no capsule {capsule_id} that you can write to: `keepsake capsule` lists yours, with your role in each"
+    );
+    Err(Failure::new(exit, message).into())
 }
 
 /// Memories of the capsule that files are compared with, at least.
@@ -162,7 +184,7 @@ impl Uploads<'_> {
                 running.spawn(self.start(file, in_flight));
             }
             match running.join_next().await {
-                Some(Ok(outcome)) => self.report(outcome, exits)?,
+                Some(Ok(outcome)) => self.report(outcome, exits).await?,
                 Some(Err(error)) => {
                     return Err(anyhow!(error).context("an upload failed in an unforeseen way"));
                 }
@@ -202,7 +224,7 @@ impl Uploads<'_> {
         }
     }
 
-    fn report(&mut self, outcome: Outcome, exits: &mut Vec<Exit>) -> Result<()> {
+    async fn report(&mut self, outcome: Outcome, exits: &mut Vec<Exit>) -> Result<()> {
         let file = outcome.file.display().to_string();
         match outcome.result {
             Ok(Done::Uploaded(uploaded)) => {
@@ -218,7 +240,10 @@ impl Uploads<'_> {
             }
             // One message for all of them at the end.
             Err(UploadError::Cancelled) => Ok(()),
-            Err(error) => report_failure(self.context, self.progress, &outcome.file, &error.into(), exits),
+            Err(error) => {
+                let (file, error, capsule_id) = (outcome.file, error.into(), Some(self.capsule_id.clone()));
+                report_failure(self.context, self.progress, &file, &error, capsule_id, exits).await
+            }
         }
     }
 
@@ -268,21 +293,39 @@ async fn find(
     }
 }
 
-fn report_failure(
+async fn report_failure(
     context: &Context,
     progress: &Progress,
     file: &Path,
     error: &anyhow::Error,
+    capsule_id: Option<String>,
     exits: &mut Vec<Exit>,
 ) -> Result<()> {
     exits.push(exit_of(error));
-    let file = file.display().to_string();
-    progress.say(&format!("keepsake: {file}: {}", told(error)));
+    let (file, why) = (file.display().to_string(), why(error));
+    progress.say(&format!("keepsake: {file}: {why}"));
     if !context.output.json {
         return Ok(());
     }
-    let line = FailedLine { file: Some(file), ..FailedLine::new(error) };
+    let mut line = FailedLine { file: Some(file), error: why, ..FailedLine::new(error) };
+    if is_out_of_room(error) {
+        line.limits = full::limits(context, capsule_id).await;
+        line.advice = Some(full::told(&line.limits));
+    }
     progress.print(|| output::json_line(&line))
+}
+
+/// Why a file is not uploaded, to be read after its name.
+fn why(error: &anyhow::Error) -> String {
+    match error.downcast_ref() {
+        Some(UploadError::File { reason, .. }) => match reason.kind() {
+            ErrorKind::NotFound => "there is no such file".to_owned(),
+            ErrorKind::PermissionDenied => "you may not read it".to_owned(),
+            _ => format!("cannot read it: {reason}"),
+        },
+        Some(UploadError::Empty { .. }) => "it is empty: there is nothing to upload".to_owned(),
+        _ => told(error),
+    }
 }
 
 /// The files to upload, each once, and what cannot be uploaded.
@@ -319,6 +362,9 @@ fn inside(dir: &Path, recursive: bool) -> Vec<Result<PathBuf, (PathBuf, anyhow::
             Ok(_) => None,
             Err(error) => {
                 let path = error.path().unwrap_or(dir).to_owned();
+                let reason =
+                    error.into_io_error().unwrap_or_else(|| std::io::Error::other("links that go round"));
+                let error = UploadError::File { path: path.clone(), reason };
                 Some(Err((path, error.into())))
             }
         })

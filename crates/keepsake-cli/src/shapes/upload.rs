@@ -3,7 +3,7 @@
 use super::{AssetShape, assets, code_of};
 use crate::failure::exit_of;
 use crate::words::told;
-use keepsake_client::api::Memory;
+use keepsake_client::api::{LimitUse, Memory};
 use keepsake_client::upload::hex;
 use keepsake_client::{ChunkCounts, Uploaded};
 use serde::Serialize;
@@ -99,6 +99,12 @@ pub(crate) struct FailedLine {
     pub(crate) code: String,
     pub(crate) kind: &'static str,
     pub(crate) exit_code: u8,
+    /// After a refusal for want of room: what is full, as in `usage --json`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) limits: Vec<LimitUse>,
+    /// What helps then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) advice: Option<String>,
 }
 
 impl FailedLine {
@@ -112,6 +118,8 @@ impl FailedLine {
             code: code_of(error),
             kind: exit.word(),
             exit_code: exit as u8,
+            limits: Vec::new(),
+            advice: None,
         }
     }
 }

@@ -69,6 +69,48 @@ fn messages_name_no_method_of_the_service() {
     }
 }
 
+#[test]
+fn a_file_that_cannot_be_read_is_named_once_with_the_reason() {
+    let dir = fresh_dir();
+    let node = Node::start(&dir.path().join("data"));
+    let user = User::new(dir.path(), "ann", &node);
+    let empty = dir.path().join("empty.jpg");
+    std::fs::write(&empty, "").unwrap();
+    for (file, why, code) in [("nofile.jpg", "there is no such file", 3), (path(&empty), "it is empty", 1)] {
+        let (exit, line, message) = fails(&user, &["upload", file]);
+        assert_eq!(exit, code, "{message}");
+        let told = message.lines().find(|line| line.contains(file)).unwrap();
+        assert!(told.contains(&format!("{file}: {why}")), "{told}");
+        assert_eq!(told.matches(file).count(), 1, "{told}");
+        assert!(line["error"].as_str().unwrap().starts_with(why), "{line}");
+    }
+}
+
+#[test]
+fn a_capsule_that_cannot_be_written_to_is_told_as_that_before_anything_is_sent() {
+    let dir = fresh_dir();
+    let node = Node::start(&dir.path().join("data"));
+    let (ann, ben) = (User::new(dir.path(), "ann", &node), User::new(dir.path(), "ben", &node));
+    let capsule = ann.json(&["capsule", "create"])["id"].as_str().unwrap().to_owned();
+    let file = dir.path().join("note.txt");
+    std::fs::write(&file, "one").unwrap();
+    let refused = |capsule: &str, code: i32| {
+        for args in [&["upload", path(&file)][..], &["upload", path(&file), "--again"]] {
+            let (exit, message) = ben.fails(&[args, &["--capsule", capsule]].concat());
+            assert_eq!(exit, code, "{message}");
+            let told = format!("there is no capsule {capsule} that you can write to");
+            assert!(message.contains(&told) && message.contains("`keepsake capsule`"), "{message}");
+        }
+    };
+    refused("capsule_99", 3);
+    refused("holiday", 3);
+    refused(&capsule, 3);
+    ann.run(&["capsule", "grant", &capsule, &ben.principal(), "guest"]);
+    refused(&capsule, 4);
+    ann.run(&["capsule", "grant", &capsule, &ben.principal(), "member"]);
+    ben.json(&["upload", path(&file), "--capsule", &capsule]);
+}
+
 /// What there is no room for is told with the limit that is full and what helps, not with what helps in other cases.
 #[test]
 fn a_full_limit_is_named_with_what_is_left_of_it() {
@@ -82,7 +124,14 @@ fn a_full_limit_is_named_with_what_is_left_of_it() {
     assert!(message.contains("heap_bytes: ") && message.contains(" left: "), "{message}");
     assert!(message.contains("its operator can set a larger limit"), "{message}");
     assert!(!message.contains("keepsake rm"), "{message}");
+    let (_, line, _) = fails(&user, &["upload", path(&file)]);
+    assert_eq!((&line["ok"], &line["exit_code"]), (&json!(false), &json!(6)), "{line}");
+    assert!(line["advice"].as_str().unwrap().contains("its operator"), "{line}");
     let limits = user.json(&["usage"])["limits"].clone();
+    assert!(limits.as_array().unwrap().contains(&line["limits"][0]), "{line}");
+    let of_limit = &line["limits"][0];
+    assert_eq!(of_limit["code"], "heap_bytes", "{line}");
+    assert!(["used", "max", "left"].iter().all(|part| of_limit[part].is_u64()), "{line}");
     let heap = limits.as_array().unwrap().iter().find(|limit| limit["code"] == "heap_bytes").unwrap();
     assert!(heap["left"].as_u64().unwrap() <= 100_000, "{limits}");
     assert!(text(&user.run(&["usage"]).stdout).contains("capsule_bytes "));
