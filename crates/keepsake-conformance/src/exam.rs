@@ -20,6 +20,7 @@ macro_rules! exam {
             bad_arguments::a_query_answers_as_an_update_too,
             uploads::chunks_come_in_any_order,
             uploads::an_abort_is_final_and_repeatable,
+            uploads::two_sessions_take_chunks_in_turn,
             uploads::late_duplicates_are_harmless,
             uploads::chunk_lengths_are_held,
             uploads::the_last_chunk_may_come_first,

@@ -7,6 +7,7 @@ mod sessions;
 pub use lengths::{chunk_lengths_are_held, the_last_chunk_may_come_first};
 pub use orders::{
     chunks_come_in_any_order, late_duplicates_are_harmless, one_session_goes_on_after_a_restart,
+    two_sessions_take_chunks_in_turn,
 };
 pub use sessions::{
     a_begin_is_idempotent, a_failed_finish_leaves_the_session_to_go_on, a_pending_session_expires_alone,

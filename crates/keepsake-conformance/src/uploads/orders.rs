@@ -95,6 +95,49 @@ async fn send<T: Transport>(client: &Client<T>, id: u64, chunks: &[&[u8]], order
     }
 }
 
+/// Two files of one caller, a chunk of each in turn, both in order and then the second from its end: each keeps its own
+/// bytes. The longer one goes on when the other is finished and read.
+pub async fn two_sessions_take_chunks_in_turn<H: Host>(host: &H) {
+    const CHUNK_BYTES: u32 = 65_536;
+    let world = World::new(host, "in turn").await;
+    let chunk_len = CHUNK_BYTES as usize;
+    let (short, long) = (bytes(4 * chunk_len + 1, 41), bytes(7 * chunk_len - 1, 42));
+    let chunk = |file: &[u8], index: u32| file.chunks(chunk_len).nth(index as usize).map(<[u8]>::to_vec);
+    for order in [Order::Forward, Order::Reversed] {
+        let begin = async |chunks| {
+            allowed(world.member().uploads_begin(&world.capsule, chunks, &unique("in turn"), None).await)
+        };
+        let (first, second) = (begin(5).await, begin(7).await);
+        let put = async |id, file: &[u8], index| {
+            let bytes = chunk(file, index).expect("the index is one of the file's");
+            allowed(world.member().uploads_put_chunk(id, index, &bytes).await);
+        };
+        let seconds = order.of(7);
+        for (in_first, in_second) in (0..5).zip(&seconds) {
+            put(first, &short, in_first).await;
+            put(second, &long, *in_second).await;
+        }
+        let first = finish(world.member(), first, &short).await;
+        assert_finished(&first, &short);
+        assert_blob_is(world.by(Who::Guest), &first.blob_id, &short).await;
+        for in_second in &seconds[5..] {
+            put(second, &long, *in_second).await;
+        }
+        let second = finish(world.member(), second, &long).await;
+        assert_finished(&second, &long);
+        assert_blob_is(world.by(Who::Guest), &second.blob_id, &long).await;
+        for index in (0..7).rev() {
+            let offset = u64::from(index * CHUNK_BYTES);
+            let read = allowed(world.member().blob_read_range(&second.blob_id, offset, CHUNK_BYTES).await);
+            assert!(
+                Some(&read[..]) == chunk(&long, index).as_deref(),
+                "{order:?}: chunk {index}, read from the end"
+            );
+        }
+        assert_blob_is(world.by(Who::Guest), &first.blob_id, &short).await;
+    }
+}
+
 /// A chunk that arrives again after the finish is `Ok` where it is the same, `Conflict` where it is not.
 pub async fn late_duplicates_are_harmless<H: Host>(host: &H) {
     let world = World::new(host, "late").await;
