@@ -138,6 +138,11 @@ impl Permit {
         Ok(())
     }
 
+    /// Whose body it is; none where no peer's bound applies.
+    pub(crate) fn peer(&self) -> Option<Peer> {
+        self.hold.peer
+    }
+
     /// Since when it has one of the few lanes, so that others wait for its end.
     pub(crate) fn lane_since(&self) -> Option<Instant> {
         self.lane_since

@@ -18,6 +18,7 @@ pub mod options;
 mod answers;
 mod application;
 mod committer;
+mod fair_queue;
 pub(crate) mod guard;
 pub mod ledger;
 mod mailbox;
@@ -36,6 +37,7 @@ pub use message::{EngineError, Rejection, RequestId, RequestStatus, UpdateMessag
 pub use options::EngineOptions;
 pub(crate) use readers::Reader;
 
+use crate::admission::Peer;
 use crate::data_dir::{self, DataDir};
 use crate::storage::epochs::Epochs;
 use crate::storage::fault::StorageError;
@@ -65,6 +67,8 @@ use writer::Writer;
 #[derive(Clone)]
 pub struct Engine {
     inner: Arc<Inner>,
+    /// For whom it reads; none where no peer's bound applies.
+    asker: Option<Peer>,
 }
 
 pub(crate) struct Inner {
@@ -153,7 +157,7 @@ impl Engine {
         let threads = Mutex::new(Threads { writers, readers: reader_threads });
         let recent = Recent::default();
         let inner = Inner { readers, shared, recent, application, clock, threads, dir };
-        Ok(Self { inner: Arc::new(inner) })
+        Ok(Self { inner: Arc::new(inner), asker: None })
     }
 
     /// Executes `message` and resolves when its outcome is durable. A message whose request id is known,
@@ -205,6 +209,11 @@ impl Engine {
         Ok(recorded.map(|request| (request.caller, request.status)))
     }
 
+    /// The same engine, which reads for `asker`: peers have their turns, however much one of them asks.
+    pub(crate) fn asked_by(&self, asker: Option<Peer>) -> Self {
+        Self { inner: Arc::clone(&self.inner), asker }
+    }
+
     /// Runs a query on the newest durable state.
     ///
     /// # Errors
@@ -225,7 +234,7 @@ impl Engine {
         &self,
         work: impl FnOnce(&mut Reader) -> T + Send + 'static,
     ) -> Result<T, EngineError> {
-        self.inner.readers().run(work).await
+        self.inner.readers().run(self.asker, work).await
     }
 
     /// Answers a request for an asset; the body streams from disk.
@@ -249,7 +258,7 @@ impl Engine {
                 return Ok(stream);
             }
         };
-        Ok(AssetStream { status, headers, body: AssetBytes::of_heap(plan, Arc::downgrade(&self.inner)) })
+        Ok(AssetStream { status, headers, body: AssetBytes::of_heap(plan, self) })
     }
 
     /// The site has a file for this path of an address, as of the newest durable commit. Needs no reader: [`Self::asset`]

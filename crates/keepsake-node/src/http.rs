@@ -90,8 +90,8 @@ async fn asset(State(app): State<App>, request: Request) -> Response {
 /// stead; else what there is. Only the site's files need the engine.
 async fn page(State(app): State<App>, uri: Uri, request: Request) -> Response {
     if app.engine.has_page(uri.path()) {
-        let asked = asset::asset_request(&request);
-        if let Some(response) = asset::page(&app.engine, asked).await {
+        let (engine, asked) = (asset::reads_for(&app.engine, &request), asset::asset_request(&request));
+        if let Some(response) = asset::page(&engine, asked).await {
             return response;
         }
     }

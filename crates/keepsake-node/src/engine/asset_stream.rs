@@ -6,9 +6,10 @@
 //! lies; a blob that is gone ends the stream with an error, so that nobody takes a part for the whole, and no other bytes
 //! are ever sent.
 
+use crate::admission::Peer;
 use crate::engine::message::EngineError;
 use crate::engine::recent::Answer;
-use crate::engine::{Inner, Reader};
+use crate::engine::{Engine, Inner, Reader};
 use crate::storage::fault::StorageError;
 use crate::storage::heap_file::HeapFile;
 use crate::storage::views::View;
@@ -81,12 +82,14 @@ pub(crate) struct HeapPlan {
 struct Rest {
     /// Streams end with the engine; they do not keep it.
     engine: Weak<Inner>,
+    asker: Option<Peer>,
     plan: HeapPlan,
 }
 
 impl AssetBytes {
-    pub(crate) fn of_heap(plan: HeapPlan, engine: Weak<Inner>) -> Self {
-        Self { inline: None, rest: Some(Rest { engine, plan }), reading: None }
+    pub(crate) fn of_heap(plan: HeapPlan, engine: &Engine) -> Self {
+        let rest = Rest { engine: Arc::downgrade(&engine.inner), asker: engine.asker, plan };
+        Self { inline: None, rest: Some(rest), reading: None }
     }
 
     fn read_ahead(&mut self) {
@@ -156,7 +159,8 @@ impl Rest {
         let blob = self.plan.blob;
         for _ in 0..ATTEMPTS {
             // The engine is not held while the answer is on its way.
-            let asked = self.engine()?.readers().hand_over(move |reader: &mut Reader| reader.runs(&blob));
+            let work = move |reader: &mut Reader| reader.runs(&blob);
+            let asked = self.engine()?.readers().hand_over(self.asker, work);
             match asked {
                 Ok(answer) => {
                     let answer = answer.await.map_err(|_| io::Error::other(EngineError::Trapped))?;

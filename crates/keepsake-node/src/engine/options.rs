@@ -42,7 +42,7 @@ pub struct EngineOptions {
     pub answers: AnswerLimits,
     /// Threads that run queries.
     pub queries_running_max: usize,
-    /// Queries that run or wait; more are refused.
+    /// Queries that wait for such a thread; more are refused, and so is more than half of it for one peer.
     pub queries_max: usize,
 }
 

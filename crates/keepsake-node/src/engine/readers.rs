@@ -1,14 +1,16 @@
 //! Queries and asset requests, in parallel, each on the newest durable view.
 //!
-//! Owns their bounds and their threads; changes nothing.
+//! Owns their threads; changes nothing. Whose turn it is, and how many may wait, is the queue's.
 //!
 //! Each thread keeps the program that it opened over a commit and uses it again while that commit is the newest. A
 //! thread that waits holds no view, so it keeps nothing from being reused.
 
+use crate::admission::Peer;
 use crate::engine::application::{Application, Reading};
 use crate::engine::asset_stream::{BLOCK_BYTES, HeapPlan, PlannedBody, read_parts};
 use crate::engine::clock::Clock;
 use crate::engine::committer::Shared;
+use crate::engine::fair_queue::FairQueue;
 use crate::engine::guard::{Fault, guarded};
 use crate::engine::message::{EngineError, Rejection};
 use crate::storage::fault::StorageError;
@@ -17,11 +19,10 @@ use crate::storage::snapshot::SnapshotMemory;
 use crate::storage::views::View;
 use keepsake_service::http::{AssetBody, AssetRequest, AssetResponse, BlobRange, HeapRange};
 use keepsake_service::{Call, Principal, USAGE};
-use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 
 /// How often a reader tries, and the pause between, when the records are being opened again.
 const ATTEMPTS: u32 = 4;
@@ -31,64 +32,67 @@ type Job = Box<dyn FnOnce(&mut Reader) + Send>;
 
 /// Hands work to the reader threads. They end when this is dropped.
 pub(crate) struct Readers {
-    jobs: Sender<Job>,
-    /// Places for running or waiting; without one a query is refused.
-    admitted: Arc<Semaphore>,
+    jobs: Arc<FairQueue<Job>>,
 }
 
 impl Readers {
-    /// Starts `threads` threads; `waiting_max` jobs may run or wait.
+    /// Starts `threads` threads; `waiting_max` jobs may wait.
     pub(crate) fn start(
         reader: impl Fn() -> Reader + Send + Clone + 'static,
         threads: usize,
         waiting_max: usize,
     ) -> std::io::Result<(Self, Vec<JoinHandle<()>>)> {
-        let (jobs, queue) = mpsc::channel();
-        let queue = Arc::new(Mutex::new(queue));
+        let readers = Self { jobs: Arc::new(FairQueue::new(waiting_max)) };
         let threads = (0..threads.max(1)).map(|_| {
-            let (reader, queue) = (reader.clone(), Arc::clone(&queue));
+            let (reader, jobs) = (reader.clone(), Arc::clone(&readers.jobs));
             let name = "keepsake-read".to_owned();
-            std::thread::Builder::new().name(name).spawn(move || serve(reader(), &queue))
+            std::thread::Builder::new().name(name).spawn(move || serve(reader(), &jobs))
         });
         let threads = threads.collect::<Result<Vec<_>, _>>()?;
-        Ok((Self { jobs, admitted: Arc::new(Semaphore::new(waiting_max)) }, threads))
+        Ok((readers, threads))
     }
 
-    /// Runs `work` on a reader thread.
+    /// Runs `work` on a reader thread, when it is the turn of `asker`.
     ///
     /// # Errors
     /// [`EngineError::Overloaded`] without a place, [`EngineError::Trapped`] when `work` panicked.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
+        asker: Option<Peer>,
         work: impl FnOnce(&mut Reader) -> T + Send + 'static,
     ) -> Result<T, EngineError> {
-        self.hand_over(work)?.await.map_err(|_| EngineError::Trapped)
+        self.hand_over(asker, work)?.await.map_err(|_| EngineError::Trapped)
     }
 
-    /// Hands `work` over; its answer comes when a thread has run it.
+    /// Hands `work` over; its answer comes when it was the turn of `asker` and a thread has run it.
     ///
     /// # Errors
     /// [`EngineError::Overloaded`] without a place. The answer never comes when `work` panicked.
     pub(crate) fn hand_over<T: Send + 'static>(
         &self,
+        asker: Option<Peer>,
         work: impl FnOnce(&mut Reader) -> T + Send + 'static,
     ) -> Result<oneshot::Receiver<T>, EngineError> {
-        let place = Arc::clone(&self.admitted).try_acquire_owned().map_err(|_| EngineError::Overloaded)?;
         let (done, answer) = oneshot::channel();
         let job: Job = Box::new(move |reader| {
-            let _place = place;
             // Nobody may wait for it any more.
-            done.send(work(reader)).ok();
+            if !done.is_closed() {
+                done.send(work(reader)).ok();
+            }
         });
-        self.jobs.send(job).map_err(|_| EngineError::ShuttingDown)?;
+        self.jobs.push(asker, job)?;
         Ok(answer)
     }
 }
 
-fn serve(mut reader: Reader, queue: &Mutex<Receiver<Job>>) {
-    loop {
-        let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(job) = job else { return };
+impl Drop for Readers {
+    fn drop(&mut self) {
+        self.jobs.close();
+    }
+}
+
+fn serve(mut reader: Reader, jobs: &FairQueue<Job>) {
+    while let Some(job) = jobs.pop() {
         if let Err(fault) = guarded(|| job(&mut reader)) {
             tracing::error!(?fault, "a reader's work panicked");
             reader.opened = None;

@@ -8,12 +8,15 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use keepsake_service::http::AssetRequest;
 
+use super::places::Remote;
 use crate::engine::{AssetStream, Engine};
 use crate::ic::RequestError;
 
 /// Answers one request under `/asset/`.
 pub(super) async fn answer(engine: Engine, request: Request) -> Response {
-    respond(&engine, asset_request(&request)).await.unwrap_or_else(IntoResponse::into_response)
+    respond(&reads_for(&engine, &request), asset_request(&request))
+        .await
+        .unwrap_or_else(IntoResponse::into_response)
 }
 
 /// Answers with a file of the site; none where it has no such file.
@@ -27,6 +30,11 @@ async fn respond(engine: &Engine, asked: AssetRequest) -> Result<Response, Reque
     let is_head = asked.method == "HEAD";
     let stream = engine.asset(asked).await.map_err(RequestError::Engine)?;
     response(stream, is_head).ok_or(RequestError::Worker)
+}
+
+/// The engine, which reads for whoever sent `request`.
+pub(super) fn reads_for(engine: &Engine, request: &Request) -> Engine {
+    engine.asked_by(request.extensions().get::<Remote>().and_then(Remote::peer))
 }
 
 pub(super) fn asset_request(request: &Request) -> AssetRequest {

@@ -27,6 +27,7 @@ pub(crate) async fn answer(
     // Decoding, running and signing in one hop.
     let answered = ic
         .engine()
+        .asked_by(body.permit.peer())
         .read(move |reader| {
             let Received { bytes, permit: _permit } = body;
             answer_on(reader, &this, url_id, &bytes)

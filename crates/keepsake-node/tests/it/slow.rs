@@ -4,12 +4,16 @@ use std::time::Duration;
 
 use candid::encode_args;
 use keepsake_api::BeginOptions;
-use keepsake_node::serve::{Load, PlaceLimits};
+use keepsake_node::engine::EngineOptions;
+use keepsake_node::serve::{Load, PlaceLimits, ServeOptions, Server};
 use serde_bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
 use crate::node::{Answer, Node, ed25519, no_arguments, sealed};
+
+/// What one chunk and one answer carry.
+const LARGE_BYTES: usize = 1_800_000;
 
 /// Nothing here takes this long on the slowest machine, unless it waits for somebody who never comes.
 const LONG: Duration = Duration::from_secs(15);
@@ -22,6 +26,28 @@ impl Node {
     fn head_of_a_call(&self, length: &str) -> String {
         let path = format!("/api/v3/canister/{}/call", self.canister_id);
         format!("POST {path} HTTP/1.1\r\nhost: localhost\r\n{length}\r\n\r\n")
+    }
+
+    fn head_of_a_query(&self, connection: &str, body: &[u8]) -> String {
+        let path = format!("/api/v2/canister/{}/query", self.canister_id);
+        format!(
+            "POST {path} HTTP/1.1\r\nhost: localhost\r\nconnection: {connection}\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        )
+    }
+
+    /// Uploads [`LARGE_BYTES`]. Returns the query that reads all of them.
+    async fn large_query(&self) -> Vec<u8> {
+        let me = ed25519(1);
+        let mine = self.agent(ed25519(1)).await;
+        self.answers_queries_and_begins(1).await;
+        let bytes = vec![7; LARGE_BYTES];
+        let put = encode_args((1_u64, 0_u32, Bytes::new(&bytes))).unwrap();
+        mine.update(&self.canister_id, "uploads_put_chunk").with_arg(put).call_and_wait().await.unwrap();
+        let sha256 = <sha2::Sha256 as sha2::Digest>::digest(&bytes).to_vec();
+        let finish = encode_args((1_u64, Bytes::new(&sha256), LARGE_BYTES as u64)).unwrap();
+        mine.update(&self.canister_id, "uploads_finish").with_arg(finish).call_and_wait().await.unwrap();
+        sealed(&me, &self.query(&me, "blob_read", candid::encode_one("blob_1").unwrap()))
     }
 
     /// A connection that has sent `text`.
@@ -149,24 +175,13 @@ async fn answers_that_nobody_takes_hold_little_memory_and_leave_for_those_that_a
     let dir = tempfile::tempdir().unwrap();
     let limits = PlaceLimits { connections_max: PLACES, ..PlaceLimits::default() };
     let node = Node::start_with(&dir, |options| options.places = limits).await;
-    let me = ed25519(1);
-    let mine = node.agent(ed25519(1)).await;
-    node.answers_queries_and_begins(1).await;
-    let bytes = vec![7; 1_800_000];
-    let put = encode_args((1_u64, 0_u32, Bytes::new(&bytes))).unwrap();
-    mine.update(&node.canister_id, "uploads_put_chunk").with_arg(put).call_and_wait().await.unwrap();
-    let sha256 = <sha2::Sha256 as sha2::Digest>::digest(&bytes).to_vec();
-    let finish = encode_args((1_u64, Bytes::new(&sha256), 1_800_000_u64)).unwrap();
-    mine.update(&node.canister_id, "uploads_finish").with_arg(finish).call_and_wait().await.unwrap();
-    let read = sealed(&me, &node.query(&me, "blob_read", candid::encode_one("blob_1").unwrap()));
+    let read = node.large_query().await;
     let mut deaf = Vec::new();
     for _ in 0..PLACES - 4 {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(4096).unwrap();
         let mut stream = socket.connect(node.address).await.unwrap();
-        let path = format!("/api/v2/canister/{}/query", node.canister_id);
-        let head =
-            format!("POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n", read.len());
+        let head = node.head_of_a_query("keep-alive", &read);
         // The operating system takes one or two.
         stream.write_all(&[head.as_bytes(), &read].concat().repeat(4)).await.unwrap();
         let asked = std::time::Instant::now();
@@ -182,9 +197,51 @@ async fn answers_that_nobody_takes_hold_little_memory_and_leave_for_those_that_a
     assert!(load.answer_bytes > 0 && load.connections < PLACES - 4, "some left: {load:?}");
     node.answers_queries_and_begins(2).await;
     let answer = soon("a large answer", node.post_canister("v2", "query", &read)).await;
-    assert!(answer.status == 200 && answer.body.len() > bytes.len(), "{} bytes", answer.body.len());
-    drop((deaf, mine));
+    assert!(answer.status == 200 && answer.body.len() > LARGE_BYTES, "{} bytes", answer.body.len());
+    drop(deaf);
     node.is_let_go().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_small_query_waits_for_few_of_the_large_ones_that_another_peer_has_sent_before() {
+    const FLOOD: u64 = 200;
+    /// Whoever finds so many waiting and is served in the order of arrival leaves fewer than the rest behind.
+    const BEFORE: u64 = 150;
+    const UNIT_BYTES: u64 = 4096;
+    let dir = tempfile::tempdir().unwrap();
+    let mut options = ServeOptions::new(dir.path().join("data"));
+    options.listen = "127.0.0.1:0".parse().unwrap();
+    options.places.loopback_is_bounded = true;
+    let one_reader = |options: &mut EngineOptions| options.queries_running_max = 1;
+    let node = Node::of(Server::bind_with(options, one_reader).await.unwrap());
+    let read = node.large_query().await;
+    let mut flood = Vec::new();
+    for _ in 0..FLOOD {
+        let mut stream = node.connected_from(2, &node.head_of_a_query("close", &read)).await;
+        stream.write_all(&read).await.unwrap();
+        flood.push(tokio::spawn(async move { Answer::read(&mut stream).await.status }));
+    }
+    // A query holds the room of its body until it has run.
+    let waiting = || node.load.load().small_body_bytes / UNIT_BYTES;
+    soon("the flood", async {
+        while waiting() < BEFORE {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    })
+    .await;
+    let me = ed25519(1);
+    let small = sealed(&me, &node.query(&me, "capsules_list", no_arguments()));
+    let mut stream = node.connected_from(3, &node.head_of_a_query("close", &small)).await;
+    stream.write_all(&small).await.unwrap();
+    assert_eq!(soon("another peer", Answer::read(&mut stream)).await.status, 200);
+    let behind = waiting();
+    assert!(
+        behind > FLOOD - BEFORE,
+        "{behind} of {FLOOD} were left: those that came before were served before"
+    );
+    for large in flood {
+        assert_eq!(large.await.unwrap(), 200);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

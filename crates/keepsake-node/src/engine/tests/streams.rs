@@ -14,7 +14,6 @@ use serde_bytes::ByteBuf;
 use sha2::{Digest, Sha256};
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::Arc;
 
 const CHUNK_BYTES: usize = 4096;
 const CHUNKS: usize = 2_500;
@@ -62,7 +61,7 @@ async fn a_file_of_many_runs_is_planned_piece_by_piece_and_sent_whole() {
     );
     let plan = HeapPlan { blob, runs: runs.into(), epoch: view.state().epoch };
     drop(view);
-    let mut stream = AssetBytes::of_heap(plan, Arc::downgrade(&engine.inner));
+    let mut stream = AssetBytes::of_heap(plan, &engine);
     let mut sent = Vec::new();
     while let Some(block) = poll_fn(|context| Pin::new(&mut stream).poll_next(context)).await {
         sent.extend_from_slice(&block.unwrap());
