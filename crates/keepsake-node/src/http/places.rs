@@ -4,7 +4,10 @@
 //! socket: `connection.rs` accepts, `stall.rs` tells what goes through.
 //!
 //! A connection that only waits (for a head, or idle) leaves when a new one needs its place, the one that has waited
-//! longest first, and so does one whose body is late. So half heads, half bodies and idle connections keep nobody out.
+//! longest first, and so does one whose body is late. So half heads, half bodies and idle connections keep nobody out. But
+//! each has its first second, so that those who flood the node with connections do not push out one that is about to ask:
+//! while all places are taken by younger ones, a new one waits until the first of them is so old. One whose peer has as many
+//! as it may, all of them as young, is refused: others do not wait for it.
 //!
 //! What a connection was given to send and its peer has not taken yet stays in memory. All of it together is bounded: when
 //! it is more, whoever holds most leaves, its slowest connection first.
@@ -39,6 +42,10 @@ impl Default for PlaceLimits {
     }
 }
 
+/// For so long from its beginning on, a connection that waits does not leave for a new one: its head is on its way. Also how
+/// long connections that say nothing can keep a new one waiting.
+const FIRST_MS: u64 = 1_000;
+
 /// A body that comes this much later than at the least rate may have to leave. It has longer where nobody needs its place.
 const BODY_LATE_MS: u64 = 1_000;
 
@@ -59,7 +66,7 @@ pub(crate) const SWEEP_EVERY: Duration = Duration::from_millis(500);
 /// whoever asks for larger answers and takes none of them comes to more.
 const UNTAKEN_BYTES_PER_PLACE: u64 = 256 << 10;
 
-/// Pause between two looks when all places are taken by those who do something.
+/// Pause between two looks when all places are taken by those who do something or came just now.
 const FULL_PAUSE: Duration = Duration::from_millis(100);
 
 /// From whom a request comes: an extension of it.
@@ -116,6 +123,8 @@ enum Phase {
 #[derive(Debug)]
 pub(crate) struct Place {
     begun: Instant,
+    /// When it came, milliseconds since `begun`.
+    entered: u64,
     peer: Option<Peer>,
     /// Milliseconds since `begun`, times four, and the phase.
     phase: AtomicU64,
@@ -151,9 +160,9 @@ impl Drop for Entry {
 /// There is no place.
 #[derive(Debug, PartialEq, Eq)]
 enum NoPlace {
-    /// The peer has as many as it may, and all of them do something.
+    /// The peer has as many as it may, and all of them do something or came just now.
     Peer,
-    /// All are taken, and all of them do something.
+    /// All are taken, and all of them do something or came just now.
     Any,
 }
 
@@ -281,6 +290,7 @@ impl Place {
     fn new(begun: Instant, peer: Option<Peer>, untaken_by_all: Arc<AtomicU64>) -> Self {
         let place = Self {
             begun,
+            entered: ms_since(begun),
             peer,
             phase: AtomicU64::new(0),
             blocked: AtomicU64::new(0),
@@ -383,13 +393,15 @@ impl Place {
         (phase, found >> 2)
     }
 
-    /// Since when it only waits for its peer to say something; where that is a body, since when that is late.
+    /// Since when it only waits for its peer to say something; where that is a body, since when that is late. None while it
+    /// may stay.
     fn waits_since(&self) -> Option<u64> {
         let (phase, since) = self.phase();
+        let now_ms = ms_since(self.begun);
         let waits = match phase {
             Phase::Request => false,
-            Phase::Idle | Phase::Head => !self.answers(),
-            Phase::Body => ms_since(self.begun) > since + BODY_LATE_MS,
+            Phase::Idle | Phase::Head => !self.answers() && now_ms >= self.entered + FIRST_MS,
+            Phase::Body => now_ms > since + BODY_LATE_MS,
         };
         (waits && self.task.get().is_some()).then_some(since)
     }

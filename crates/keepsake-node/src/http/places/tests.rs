@@ -15,14 +15,22 @@ const E: Option<Peer> = Some(Peer::V4(Ipv4Addr::new(192, 0, 2, 5)));
 
 /// A connection of `peer`, whose task ends only when it is aborted.
 fn connect(places: &Arc<Places>, peer: Option<Peer>) -> Result<Arc<Place>, NoPlace> {
-    let entry = places.try_enter(peer)?;
+    places.try_enter(peer).map(occupy)
+}
+
+fn occupy(entry: Entry) -> Arc<Place> {
     let place = Arc::clone(&entry.place);
     let task = tokio::spawn(async move {
         let _entry = entry;
         std::future::pending::<()>().await;
     });
     place.runs_in(task.abort_handle());
-    Ok(place)
+    place
+}
+
+/// Until those that came may have to leave.
+async fn first_second() {
+    tokio::time::sleep(Duration::from_millis(FIRST_MS + 20)).await;
 }
 
 async fn is_ended(place: &Place) -> bool {
@@ -41,6 +49,9 @@ async fn the_connection_that_waits_longest_leaves_for_a_new_one_and_a_busy_one_s
     tokio::time::sleep(Duration::from_millis(5)).await;
     let idle = connect(&places, C).unwrap();
     idle.request_ends();
+    assert_eq!(connect(&places, D).err(), Some(NoPlace::Any), "all came just now");
+    assert!(!is_ended(&half).await);
+    first_second().await;
     let new = connect(&places, D).unwrap();
     assert!(is_ended(&half).await);
     assert!(!is_ended(&busy).await && !is_ended(&idle).await);
@@ -66,9 +77,11 @@ async fn a_late_body_leaves_before_a_connection_that_came_just_now() {
     assert!(is_ended(&fast).await && !is_ended(&third).await);
     third.remote().waits_for_body(now);
     third.remote().has_body();
-    let fifth = connect(&places, E).unwrap();
-    assert!(!is_ended(&third).await, "its request is under way");
-    fifth.request_begins();
+    assert_eq!(
+        connect(&places, E).err(),
+        Some(NoPlace::Any),
+        "one's request is under way, the other came just now"
+    );
 }
 
 #[tokio::test]
@@ -78,6 +91,8 @@ async fn a_peer_displaces_its_own_connections_only_and_is_refused_when_all_are_b
     let other = connect(&places, B).unwrap();
     tokio::time::sleep(Duration::from_millis(5)).await;
     own.push(connect(&places, A).unwrap());
+    assert_eq!(connect(&places, A).err(), Some(NoPlace::Peer), "all of its own came just now");
+    first_second().await;
     own.push(connect(&places, A).unwrap());
     assert!(is_ended(&own[0]).await);
     assert!(!is_ended(&other).await, "it waits longer");
@@ -92,10 +107,45 @@ async fn a_peer_displaces_its_own_connections_only_and_is_refused_when_all_are_b
 }
 
 #[tokio::test]
+async fn a_flood_of_idle_connections_keeps_nobody_out_for_long_and_displaces_nobody_at_once() {
+    let (places, first) = (places(8, 8), Duration::from_millis(FIRST_MS));
+    // They are accepted one after the other.
+    let door = tokio::sync::Mutex::new(());
+    let come = async |address: &str| {
+        let _turn = door.lock().await;
+        occupy(places.enter(address.parse().unwrap()).await.unwrap())
+    };
+    let flood = async {
+        loop {
+            come("127.0.0.1").await;
+        }
+    };
+    let honest = async {
+        for _ in 0..2 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            assert_eq!(places.taken(), 8);
+            let asked = Instant::now();
+            let place = come("192.0.2.1").await;
+            assert!(asked.elapsed() < first + 3 * FULL_PAUSE, "{:?}", asked.elapsed());
+            tokio::time::sleep(Duration::from_millis(FIRST_MS * 4 / 5)).await;
+            assert!(!is_ended(&place).await, "it may still send its head");
+            place.end();
+        }
+    };
+    tokio::select! {
+        () = flood => {}
+        () = honest => {}
+    }
+}
+
+#[tokio::test]
 async fn places_come_back() {
     let places = places(10, 2);
-    for _ in 0..20 {
-        connect(&places, A).unwrap();
+    for _ in 0..2 {
+        for _ in 0..2 {
+            connect(&places, A).unwrap();
+        }
+        first_second().await;
     }
     assert_eq!(places.taken(), 2);
     let all: Vec<_> = places.lock().connections.values().cloned().collect();
