@@ -18,7 +18,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tower::Service;
 
-use super::places::{Entry, Place, Places, SWEEP_EVERY};
+use super::places::{Entry, Held, Place, Places, SWEEP_EVERY};
 use super::stall::Observed;
 
 /// Pause after a failed accept, such as when file descriptors ran out.
@@ -122,15 +122,46 @@ impl hyper::service::Service<Request<Incoming>> for Requests {
         request.extensions_mut().insert(self.place.remote());
         let (places, place) = (Arc::clone(&self.places), Arc::clone(&self.place));
         let answered = self.router.clone().call(request);
-        Box::pin(async move { Ok(answered.await?.map(|inner| Answer { inner, places, place })) })
+        Box::pin(async move { Ok(answered.await?.map(|inner| Answer::new(inner, places, place))) })
     }
 }
 
-/// A body that tells what of it the connection got, and when it is over.
+/// A body that tells how much memory it takes, and when it is over.
 struct Answer {
     inner: Body,
     places: Arc<Places>,
     place: Arc<Place>,
+    /// Of a body that is in memory as a whole, until that is given to the connection.
+    whole: Option<Held>,
+}
+
+/// A part of a body with what it takes.
+struct Part {
+    bytes: Bytes,
+    _held: Held,
+}
+
+impl AsRef<[u8]> for Part {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Answer {
+    fn new(inner: Body, places: Arc<Places>, place: Arc<Place>) -> Self {
+        // The connection may not ask for it as long as the answer before it is not taken.
+        let whole = inner.size_hint().exact().filter(|bytes| *bytes > 0);
+        let whole = whole.map(|bytes| places.holds(&place, bytes));
+        Self { inner, places, place, whole }
+    }
+
+    /// What `bytes` take is counted until the last of them is taken: until then all of them stay in memory.
+    fn counted(&mut self, bytes: Bytes) -> Bytes {
+        let len = bytes.len() as u64;
+        let whole = self.whole.take().filter(|whole| whole.bytes == len);
+        let held = whole.unwrap_or_else(|| self.places.holds(&self.place, len));
+        Bytes::from_owner(Part { bytes, _held: held })
+    }
 }
 
 impl HttpBody for Answer {
@@ -142,12 +173,7 @@ impl HttpBody for Answer {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
         let polled = Pin::new(&mut self.inner).poll_frame(cx);
-        if let Poll::Ready(Some(Ok(frame))) = &polled
-            && let Some(bytes) = frame.data_ref()
-        {
-            self.places.gives(&self.place, bytes.len());
-        }
-        polled
+        polled.map(|polled| Some(polled?.map(|frame| frame.map_data(|bytes| self.counted(bytes)))))
     }
 
     fn is_end_stream(&self) -> bool {

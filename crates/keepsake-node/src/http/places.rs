@@ -9,8 +9,9 @@
 //! while all places are taken by younger ones, a new one waits until the first of them is so old. One whose peer has as many
 //! as it may, all of them as young, is refused: others do not wait for it.
 //!
-//! What a connection was given to send and its peer has not taken yet stays in memory. All of it together is bounded: when
-//! it is more, whoever holds most leaves, its slowest connection first.
+//! What a connection was given to send stays in memory until its peer has taken it, and an answer in one piece stays whole
+//! until its last byte is taken. All of it together is bounded: when it is more, whoever holds most leaves, its slowest
+//! connection first.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -62,8 +63,9 @@ const TAKEN_BYTES_MIN: u64 = 30 << 10;
 /// How often patience is looked after.
 pub(crate) const SWEEP_EVERY: Duration = Duration::from_millis(500);
 
-/// Bytes of answers that peers have not taken yet, for each place. An asset is given out in blocks of this size, so only
-/// whoever asks for larger answers and takes none of them comes to more.
+/// Bytes of answers in memory that peers have not taken, for each place. An asset is given out in blocks of this size, so
+/// only whoever asks for larger answers and takes none of them comes to more. The block that an asset's stream has read ahead
+/// is not counted: there is one at most for each place.
 const UNTAKEN_BYTES_PER_PLACE: u64 = 256 << 10;
 
 /// Pause between two looks when all places are taken by those who do something or came just now.
@@ -132,7 +134,7 @@ pub(crate) struct Place {
     blocked: AtomicU64,
     /// Bytes that the socket took.
     taken: AtomicU64,
-    /// Bytes of answers that the socket has not taken yet.
+    /// Bytes of answers that are in memory until the socket has taken them.
     untaken: AtomicU64,
     /// The same of all connections together.
     untaken_by_all: Arc<AtomicU64>,
@@ -154,6 +156,19 @@ impl Drop for Entry {
         self.place.forget_untaken();
         self.places.lock().remove(self.id);
         self.places.left.notify_one();
+    }
+}
+
+/// So many bytes of an answer are in memory; no longer when this is dropped: keep it with the bytes.
+#[derive(Debug)]
+pub(crate) struct Held {
+    place: Arc<Place>,
+    pub(crate) bytes: u64,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.place.lets_go(self.bytes);
     }
 }
 
@@ -219,14 +234,16 @@ impl Places {
         }
     }
 
-    /// A part of an answer of so many bytes goes to the connection, which holds it until its peer takes it.
-    pub(crate) fn gives(&self, place: &Place, bytes: usize) {
-        place.gets(bytes as u64);
+    /// An answer of so many bytes, or a part of one, is in memory for the connection until the result is dropped.
+    pub(crate) fn holds(&self, place: &Arc<Place>, bytes: u64) -> Held {
+        place.gets(bytes);
+        let held = Held { place: Arc::clone(place), bytes };
         let max = UNTAKEN_BYTES_PER_PLACE * self.limits.connections_max as u64;
         while self.untaken.load(Ordering::Relaxed) > max && self.lock().displace_holder().is_some() {}
+        held
     }
 
-    /// Bytes of answers that peers have not taken yet.
+    /// Bytes of answers in memory that peers have not taken yet.
     pub(crate) fn untaken(&self) -> u64 {
         self.untaken.load(Ordering::Relaxed)
     }
@@ -332,21 +349,23 @@ impl Place {
 
     /// The socket took bytes.
     pub(crate) fn sent(&self, bytes: usize) {
-        let bytes = bytes as u64;
-        self.taken.fetch_add(bytes, Ordering::Relaxed);
+        self.taken.fetch_add(bytes as u64, Ordering::Relaxed);
         if self.blocked.swap(0, Ordering::Relaxed) != 0 && self.phase().0 == Phase::Idle {
             // It waits for the next request since it has taken the answer.
             self.set(Phase::Idle);
         }
-        // Heads go with them and are not counted: for a moment a little less is held than is said.
-        let less = |held: u64| Some(held.saturating_sub(bytes));
-        let held = self.untaken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).unwrap_or_default();
-        self.untaken_by_all.fetch_sub(held.min(bytes), Ordering::Relaxed);
     }
 
     fn gets(&self, bytes: u64) {
         self.untaken_by_all.fetch_add(bytes, Ordering::Relaxed);
         self.untaken.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    fn lets_go(&self, bytes: u64) {
+        // Nothing where the connection is over already.
+        let less = |held: u64| Some(held.saturating_sub(bytes));
+        let held = self.untaken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).unwrap_or_default();
+        self.untaken_by_all.fetch_sub(held.min(bytes), Ordering::Relaxed);
     }
 
     /// The connection is over, and what it holds goes with it.

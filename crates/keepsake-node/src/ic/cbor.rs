@@ -363,7 +363,10 @@ pub(crate) fn encode<T: serde::Serialize>(value: &T) -> Vec<u8> {
     serializer.serialize_unit_as_null(true);
     serializer.encoder_mut().tag(Tag::new(SELF_DESCRIBED)).expect("writing to memory does not fail");
     value.serialize(&mut serializer).expect("replies hold only maps, strings, bytes and integers");
-    serializer.into_encoder().into_writer()
+    let mut bytes = serializer.into_encoder().into_writer();
+    // It stays in memory until a client has taken it, and may have grown to twice its length.
+    bytes.shrink_to_fit();
+    bytes
 }
 
 #[cfg(test)]

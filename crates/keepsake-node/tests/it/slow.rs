@@ -198,6 +198,11 @@ async fn answers_that_nobody_takes_hold_little_memory_and_leave_for_those_that_a
     node.answers_queries_and_begins(2).await;
     let answer = soon("a large answer", node.post_canister("v2", "query", &read)).await;
     assert!(answer.status == 200 && answer.body.len() > LARGE_BYTES, "{} bytes", answer.body.len());
+    assert_eq!(
+        load.answer_bytes % answer.body.len() as u64,
+        0,
+        "what is taken in part is in memory as a whole"
+    );
     drop(deaf);
     node.is_let_go().await;
 }
