@@ -74,9 +74,16 @@ impl Service {
         ok::<()>(&self.update("uploads_put_chunk", arg).await);
     }
 
+    /// Finishes, and again while the hash advances over chunks that came out of order.
     async fn finish(&self, session: u64, sha256: &[u8]) -> Result<UploadFinishResult, Error> {
         let arg = encode_args((session, Bytes::new(sha256), LEN as u64)).unwrap();
-        decode_one(&self.update("uploads_finish", arg).await).unwrap()
+        loop {
+            let reply = self.update("uploads_finish", arg.clone()).await;
+            match decode_one::<Result<UploadFinishResult, Error>>(&reply).unwrap() {
+                Err(error) if error.code() == "hash_pending" => {}
+                finished => return finished,
+            }
+        }
     }
 
     async fn read_by_chunks(&self, locator: &str) -> Vec<u8> {
