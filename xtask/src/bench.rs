@@ -50,8 +50,9 @@ struct Measured {
     downloading_http_node: Usage,
     downloading_node: Usage,
     downloading_client: Usage,
-    /// Peak of the node over everything, bytes.
+    /// Peak of the node until the crowd came, and with it, bytes.
     node_rss_peak: u64,
+    node_rss_peak_crowded: u64,
     /// (message, microseconds).
     latencies: Vec<(String, u64)>,
     crowd: crowd::Measured,
@@ -123,10 +124,11 @@ fn node(bytes: u64, folder: &Path) -> Result<Measured> {
     measured.reversed_client = get_checked(&program, &memory_id, &stop)?.0;
     let canister_id = canister_id(&node)?;
     single_messages(&mut measured, &node, &canister_id, &messages)?;
+    measured.node_rss_peak = process::rss_peak(node.pid())?;
     let (node_now, canister_id, folder) = (&node, canister_id.as_str(), at("crowd"));
     let crowd = Crowd { node: node_now, program: &program, canister_id, load: &load, folder };
     measured.crowd = crowd.measure(&stop)?;
-    measured.node_rss_peak = process::rss_peak(node.pid())?;
+    measured.node_rss_peak_crowded = process::rss_peak(node.pid())?;
     node.stop()?;
     Ok(measured)
 }
