@@ -59,7 +59,7 @@ use site::SitePaths;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use writer::Writer;
 
 /// The engine. Cheap to clone; the last clone to go stops the threads and unlocks the directory, dropping
@@ -76,6 +76,8 @@ pub(crate) struct Inner {
     readers: Option<Readers>,
     shared: Shared,
     recent: Recent,
+    /// Streams of assets that may read ahead.
+    read_ahead: Arc<Semaphore>,
     application: Arc<dyn Application>,
     clock: Clock,
     threads: Mutex<Threads>,
@@ -150,13 +152,14 @@ impl Engine {
             let (shared, application, clock) = (shared.clone(), Arc::clone(&application), clock.clone());
             move || Reader::new(shared.clone(), Arc::clone(&application), clock.clone())
         };
+        let read_ahead = Arc::new(Semaphore::new(options.read_ahead_max));
         let (readers, reader_threads) =
             Readers::start(reader, options.queries_running_max, options.queries_max)?;
         let writers = start_threads(&shared, Arc::clone(&application), options)?;
         let readers = Some(readers);
         let threads = Mutex::new(Threads { writers, readers: reader_threads });
         let recent = Recent::default();
-        let inner = Inner { readers, shared, recent, application, clock, threads, dir };
+        let inner = Inner { readers, shared, recent, read_ahead, application, clock, threads, dir };
         Ok(Self { inner: Arc::new(inner), asker: None })
     }
 

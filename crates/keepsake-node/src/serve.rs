@@ -150,7 +150,7 @@ pub struct Load {
     pub small_body_bytes: u64,
     /// Memory that larger bodies take, bytes.
     pub chunk_body_bytes: u64,
-    /// Memory that answers take which nobody has taken yet, bytes.
+    /// Memory that answers take which nobody has taken yet, bytes; without what is read ahead.
     pub answer_bytes: u64,
 }
 
@@ -203,6 +203,7 @@ impl Server {
         if let Some(record_bytes_max) = options.record_bytes_max {
             engine_options.records.record_bytes_max = record_bytes_max;
         }
+        engine_options.read_ahead_max = options.places.read_ahead_max();
         change(&mut engine_options);
         let clock = engine_options.clock.clone();
         let engine = Engine::open(dir, engine_options)?;

@@ -5,6 +5,17 @@
 //! only. When there was a commit since, or all is sent that was planned, it asks the service where the rest of the blob
 //! lies; a blob that is gone ends the stream with an error, so that nobody takes a part for the whole, and no other bytes
 //! are ever sent.
+//!
+//! # Memory
+//! A connection asks for a block when less than [`SMALL_BLOCK_BYTES`] of the one before are left, so it has two at most.
+//! Some streams read large blocks, each one while the connection still has the one before: the first that come, as many as
+//! [`read_ahead_max`](crate::engine::EngineOptions::read_ahead_max) says, until their last block is taken. All others read
+//! small blocks when asked for them. So 1,024 streams hold at most
+//!
+//! ```text
+//! 128 that read ahead:  3 × 256 KiB each    96 MiB, a third of it read ahead
+//! 896 others:           2 ×  64 KiB each   112 MiB
+//! ```
 
 use crate::admission::Peer;
 use crate::engine::message::EngineError;
@@ -23,11 +34,14 @@ use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinHandle;
 
-/// Bytes read at once: large enough that the hop to a blocking thread costs little, small enough that
-/// hundreds of slow readers hold little memory (two blocks each).
+/// Bytes read at once by a stream that reads ahead: the hop to a blocking thread costs little.
 pub(crate) const BLOCK_BYTES: u64 = 256 << 10;
+
+/// Bytes read at once by the others. No less than a connection keeps before it asks for more.
+pub(crate) const SMALL_BLOCK_BYTES: u64 = 64 << 10;
 
 /// How often a stream asks where its bytes lie while the readers have too much to do, and the pause between.
 const ATTEMPTS: u32 = 100;
@@ -47,7 +61,7 @@ pub struct AssetStream {
 impl AssetStream {
     pub(crate) fn of(answer: &Answer) -> Self {
         let inline = Some(answer.body.clone()).filter(|bytes| !bytes.is_empty());
-        let body = AssetBytes { inline, rest: None, reading: None };
+        let body = AssetBytes { inline, rest: None, reading: None, ahead: None };
         Self { status: answer.status, headers: answer.headers.clone(), body }
     }
 }
@@ -57,8 +71,22 @@ impl AssetStream {
 pub struct AssetBytes {
     inline: Option<Bytes>,
     rest: Option<Rest>,
-    /// The block after the one given last, being read ahead.
+    /// The next block, being read.
     reading: Option<JoinHandle<io::Result<(Bytes, Rest)>>>,
+    /// It may read ahead; its blocks keep this too.
+    ahead: Option<Arc<OwnedSemaphorePermit>>,
+}
+
+/// A block in memory.
+struct Block {
+    bytes: Vec<u8>,
+    _ahead: Option<Arc<OwnedSemaphorePermit>>,
+}
+
+impl AsRef<[u8]> for Block {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
 }
 
 /// The bytes of a body.
@@ -89,12 +117,31 @@ struct Rest {
 impl AssetBytes {
     pub(crate) fn of_heap(plan: HeapPlan, engine: &Engine) -> Self {
         let rest = Rest { engine: Arc::downgrade(&engine.inner), asker: engine.asker, plan };
-        Self { inline: None, rest: Some(rest), reading: None }
+        Self { inline: None, rest: Some(rest), reading: None, ahead: None }
     }
 
-    fn read_ahead(&mut self) {
-        self.reading =
-            self.rest.take().filter(|rest| rest.plan.blob.len > 0).map(|rest| tokio::spawn(rest.read()));
+    /// All of the body where that is in memory already; the stream is empty then.
+    pub(crate) fn take_whole(&mut self) -> Option<Bytes> {
+        self.inline.take()
+    }
+
+    fn read_next(&mut self) {
+        let Some(rest) = self.rest.take().filter(|rest| rest.plan.blob.len > 0) else { return };
+        self.reading = Some(tokio::spawn(rest.read(self.ahead.clone())));
+    }
+
+    /// A block is read or ready that nobody has asked for or taken yet.
+    #[cfg(test)]
+    pub(crate) fn is_ahead(&self) -> bool {
+        self.reading.is_some()
+    }
+
+    /// Whether it may read ahead; from then on until it ends.
+    fn may_read_ahead(&mut self) -> bool {
+        if self.ahead.is_none() {
+            self.ahead = self.rest.as_ref().and_then(Rest::read_ahead).map(Arc::new);
+        }
+        self.ahead.is_some()
     }
 }
 
@@ -123,10 +170,11 @@ impl HeapPlan {
 
 impl Rest {
     /// Reads the next block.
-    async fn read(mut self) -> io::Result<(Bytes, Self)> {
+    async fn read(mut self, ahead: Option<Arc<OwnedSemaphorePermit>>) -> io::Result<(Bytes, Self)> {
+        let block_bytes = if ahead.is_some() { BLOCK_BYTES } else { SMALL_BLOCK_BYTES };
         let view = self.view().await?;
         let heap = self.engine()?.shared.heap.clone();
-        let parts = self.plan.take(self.plan.blob.len.min(BLOCK_BYTES));
+        let parts = self.plan.take(self.plan.blob.len.min(block_bytes));
         if parts.is_empty() {
             return Err(io::Error::other("the rest of the blob has no place"));
         }
@@ -137,7 +185,7 @@ impl Rest {
             bytes
         });
         let block = block.await.map_err(io::Error::other)?.map_err(io::Error::other)?;
-        Ok((block.into(), self))
+        Ok((Bytes::from_owner(Block { bytes: block, _ahead: ahead }), self))
     }
 
     /// The newest view, in which the plan holds.
@@ -173,6 +221,10 @@ impl Rest {
         Err(io::Error::other(EngineError::Overloaded))
     }
 
+    fn read_ahead(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.engine.upgrade()?.read_ahead).try_acquire_owned().ok()
+    }
+
     fn engine(&self) -> io::Result<Arc<Inner>> {
         self.engine.upgrade().ok_or_else(|| io::Error::other(EngineError::ShuttingDown))
     }
@@ -203,14 +255,17 @@ impl Stream for AssetBytes {
             return Poll::Ready(Some(Ok(bytes)));
         }
         if this.reading.is_none() {
-            this.read_ahead();
+            this.may_read_ahead();
+            this.read_next();
         }
         let Some(reading) = &mut this.reading else { return Poll::Ready(None) };
         let read = std::task::ready!(Pin::new(reading).poll(context));
         this.reading = None;
         Poll::Ready(Some(read.unwrap_or_else(|error| Err(io::Error::other(error))).map(|(block, rest)| {
             this.rest = Some(rest);
-            this.read_ahead();
+            if this.may_read_ahead() {
+                this.read_next();
+            }
             block
         })))
     }

@@ -44,6 +44,8 @@ pub struct EngineOptions {
     pub queries_running_max: usize,
     /// Queries that wait for such a thread; more are refused, and so is more than half of it for one peer.
     pub queries_max: usize,
+    /// Streams of assets that may read ahead, in larger blocks.
+    pub read_ahead_max: usize,
 }
 
 impl EngineOptions {
@@ -73,6 +75,7 @@ impl EngineOptions {
                 .map_or(4, |cores| cores.get() * 2)
                 .max(4),
             queries_max: 1024,
+            read_ahead_max: 128,
         }
     }
 }

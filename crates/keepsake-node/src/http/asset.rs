@@ -57,10 +57,12 @@ fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     (!lines.is_empty()).then(|| lines.join(", "))
 }
 
-fn response(stream: AssetStream, is_head: bool) -> Option<Response> {
+fn response(mut stream: AssetStream, is_head: bool) -> Option<Response> {
     // A body that says that it is empty keeps the connection open: a 304 has no length of its own.
     let empty = is_head || stream.status == StatusCode::NOT_MODIFIED.as_u16();
-    let mut response = Response::new(if empty { Body::empty() } else { Body::from_stream(stream.body) });
+    let whole = stream.body.take_whole();
+    let body = || whole.map_or_else(|| Body::from_stream(stream.body), Body::from);
+    let mut response = Response::new(if empty { Body::empty() } else { body() });
     *response.status_mut() = StatusCode::from_u16(stream.status).ok()?;
     let headers = response.headers_mut();
     for (name, value) in stream.headers {

@@ -37,6 +37,13 @@ pub struct PlaceLimits {
     pub loopback_is_bounded: bool,
 }
 
+impl PlaceLimits {
+    /// Streams of assets at once that may read ahead, so that all of them fit into what may be in memory.
+    pub(crate) fn read_ahead_max(&self) -> usize {
+        self.connections_max / PLACES_PER_READER_AHEAD
+    }
+}
+
 impl Default for PlaceLimits {
     fn default() -> Self {
         Self { connections_max: 1024, per_peer_max: 256, loopback_is_bounded: false }
@@ -63,10 +70,13 @@ const TAKEN_BYTES_MIN: u64 = 30 << 10;
 /// How often patience is looked after.
 pub(crate) const SWEEP_EVERY: Duration = Duration::from_millis(500);
 
-/// Bytes of answers in memory that peers have not taken, for each place. An asset is given out in blocks of this size, so
-/// only whoever asks for larger answers and takes none of them comes to more. The block that an asset's stream has read ahead
-/// is not counted: there is one at most for each place.
+/// Bytes of answers in memory that peers have not taken, for each place. Streams of assets alone stay below it on average,
+/// however many there are: `engine/asset_stream.rs` has the sum. So only whoever asks for larger answers in one piece, or
+/// for some behind each other, and takes none of them comes to more.
 const UNTAKEN_BYTES_PER_PLACE: u64 = 256 << 10;
+
+/// One of so many streams of assets may read ahead.
+const PLACES_PER_READER_AHEAD: usize = 8;
 
 /// Pause between two looks when all places are taken by those who do something or came just now.
 const FULL_PAUSE: Duration = Duration::from_millis(100);
