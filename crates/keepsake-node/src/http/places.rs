@@ -1,7 +1,7 @@
 //! The places that connections have: how many, how many of one peer, and who has to leave.
 //!
 //! Owns the bounds on connections and on the patience with each of them: what it waits for and since when. Owns no
-//! socket: `connection.rs` accepts, `stall.rs` tells what goes through.
+//! socket: `connection.rs` accepts, `stall.rs` tells what goes through, `taking.rs` reckons how fast.
 //!
 //! A connection that only waits (for a head, or idle) leaves when a new one needs its place, the one that has waited
 //! longest first, and so does one whose body is late. So half heads, half bodies and idle connections keep nobody out. But
@@ -9,10 +9,15 @@
 //! while all places are taken by younger ones, a new one waits until the first of them is so old. One whose peer has as many
 //! as it may, all of them as young, is refused: others do not wait for it.
 //!
+//! Where none only waits, one leaves that does not take what it asked for: of whoever has most places, the one that is
+//! behind for the longest time. So answers that nobody reads keep nobody out either. While there are places, all of them
+//! have much longer.
+//!
 //! What a connection was given to send stays in memory until its peer has taken it, and an answer in one piece stays whole
-//! until its last byte is taken. All of it together is bounded: when it is more, whoever holds most leaves, its slowest
-//! connection first.
+//! until its last byte is taken. All of it together is bounded: when it is more, one leaves that holds some of it. Those that
+//! take too little leave first, and of those whoever holds most.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,7 +28,10 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
+use self::taking::Taking;
 use crate::admission::Peer;
+
+mod taking;
 
 /// Bounds of the places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,9 +71,11 @@ const HEAD_MS: u64 = 10_000;
 /// A connection may be idle for this long.
 const IDLE_MS: u64 = 60_000;
 
-/// A peer that is waited for takes at least [`TAKEN_BYTES_MIN`] in each such time: 1 KiB a second.
+/// A peer that is waited for is never so far behind the least rate ([`Taking`]).
 const TAKING_MS: u64 = 30_000;
-const TAKEN_BYTES_MIN: u64 = 30 << 10;
+
+/// One that is so far behind may have to leave: longer than a lost packet takes on most lines.
+const TAKING_LATE_MS: u64 = 2_000;
 
 /// How often patience is looked after.
 pub(crate) const SWEEP_EVERY: Duration = Duration::from_millis(500);
@@ -140,16 +150,12 @@ pub(crate) struct Place {
     peer: Option<Peer>,
     /// Milliseconds since `begun`, times four, and the phase.
     phase: AtomicU64,
-    /// Since when the socket takes no bytes, milliseconds and one; 0 while it does.
-    blocked: AtomicU64,
-    /// Bytes that the socket took.
-    taken: AtomicU64,
+    /// In milliseconds since `begun`.
+    taking: Taking,
     /// Bytes of answers that are in memory until the socket has taken them.
     untaken: AtomicU64,
     /// The same of all connections together.
     untaken_by_all: Arc<AtomicU64>,
-    /// When and at how many bytes the sweep began to count; the sweep's own.
-    window: Mutex<Option<(u64, u64)>>,
     task: OnceLock<AbortHandle>,
 }
 
@@ -185,9 +191,9 @@ impl Drop for Held {
 /// There is no place.
 #[derive(Debug, PartialEq, Eq)]
 enum NoPlace {
-    /// The peer has as many as it may, and all of them do something or came just now.
+    /// The peer has as many as it may, and none of them may have to leave yet.
     Peer,
-    /// All are taken, and all of them do something or came just now.
+    /// All are taken, and none of them may have to leave yet.
     Any,
 }
 
@@ -269,29 +275,45 @@ impl Places {
 }
 
 impl State {
-    /// Ends the connection that has waited longest, of `peer` or of all. None when none waits.
+    /// Ends the connection, of `peer` or of all, that has waited longest; where none only waits, the one that takes too
+    /// little. None when all may stay.
     fn displace(&mut self, peer: Option<Peer>) -> Option<()> {
-        let all = self.connections.iter().filter(|(_, place)| peer.is_none() || place.peer == peer);
-        let waiting = all.filter_map(|(id, place)| Some((place.waits_since()?, *id)));
-        let (_, id) = waiting.min()?;
+        let may_leave = |(_, place): &(&u64, &Arc<Place>)| peer.is_none() || place.peer == peer;
+        let all = || self.connections.iter().filter(may_leave);
+        let waiting = all().filter_map(|(id, place)| Some((place.waits_since()?, *id))).min();
+        let late = || all().filter_map(|(id, place)| Some((self.order_of_late(place)?, *id))).min();
+        let id = waiting.map(|(_, id)| id).or_else(|| Some(late()?.1))?;
         let place = self.remove(id)?;
         tracing::debug!(peer = ?place.peer, "connection displaced");
         place.end();
         Some(())
     }
 
-    /// Ends the slowest connection of whoever holds most bytes that it does not take. Connections without a peer are each
-    /// by itself. None when nobody holds any.
+    /// Of those that take too little, the first is of whoever has most places, and behind for the longest time.
+    /// Connections without a peer are each by itself. None while it may stay.
+    fn order_of_late(&self, place: &Place) -> Option<(Reverse<usize>, u64)> {
+        let since = place.takes_late_since()?;
+        let places = place.peer.map_or(1, |peer| self.peers.get(&peer).copied().unwrap_or_default());
+        Some((Reverse(places), since))
+    }
+
+    /// Ends a connection that holds bytes which its peer does not take: one that takes too little before the others, of
+    /// whoever holds most, the one that is behind for the longest time. Connections without a peer are each by itself.
+    /// None when nobody holds any.
     fn displace_holder(&mut self) -> Option<()> {
         let holds = |place: &Place| place.untaken.load(Ordering::Relaxed);
         let mut held = HashMap::new();
         for (id, place) in &self.connections {
             *held.entry(place.peer.ok_or(*id)).or_insert(0) += holds(place);
         }
-        let (most, _) = held.into_iter().filter(|(_, bytes)| *bytes > 0).max_by_key(|(_, bytes)| *bytes)?;
-        let its = self.connections.iter().filter(|(id, place)| place.peer.ok_or(**id) == most);
-        let holding = its.filter(|(_, place)| holds(place) > 0 && place.task.get().is_some());
-        let (_, id) = holding.map(|(id, place)| (place.blocked_since(), *id)).min()?;
+        let holding =
+            self.connections.iter().filter(|(_, place)| holds(place) > 0 && place.task.get().is_some());
+        let order = |id: u64, place: &Place| {
+            // Those that take something come last.
+            let behind_since = place.taking.behind_since().unwrap_or(u64::MAX);
+            (place.takes_late_since().is_some(), held[&place.peer.ok_or(id)], Reverse(behind_since))
+        };
+        let (_, id) = holding.map(|(id, place)| (order(*id, place), *id)).max()?;
         let place = self.remove(id)?;
         tracing::debug!(peer = ?place.peer, "connection ended: it takes too little of its answers");
         place.forget_untaken();
@@ -320,11 +342,9 @@ impl Place {
             entered: ms_since(begun),
             peer,
             phase: AtomicU64::new(0),
-            blocked: AtomicU64::new(0),
-            taken: AtomicU64::new(0),
+            taking: Taking::default(),
             untaken: AtomicU64::new(0),
             untaken_by_all,
-            window: Mutex::new(None),
             task: OnceLock::new(),
         };
         place.set(Phase::Idle);
@@ -359,11 +379,16 @@ impl Place {
 
     /// The socket took bytes.
     pub(crate) fn sent(&self, bytes: usize) {
-        self.taken.fetch_add(bytes as u64, Ordering::Relaxed);
-        if self.blocked.swap(0, Ordering::Relaxed) != 0 && self.phase().0 == Phase::Idle {
+        let was_full = self.taking.takes_at(ms_since(self.begun), bytes as u64);
+        if was_full && self.phase().0 == Phase::Idle {
             // It waits for the next request since it has taken the answer.
             self.set(Phase::Idle);
         }
+    }
+
+    /// The socket takes no bytes now.
+    pub(crate) fn blocked(&self) {
+        self.taking.is_full_at(ms_since(self.begun));
     }
 
     fn gets(&self, bytes: u64) {
@@ -381,20 +406,6 @@ impl Place {
     /// The connection is over, and what it holds goes with it.
     fn forget_untaken(&self) {
         self.untaken_by_all.fetch_sub(self.untaken.swap(0, Ordering::Relaxed), Ordering::Relaxed);
-    }
-
-    /// For an order: those that take something come last.
-    fn blocked_since(&self) -> u64 {
-        self.blocked.load(Ordering::Relaxed).wrapping_sub(1)
-    }
-
-    /// The socket takes no bytes now.
-    pub(crate) fn blocked(&self) {
-        let since = ms_since(self.begun) + 1;
-        // One writer only: the connection's own task.
-        if self.blocked.load(Ordering::Relaxed) == 0 {
-            self.blocked.store(since, Ordering::Relaxed);
-        }
     }
 
     fn set(&self, phase: Phase) {
@@ -429,15 +440,17 @@ impl Place {
         let now_ms = ms_since(self.begun);
         let waits = match phase {
             Phase::Request => false,
-            Phase::Idle | Phase::Head => !self.answers() && now_ms >= self.entered + FIRST_MS,
+            Phase::Idle | Phase::Head => !self.taking.is_full() && now_ms >= self.entered + FIRST_MS,
             Phase::Body => now_ms > since + BODY_LATE_MS,
         };
         (waits && self.task.get().is_some()).then_some(since)
     }
 
-    /// It has something to send, which its peer does not take now.
-    fn answers(&self) -> bool {
-        self.blocked.load(Ordering::Relaxed) != 0
+    /// Since when it takes less of its answer than it must, when it does so for long enough to have to leave for another.
+    fn takes_late_since(&self) -> Option<u64> {
+        let since = self.taking.behind_since()?;
+        let late = ms_since(self.begun).saturating_sub(since) >= TAKING_LATE_MS;
+        (late && self.task.get().is_some()).then_some(since)
     }
 
     /// What took too long, if anything did.
@@ -446,28 +459,13 @@ impl Place {
         let waited = now_ms.saturating_sub(since);
         match phase {
             // The last answer is still on its way.
-            _ if self.answers() => {}
+            _ if self.taking.is_full() => {}
             Phase::Head if waited > HEAD_MS => return Some("the head did not come in time"),
             Phase::Idle if waited > IDLE_MS => return Some("idle"),
             _ => {}
         }
-        self.takes_too_little(now_ms).then_some("the peer takes its answer too slowly")
-    }
-
-    /// Counts in windows, so that what was taken fast before is no credit.
-    fn takes_too_little(&self, now_ms: u64) -> bool {
-        let window = &mut *self.window.lock().unwrap_or_else(PoisonError::into_inner);
-        let (blocked, taken) = (self.blocked.load(Ordering::Relaxed), self.taken.load(Ordering::Relaxed));
-        if blocked == 0 {
-            *window = None;
-            return false;
-        }
-        let (since, before) = *window.get_or_insert((blocked - 1, taken));
-        if now_ms.saturating_sub(since) < TAKING_MS {
-            return false;
-        }
-        *window = Some((now_ms, taken));
-        taken - before < TAKEN_BYTES_MIN
+        let behind = self.taking.behind_since().map_or(0, |since| now_ms.saturating_sub(since));
+        (behind >= TAKING_MS).then_some("the peer takes its answer too slowly")
     }
 
     fn end(&self) {

@@ -66,7 +66,7 @@ async fn send(agent: &Agent, id: Principal, capsule_id: &str, idem: &str, file: 
 }
 
 /// Uploads `file` and publishes it. Returns the memory and a token for it.
-async fn publish(node: &Node, file: &[u8]) -> (PublishResult, String) {
+pub(crate) async fn publish(node: &Node, file: &[u8]) -> (PublishResult, String) {
     let (agent, id) = (&node.agent(ed25519(1)).await, node.canister_id);
     let capsule: Capsule =
         update(agent, id, "capsules_create", candid::encode_one(None::<PersonRef>).unwrap()).await;

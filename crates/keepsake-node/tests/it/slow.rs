@@ -10,6 +10,7 @@ use serde_bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
+use crate::assets::publish;
 use crate::node::{Answer, Node, ed25519, no_arguments, sealed};
 
 /// What one chunk and one answer carry.
@@ -203,6 +204,46 @@ async fn answers_that_nobody_takes_hold_little_memory_and_leave_for_those_that_a
         0,
         "what is taken in part is in memory as a whole"
     );
+    drop(deaf);
+    node.is_let_go().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_never_read_a_large_public_asset_keep_no_places_and_whoever_reads_stays() {
+    const PLACES: usize = 16;
+    const LEN: usize = 8 << 20;
+    let dir = tempfile::tempdir().unwrap();
+    let limits = PlaceLimits { connections_max: PLACES, ..PlaceLimits::default() };
+    let node = Node::start_with(&dir, |options| options.places = limits).await;
+    let (published, token) = publish(&node, &vec![7; LEN]).await;
+    let get = format!(
+        "GET /asset/{}/original?token={token} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n",
+        published.memory_id
+    );
+    let mut reader = node.connected(&get).await;
+    let reading = tokio::spawn(async move {
+        let (mut piece, mut got) = (vec![0; 64 << 10], 0);
+        while let Ok(bytes @ 1..) = reader.read(&mut piece).await {
+            got += bytes;
+            // Slow enough to be there until the end.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        got
+    });
+    let mut deaf = Vec::new();
+    for _ in 0..5 {
+        while node.load.load().connections < PLACES {
+            deaf.push(node.connected(&get).await);
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        soon("a health check", async {
+            assert_eq!(node.send("GET", "/health", "", b"").await.status, 200);
+        })
+        .await;
+    }
+    assert!(deaf.len() > PLACES, "each check took a place: {}", deaf.len());
+    assert!(node.load.load().answer_bytes <= PLACES as u64 * (256 << 10), "{:?}", node.load.load());
+    assert!(soon("a reader", reading).await.unwrap() > LEN, "all of it and its head");
     drop(deaf);
     node.is_let_go().await;
 }

@@ -184,27 +184,119 @@ async fn a_peer_that_still_takes_an_answer_is_not_idle() {
 }
 
 #[tokio::test]
-async fn a_peer_that_takes_too_little_in_a_while_is_overdue_whatever_it_took_before() {
+async fn a_peer_that_takes_too_little_is_overdue_whatever_it_took_before() {
     let place = Place::new(Instant::now(), None, Arc::default());
     place.request_begins();
     place.sent(100 << 20);
-    place.blocked();
-    let slow = || {
-        assert_eq!(place.is_overdue(1_000), None);
-        place.sent(20 << 10);
-        place.blocked();
-        place.is_overdue(TAKING_MS + 1_000)
-    };
-    assert_eq!(slow(), Some("the peer takes its answer too slowly"));
-    let place = Place::new(Instant::now(), None, Arc::default());
+    place.taking.is_full_at(1_000);
+    assert_eq!(place.is_overdue(TAKING_MS), None);
+    place.taking.takes_at(TAKING_MS, 20 << 10);
+    place.taking.is_full_at(TAKING_MS);
+    assert_eq!(place.is_overdue(TAKING_MS + 20_000), None, "20 s for 20 KiB");
+    assert_eq!(place.is_overdue(TAKING_MS + 21_000), Some("the peer takes its answer too slowly"));
+    place.taking.takes_at(TAKING_MS + 21_000, 0);
+    assert_eq!(place.is_overdue(TAKING_MS + 21_000), None, "nobody waits for it");
+}
+
+/// Places that are all as old as a minute, milliseconds of which are `now`.
+fn old_places(connections_max: usize, per_peer_max: usize) -> (Arc<Places>, u64) {
+    let limits = PlaceLimits { connections_max, per_peer_max, loopback_is_bounded: false };
+    let places = Places { begun: Instant::now() - Duration::from_secs(60), ..Places::new(limits) };
+    let now = ms_since(places.begun);
+    (Arc::new(places), now)
+}
+
+/// A connection whose request is under way, and whose peer has taken nothing of the answer since `since`.
+fn deaf(places: &Arc<Places>, peer: Option<Peer>, since: u64) -> Arc<Place> {
+    let place = connect(places, peer).unwrap();
     place.request_begins();
-    place.blocked();
-    assert_eq!(place.is_overdue(1), None);
-    for round in 1..20 {
-        place.sent(usize::try_from(TAKEN_BYTES_MIN).unwrap());
-        place.blocked();
-        assert_eq!(place.is_overdue(round * TAKING_MS), None, "1 KiB a second");
+    place.taking.is_full_at(since);
+    place
+}
+
+#[tokio::test]
+async fn a_connection_that_takes_nothing_leaves_when_all_places_are_taken_the_longest_first() {
+    let (places, now) = old_places(4, 4);
+    let (short, longer) = (deaf(&places, A, now - 3_000), deaf(&places, B, now - 5_000));
+    let longest = deaf(&places, None, now - 20_000);
+    let fourth = connect(&places, C).unwrap();
+    assert!(!is_ended(&longest).await, "there was a place");
+    fourth.request_begins();
+    for late in [&longest, &longer, &short] {
+        assert!(!is_ended(late).await);
+        connect(&places, D).unwrap().request_begins();
+        assert!(is_ended(late).await);
     }
+    assert_eq!(connect(&places, E).err(), Some(NoPlace::Any), "all others do something");
+    assert!(!is_ended(&fourth).await);
+}
+
+#[tokio::test]
+async fn whoever_only_waits_leaves_before_one_that_takes_nothing() {
+    let (places, now) = old_places(2, 2);
+    let late = deaf(&places, A, now - 20_000);
+    let idle = connect(&places, B).unwrap();
+    first_second().await;
+    let new = connect(&places, C).unwrap();
+    assert!(is_ended(&idle).await && !is_ended(&late).await);
+    // The new one has its first second.
+    connect(&places, D).unwrap();
+    assert!(is_ended(&late).await && !is_ended(&new).await);
+}
+
+#[tokio::test]
+async fn a_reader_that_takes_enough_stays_and_one_that_takes_a_byte_now_and_then_leaves() {
+    let (places, now) = old_places(3, 3);
+    let [slow, drip, waited_for] = [A, B, C].map(|peer| deaf(&places, peer, now - 20_000));
+    for ago in (0..20_000).rev().step_by(1_900) {
+        for (place, bytes) in [(&slow, 2 << 10), (&drip, 1)] {
+            place.taking.takes_at(now - ago, bytes);
+            place.taking.is_full_at(now - ago);
+        }
+    }
+    // The answer goes on only now: the node was slow, not the peer.
+    waited_for.taking.takes_at(now, 0);
+    connect(&places, D).unwrap();
+    assert!(is_ended(&drip).await && !is_ended(&slow).await && !is_ended(&waited_for).await);
+    assert_eq!(connect(&places, E).err(), Some(NoPlace::Any));
+}
+
+#[tokio::test]
+async fn of_those_that_take_nothing_the_peer_with_most_places_loses_first() {
+    let (places, now) = old_places(5, 4);
+    let honest = deaf(&places, B, now - 20_000);
+    let own = deaf(&places, None, now - 15_000);
+    let greedy = [5_000, 9_000, 0].map(|ago| deaf(&places, A, now - ago));
+    connect(&places, C).unwrap().request_begins();
+    assert!(is_ended(&greedy[1]).await, "the longest of its own");
+    connect(&places, C).unwrap().request_begins();
+    assert!(is_ended(&greedy[0]).await);
+    assert!(!is_ended(&honest).await && !is_ended(&own).await);
+    connect(&places, D).unwrap().request_begins();
+    assert!(is_ended(&honest).await && !is_ended(&own).await, "each has one place: the longest first");
+    assert!(!is_ended(&greedy[2]).await, "not for as long");
+}
+
+#[tokio::test]
+async fn a_peer_that_has_all_its_places_loses_one_of_its_own_that_takes_nothing() {
+    let (places, now) = old_places(10, 2);
+    let other = deaf(&places, B, now - 20_000);
+    let own = [0, 3_000].map(|ago| deaf(&places, A, now - ago));
+    connect(&places, A).unwrap().request_begins();
+    assert!(is_ended(&own[1]).await && !is_ended(&other).await && !is_ended(&own[0]).await);
+    assert_eq!(connect(&places, A).err(), Some(NoPlace::Peer));
+}
+
+#[tokio::test]
+async fn an_answer_that_is_taken_stays_in_memory_before_one_that_is_not_however_much_they_hold() {
+    let (places, now) = old_places(4, 4);
+    let late = [9_000, 5_000].map(|ago| deaf(&places, None, now - ago));
+    let mut held: Vec<_> = late.iter().map(|place| places.holds(place, 300 << 10)).collect();
+    let honest = connect(&places, B).unwrap();
+    held.push(places.holds(&honest, 600 << 10));
+    assert!(is_ended(&late[0]).await, "it holds as much as the other, and is behind for longer");
+    assert!(!is_ended(&late[1]).await && !is_ended(&honest).await);
+    assert_eq!(places.untaken(), 900 << 10);
 }
 
 #[tokio::test]
