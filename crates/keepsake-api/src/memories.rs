@@ -436,10 +436,13 @@ pub struct MemoryUpdateData {
 pub struct BulkDeleteResult {
     /// Deleted.
     pub deleted_count: u32,
-    /// Not found, or not the caller's to delete.
+    /// Not found, not the caller's to delete, or of a list and left.
     pub failed_count: u32,
     /// The same in words; says when more are left.
     pub message: String,
+    /// Memories that one more message has to delete, because this one had no room to: of a list its last ones, else all that
+    /// the capsule still has. None in answers of earlier versions.
+    pub left_count: Option<u64>,
 }
 
 /// What removing an asset did.

@@ -73,6 +73,7 @@ pub fn call() -> Call {
         epoch: 0,
         reusable_through: u64::MAX,
         room_bytes: u64::MAX,
+        rows_max: u32::MAX,
     }
 }
 

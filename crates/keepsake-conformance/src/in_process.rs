@@ -43,7 +43,14 @@ impl Machine {
 
     fn call(&mut self, caller: Principal) -> Call {
         self.now_ns += STEP_NS;
-        Call { caller, now_ns: self.now_ns, epoch: 0, reusable_through: u64::MAX, room_bytes: u64::MAX }
+        Call {
+            caller,
+            now_ns: self.now_ns,
+            epoch: 0,
+            reusable_through: u64::MAX,
+            room_bytes: u64::MAX,
+            rows_max: u32::MAX,
+        }
     }
 
     fn asset(&mut self, request: &AssetRequest) -> HttpResponse {

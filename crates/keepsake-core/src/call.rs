@@ -16,4 +16,14 @@ pub struct Call {
     pub reusable_through: u64,
     /// Bytes that the host can let the blob heap grow by; `u64::MAX` where it does not say.
     pub room_bytes: u64,
+    /// Rows that a message may work off where it goes in slices: memories that it deletes, entries of housekeeping. One at
+    /// least. `u32::MAX` where the bounds in [`crate::limits`] are enough; a host whose transaction has less room gives less.
+    pub rows_max: u32,
+}
+
+impl Call {
+    /// The rows of one slice, where the rule allows `most`.
+    pub(crate) fn rows(&self, most: u32) -> u32 {
+        most.min(self.rows_max).max(1)
+    }
 }

@@ -222,7 +222,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
             self.idem.forget(&key);
         }
         self.callers.update(&record.creator, |c| c.capsules_created -= 1);
-        let mut rows = TICK_SLICE;
+        let mut rows = call.rows(TICK_SLICE);
         self.purge_capsule(call, id, &mut rows);
         Ok(())
     }

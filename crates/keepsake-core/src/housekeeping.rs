@@ -25,11 +25,12 @@ pub struct Tick {
 }
 
 impl<R: Memory, H: Memory> Store<R, H> {
-    /// Works off what is due, at most [`TICK_SLICE`] rows, those of deleted capsules included, and a slice of freed bytes
-    /// that waited for their readers. What rows are left count records of an older layout.
+    /// Works off what is due, at most [`TICK_SLICE`] or [`Call::rows_max`] rows, those of deleted capsules included, and a
+    /// slice of freed bytes that waited for their readers. What rows are left count records of an older layout.
     pub fn tick(&mut self, call: &Call) -> Tick {
         let mut done = Tick { more: self.heap.settle(call), ..Tick::default() };
-        let mut rows = TICK_SLICE;
+        // Two at least: the entry of a deleted capsule, and one item of it.
+        let mut rows = call.rows(TICK_SLICE).max(2);
         while rows > 0 {
             let Some(DueEntry { at_ns, kind, id }) = self.due.first_before(call.now_ns) else { break };
             self.due.remove(at_ns, kind, id);

@@ -98,7 +98,7 @@ pub const MEMBERS_PER_CAPSULE_MAX: u32 = 1_000;
 pub const ASSETS_PER_MEMORY_MAX: usize = 4;
 /// Sessions of one publish.
 pub const SESSIONS_PER_PUBLISH_MAX: usize = 4;
-/// Memories named in one bulk message.
+/// Memories named in one bulk message. A host with little room deletes fewer, see [`crate::Call::rows_max`].
 pub const BULK_ITEMS_MAX: usize = 1_000;
 /// Memories that `memories_delete_all` deletes in one message: about 5 billion instructions.
 pub const DELETE_ALL_SLICE: u32 = 10_000;

@@ -67,7 +67,14 @@ impl Memory for PatternMemory {
 type FlatStore = Store<SparseMemory, PatternMemory>;
 
 fn call() -> Call {
-    Call { caller: person(1), now_ns: START_NS, epoch: 1, reusable_through: 0, room_bytes: u64::MAX }
+    Call {
+        caller: person(1),
+        now_ns: START_NS,
+        epoch: 1,
+        reusable_through: 0,
+        room_bytes: u64::MAX,
+        rows_max: u32::MAX,
+    }
 }
 
 /// A file of `len` bytes, as its chunks: each begins with the pattern, wherever it lies.

@@ -40,7 +40,14 @@ fn caller() -> Principal {
 }
 
 fn call() -> Call {
-    Call { caller: caller(), now_ns: 1_000, epoch: 0, reusable_through: u64::MAX, room_bytes: 1 << 40 }
+    Call {
+        caller: caller(),
+        now_ns: 1_000,
+        epoch: 0,
+        reusable_through: u64::MAX,
+        room_bytes: 1 << 40,
+        rows_max: u32::MAX,
+    }
 }
 
 impl World {

@@ -88,6 +88,7 @@ export interface BlobRef {
 }
 export interface BulkDeleteResult {
   'deleted_count' : number,
+  'left_count' : [] | [bigint],
   'message' : string,
   'failed_count' : number,
 }

@@ -216,6 +216,7 @@ export const idlFactory = ({ IDL }) => {
   });
   const BulkDeleteResult = IDL.Record({
     'deleted_count' : IDL.Nat32,
+    'left_count' : IDL.Opt(IDL.Nat64),
     'message' : IDL.Text,
     'failed_count' : IDL.Nat32,
   });

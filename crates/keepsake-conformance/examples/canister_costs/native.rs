@@ -44,8 +44,14 @@ impl Native {
 impl Sender for Native {
     fn send(&mut self, method: &str, arg: &[u8]) -> Result<Vec<u8>, Failure> {
         let now_ns = Options::default().now_ns;
-        let call =
-            Call { caller: self.caller, now_ns, epoch: 0, reusable_through: u64::MAX, room_bytes: u64::MAX };
+        let call = Call {
+            caller: self.caller,
+            now_ns,
+            epoch: 0,
+            reusable_through: u64::MAX,
+            room_bytes: u64::MAX,
+            rows_max: u32::MAX,
+        };
         assert!(self.regions.reserve(), "memory is 500 GiB");
         let reply = self.service.update(&call, method, arg);
         self.pages.commit();

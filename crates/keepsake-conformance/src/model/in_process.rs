@@ -30,12 +30,14 @@ impl World {
             sessions_per_caller_max: 1_000,
             heap_bytes_max: 1 << 39,
             capsule_record_bytes_max: 2 << 30,
+            rows_max: u32::MAX,
             session_ttl_ns: keepsake_service::SESSION_TTL_NS,
         };
         match seed % 5 {
             0 => Bounds { capsule_bytes_max: 60_000, ..roomy },
             1 => Bounds { bytes_in_flight_per_caller_max: 30_000, sessions_per_caller_max: 3, ..roomy },
             2 => Bounds { heap_bytes_max: 96 * 4_096, ..roomy },
+            3 => Bounds { rows_max: 1, ..roomy },
             4 => Bounds { capsule_record_bytes_max: 5_000, ..roomy },
             _ => roomy,
         }
@@ -49,7 +51,14 @@ impl World {
     }
 
     fn call(&self, caller: Principal) -> Call {
-        Call { caller, now_ns: self.now_ns, epoch: 0, reusable_through: u64::MAX, room_bytes: u64::MAX }
+        Call {
+            caller,
+            now_ns: self.now_ns,
+            epoch: 0,
+            reusable_through: u64::MAX,
+            room_bytes: u64::MAX,
+            rows_max: u32::MAX,
+        }
     }
 }
 
@@ -80,7 +89,12 @@ fn bytes(answer: Result<Reply, Reject>) -> Result<Vec<u8>, String> {
 
 impl Subject for World {
     fn update(&mut self, caller: Principal, method: &'static str, arg: &[u8]) -> Result<Vec<u8>, String> {
-        bytes(self.service.update(&self.call(caller), method, arg))
+        let mut call = self.call(caller);
+        // What else goes in slices goes all at once, as in the model.
+        if matches!(method, "memories_delete_bulk" | "memories_delete_all") {
+            call.rows_max = self.bounds.rows_max;
+        }
+        bytes(self.service.update(&call, method, arg))
     }
 
     fn query(&mut self, caller: Principal, method: &'static str, arg: &[u8]) -> Result<Vec<u8>, String> {

@@ -17,6 +17,8 @@ pub struct Bounds {
     pub heap_bytes_max: u64,
     /// Records of one capsule's memories and blobs, bytes.
     pub capsule_record_bytes_max: u64,
+    /// Memories that one message deletes of many.
+    pub rows_max: u32,
     /// What the system says of itself.
     pub session_ttl_ns: u64,
 }

@@ -189,7 +189,8 @@ fn interleaving_uploads_on_the_node() {
             world_operations: 125,
             observe_every: 8,
         };
-        match run(options, || Node::start(&runtime, World::bounds_of(kind))) {
+        match run(options, || Node::start(&runtime, Bounds { rows_max: u32::MAX, ..World::bounds_of(kind) }))
+        {
             Ok(report) => println!("seed {}: {} operations, 0 violations", options.seed, report.operations),
             Err(failure) => {
                 let test = "node_model::interleaving_uploads_on_the_node";

@@ -25,6 +25,7 @@ fn call(who: u8) -> Call {
         epoch: 0,
         reusable_through: u64::MAX,
         room_bytes: u64::MAX,
+        rows_max: u32::MAX,
     }
 }
 

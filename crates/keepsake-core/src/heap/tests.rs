@@ -15,7 +15,14 @@ fn heap(limit_bytes: u64) -> TestHeap {
 }
 
 fn call(epoch: u64, reusable_through: u64) -> Call {
-    Call { caller: Principal::anonymous(), now_ns: 0, epoch, reusable_through, room_bytes: u64::MAX }
+    Call {
+        caller: Principal::anonymous(),
+        now_ns: 0,
+        epoch,
+        reusable_through,
+        room_bytes: u64::MAX,
+        rows_max: u32::MAX,
+    }
 }
 
 fn assert_conserved(heap: &TestHeap, live: &[Vec<Extent>]) {

@@ -18,8 +18,8 @@ pub struct BulkDeleted {
     pub deleted: u32,
     /// Not found, or not the caller's to delete.
     pub failed: u32,
-    /// More are left; the same message again deletes the next part.
-    pub more: bool,
+    /// Left for the next message. Of a list these are its last ones.
+    pub left: u64,
 }
 
 impl<R: Memory, H: Memory> Store<R, H> {
@@ -39,7 +39,8 @@ impl<R: Memory, H: Memory> Store<R, H> {
         Ok(())
     }
 
-    /// Deletes those of `ids` that are in the capsule and that the caller may delete.
+    /// Deletes those of `ids` that are in the capsule and that the caller may delete, in their order. Once it has deleted
+    /// [`Call::rows_max`], it leaves the others.
     ///
     /// # Errors
     /// [`MemoryError`].
@@ -54,7 +55,10 @@ impl<R: Memory, H: Memory> Store<R, H> {
         self.require(capsule, &call.caller, Role::Member)?;
         check_bulk("memory_ids", ids.len())?;
         let mut done = BulkDeleted::default();
-        for text in ids {
+        for (at, text) in ids.iter().enumerate() {
+            if done.deleted == call.rows(u32::MAX) {
+                return Ok(BulkDeleted { left: (ids.len() - at) as u64, ..done });
+            }
             let found = MemoryId::parse(text).and_then(|id| Some((id, self.changeable(call, id).ok()?)));
             match found.filter(|(_, record)| record.capsule == capsule.0) {
                 Some((id, record)) => {
@@ -67,8 +71,8 @@ impl<R: Memory, H: Memory> Store<R, H> {
         Ok(done)
     }
 
-    /// Deletes all memories of a capsule, at most [`DELETE_ALL_SLICE`] in one message, and none more once it has freed
-    /// [`DELETE_ALL_RUNS`]. Admins.
+    /// Deletes all memories of a capsule, at most [`DELETE_ALL_SLICE`] or [`Call::rows_max`] in one message, and none more
+    /// once it has freed [`DELETE_ALL_RUNS`]. Admins.
     ///
     /// # Errors
     /// [`MemoryError`].
@@ -82,8 +86,9 @@ impl<R: Memory, H: Memory> Store<R, H> {
         self.require(capsule, &call.caller, Role::Admin)?;
         let (mut done, runs) = (BulkDeleted::default(), self.runs.count());
         while let Some(id) = self.oldest_memory(capsule) {
-            if done.deleted == DELETE_ALL_SLICE || runs - self.runs.count() >= DELETE_ALL_RUNS {
-                return Ok(BulkDeleted { more: true, ..done });
+            let freed = runs - self.runs.count();
+            if done.deleted == call.rows(DELETE_ALL_SLICE) || freed >= DELETE_ALL_RUNS {
+                return Ok(BulkDeleted { left: self.capsules.get(capsule).memory_count, ..done });
             }
             let record = self.memories.get(id).expect("an indexed memory has a record");
             self.drop_memory(call, id, &record, delete_assets);

@@ -15,7 +15,14 @@ type TestStore = Store<VectorMemory, VectorMemory>;
 const CAPSULE: CapsuleId = CapsuleId(1);
 
 fn call() -> Call {
-    Call { caller: person(1), now_ns: START_NS, epoch: 0, reusable_through: u64::MAX, room_bytes: u64::MAX }
+    Call {
+        caller: person(1),
+        now_ns: START_NS,
+        epoch: 0,
+        reusable_through: u64::MAX,
+        room_bytes: u64::MAX,
+        rows_max: u32::MAX,
+    }
 }
 
 fn open(records: &VectorMemory) -> TestStore {

@@ -46,6 +46,7 @@ impl Host {
             epoch: self.epoch(nth) as u64,
             reusable_through,
             room_bytes: u64::MAX,
+            rows_max: u32::MAX,
         }
     }
 

@@ -29,7 +29,14 @@ fn config() -> Config {
 }
 
 fn call(who: u32) -> Call {
-    Call { caller: person(who), now_ns: START_NS, epoch: 40, reusable_through: 38, room_bytes: u64::MAX }
+    Call {
+        caller: person(who),
+        now_ns: START_NS,
+        epoch: 40,
+        reusable_through: 38,
+        room_bytes: u64::MAX,
+        rows_max: u32::MAX,
+    }
 }
 
 fn original() -> Vec<u8> {

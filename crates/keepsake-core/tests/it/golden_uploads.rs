@@ -97,7 +97,14 @@ fn config(heap_bytes_max: u64) -> Config {
 }
 
 fn call(who: u32) -> Call {
-    Call { caller: person(who), now_ns: START_NS, epoch: 40, reusable_through: 38, room_bytes: u64::MAX }
+    Call {
+        caller: person(who),
+        now_ns: START_NS,
+        epoch: 40,
+        reusable_through: 38,
+        room_bytes: u64::MAX,
+        rows_max: u32::MAX,
+    }
 }
 
 /// Twelve blobs side by side, of which every second one goes: holes of three granules.

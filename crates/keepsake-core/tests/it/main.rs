@@ -19,6 +19,7 @@ mod sparse_memory;
 mod bounded_cost;
 mod certified;
 mod faults;
+mod freeing;
 mod golden;
 mod golden_uploads;
 mod many_runs;

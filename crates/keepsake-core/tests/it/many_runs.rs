@@ -37,7 +37,14 @@ struct World {
 
 fn call() -> Call {
     let (now_ns, reusable_through) = (START_NS, u64::MAX);
-    Call { caller: person(OWNER), now_ns, epoch: 0, reusable_through, room_bytes: u64::MAX }
+    Call {
+        caller: person(OWNER),
+        now_ns,
+        epoch: 0,
+        reusable_through,
+        room_bytes: u64::MAX,
+        rows_max: u32::MAX,
+    }
 }
 
 impl World {
@@ -175,9 +182,9 @@ fn all_memories_of_a_capsule_go_in_messages_that_free_bounded_runs() {
         made.unwrap().done().unwrap();
     }
     let first = store.memory_delete_all(&call(), CAPSULE, true).unwrap();
-    assert_eq!((u64::from(first.deleted), first.more), (memories - 5, true));
+    assert_eq!((u64::from(first.deleted), first.left), (memories - 5, 5));
     let second = store.memory_delete_all(&call(), CAPSULE, true).unwrap();
-    assert_eq!((second.deleted, second.more), (5, false));
+    assert_eq!((second.deleted, second.left), (5, 0));
     assert_eq!(store.heap().usage(), HeapUse::default(), "no file had more runs than a message frees");
     assert_eq!(store.check().violations, Vec::<String>::new());
 }

@@ -109,7 +109,14 @@ impl World {
 
     fn call(&self, who: u32) -> Call {
         let (now_ns, epoch, reusable_through) = (self.now_ns, self.epoch, self.reusable_through);
-        Call { caller: person(who), now_ns, epoch, reusable_through, room_bytes: u64::MAX }
+        Call {
+            caller: person(who),
+            now_ns,
+            epoch,
+            reusable_through,
+            room_bytes: u64::MAX,
+            rows_max: u32::MAX,
+        }
     }
 
     /// Begins an upload; none where it says a length that the heap cannot hold now.
@@ -463,6 +470,7 @@ fn a_first_chunk_takes_its_own_bytes_whatever_is_announced() {
         epoch: 0,
         reusable_through: u64::MAX,
         room_bytes: u64::MAX,
+        rows_max: u32::MAX,
     };
     store.capsule_create(&call, None).unwrap();
     let expected = u32::try_from(len.div_ceil(chunk)).unwrap();
@@ -490,6 +498,7 @@ fn room_ahead_is_bounded_however_much_has_come() {
         epoch: 0,
         reusable_through: u64::MAX,
         room_bytes: u64::MAX,
+        rows_max: u32::MAX,
     };
     store.capsule_create(&call, None).unwrap();
     let id = store.upload_begin(&call, CapsuleId(1), 1_000, "k", BeginOptions::default()).unwrap();

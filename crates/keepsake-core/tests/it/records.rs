@@ -23,7 +23,14 @@ const CAPSULE: CapsuleId = CapsuleId(1);
 
 fn call(who: u32) -> Call {
     let caller = person(who);
-    Call { caller, now_ns: START_NS, epoch: 0, reusable_through: u64::MAX, room_bytes: u64::MAX }
+    Call {
+        caller,
+        now_ns: START_NS,
+        epoch: 0,
+        reusable_through: u64::MAX,
+        room_bytes: u64::MAX,
+        rows_max: u32::MAX,
+    }
 }
 
 fn store(records: RecordLimits) -> TestStore {
@@ -268,7 +275,7 @@ fn a_store_full_of_records_refuses_what_adds_and_does_all_that_frees() {
     let ids: Vec<_> = made[1..500].iter().map(ToString::to_string).collect();
     assert_eq!(store.memory_delete_bulk(&call(MEMBER), CAPSULE, &ids, true).unwrap().deleted, 499);
     store.blob_delete(&call(MEMBER), blob).unwrap();
-    while store.memory_delete_all(&call(OWNER), CAPSULE, true).unwrap().more {}
+    while store.memory_delete_all(&call(OWNER), CAPSULE, true).unwrap().left > 0 {}
     for (who, id) in capsules {
         store.capsule_delete(&call(who), id).unwrap();
     }
@@ -364,7 +371,7 @@ fn an_older_store_is_counted_by_the_tick_record_by_record() {
         assert_eq!(used(&store), cost("one") + cost("another") + published + blobs, "layout {version}");
         assert_sound(&store);
         store.asset_remove(&call(OWNER), MemoryId(1), AssetId(2)).unwrap();
-        while store.memory_delete_all(&call(OWNER), CAPSULE, true).unwrap().more {}
+        while store.memory_delete_all(&call(OWNER), CAPSULE, true).unwrap().left > 0 {}
         assert_eq!(used(&store), 512 + "image/jpeg".len() as u64, "the blob that no memory refers to");
         assert_sound(&store);
     }

@@ -22,6 +22,7 @@ fn call() -> Call {
         epoch: 1,
         reusable_through: u64::MAX,
         room_bytes: u64::MAX,
+        rows_max: u32::MAX,
     }
 }
 

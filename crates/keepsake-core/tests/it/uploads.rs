@@ -40,6 +40,7 @@ impl Bench {
             epoch: 0,
             reusable_through: u64::MAX,
             room_bytes: u64::MAX,
+            rows_max: u32::MAX,
         }
     }
 

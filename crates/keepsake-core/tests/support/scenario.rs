@@ -270,8 +270,14 @@ impl Answers {
             Seen { capsules: vec![], sessions: vec![], missing: vec![], blobs: vec![], memories: vec![] };
         for who in [1, 2] {
             seen.capsules.extend(store.capsule_list(&person(who)));
-            let call =
-                Call { caller: person(who), now_ns, epoch: 0, reusable_through: 0, room_bytes: u64::MAX };
+            let call = Call {
+                caller: person(who),
+                now_ns,
+                epoch: 0,
+                reusable_through: 0,
+                room_bytes: u64::MAX,
+                rows_max: u32::MAX,
+            };
             for mut view in store.session_list(&person(who)) {
                 seen.missing.extend(store.upload_status(&call, view.id).map(|status| status.missing));
                 (view.record.tail, view.record.room) = (vec![], 0);
@@ -308,6 +314,7 @@ impl Answers {
                 epoch: 0,
                 reusable_through: 0,
                 room_bytes: u64::MAX,
+                rows_max: u32::MAX,
             };
             let Ok(status) = store.upload_status(&call, *id) else { continue };
             if status.record.state != SessionState::Pending {

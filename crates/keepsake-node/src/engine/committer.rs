@@ -161,6 +161,12 @@ pub(crate) fn freeing_bytes(pages: usize, requests: usize) -> u64 {
     ((pages * 2 + requests * 3 + 32) * 4096) as u64
 }
 
+/// How many pages may change, with so many requests, when `bytes` are there for [`freeing_bytes`].
+pub(crate) fn freeing_pages(bytes: u64, requests: usize) -> usize {
+    let two_each = bytes.saturating_sub(freeing_bytes(0, requests)) / (2 * 4096);
+    usize::try_from(two_each).unwrap_or(usize::MAX)
+}
+
 /// After a failed commit: only opening the file again tells which state it holds.
 fn recover(shared: &Shared, epoch: u64, error: StorageError) -> CommitResult {
     tracing::warn!(%error, epoch, "a commit failed; the records file is opened again");

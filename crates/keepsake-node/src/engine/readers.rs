@@ -232,7 +232,8 @@ impl Reader {
         };
         let opened = self.opened.insert(opened);
         let now_ns = self.clock.now_ns();
-        let call = Call { caller, now_ns, epoch, reusable_through: 0, room_bytes: u64::MAX };
+        let call =
+            Call { caller, now_ns, epoch, reusable_through: 0, room_bytes: u64::MAX, rows_max: u32::MAX };
         Ok((work(&*opened.program, &call), view))
     }
 

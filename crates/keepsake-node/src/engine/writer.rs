@@ -10,7 +10,7 @@
 mod recovery;
 mod room;
 
-use crate::engine::application::{Application, Writing};
+use crate::engine::application::{Application, Class, Writing};
 use crate::engine::clock::Clock;
 use crate::engine::committer::{CommitResult, Job, Shared, commit_bytes};
 use crate::engine::guard::{Fault, Halt, guarded};
@@ -189,6 +189,7 @@ impl Writer {
             epoch: self.durable_epoch + 1 + u64::from(self.in_flight.is_some()),
             reusable_through: self.shared.epochs.reusable_through(),
             room_bytes: self.room().heap,
+            rows_max: u32::MAX,
         }
     }
 
@@ -222,6 +223,9 @@ impl Writer {
     }
 
     fn run_message(&mut self, taken: Taken, call: &Call) -> Result<(), Halt> {
+        if taken.class == Class::Freeing {
+            self.bound_freeing();
+        }
         let message = &taken.message;
         let run = || {
             let reply = self.program.update(call, &message.method, &message.arg);
@@ -247,6 +251,9 @@ impl Writer {
                 // It never reached a rule: there is nothing to keep, and it would end so again.
                 self.rollback_message();
                 self.leave_unrecorded(&taken, call, RequestStatus::Rejected(reject.into()));
+            }
+            Err(Fault::Storage(StorageError::TooManyPages(most))) => {
+                return self.run_smaller(taken, call, most);
             }
             Err(fault) => return self.rollback(taken, call, fault),
         }
@@ -285,10 +292,19 @@ impl Writer {
         if self.damaged.is_some() {
             return Ok(());
         }
-        let call = self.call(Principal::anonymous());
-        let tick = match guarded(|| self.program.tick(&call)) {
-            Ok(tick) => tick,
-            Err(fault) => return self.rollback_tick(fault),
+        let mut call = self.call(Principal::anonymous());
+        let tick = loop {
+            self.bound_freeing();
+            match guarded(|| self.program.tick(&call)) {
+                Ok(tick) => break tick,
+                Err(Fault::Storage(StorageError::TooManyPages(most))) => {
+                    match self.smaller_tick(&call, most)? {
+                        Some(smaller) => call = smaller,
+                        None => return Ok(()),
+                    }
+                }
+                Err(fault) => return self.rollback_tick(fault),
+            }
         };
         self.commit_message();
         if tick.sessions_evicted + tick.blobs_collected > 0 {

@@ -11,6 +11,9 @@ pub enum StorageError {
     /// No space, quota or file size left.
     #[error("the storage is full: {0}")]
     Full(String),
+    /// The running message changes more pages than the commit has room for.
+    #[error("the message changes more than {0} pages")]
+    TooManyPages(usize),
     /// The records hold something else, or are damaged.
     #[error("the records are damaged: {0}")]
     Damaged(String),

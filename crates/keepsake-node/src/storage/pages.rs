@@ -29,6 +29,8 @@ struct State {
     message: PageMap,
     /// One of them is new.
     message_adds: bool,
+    /// The running message may change no more pages than these.
+    message_pages_max: usize,
     batch: PageMap,
     in_flight: Option<Arc<PageMap>>,
     cache: Cache<u64, Arc<Page>>,
@@ -50,6 +52,7 @@ impl WriterPages {
             batch_size: size,
             message: PageMap::default(),
             message_adds: false,
+            message_pages_max: usize::MAX,
             batch: PageMap::default(),
             in_flight: None,
             cache: Cache::new((cache_bytes / PAGE_BYTES).max(16)),
@@ -58,12 +61,19 @@ impl WriterPages {
         Self { state: Rc::new(RefCell::new(state)) }
     }
 
+    /// From here to its end the running message may change `pages_max` pages. One more unwinds with
+    /// [`StorageError::TooManyPages`]: nothing that it does then can be kept, and its own memory is bounded.
+    pub fn bound_message(&self, pages_max: usize) {
+        self.state.borrow_mut().message_pages_max = pages_max;
+    }
+
     /// Adds what the running message wrote to the batch; says whether it changed anything.
     pub fn commit_message(&self) -> bool {
         let state = &mut *self.state.borrow_mut();
         let changed = !state.message.is_empty() || state.size != state.batch_size;
         state.batch.extend(state.message.drain());
         state.message_adds = false;
+        state.message_pages_max = usize::MAX;
         state.batch_size = state.size;
         changed
     }
@@ -73,6 +83,7 @@ impl WriterPages {
         let state = &mut *self.state.borrow_mut();
         state.message = PageMap::default();
         state.message_adds = false;
+        state.message_pages_max = usize::MAX;
         state.size = state.batch_size;
     }
 
@@ -125,6 +136,7 @@ impl WriterPages {
         state.batch_size = state.size;
         state.message = PageMap::default();
         state.message_adds = false;
+        state.message_pages_max = usize::MAX;
         state.batch = PageMap::default();
         state.in_flight = None;
         state.committed = committed;
@@ -157,6 +169,9 @@ impl State {
     /// The running message's own copy of page `number`.
     fn page_mut(&mut self, number: u64) -> &mut Page {
         if !self.message.contains_key(&number) {
+            if self.message.len() >= self.message_pages_max {
+                StorageError::TooManyPages(self.message_pages_max).unwind();
+            }
             let below = self.page_below(number);
             self.message_adds |= below.is_none();
             let below = below.unwrap_or_else(|| Arc::new(ZERO_PAGE));

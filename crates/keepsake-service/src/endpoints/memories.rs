@@ -177,7 +177,11 @@ pub(super) fn delete_bulk<R: Memory, H: Memory>(
     (capsule, list, delete_assets): (String, Vec<String>, bool),
 ) -> Answer<api::BulkDeleteResult> {
     let capsule: CapsuleId = ids::capsule(&capsule)?;
-    update.store.memory_delete_bulk(update.call, capsule, &list, delete_assets).map(bulk).map_err(refuse)
+    let done = update.store.memory_delete_bulk(update.call, capsule, &list, delete_assets).map_err(refuse)?;
+    // Whoever does not look at what is left learns here that not all are deleted.
+    let left = u32::try_from(done.left).expect("a list has at most a thousand ids");
+    let done = BulkDeleted { failed: done.failed + left, ..done };
+    Ok(bulk(done, "the last of the list are left, send them again"))
 }
 
 pub(super) fn delete_all<R: Memory, H: Memory>(
@@ -185,15 +189,19 @@ pub(super) fn delete_all<R: Memory, H: Memory>(
     (capsule, delete_assets): (String, bool),
 ) -> Answer<api::BulkDeleteResult> {
     let capsule = ids::capsule(&capsule)?;
-    update.store.memory_delete_all(update.call, capsule, delete_assets).map(bulk).map_err(refuse)
+    let done = update.store.memory_delete_all(update.call, capsule, delete_assets).map_err(refuse)?;
+    Ok(bulk(done, "more are left, send the same message again"))
 }
 
-fn bulk(done: BulkDeleted) -> api::BulkDeleteResult {
-    let more = if done.more { "; more are left, send the same message again" } else { "" };
+/// `again` says what to do about those that are left.
+fn bulk(done: BulkDeleted, again: &str) -> api::BulkDeleteResult {
+    let BulkDeleted { deleted, failed, left } = done;
+    let again = if left > 0 { format!("; {again}") } else { String::new() };
     api::BulkDeleteResult {
-        deleted_count: done.deleted,
-        failed_count: done.failed,
-        message: format!("{} deleted, {} failed{more}", done.deleted, done.failed),
+        deleted_count: deleted,
+        failed_count: failed,
+        message: format!("{deleted} deleted, {failed} failed{again}"),
+        left_count: Some(left),
     }
 }
 

@@ -251,9 +251,15 @@ impl<S: Subject> Stepper<'_, S> {
         let answer =
             self.send::<api::BulkDeleteResult>(who, "memories_delete_bulk", (&capsule, texts, assets))?;
         let expected = Model::somebody(&who).and_then(|()| self.model.require(&capsule, &who, Role::Member));
+        let rows_max = self.subject.bounds().rows_max;
         let expected = expected.map(|()| {
-            let mut counts = (0, 0);
+            let mut counts = (0, 0, 0);
             for id in ids {
+                if counts.0 == rows_max {
+                    // What is left counts as failed too.
+                    counts = (counts.0, counts.1 + 1, counts.2 + 1);
+                    continue;
+                }
                 let may = self.model.changeable(&who, id).is_ok_and(|memory| memory.capsule == capsule);
                 if may {
                     self.model.drop_memory(id, assets, now, ttl);
@@ -264,23 +270,28 @@ impl<S: Subject> Stepper<'_, S> {
             }
             counts
         });
-        agree("memories_delete_bulk", &answer.map(|done| (done.deleted_count, done.failed_count)), &expected)
+        let answer =
+            answer.map(|done| (done.deleted_count, done.failed_count, done.left_count.unwrap_or_default()));
+        agree("memories_delete_bulk", &answer, &expected)
     }
 
     fn delete_all(&mut self, who: u8, capsule: u8, assets: bool) -> Step {
         let (now, ttl, capsule) = (self.now(), self.ttl(), self.capsule_at(capsule));
         let who = self.owner(who, &capsule);
         let answer = self.send::<api::BulkDeleteResult>(who, "memories_delete_all", (&capsule, assets))?;
+        let rows_max = self.subject.bounds().rows_max;
         let expected = Model::somebody(&who).and_then(|()| self.model.require(&capsule, &who, Role::Admin));
         let expected = expected.map(|()| {
             let own = self.model.memories.iter().filter(|(_, memory)| memory.capsule == capsule);
-            let ids: Vec<u64> = own.map(|(id, _)| *id).collect();
+            let mut ids: Vec<u64> = own.map(|(id, _)| *id).collect();
+            let left = ids.split_off(ids.len().min(rows_max as usize)).len();
             for id in &ids {
                 self.model.drop_memory(*id, assets, now, ttl);
             }
-            u32::try_from(ids.len()).expect("a small world")
+            (u32::try_from(ids.len()).expect("a small world"), left as u64)
         });
-        agree("memories_delete_all", &answer.map(|done| done.deleted_count), &expected)
+        let answer = answer.map(|done| (done.deleted_count, done.left_count.unwrap_or_default()));
+        agree("memories_delete_all", &answer, &expected)
     }
 }
 

@@ -70,8 +70,14 @@ impl Native {
 
     fn update<T: CandidType + DeserializeOwned>(&mut self, method: &str, args: impl ArgumentEncoder) -> T {
         let now_ns = Options::default().now_ns;
-        let call =
-            Call { caller: person(), now_ns, epoch: 0, reusable_through: u64::MAX, room_bytes: u64::MAX };
+        let call = Call {
+            caller: person(),
+            now_ns,
+            epoch: 0,
+            reusable_through: u64::MAX,
+            room_bytes: u64::MAX,
+            rows_max: u32::MAX,
+        };
         assert!(self.regions.reserve(), "memory is 500 GiB");
         let arg = encode_args(args).expect("it encodes");
         let reply = self.service.update(&call, method, &arg).expect("it is understood");

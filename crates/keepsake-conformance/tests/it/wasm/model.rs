@@ -136,7 +136,9 @@ fn of_all_bounds(test: &'static str, operations: u64, upgrades: bool) {
             world_operations: 125,
             observe_every: 8,
         };
-        match run(options, || Upgradable::new(World::bounds_of(kind), upgrades)) {
+        match run(options, || {
+            Upgradable::new(Bounds { rows_max: u32::MAX, ..World::bounds_of(kind) }, upgrades)
+        }) {
             Ok(report) => println!("seed {}: {} operations, 0 violations", options.seed, report.operations),
             Err(failure) => {
                 let replay = replay_command(&format!("wasm::model::{test}"), seed, operations);

@@ -2,6 +2,8 @@
 //!
 //! Each test has a small file system of its own, which needs root; elsewhere it says so and ends.
 
+mod deletes;
+
 use super::program::PanickingProgram;
 use super::{keyed, message, options, replied, sender, set, value};
 use crate::data_dir::DataDir;

@@ -171,6 +171,7 @@ async fn rate_of_small_queries_on_shared_views_beside_opening_the_store_for_each
                     epoch: state.epoch,
                     reusable_through: 0,
                     room_bytes: u64::MAX,
+                    rows_max: u32::MAX,
                 };
                 program.query(&call, "uploads_status", &task_arg).unwrap();
             }

@@ -92,6 +92,7 @@ impl Writer {
         match result {
             CommitResult::Durable => {
                 self.durable_epoch += 1;
+                self.room = None;
                 match self.shared.records.snapshot() {
                     Ok(snapshot) => self.pages.committed(snapshot),
                     Err(error) => self.damaged = Some(error),

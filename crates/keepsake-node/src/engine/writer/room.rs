@@ -4,15 +4,24 @@
 
 use super::Writer;
 use crate::engine::application::Class;
-use crate::engine::committer::{commit_bytes, freeing_bytes, make_room};
+use crate::engine::committer::{commit_bytes, freeing_bytes, freeing_pages, make_room};
+use crate::engine::guard::Halt;
 use crate::engine::mailbox::Taken;
+use crate::engine::message::{RequestStatus, resource_exhausted};
 use crate::storage::fault::StorageError;
+use crate::storage::page::PAGE_BYTES;
 use crate::storage::requests::PRUNED_ROWS_MAX;
 use crate::storage::space::Room;
 use keepsake_service::Call;
 
 /// A message that adds pages leaves this much, so that changing and moving what is there goes on.
 const GROWTH_LEAVES_BYTES: u64 = 4 << 20;
+/// Pages that one message which makes room may change, however large the disk is: they are in memory until they are durable.
+const FREEING_PAGES_MAX: usize = (64 << 20) / PAGE_BYTES;
+/// A row seldom changes fewer pages than these: so large is the first slice that is tried when more does not fit.
+const PAGES_PER_ROW: usize = 16;
+/// By how much each further slice is smaller.
+const SLICE_PART: u32 = 4;
 /// Slices of pruning at once.
 const PRUNING_SLICES_MAX: usize = 8;
 
@@ -33,7 +42,7 @@ impl Writer {
         if !self.shared.mailbox.expire(call.now_ns) {
             return Admission::Refuse;
         }
-        if self.in_flight.is_some() || !self.batch.is_empty() || self.batch_changed {
+        if self.in_flight.is_some() || self.batch_is_to_commit() {
             return Admission::Later;
         }
         self.prune();
@@ -55,6 +64,43 @@ impl Writer {
         self.room().records >= need
     }
 
+    /// Lets what makes room, and runs now, change as many pages as can be committed with the batch before it.
+    pub(super) fn bound_freeing(&mut self) {
+        self.room = None;
+        let in_flight = self.in_flight.as_ref().map_or(0, |in_flight| in_flight.commit_bytes / 2);
+        let room = self.room().freeing.saturating_sub(in_flight);
+        let pages = freeing_pages(room, self.batch.len() + 1).saturating_sub(self.pages.batch_pages());
+        self.pages.bound_message(pages.min(FREEING_PAGES_MAX));
+    }
+
+    /// What `taken` frees changes more than the `pages_max` pages that can be committed: it runs again, after what came before it, then in
+    /// smaller and smaller slices. How many rows fit only the pages tell: rows differ, and lie together or do not.
+    pub(super) fn run_smaller(&mut self, taken: Taken, call: &Call, pages_max: usize) -> Result<(), Halt> {
+        self.rollback_message();
+        self.reopen_program()?;
+        if self.damaged.is_some() || self.in_flight.is_some() || self.batch_is_to_commit() {
+            self.retry = Some(taken);
+            return Ok(());
+        }
+        if let Some(smaller) = smaller(call, pages_max) {
+            return self.run_message(taken, &smaller);
+        }
+        tracing::warn!(method = %taken.message.method, "the disk has no room to make room: other programs took the reserve");
+        self.leave_unrecorded(&taken, call, RequestStatus::Replied(resource_exhausted()));
+        Ok(())
+    }
+
+    /// As [`Self::run_smaller`] for housekeeping, which waits for nothing; none where it has to.
+    pub(super) fn smaller_tick(&mut self, call: &Call, pages_max: usize) -> Result<Option<Call>, Halt> {
+        self.rollback_message();
+        self.reopen_program()?;
+        Ok(smaller(call, pages_max).filter(|_| self.damaged.is_none()))
+    }
+
+    fn batch_is_to_commit(&self) -> bool {
+        !self.batch.is_empty() || self.batch_changed
+    }
+
     /// The room when the batch began.
     pub(super) fn room(&mut self) -> Room {
         if let Some(room) = self.room {
@@ -71,7 +117,7 @@ impl Writer {
     /// What is done for room between messages: expired answers, the heap's end, the reserve.
     pub(super) fn tend_disk(&mut self) {
         let expired = self.shared.mailbox.expire(self.clock.now_ns());
-        if self.in_flight.is_some() || !self.batch.is_empty() || self.batch_changed {
+        if self.in_flight.is_some() || self.batch_is_to_commit() {
             // Each commit prunes too.
             return;
         }
@@ -110,4 +156,11 @@ impl Writer {
         tracing::warn!(%error, "expired answers could not be pruned");
         self.damaged = Some(error);
     }
+}
+
+/// `call` with a smaller slice, as it changed more than `pages_max` pages; none when it has the smallest.
+fn smaller(call: &Call, pages_max: usize) -> Option<Call> {
+    let first = u32::try_from(pages_max / PAGES_PER_ROW).unwrap_or(u32::MAX).max(1);
+    let rows_max = (call.rows_max / SLICE_PART).min(first);
+    (rows_max > 0).then_some(Call { rows_max, ..*call })
 }

@@ -1,6 +1,8 @@
 //! The layered records memory against a plain model: whole copies of the memory, one per layer.
 
 use super::WriterPages;
+use crate::engine::guard::{Fault, guarded};
+use crate::storage::fault::StorageError;
 use crate::storage::page::{PAGE_BYTES, WASM_PAGE_BYTES};
 use crate::storage::records::{Commit, Committed, Records};
 use crate::storage::snapshot::SnapshotMemory;
@@ -135,4 +137,28 @@ proptest! {
             prop_assert!(read_all(&snapshot) == model.committed, "reader after {operation:?}");
         }
     }
+}
+
+#[test]
+fn a_message_changes_no_more_pages_than_it_may_and_the_bound_ends_with_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let pages = System::new(dir.path()).pages;
+    pages.grow(1);
+    let write = |page: usize| guarded(|| pages.write((page * PAGE_BYTES) as u64, &[1]));
+    let refused = |page| matches!(write(page), Err(Fault::Storage(StorageError::TooManyPages(2))));
+    for end in [
+        |pages: &WriterPages| assert!(pages.commit_message()),
+        |pages: &WriterPages| pages.rollback_message(),
+    ] {
+        pages.bound_message(2);
+        write(0).unwrap();
+        write(1).unwrap();
+        assert!(refused(2));
+        write(1).unwrap();
+        end(&pages);
+        (0..3).for_each(|page| write(page).unwrap());
+        pages.rollback_message();
+    }
+    assert_eq!(read_all(&pages)[PAGE_BYTES], 1);
+    assert_eq!(read_all(&pages)[2 * PAGE_BYTES], 0);
 }
