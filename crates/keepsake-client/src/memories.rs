@@ -214,7 +214,8 @@ impl<T: Transport> Client<T> {
         self.update("memories_delete", Delivery::Once, (memory_id, delete_assets)).await
     }
 
-    /// Deletes many memories of one capsule.
+    /// Deletes many memories of one capsule, at most 1,000. A host with little room deletes some and leaves the last ones of
+    /// the list, as many as `left_count` says: send those again.
     ///
     /// # Errors
     /// [`CallError`].
@@ -227,7 +228,7 @@ impl<T: Transport> Client<T> {
         self.update("memories_delete_bulk", Delivery::Once, (capsule_id, memory_ids, delete_assets)).await
     }
 
-    /// Deletes all memories of a capsule; the message says when more are left.
+    /// Deletes memories of a capsule, as many as one message can: `left_count` says how many are left to the next.
     ///
     /// # Errors
     /// [`CallError`].

@@ -66,15 +66,26 @@ export class MemoriesClient {
     await this.#connection.call("memories_delete", [id, options.deleteAssets ?? true], { goneIsDone: true });
   }
 
-  /** Deletes up to 1,000 memories of a capsule. */
+  /** Deletes up to 1,000 memories of a capsule, in as many messages as the node has room for: on a full disk it deletes
+   * some and leaves the last of the list to the next message. */
   async deleteMany(
     capsuleId: CapsuleId,
     ids: MemoryId[],
     options: { deleteAssets?: boolean } = {},
   ): Promise<BulkDeletion> {
-    const args: [string, string[], boolean] = [capsuleId, ids, options.deleteAssets ?? true];
-    const result = await this.#connection.call("memories_delete_bulk", args, { once: true });
-    return { deleted: result.deleted_count, failed: result.failed_count, message: result.message };
+    let [deleted, failed, rest] = [0, 0, ids];
+    for (;;) {
+      const args: [string, string[], boolean] = [capsuleId, rest, options.deleteAssets ?? true];
+      const result = await this.#connection.call("memories_delete_bulk", args, { once: true });
+      const left = Number(result.left_count[0] ?? 0n);
+      deleted += result.deleted_count;
+      if (left === 0 || left >= rest.length) {
+        failed += result.failed_count;
+        return { deleted, failed, message: `${deleted} deleted, ${failed} failed` };
+      }
+      failed += result.failed_count - left;
+      rest = rest.slice(-left);
+    }
   }
 
   /** Deletes every memory of a capsule; says how many. */
