@@ -1,9 +1,11 @@
 //! Who has how many recorded answers, so that a message is refused before it runs when there is no place for its own.
 //!
-//! Owns the counts and the bounds; the rows themselves are in [`crate::storage::requests`].
+//! Owns the counts and the bounds; the rows themselves are in [`crate::storage::requests`]. Only rows are refused. Keys are
+//! free, so bytes must not: a few callers with long answers would stop everybody. A long answer that has no room is recorded
+//! as done instead.
 
 use crate::engine::message::EngineError;
-use crate::storage::requests::{ROW_BYTES, RequestId, Row};
+use crate::storage::requests::{LONG_ANSWER_BYTES_MAX, RequestId, Row, SHORT_ANSWER_BYTES_MAX};
 use keepsake_service::Principal;
 use std::collections::{HashMap, HashSet};
 
@@ -12,43 +14,47 @@ use std::collections::{HashMap, HashSet};
 pub struct AnswerLimits {
     /// Rows in all.
     pub rows_max: u64,
-    /// Bytes in all.
-    pub bytes_max: u64,
     /// Rows of one caller.
     pub caller_rows_max: u64,
-    /// Bytes of one caller.
-    pub caller_bytes_max: u64,
+    /// Bytes of all long answers.
+    pub long_bytes_max: u64,
+    /// Bytes of one caller's long answers.
+    pub caller_long_bytes_max: u64,
 }
 
 impl Default for AnswerLimits {
-    /// A row is kept for five minutes or a little longer: 3,400 messages a second by all, 850 by one caller.
+    /// A row is kept for five minutes or a little longer: 3,400 messages a second by all, 850 by one caller. With short
+    /// answers alone the rows come to 512 MiB at most.
     fn default() -> Self {
-        Self { rows_max: 1 << 20, bytes_max: 384 << 20, caller_rows_max: 1 << 18, caller_bytes_max: 96 << 20 }
+        Self {
+            rows_max: 1 << 20,
+            caller_rows_max: 1 << 18,
+            long_bytes_max: 128 << 20,
+            caller_long_bytes_max: 16 << 20,
+        }
     }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Use {
     rows: u64,
-    bytes: u64,
+    long_bytes: u64,
 }
 
 impl Use {
-    fn add(&mut self, bytes: u64) {
+    fn add(&mut self, long_bytes: u64) {
         self.rows += 1;
-        self.bytes += bytes;
+        self.long_bytes += long_bytes;
     }
 
-    fn remove(&mut self, bytes: u64) {
+    fn remove(&mut self, long_bytes: u64) {
         self.rows = self.rows.saturating_sub(1);
-        self.bytes = self.bytes.saturating_sub(bytes);
+        self.long_bytes = self.long_bytes.saturating_sub(long_bytes);
     }
 
     /// An eighth is kept for messages that make room.
-    fn has_place(self, rows_max: u64, bytes_max: u64, is_freeing: bool) -> bool {
-        let kept = if is_freeing { 0 } else { 8 };
-        let less = |max: u64| max - max.checked_div(kept).unwrap_or(0);
-        self.rows < less(rows_max) && self.bytes < less(bytes_max)
+    fn has_place(self, rows_max: u64, is_freeing: bool) -> bool {
+        self.rows < if is_freeing { rows_max } else { rows_max - rows_max / 8 }
     }
 }
 
@@ -72,38 +78,56 @@ impl Ledger {
     /// # Errors
     /// [`EngineError::TooManyAnswers`] at the caller's own bound, [`EngineError::Overloaded`] at that of all.
     pub(crate) fn reserve(&mut self, caller: Principal, is_freeing: bool) -> Result<(), EngineError> {
-        let limits = self.limits;
         let own = self.callers.get(&caller).copied().unwrap_or_default();
-        if !own.has_place(limits.caller_rows_max, limits.caller_bytes_max, is_freeing) {
+        if !own.has_place(self.limits.caller_rows_max, is_freeing) {
             return Err(EngineError::TooManyAnswers);
         }
-        if !self.all.has_place(limits.rows_max, limits.bytes_max, is_freeing) {
+        if !self.all.has_place(self.limits.rows_max, is_freeing) {
             return Err(EngineError::Overloaded);
         }
-        self.add(caller, ROW_BYTES);
+        self.add(caller, 0);
         Ok(())
     }
 
-    /// Gives back a place that [`Self::reserve`] took: the answer is not recorded.
-    pub(crate) fn release(&mut self, caller: Principal) {
-        self.remove(caller, ROW_BYTES);
+    /// Takes room for an answer of `len` bytes in a place that [`Self::reserve`] took, and says how many it counts for: a
+    /// short one for none. `None` where only that the message was executed can be recorded.
+    pub(crate) fn take_room(&mut self, caller: Principal, len: usize) -> Option<u64> {
+        if len <= SHORT_ANSWER_BYTES_MAX {
+            return Some(0);
+        }
+        let (bytes, limits) = (len as u64, self.limits);
+        let own = self.callers.get_mut(&caller)?;
+        let has_room = len <= LONG_ANSWER_BYTES_MAX
+            && own.long_bytes + bytes <= limits.caller_long_bytes_max
+            && self.all.long_bytes + bytes <= limits.long_bytes_max;
+        if !has_room {
+            return None;
+        }
+        own.long_bytes += bytes;
+        self.all.long_bytes += bytes;
+        Some(bytes)
     }
 
-    /// An answer is recorded, in a place that [`Self::reserve`] took.
+    /// Gives back a place that [`Self::reserve`] took, with the room that its answer took: it is not recorded.
+    pub(crate) fn release(&mut self, caller: Principal, long_bytes: u64) {
+        self.remove(caller, long_bytes);
+    }
+
+    /// An answer is recorded, in the place and room that were taken for it.
     pub(crate) fn recorded(&mut self, row: &Row) {
-        self.release(row.caller);
+        self.release(row.caller, row.long_bytes());
         self.insert(row);
     }
 
     /// A row was found in the records.
     pub(crate) fn insert(&mut self, row: &Row) {
-        self.add(row.caller, row.bytes);
+        self.add(row.caller, row.long_bytes());
         self.recorded.insert(prefix(&row.id));
     }
 
     /// A row is gone.
     pub(crate) fn pruned(&mut self, row: &Row) {
-        self.remove(row.caller, row.bytes);
+        self.remove(row.caller, row.long_bytes());
         self.recorded.remove(&prefix(&row.id));
     }
 
@@ -118,15 +142,15 @@ impl Ledger {
         self.all.rows
     }
 
-    fn add(&mut self, caller: Principal, bytes: u64) {
-        self.all.add(bytes);
-        self.callers.entry(caller).or_default().add(bytes);
+    fn add(&mut self, caller: Principal, long_bytes: u64) {
+        self.all.add(long_bytes);
+        self.callers.entry(caller).or_default().add(long_bytes);
     }
 
-    fn remove(&mut self, caller: Principal, bytes: u64) {
-        self.all.remove(bytes);
+    fn remove(&mut self, caller: Principal, long_bytes: u64) {
+        self.all.remove(long_bytes);
         if let Some(own) = self.callers.get_mut(&caller) {
-            own.remove(bytes);
+            own.remove(long_bytes);
             if own.rows == 0 {
                 self.callers.remove(&caller);
             }
@@ -146,16 +170,16 @@ mod tests {
         Principal::self_authenticating([n; 32])
     }
 
-    fn row(n: u8, caller: Principal) -> Row {
-        Row { id: [n; 32], caller, bytes: ROW_BYTES + 10 }
+    fn row(n: u8, caller: Principal, answer_bytes: usize) -> Row {
+        Row { id: [n; 32], caller, answer_bytes }
     }
 
     fn ledger() -> Ledger {
         Ledger::new(AnswerLimits {
             rows_max: 32,
-            bytes_max: u64::MAX,
             caller_rows_max: 16,
-            caller_bytes_max: u64::MAX,
+            long_bytes_max: 40_000,
+            caller_long_bytes_max: 20_000,
         })
     }
 
@@ -181,12 +205,31 @@ mod tests {
         let mut ledger = ledger();
         ledger.reserve(caller(1), false).unwrap();
         ledger.reserve(caller(1), false).unwrap();
-        ledger.recorded(&row(1, caller(1)));
-        ledger.release(caller(1));
-        assert_eq!(ledger.all, Use { rows: 1, bytes: ROW_BYTES + 10 });
+        assert_eq!(ledger.take_room(caller(1), 1_000), Some(1_000));
+        assert_eq!(ledger.take_room(caller(1), 2_000), Some(2_000));
+        ledger.recorded(&row(1, caller(1), 1_000));
+        ledger.release(caller(1), 2_000);
+        assert_eq!(ledger.all, Use { rows: 1, long_bytes: 1_000 });
         assert!(ledger.may_hold(&[1; 32]) && !ledger.may_hold(&[2; 32]));
-        ledger.pruned(&row(1, caller(1)));
+        ledger.pruned(&row(1, caller(1), 1_000));
         assert_eq!((ledger.all, ledger.callers.len()), (Use::default(), 0));
         assert!(!ledger.may_hold(&[1; 32]));
+    }
+
+    #[test]
+    fn long_answers_have_a_room_of_their_own_and_stop_nobody() {
+        let mut ledger = ledger();
+        let mut take = |n: u8, len: usize| {
+            ledger.reserve(caller(n), false).unwrap();
+            ledger.take_room(caller(n), len)
+        };
+        assert_eq!(take(1, LONG_ANSWER_BYTES_MAX), Some(16 << 10));
+        assert_eq!(take(1, LONG_ANSWER_BYTES_MAX), None, "the caller's own room is used up");
+        assert_eq!(take(2, LONG_ANSWER_BYTES_MAX + 1), None, "too long for anybody");
+        assert_eq!(take(2, LONG_ANSWER_BYTES_MAX), Some(16 << 10));
+        assert_eq!(take(3, LONG_ANSWER_BYTES_MAX), None, "the room of all is used up");
+        assert_eq!(take(3, 7_000), Some(7_000));
+        assert_eq!(take(1, SHORT_ANSWER_BYTES_MAX), Some(0), "short ones need none");
+        assert_eq!(ledger.all, Use { rows: 7, long_bytes: (32 << 10) + 7_000 });
     }
 }

@@ -6,7 +6,7 @@ use crate::engine::answers::Answers;
 use crate::engine::application::Class;
 use crate::engine::ledger::{AnswerLimits, Ledger};
 use crate::engine::message::{EngineError, RequestId, RequestStatus, Unfinished, UpdateMessage};
-use crate::storage::requests::{Pruned, REPLY_BYTES_MAX, RecordedRequest, Row};
+use crate::storage::requests::{Pruned, RecordedRequest, Row};
 use keepsake_service::Principal;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -20,6 +20,8 @@ struct Pending {
     caller: Principal,
     /// It has a place among the recorded answers.
     is_recorded: bool,
+    /// What its answer has taken of the room for long ones.
+    long_bytes: u64,
     outcome: watch::Sender<Outcome>,
 }
 
@@ -107,7 +109,7 @@ impl State {
     fn take_pending(&mut self, id: &RequestId) -> Option<Pending> {
         let pending = self.pending.remove(id)?;
         if pending.is_recorded {
-            self.ledger.release(pending.caller);
+            self.ledger.release(pending.caller, pending.long_bytes);
         }
         Some(pending)
     }
@@ -159,7 +161,7 @@ impl Mailbox {
             state.ledger.reserve(message.caller, true)?;
         }
         let (outcome, receiver) = watch::channel(None);
-        let pending = Pending { caller: message.caller, is_recorded, outcome };
+        let pending = Pending { caller: message.caller, is_recorded, long_bytes: 0, outcome };
         state.pending.insert(message.request_id, pending);
         state.queue.push_back((message, class));
         self.changed.notify_all();
@@ -207,6 +209,16 @@ impl Mailbox {
         }
     }
 
+    /// Takes room for the answer of a message that is about to be recorded. False where there is none: then only that it was
+    /// executed is.
+    pub(crate) fn take_room(&self, id: &RequestId, answer_bytes: usize) -> bool {
+        let state = &mut *self.lock();
+        let Some(pending) = state.pending.get_mut(id) else { return false };
+        let taken = state.ledger.take_room(pending.caller, answer_bytes);
+        pending.long_bytes += taken.unwrap_or_default();
+        taken.is_some()
+    }
+
     /// The committer finished, one way or the other.
     pub(crate) fn commit_done(&self) {
         self.lock().commit_done = true;
@@ -217,7 +229,7 @@ impl Mailbox {
     pub(crate) fn finish<'a>(&self, requests: impl IntoIterator<Item = &'a (RequestId, RecordedRequest)>) {
         let state = &mut *self.lock();
         for (id, request) in requests {
-            let row = Row { id: *id, caller: request.caller, bytes: request.bytes() };
+            let row = request.row(*id);
             state.oldest_ns = Some(
                 state.oldest_ns.map_or(request.keep_until_ns, |oldest| oldest.min(request.keep_until_ns)),
             );
@@ -228,7 +240,7 @@ impl Mailbox {
                 }
                 None => state.ledger.insert(&row),
             }
-            if matches!(&request.status, RequestStatus::Replied(reply) if reply.len() > REPLY_BYTES_MAX) {
+            if request.as_done {
                 let (status, until) = (request.status.clone(), request.keep_until_ns);
                 state.answers.insert(*id, request.caller, status, until);
             }

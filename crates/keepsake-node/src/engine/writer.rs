@@ -261,7 +261,9 @@ impl Writer {
     }
 
     fn record(&mut self, taken: &Taken, call: &Call, status: RequestStatus) {
-        self.batch.push(answer(taken, call, status));
+        let (id, mut request) = answer(taken, call, status);
+        request.as_done = !self.shared.mailbox.take_room(&id, request.answer_bytes());
+        self.batch.push((id, request));
     }
 
     /// Answers with the batch that the message saw, and keeps no durable record.
@@ -357,7 +359,7 @@ impl From<Fault> for EngineError {
 fn answer(taken: &Taken, call: &Call, status: RequestStatus) -> (RequestId, RecordedRequest) {
     let message = &taken.message;
     let keep_until_ns = message.ingress_expiry_ns.max(call.now_ns.saturating_add(STATUS_KEPT_NS));
-    (message.request_id, RecordedRequest { keep_until_ns, caller: message.caller, status })
+    (message.request_id, RecordedRequest { keep_until_ns, caller: message.caller, status, as_done: false })
 }
 
 fn log_event(event: &Event) {

@@ -127,7 +127,7 @@ impl Records {
         let transaction = self.with(|database| Ok(database.begin_read()?))?;
         let mut bytes = 0;
         let oldest_ns = requests::scan(&transaction, |row| {
-            bytes += row.bytes;
+            bytes += row.bytes();
             each(row);
         })?;
         let pages = transaction.open_table(PAGES)?.len()?;
@@ -142,7 +142,7 @@ impl Records {
     /// # Errors
     /// [`StorageError`]; then the database refuses everything until [`Self::reopen`].
     pub fn commit(&self, commit: &Commit) -> Result<Pruned, StorageError> {
-        let added = commit.requests.iter().map(|(_, request)| request.bytes()).sum();
+        let added = commit.requests.iter().map(|(id, request)| request.row(*id).bytes()).sum();
         self.transact(added, |transaction| write(transaction, commit))
     }
 
@@ -165,7 +165,7 @@ impl Records {
             let pages = transaction.open_table(PAGES)?.len()?;
             let rows = requests::count(&transaction)?;
             transaction.commit()?;
-            let removed: u64 = pruned.rows.iter().map(|row| row.bytes).sum();
+            let removed: u64 = pruned.rows.iter().map(Row::bytes).sum();
             let before = self.request_bytes.load(Ordering::Relaxed);
             let requests = before.saturating_add(request_bytes_added).saturating_sub(removed);
             self.request_bytes.store(requests, Ordering::Relaxed);

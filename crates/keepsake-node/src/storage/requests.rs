@@ -6,7 +6,7 @@
 //! ```text
 //! keep_until_ns u64 │ caller len u8 │ caller │ 0 │ reply…
 //!                                            │ 1 │ reject code u8 │ error code len u8 │ error code │ message…
-//!                                            │ 2    (executed; the reply was longer than REPLY_BYTES_MAX)
+//!                                            │ 2    (executed; there was no room for the reply)
 //! ```
 
 use crate::storage::fault::StorageError;
@@ -21,9 +21,11 @@ pub type RequestId = [u8; 32];
 pub(crate) const REQUESTS: TableDefinition<'_, &RequestId, &[u8]> = TableDefinition::new("requests");
 const BY_TIME: TableDefinition<'_, (u64, &RequestId), ()> = TableDefinition::new("requests_by_time");
 
-/// Longer replies are not recorded: that the message was executed is. A reply of this length is the list of a bulk
-/// deletion; the answers of chunks and sessions have tens of bytes.
-pub const REPLY_BYTES_MAX: usize = 16 << 10;
+/// An answer of so many bytes is always recorded: those of chunks and sessions have tens of bytes.
+pub const SHORT_ANSWER_BYTES_MAX: usize = 256;
+/// Longer answers are never recorded: that the message was executed is. An answer of this length is the list of a bulk
+/// deletion.
+pub const LONG_ANSWER_BYTES_MAX: usize = 16 << 10;
 /// What a row takes beside its reply or message: two keys, time, caller and the trees above.
 pub const ROW_BYTES: u64 = 256;
 /// Rows that one slice of pruning removes at most.
@@ -42,6 +44,8 @@ pub struct RecordedRequest {
     pub caller: Principal,
     /// The outcome; never [`RequestStatus::Processing`].
     pub status: RequestStatus,
+    /// The reply is told now and not recorded: only that the message was executed is.
+    pub as_done: bool,
 }
 
 /// One row of the table, without its answer.
@@ -51,8 +55,20 @@ pub struct Row {
     pub id: RequestId,
     /// Who sent it.
     pub caller: Principal,
-    /// What it takes, as [`RecordedRequest::bytes`] counts.
-    pub bytes: u64,
+    /// Bytes of its answer that are recorded.
+    pub answer_bytes: usize,
+}
+
+impl Row {
+    /// What it takes on the disk, without the pages around it.
+    pub fn bytes(&self) -> u64 {
+        ROW_BYTES + self.answer_bytes as u64
+    }
+
+    /// What its answer takes of the room for long ones: nothing where it is short.
+    pub fn long_bytes(&self) -> u64 {
+        if self.answer_bytes > SHORT_ANSWER_BYTES_MAX { self.answer_bytes as u64 } else { 0 }
+    }
 }
 
 /// What pruning removed.
@@ -65,16 +81,21 @@ pub struct Pruned {
 }
 
 impl RecordedRequest {
-    /// What the row takes of the table's bounds.
-    pub fn bytes(&self) -> u64 {
-        let answer = match &self.status {
-            RequestStatus::Replied(reply) if reply.len() <= REPLY_BYTES_MAX => reply.len(),
+    /// Bytes of the answer that are to be recorded.
+    pub fn answer_bytes(&self) -> usize {
+        match &self.status {
+            _ if self.as_done => 0,
+            RequestStatus::Replied(reply) => reply.len(),
             RequestStatus::Rejected(rejection) => {
                 2 + rejection.error_code.len().min(255) + rejection.message.len()
             }
-            _ => 0,
-        };
-        ROW_BYTES + answer as u64
+            RequestStatus::Processing | RequestStatus::Done => 0,
+        }
+    }
+
+    /// Its row under `id`.
+    pub fn row(&self, id: RequestId) -> Row {
+        Row { id, caller: self.caller, answer_bytes: self.answer_bytes() }
     }
 
     fn encode(&self) -> Vec<u8> {
@@ -84,11 +105,12 @@ impl RecordedRequest {
         out.extend_from_slice(caller);
         match &self.status {
             RequestStatus::Processing => unreachable!("only finished messages are recorded"),
-            RequestStatus::Replied(reply) if reply.len() <= REPLY_BYTES_MAX => {
+            _ if self.as_done => out.push(DONE),
+            RequestStatus::Done => out.push(DONE),
+            RequestStatus::Replied(reply) => {
                 out.push(REPLIED);
                 out.extend_from_slice(reply);
             }
-            RequestStatus::Replied(_) | RequestStatus::Done => out.push(DONE),
             RequestStatus::Rejected(rejection) => {
                 let error_code = &rejection.error_code.as_bytes()[..rejection.error_code.len().min(255)];
                 out.push(REJECTED);
@@ -117,7 +139,7 @@ impl RecordedRequest {
             (&DONE, []) => RequestStatus::Done,
             _ => return None,
         };
-        Some(Self { keep_until_ns, caller, status })
+        Some(Self { keep_until_ns, caller, status, as_done: false })
     }
 }
 
@@ -143,10 +165,10 @@ fn parse_rejection(bytes: &[u8]) -> Option<Rejection> {
     })
 }
 
-/// A row from its value in the table. Earlier versions kept replies of any length: their bytes count too.
+/// A row from its value in the table. Earlier versions kept more and longer replies: their bytes count too.
 fn row(id: RequestId, value: &[u8]) -> Result<Row, StorageError> {
     let (_, caller, rest) = parse_head(value).ok_or_else(cut_short)?;
-    Ok(Row { id, caller, bytes: ROW_BYTES + rest.len().saturating_sub(1) as u64 })
+    Ok(Row { id, caller, answer_bytes: rest.len().saturating_sub(1) })
 }
 
 /// Makes both tables exist.
@@ -221,7 +243,7 @@ mod tests {
     use super::*;
 
     fn sample(status: RequestStatus) -> RecordedRequest {
-        RecordedRequest { keep_until_ns: 7, caller: Principal::anonymous(), status }
+        RecordedRequest { keep_until_ns: 7, caller: Principal::anonymous(), status, as_done: false }
     }
 
     #[test]
@@ -230,7 +252,7 @@ mod tests {
         for status in [
             RequestStatus::Replied(vec![]),
             RequestStatus::Replied(vec![1, 2, 3]),
-            RequestStatus::Replied(vec![7; REPLY_BYTES_MAX]),
+            RequestStatus::Replied(vec![7; LONG_ANSWER_BYTES_MAX]),
             RequestStatus::Done,
             RequestStatus::Rejected(rejection),
         ] {
@@ -249,20 +271,27 @@ mod tests {
     }
 
     #[test]
-    fn a_long_reply_is_recorded_as_done_and_takes_a_row_only() {
-        let request = sample(RequestStatus::Replied(vec![7; REPLY_BYTES_MAX + 1]));
+    fn a_reply_without_room_is_recorded_as_done_and_takes_a_row_only() {
+        let request = RecordedRequest {
+            as_done: true,
+            ..sample(RequestStatus::Replied(vec![7; LONG_ANSWER_BYTES_MAX]))
+        };
         assert_eq!(RecordedRequest::decode(&request.encode()).unwrap().status, RequestStatus::Done);
-        assert_eq!(request.bytes(), ROW_BYTES);
+        assert_eq!(request.row([0; 32]).bytes(), ROW_BYTES);
+        assert_eq!(row([0; 32], &request.encode()).unwrap(), request.row([0; 32]));
     }
 
     #[test]
     fn a_row_counts_the_same_when_it_is_added_and_when_it_is_pruned() {
-        let rejection = Rejection { code: 5, error_code: "IC0502".into(), message: "it trapped".into() };
-        let replied = sample(RequestStatus::Replied(vec![1; 100]));
-        assert_eq!(row([0; 32], &replied.encode()).unwrap().bytes, replied.bytes());
-        let done = sample(RequestStatus::Done);
-        assert_eq!(row([0; 32], &done.encode()).unwrap().bytes, done.bytes());
-        let rejected = sample(RequestStatus::Rejected(rejection));
-        assert_eq!(row([0; 32], &rejected.encode()).unwrap().bytes, rejected.bytes());
+        for len in [0, SHORT_ANSWER_BYTES_MAX, SHORT_ANSWER_BYTES_MAX + 1, LONG_ANSWER_BYTES_MAX] {
+            let message = "x".repeat(len);
+            let rejection = Rejection { code: 5, error_code: "IC0502".into(), message };
+            for status in [RequestStatus::Replied(vec![1; len]), RequestStatus::Rejected(rejection)] {
+                let request = sample(status);
+                let found = row([0; 32], &request.encode()).unwrap();
+                assert_eq!(found, request.row([0; 32]), "{len} bytes");
+                assert_eq!(found.long_bytes() == 0, found.answer_bytes <= SHORT_ANSWER_BYTES_MAX);
+            }
+        }
     }
 }

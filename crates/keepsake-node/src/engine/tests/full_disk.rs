@@ -221,6 +221,45 @@ async fn answers_are_bounded_before_the_message_runs_and_messages_that_free_have
 }
 
 #[tokio::test]
+async fn callers_with_long_answers_stop_nobody_and_their_messages_still_run_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut options = options();
+    options.answers =
+        AnswerLimits { long_bytes_max: 40_000, caller_long_bytes_max: 20_000, ..AnswerLimits::default() };
+    let open =
+        || Engine::open_with(DataDir::open(dir.path()).unwrap(), options.clone(), Arc::new(PanickingProgram));
+    let engine = open().unwrap();
+    let long = vec![7; 16 << 10];
+    set(&engine, 1, &long).await.unwrap();
+    // `set` answers with what was there before.
+    let mut sent = Vec::new();
+    for n in 1..=20 {
+        let mut message = message("set", keyed(1, &long));
+        message.caller = Principal::self_authenticating([n % 4; 32]);
+        assert_eq!(engine.update(message.clone()).await.unwrap(), replied(&long), "message {n}");
+        let kept = engine.request_status(&message.request_id).unwrap();
+        assert_eq!(kept, Some((message.caller, replied(&long))), "whoever polls has it too");
+        sent.push(message);
+    }
+    assert_eq!(engine.update(message("count", [])).await.unwrap(), replied(&1u64.to_le_bytes()));
+    drop(engine);
+    let engine = open().unwrap();
+    let mut recorded = Vec::new();
+    for message in &sent {
+        let (_, status) = engine.request_status(&message.request_id).unwrap().expect("each leaves a row");
+        recorded.push(status == replied(&long));
+        assert!(recorded.last() == Some(&true) || status == RequestStatus::Done);
+        assert_eq!(engine.update(message.clone()).await.unwrap(), status, "it does not run again");
+    }
+    assert_eq!(
+        recorded.iter().filter(|whole| **whole).count(),
+        2,
+        "two are all that have room: {recorded:?}"
+    );
+    assert!(recorded[0] && recorded[1], "of two callers");
+}
+
+#[tokio::test]
 async fn what_is_not_recorded_is_answered_to_pollers_changes_nothing_and_may_run_again() {
     let dir = tempfile::tempdir().unwrap();
     let engine = super::open(dir.path());

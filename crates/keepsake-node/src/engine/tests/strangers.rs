@@ -5,7 +5,10 @@ use crate::data_dir::DataDir;
 use crate::engine::{Engine, RequestStatus, UpdateMessage};
 use crate::storage::requests::ROW_BYTES;
 use candid::{Decode, Encode, Principal};
-use keepsake_api::{Answer, BeginOptions, Capsule, PersonRef, UploadFinishResult};
+use keepsake_api::{
+    Answer, AssetMetadata, AssetMetadataBase, AssetType, BeginOptions, BlobHosting, BlobRef, Capsule,
+    MemoryUpdateData, PersonRef, PlainAssetMetadata, UploadFinishResult,
+};
 use serde_bytes::ByteBuf;
 use sha2::{Digest, Sha256};
 use std::os::unix::fs::MetadataExt;
@@ -23,20 +26,23 @@ struct Case {
     body: &'static str,
     caller: Principal,
     arg: Vec<u8>,
+    messages: u64,
     /// Its answers are recorded.
     is_recorded: bool,
 }
 
-fn cases(stranger: Principal, capsule: &str, blob: &str) -> Vec<Case> {
+fn cases(stranger: Principal, capsule: &str, blob: &str, memory: &str) -> Vec<Case> {
     let anonymous = Principal::anonymous();
     let junk = [b"DIDL".as_slice(), &vec![0xff; 60_000]].concat();
     let ids: Vec<String> = (0..1000).map(|n| format!("mem_{n}")).collect();
     let begin = Encode!(&capsule, &4u32, &"the same key", &None::<BeginOptions>).unwrap();
+    let nothing = Encode!(&memory, &MemoryUpdateData::default()).unwrap();
     let case = |method, body, caller, arg: &[u8], is_recorded| Case {
         method,
         body,
         caller,
         arg: arg.to_vec(),
+        messages: MESSAGES,
         is_recorded,
     };
     vec![
@@ -47,6 +53,11 @@ fn cases(stranger: Principal, capsule: &str, blob: &str) -> Vec<Case> {
         case("uploads_publish", "60 KB of junk", stranger, &junk, false),
         case("uploads_begin", "anonymous", anonymous, &begin, false),
         case("uploads_begin", "the same again and again", stranger, &begin, true),
+        // So many that their answers would not fit the bound.
+        Case {
+            messages: 1_500,
+            ..case("memories_update", "changes nothing, 8 KB of answer", stranger, &nothing, true)
+        },
         case("capsules_create", "as many as it may", stranger, &Encode!(&None::<PersonRef>).unwrap(), true),
         case("capsules_delete", "of nobody's capsule", stranger, &Encode!(&"capsule_99").unwrap(), true),
     ]
@@ -71,7 +82,10 @@ fn memory_bytes() -> u64 {
 async fn child_that_is_a_stranger() {
     let Some(dir) = std::env::var_os(DIR_VARIABLE) else { return };
     let dir = Path::new(&dir);
-    let engine = Engine::open(DataDir::open(dir).unwrap(), options()).unwrap();
+    let mut options = options();
+    // Few messages show it then.
+    options.answers.caller_long_bytes_max = 64 << 10;
+    let engine = Engine::open(DataDir::open(dir).unwrap(), options).unwrap();
     let stranger = Principal::self_authenticating([66; 32]);
     let send = |method: &str, caller, arg: Vec<u8>| {
         let message = UpdateMessage { caller, ..message(method, arg) };
@@ -96,13 +110,28 @@ async fn child_that_is_a_stranger() {
     let finished = reply(send("uploads_finish", stranger, arg).await.map_err(drop));
     let blob = Decode!(&finished, Answer<UploadFinishResult>).unwrap().unwrap().blob_id;
 
+    let note = AssetMetadata::Note(PlainAssetMetadata {
+        base: AssetMetadataBase::new(AssetType::Original, "note.txt", "text/plain"),
+    });
+    let none = (None::<BlobRef>, None::<BlobHosting>, None::<String>, None::<u64>, None::<ByteBuf>);
+    let text = Some(ByteBuf::from("a note"));
+    let arg =
+        Encode!(&capsule, &text, &none.0, &none.1, &none.2, &none.2, &none.3, &none.4, &note, &"a note")
+            .unwrap();
+    let made = reply(send("memories_create", stranger, arg).await.map_err(drop));
+    let memory = Decode!(&made, Answer<String>).unwrap().unwrap();
+    let long = MemoryUpdateData { description: Some("x".repeat(7_600)), ..MemoryUpdateData::default() };
+    let answer =
+        reply(send("memories_update", stranger, Encode!(&memory, &long).unwrap()).await.map_err(drop));
+    assert!(answer.len() > 8_000, "{} bytes: long, but short enough to be recorded", answer.len());
+
     println!(
         "\n| method | body | sent, bytes | disk, bytes | recorded answers | memory, bytes |\n|---|---|---|---|---|---|"
     );
-    for case in cases(stranger, &capsule, &blob) {
+    for case in cases(stranger, &capsule, &blob, &memory) {
         let (disk, rows, memory) = (disk_bytes(dir), engine.mailbox().recorded_rows(), memory_bytes());
         let mut bytes_in = 0;
-        for _ in 0..MESSAGES {
+        for _ in 0..case.messages {
             bytes_in += case.arg.len() as u64 + ROW_BYTES;
             // What it answers is not the point here.
             send(case.method, case.caller, case.arg.clone()).await.ok();
@@ -111,7 +140,7 @@ async fn child_that_is_a_stranger() {
         let rows = engine.mailbox().recorded_rows() - rows;
         let memory = memory_bytes().saturating_sub(memory);
         println!("| {} | {} | {bytes_in} | {disk} | {rows} | {memory} |", case.method, case.body);
-        assert_eq!(rows, if case.is_recorded { MESSAGES } else { 0 }, "{}: {}", case.method, case.body);
+        assert_eq!(rows, if case.is_recorded { case.messages } else { 0 }, "{}: {}", case.method, case.body);
         assert!(
             disk <= 2 * bytes_in + DISK_BYTES_MAX,
             "{}: {}: {disk} bytes of disk",
