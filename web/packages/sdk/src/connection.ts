@@ -5,17 +5,18 @@ import {
   Actor,
   type ActorSubclass,
   AnonymousIdentity,
-  HttpAgent,
+  type HttpAgent,
   type Identity,
-  type SignIdentity,
 } from "@icp-sdk/core/agent";
 import { Principal } from "@icp-sdk/core/principal";
 import { platform } from "#platform";
 import type { _SERVICE, Error as ServiceError } from "../generated/keepsake.did.js";
 import { idlFactory } from "../generated/keepsake.did.js";
 import { type RemoteSender, Unreadable, WorkerMissing } from "./background/client.js";
-import type { Envelope, LargeAnswer, LargeCall, LargeMethod } from "./background/messages.js";
+import type { LargeAnswer, LargeCall, LargeMethod } from "./background/messages.js";
+import { type Signer, signerOf } from "./envelope.js";
 import { KeepsakeError, refusal, throwIfAborted } from "./errors.js";
+import { FastAgent } from "./fast-agent.js";
 import { type Fault, understand } from "./faults.js";
 import { readWhole } from "./hash/pieces.js";
 import { isMainnet } from "./mainnet.js";
@@ -56,6 +57,7 @@ export class Connection {
   readonly #fetch: typeof fetch;
   readonly #ownFetch: boolean;
   readonly #nodeKeys = new NodeKeys();
+  readonly #signer: Signer | undefined;
   #lastTask: Promise<void> = Promise.resolve();
 
   constructor(options: KeepsakeOptions) {
@@ -65,6 +67,7 @@ export class Connection {
     this.policy = { ...RETRY_DEFAULT, ...options.retry };
     this.#ownFetch = options.fetch !== undefined;
     this.#fetch = options.fetch ?? globalThis.fetch.bind(globalThis);
+    this.#signer = signerOf(this.identity);
     this.#agent = this.#makeAgent(options.rootKey);
     this.service = this.#actor(this.#agent);
   }
@@ -93,19 +96,19 @@ export class Connection {
 
   /** Sends large messages apart from the page; undefined where this platform, identity or `fetch` does not allow it. */
   async remoteSender(): Promise<RemoteSender | undefined> {
-    const { identity } = this;
     const { rootKey } = this.#agent;
-    if (this.#ownFetch || !platform.remoteSender || !rootKey || !canSign(identity)) {
+    const signer = this.#signer;
+    if (this.#ownFetch || !platform.remoteSender || !rootKey || !signer) {
       return undefined;
     }
-    const envelope = await envelopeOf(identity);
+    const envelope = await signer.envelope();
     const setup = {
       host: this.host.href,
       canisterId: this.canisterId.toText(),
       rootKey,
-      principal: identity.getPrincipal().toUint8Array(),
+      principal: this.identity.getPrincipal().toUint8Array(),
     };
-    return envelope && platform.remoteSender({ ...setup, envelope }, (bytes) => identity.sign(bytes));
+    return envelope && platform.remoteSender({ ...setup, envelope }, (bytes) => signer.sign(bytes));
   }
 
   /** Sends a large message, by `remote` where there is one. `make` is asked anew for each attempt. */
@@ -210,7 +213,7 @@ export class Connection {
   }
 
   #makeAgent(rootKey: Uint8Array | undefined, signal?: AbortSignal): HttpAgent {
-    return HttpAgent.createSync({
+    const options = {
       host: this.host.href,
       identity: this.identity,
       // The loop above tries again, with jitter and by what the fault is.
@@ -219,15 +222,12 @@ export class Connection {
       shouldFetchRootKey: rootKey === undefined && !this.isMainnet,
       subnetNodeKeyExpirableStore: this.#nodeKeys,
       fetch: timedFetch(this.#fetch, signal),
-    });
+    };
+    return new FastAgent(options, { signer: this.#signer, verify: platform.verify });
   }
 
   #actor(agent: HttpAgent): Service {
-    return Actor.createActor<_SERVICE>(idlFactory, {
-      agent,
-      canisterId: this.canisterId,
-      blsVerify: platform.verify,
-    });
+    return Actor.createActor<_SERVICE>(idlFactory, { agent, canisterId: this.canisterId });
   }
 }
 
@@ -237,44 +237,6 @@ async function read(blob: Blob, length: number): Promise<Uint8Array> {
   } catch (cause) {
     throw new Unreadable(String(cause), { cause });
   }
-}
-
-function canSign(identity: Identity): identity is SignIdentity {
-  return "sign" in identity && typeof identity.sign === "function";
-}
-
-/**
- * What this identity puts around every message: its key, and the delegations that it acts by. Undefined where it does
- * something else to messages, which the Worker could not repeat.
- */
-async function envelopeOf(identity: SignIdentity): Promise<Envelope | undefined> {
-  const probe = { request_type: "call", arg: new Uint8Array() };
-  const request = { endpoint: "call", request: {}, body: probe };
-  const signed = (await identity.transformRequest(
-    request as unknown as Parameters<Identity["transformRequest"]>[0],
-  )) as {
-    body: Record<string, unknown>;
-  };
-  const { content, sender_sig, sender_pubkey, sender_delegation, ...other } = signed.body;
-  if (content !== probe || !sender_sig || Object.keys(other).length > 0) {
-    return undefined;
-  }
-  const delegations = sender_delegation as SignedDelegation[] | undefined;
-  return {
-    sender_pubkey: sender_pubkey as Uint8Array,
-    ...(delegations && { sender_delegation: delegations.map(plainDelegation) }),
-  };
-}
-
-interface SignedDelegation {
-  delegation: { pubkey: Uint8Array; expiration: bigint; targets?: Principal[] };
-  signature: Uint8Array;
-}
-
-function plainDelegation({ delegation, signature }: SignedDelegation) {
-  const { pubkey, expiration, targets } = delegation;
-  const limited = targets && { targets: targets.map((target) => target.toUint8Array()) };
-  return { delegation: { pubkey, expiration, ...limited }, signature };
 }
 
 function parseHost(text: string): URL {

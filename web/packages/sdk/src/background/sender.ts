@@ -1,20 +1,21 @@
-// Sending large messages from the Worker: the IC's agent, unmodified and with its checks on, apart from the page.
+// Sending large messages from the Worker: the IC's agent with its checks on, apart from the page.
 // Owns the agents, one per upload or download. The key stays in the page: what is to be signed is asked for there.
 
 import {
   Actor,
   type ActorSubclass,
-  HttpAgent,
   IC_REQUEST_DOMAIN_SEPARATOR,
   type Identity,
   requestIdOf,
 } from "@icp-sdk/core/agent";
 import { Principal } from "@icp-sdk/core/principal";
 import { type _SERVICE, idlFactory } from "../../generated/keepsake.did.js";
+import { FastAgent } from "../fast-agent.js";
 import { type PlainFault, plainFault, understand } from "../faults.js";
 import { readWhole } from "../hash/pieces.js";
 import type { NodeKeys } from "../node-keys.js";
 import { timedFetch } from "../timed-fetch.js";
+import { verifyBls } from "../verify/bls.js";
 import type { LargeAnswer, LargeCall, SenderSetup } from "./messages.js";
 
 export type CallResult = { answer: LargeAnswer } | { fault: PlainFault } | { failure: string };
@@ -25,16 +26,19 @@ export class Sender {
   readonly #stop = new AbortController();
 
   constructor(setup: SenderSetup, nodeKeys: NodeKeys, sign: (bytes: Uint8Array) => Promise<Uint8Array>) {
-    const agent = HttpAgent.createSync({
+    const options = {
       host: setup.host,
       identity: remoteIdentity(setup, sign),
       retryTimes: 0,
       rootKey: setup.rootKey,
       subnetNodeKeyExpirableStore: nodeKeys,
       fetch: timedFetch(globalThis.fetch.bind(globalThis), this.#stop.signal),
-    });
+    };
+    const signer = { envelope: async () => setup.envelope, sign };
+    const agent = new FastAgent(options, { signer, verify: verifyBls });
+    const { canisterId } = setup;
     this.#host = new URL(setup.host).origin;
-    this.#service = Actor.createActor<_SERVICE>(idlFactory, { agent, canisterId: setup.canisterId });
+    this.#service = Actor.createActor<_SERVICE>(idlFactory, { agent, canisterId });
   }
 
   close(): void {

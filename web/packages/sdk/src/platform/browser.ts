@@ -55,9 +55,8 @@ export const platform: Platform = {
   hasher,
   async verify(key, signature, message) {
     try {
-      return (
-        (await background("hashing")?.verify(key, signature, message)) ?? blsVerify(key, signature, message)
-      );
+      return await (background("hashing")?.verify(key, signature, message) ??
+        blsVerify(key, signature, message));
     } catch (error) {
       if (!(error instanceof WorkerMissing)) {
         throw error;
