@@ -14,6 +14,7 @@ import type { _SERVICE, Error as ServiceError } from "../generated/keepsake.did.
 import { idlFactory } from "../generated/keepsake.did.js";
 import { type RemoteSender, Unreadable, WorkerMissing } from "./background/client.js";
 import type { LargeAnswer, LargeCall, LargeMethod } from "./background/messages.js";
+import { encodingError } from "./encoding.js";
 import { type Signer, signerOf } from "./envelope.js";
 import { KeepsakeError, refusal, throwIfAborted } from "./errors.js";
 import { FastAgent } from "./fast-agent.js";
@@ -22,9 +23,10 @@ import { readWhole } from "./hash/pieces.js";
 import { isMainnet } from "./mainnet.js";
 import { NodeKeys } from "./node-keys.js";
 import { Attempts, RETRY_DEFAULT } from "./retry.js";
-import { timedFetch } from "./timed-fetch.js";
+import { Patience, timedFetch } from "./timed-fetch.js";
 import type { KeepsakeOptions, RetryPolicy } from "./types.js";
 import { orAborted, pause } from "./wait.js";
+import { type WatchedFetch, watchedBy } from "./watched-fetch.js";
 
 export type Service = ActorSubclass<_SERVICE>;
 type Method = keyof _SERVICE;
@@ -54,8 +56,9 @@ export class Connection {
   readonly policy: RetryPolicy;
   readonly service: Service;
   readonly #agent: HttpAgent;
-  readonly #fetch: typeof fetch;
+  readonly #fetch: WatchedFetch;
   readonly #ownFetch: boolean;
+  readonly #patience: Patience;
   readonly #nodeKeys = new NodeKeys();
   readonly #signer: Signer | undefined;
   #lastTask: Promise<void> = Promise.resolve();
@@ -65,8 +68,9 @@ export class Connection {
     this.canisterId = parseCanisterId(options.canisterId);
     this.identity = options.identity ?? new AnonymousIdentity();
     this.policy = { ...RETRY_DEFAULT, ...options.retry };
+    this.#patience = new Patience(this.policy.stallMs);
     this.#ownFetch = options.fetch !== undefined;
-    this.#fetch = options.fetch ?? globalThis.fetch.bind(globalThis);
+    this.#fetch = options.fetch ? watchedBy(options.fetch) : platform.fetch;
     this.#signer = signerOf(this.identity);
     this.#agent = this.#makeAgent(options.rootKey);
     this.service = this.#actor(this.#agent);
@@ -107,6 +111,7 @@ export class Connection {
       canisterId: this.canisterId.toText(),
       rootKey,
       principal: this.identity.getPrincipal().toUint8Array(),
+      stallMs: this.policy.stallMs,
     };
     return envelope && platform.remoteSender({ ...setup, envelope }, (bytes) => signer.sign(bytes));
   }
@@ -120,9 +125,7 @@ export class Connection {
   ): Promise<Ok<M>> {
     const local = async ({ args, length }: Omit<LargeCall, "method">) => {
       const list = await Promise.all(args.map((arg) => (arg instanceof Blob ? read(arg, length) : arg)));
-      await this.#taskOfItsOwn();
-      const send = (sending.service ?? this.service)[method];
-      return await (send as unknown as (...list: unknown[]) => Promise<LargeAnswer>)(...list);
+      return await this.#sendTo<LargeAnswer>(sending.service ?? this.service, method, list);
     };
     const send = async () => {
       const call = await make();
@@ -173,9 +176,7 @@ export class Connection {
   ): Promise<Reply<M>> {
     const service = sending.service ?? this.service;
     const send = async (): Promise<Reply<M>> => {
-      const list = typeof args === "function" ? await args() : args;
-      await this.#taskOfItsOwn();
-      return (service[method] as unknown as (...list: Args<M>) => Promise<Reply<M>>)(...list);
+      return await this.#sendTo<Reply<M>>(service, method, typeof args === "function" ? await args() : args);
     };
     return await this.#attempt<Reply<M>>(method, send, sending);
   }
@@ -196,13 +197,22 @@ export class Connection {
         if (sending.once && !fault.surelyNotRun) {
           throw fault.error;
         }
-        const pauseMs = attempts.pauseAfter(fault.transience, Date.now(), Math.random());
+        const pauseMs = attempts.pauseAfter(fault.transience, Date.now(), Math.random(), fault.retryAfterMs);
         if (pauseMs === undefined) {
           throw fault.error;
         }
         sending.onRetry?.(attempts.failures, fault);
         await pause(pauseMs, signal, method);
       }
+    }
+  }
+
+  async #sendTo<R>(service: Service, method: Method, args: unknown[]): Promise<R> {
+    await this.#taskOfItsOwn();
+    try {
+      return await (service[method] as unknown as (...list: unknown[]) => Promise<R>)(...args);
+    } catch (thrown) {
+      throw encodingError(service, method, args, thrown) ?? thrown;
     }
   }
 
@@ -221,7 +231,7 @@ export class Connection {
       rootKey,
       shouldFetchRootKey: rootKey === undefined && !this.isMainnet,
       subnetNodeKeyExpirableStore: this.#nodeKeys,
-      fetch: timedFetch(this.#fetch, signal),
+      fetch: timedFetch(this.#fetch, this.#patience, signal),
     };
     return new FastAgent(options, { signer: this.#signer, verify: platform.verify });
   }

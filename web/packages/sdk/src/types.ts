@@ -71,6 +71,8 @@ export interface RetryPolicy {
   pauseMaxMs: number;
   /** While nobody answers, attempts go on for this long, ms. */
   unreachableMaxMs: number;
+  /** A line that moves no byte for so long is given up, for another connection, ms. It doubles while that happens. */
+  stallMs: number;
 }
 
 export interface CapsuleHeader {

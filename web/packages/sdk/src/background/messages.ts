@@ -11,6 +11,8 @@ export interface SenderSetup {
   rootKey: Uint8Array;
   principal: Uint8Array;
   envelope: Envelope;
+  /** See `RetryPolicy.stallMs`. */
+  stallMs: number;
 }
 
 /** Methods whose messages are large: those are sent apart from the page. */

@@ -10,11 +10,13 @@ import {
 } from "@icp-sdk/core/agent";
 import { Principal } from "@icp-sdk/core/principal";
 import { type _SERVICE, idlFactory } from "../../generated/keepsake.did.js";
+import { encodingError } from "../encoding.js";
 import { FastAgent } from "../fast-agent.js";
 import { type PlainFault, plainFault, understand } from "../faults.js";
 import { readWhole } from "../hash/pieces.js";
 import type { NodeKeys } from "../node-keys.js";
-import { timedFetch } from "../timed-fetch.js";
+import { browserFetch } from "../platform/browser-fetch.js";
+import { Patience, timedFetch } from "../timed-fetch.js";
 import { verifyBls } from "../verify/bls.js";
 import type { LargeAnswer, LargeCall, SenderSetup } from "./messages.js";
 
@@ -32,7 +34,7 @@ export class Sender {
       retryTimes: 0,
       rootKey: setup.rootKey,
       subnetNodeKeyExpirableStore: nodeKeys,
-      fetch: timedFetch(globalThis.fetch.bind(globalThis), this.#stop.signal),
+      fetch: timedFetch(browserFetch, new Patience(setup.stallMs), this.#stop.signal),
     };
     const signer = { envelope: async () => setup.envelope, sign };
     const agent = new FastAgent(options, { signer, verify: verifyBls });
@@ -56,7 +58,8 @@ export class Sender {
       const send = this.#service[method] as unknown as (...list: unknown[]) => Promise<LargeAnswer>;
       return { answer: await send(...list) };
     } catch (thrown) {
-      return { fault: plainFault(understand(method, this.#host, thrown)) };
+      const error = encodingError(this.#service, method, list, thrown) ?? thrown;
+      return { fault: plainFault(understand(method, this.#host, error)) };
     }
   }
 }

@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { hashPieces } from "../hash/pieces.js";
 import type { Hasher } from "../hash/types.js";
 import { verifyBls } from "../verify/bls.js";
+import { nodeFetch } from "./node-fetch.js";
 import type { Platform } from "./types.js";
 
 function hasher(): Hasher {
@@ -20,6 +21,7 @@ function hasher(): Hasher {
 }
 
 export const platform: Platform = {
+  fetch: nodeFetch,
   hashSource: (source, signal, onBytes) => hashPieces(source, hasher(), signal, onBytes),
   hasher,
   verify: verifyBls,

@@ -6,8 +6,10 @@ import type { Deriver } from "../derivatives/types.js";
 import type { Hasher } from "../hash/types.js";
 import type { OpenSource } from "../upload/source.js";
 import type { ResumeStore } from "../upload/types.js";
+import type { WatchedFetch } from "../watched-fetch.js";
 
 export interface Platform {
+  fetch: WatchedFetch;
   /** SHA-256 of a source, off the thread of the page. */
   hashSource(source: OpenSource, signal: AbortSignal, onBytes: (bytes: number) => void): Promise<Uint8Array>;
   hasher(): Hasher;
