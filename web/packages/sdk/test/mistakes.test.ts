@@ -1,9 +1,13 @@
 // Ordinary mistakes of a caller, and a sign-in that ended: each is named for what it is, and never blamed on the host.
 
 import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { DelegationChain, DelegationIdentity, Ed25519KeyIdentity } from "@icp-sdk/core/identity";
 import { Keepsake, KeepsakeError, type KeepsakeOptions, type Uploadable } from "@keepsake/sdk";
+import { fileIdentity } from "@keepsake/sdk/node";
 import { RunningNode } from "./node.js";
 import { connect, deriveFixed, hex, pictureLike, randomBytes, sha256, sourceOf, Wire } from "./world.js";
 
@@ -139,4 +143,22 @@ test("a sign-in that ended has a kind of its own, and what was sent of a file st
   }).done;
   assert.ok(sent >= 3_600_000, `goes on from byte ${sent}`);
   assert.equal(hex(stored), sha256(await file.slice(0, file.size)));
+});
+
+test("a key file is made once, and one that is none is refused by name", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "keepsake-key-"));
+  try {
+    const path = join(folder, "key.json");
+    const made = await Promise.all([1, 2, 3].map(() => fileIdentity(path)));
+    const again = await fileIdentity(path);
+    for (const identity of made) {
+      assert.equal(identity.getPrincipal().toText(), again.getPrincipal().toText());
+    }
+    await writeFile(path, "{}");
+    await assert.rejects(fileIdentity(path), says("InvalidArgument", "key_unreadable", /holds no key/));
+    const nowhere = fileIdentity(join(folder, "no", "key.json"));
+    await assert.rejects(nowhere, says("InvalidArgument", "key_unreadable", /check the path/));
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 });
