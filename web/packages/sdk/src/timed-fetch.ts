@@ -4,33 +4,43 @@
 import { aborted } from "./errors.js";
 import type { WatchedFetch } from "./watched-fetch.js";
 
-/** It is not waited for longer than this, however slow the line is. Eight chunks share one in it. */
-const STALL_MS_MAX = 300_000;
+/** Where nobody tells of the bytes that go out, the whole answer is waited for so long, ms. */
+const BLIND_MS_MAX = 300_000;
+/** A request of fewer bytes says nothing about the line. */
+const MEASURED_BYTES_MIN = 100_000;
+/** What a line is thought to carry before it was measured, and after it stalled: hosts ask for this much, bytes per second. */
+const UNKNOWN_RATE = 65_536;
+const LEAST_RATE = 16_384;
+/** A line may become so many times slower than it was. */
+const SLACK = 3;
 
 /**
  * How long no byte may move, for all requests to one host: then the line is dead, as when the Wi-Fi changed or a router
- * forgot the connection. Buffers on the way may swallow a whole chunk at once and show
- * nothing while it trickles out: so each stall doubles it, and each answer halves it again.
+ * forgot the connection. Buffers on the way may swallow a whole chunk at once and show nothing while it trickles out: once
+ * it is handed over, its answer may take as long as the line needs for it.
  */
 export class Patience {
-  readonly #firstMs: number;
-  #ms: number;
+  readonly stallMs: number;
+  #rate = UNKNOWN_RATE;
 
-  constructor(firstMs: number) {
-    this.#firstMs = firstMs;
-    this.#ms = firstMs;
+  constructor(stallMs: number) {
+    this.stallMs = stallMs;
   }
 
-  get ms(): number {
-    return this.#ms;
+  /** Between two bytes that move, while `bytesUnseen` may lie in buffers. */
+  ms(bytesUnseen: number): number {
+    return this.stallMs + (bytesUnseen / this.#rate) * 1000;
   }
 
+  answered(bytes: number, ms: number): void {
+    if (bytes >= MEASURED_BYTES_MIN) {
+      this.#rate = Math.max((bytes / Math.max(ms, 1)) * (1000 / SLACK), LEAST_RATE);
+    }
+  }
+
+  /** Maybe it was not dead but slow. */
   stalled(): void {
-    this.#ms = Math.min(this.#ms * 2, STALL_MS_MAX);
-  }
-
-  answered(): void {
-    this.#ms = Math.max(this.#ms / 2, this.#firstMs);
+    this.#rate = LEAST_RATE;
   }
 }
 
@@ -43,20 +53,22 @@ export function timedFetch(watched: WatchedFetch, patience: Patience, signal?: A
       stop();
     }
     signal?.addEventListener("abort", stop, { once: true });
-    const ms = watched.isBlind ? STALL_MS_MAX : patience.ms;
-    const stall = () => {
-      patience.stalled();
-      controller.abort(new DOMException(`no byte moved for ${ms / 1000} s`, "TimeoutError"));
-    };
-    let timer = setTimeout(stall, ms);
-    const onBytes = () => {
+    const bytes = (init?.body as Uint8Array | undefined)?.byteLength ?? 0;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const watch = (bytesOut: number) => {
+      const ms = watched.isBlind ? BLIND_MS_MAX : patience.ms(bytesOut >= bytes ? bytes : 0);
       clearTimeout(timer);
-      timer = setTimeout(stall, ms);
+      timer = setTimeout(() => {
+        patience.stalled();
+        controller.abort(new DOMException(`no byte moved for ${Math.round(ms / 1000)} s`, "TimeoutError"));
+      }, ms);
     };
+    watch(0);
+    const fromMs = performance.now();
     try {
       const url = new URL(input instanceof Request ? input.url : input);
-      const response = await watched(url, { ...init, signal: controller.signal }, onBytes);
-      patience.answered();
+      const response = await watched(url, { ...init, signal: controller.signal }, watch);
+      patience.answered(bytes, performance.now() - fromMs);
       return response;
     } finally {
       clearTimeout(timer);

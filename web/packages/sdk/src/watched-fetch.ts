@@ -1,9 +1,12 @@
 // A request that tells of every byte which moves. Owns the shape, and what is left of it where a caller brings a `fetch`
 // of their own: that one tells of nothing until the answer begins. The platforms' own are in platform/.
 
-/** As `fetch`, with `onBytes` called whenever bytes went out or came in. The answer is whole when it resolves. */
+/**
+ * As `fetch`, with `onBytes` called whenever bytes went out or came in, with the number of those that went out so far: the
+ * system or the browser took them, which is not yet the other end. The answer is whole when it resolves.
+ */
 export interface WatchedFetch {
-  (url: URL, init: RequestInit, onBytes: () => void): Promise<Response>;
+  (url: URL, init: RequestInit, onBytes: (bytesOut: number) => void): Promise<Response>;
   /** It cannot tell of the bytes that go out. */
   isBlind?: boolean;
 }
@@ -14,7 +17,7 @@ export function watchedBy(plain: typeof fetch): WatchedFetch {
     const parts: Uint8Array<ArrayBuffer>[] = [];
     for await (const part of response.body ?? []) {
       parts.push(part as Uint8Array<ArrayBuffer>);
-      onBytes();
+      onBytes(Number.POSITIVE_INFINITY);
     }
     return answerOf(response.status, response.statusText, response.headers, parts, response.url || url.href);
   };

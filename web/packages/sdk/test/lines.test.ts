@@ -68,18 +68,20 @@ test("a proxy that lets nothing through is named, with what to set", async () =>
 });
 
 test("connections that fall silent, before or after the body, are given up for others", async () => {
-  let silent = 0;
+  let [silent, passed] = [0, 0];
   const deed = (one: Met) => {
-    if (!isChunk(one) || silent >= 4) {
+    passed += isChunk(one) ? 1 : 0;
+    // The first two tell how fast the line is.
+    if (!isChunk(one) || passed <= 2 || silent >= 2) {
       return undefined;
     }
     silent += 1;
     return silent % 2 === 0 ? "silence" : "deaf";
   };
   const met = await uploadThrough(deed, 5 * CHUNK, { stallMs: 1500 });
-  assert.equal(silent, 4);
+  assert.equal(silent, 2);
   // A busy machine may stall too.
-  assert.ok(count(met, isChunk) >= 5 + 4);
+  assert.ok(count(met, isChunk) >= 5 + 2);
 });
 
 test("a proxy whose node restarts is waited for, whatever it answers meanwhile", async () => {

@@ -19,7 +19,7 @@ export const browserFetch: WatchedFetch = (url, init, onBytes) =>
       return;
     }
     init.signal?.addEventListener("abort", stop, { once: true });
-    request.onprogress = onBytes;
+    request.onprogress = () => onBytes(Number.POSITIVE_INFINITY);
     request.onload = () => {
       const { status, statusText, response, responseURL } = request;
       const headers = headersOf(request.getAllResponseHeaders());
@@ -38,7 +38,7 @@ export const browserFetch: WatchedFetch = (url, init, onBytes) =>
     request.onloadend = () => init.signal?.removeEventListener("abort", stop);
     const body = init.body as Uint8Array<ArrayBuffer> | undefined;
     if (body) {
-      request.upload.onprogress = onBytes;
+      request.upload.onprogress = ({ loaded }) => onBytes(loaded);
     }
     request.send(body);
   });

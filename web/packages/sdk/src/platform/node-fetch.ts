@@ -33,7 +33,7 @@ interface Answer {
   parts: Uint8Array<ArrayBuffer>[];
 }
 
-function send(url: URL, init: RequestInit, onBytes: () => void): Promise<Answer> {
+function send(url: URL, init: RequestInit, onBytes: (bytesOut: number) => void): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const isSecure = url.protocol === "https:";
     const body = (init.body ?? new Uint8Array()) as Uint8Array;
@@ -46,7 +46,13 @@ function send(url: URL, init: RequestInit, onBytes: () => void): Promise<Answer>
       headers,
       agent: isSecure ? secureAgent : plainAgent,
     });
-    const stop = () => outgoing.destroy(init.signal?.reason);
+    const stop = () => {
+      if (!isSecure) {
+        // What lies in the system's buffer would still go out, and take the line from what comes next. Not offered for TLS.
+        outgoing.socket?.resetAndDestroy();
+      }
+      outgoing.destroy(init.signal?.reason);
+    };
     if (init.signal?.aborted) {
       stop();
     }
@@ -57,7 +63,7 @@ function send(url: URL, init: RequestInit, onBytes: () => void): Promise<Answer>
       const parts: Uint8Array<ArrayBuffer>[] = [];
       incoming.on("data", (part: Uint8Array<ArrayBuffer>) => {
         parts.push(part);
-        onBytes();
+        onBytes(Number.POSITIVE_INFINITY);
       });
       incoming.once("error", reject);
       incoming.once("end", () => {
@@ -82,7 +88,7 @@ function writePieces(
   body: Uint8Array,
   write: (piece: Uint8Array, next: (error?: Error | null) => void) => void,
   end: () => void,
-  onBytes: () => void,
+  onBytes: (bytesOut: number) => void,
 ): void {
   let at = 0;
   const next = (error?: Error | null) => {
@@ -90,7 +96,7 @@ function writePieces(
       return;
     }
     if (at > 0) {
-      onBytes();
+      onBytes(at);
     }
     if (at >= body.length) {
       end();
