@@ -5,7 +5,17 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Page } from "@playwright/test";
 import { Onlooker } from "../src/onlooker.ts";
-import { allUploaded, chooseFiles, grant, principalOf, row, summary, text, tilesCount } from "../src/page.ts";
+import {
+  allUploaded,
+  chooseFiles,
+  grant,
+  openDialog,
+  principalOf,
+  row,
+  summary,
+  text,
+  tilesCount,
+} from "../src/page.ts";
 import { expect, test } from "../src/test.ts";
 
 async function files(folder: string, count: number, bytes = 20_000): Promise<string[]> {
@@ -79,6 +89,10 @@ test("files that the browser lost stay in the list over reloads, and are chosen 
   await page.reload();
   await expect(missingRows(page)).toHaveCount(count);
   await expect(summary(page)).toHaveText(text.upload.someMissing(count));
+  // What waits for the person is not under way.
+  const dialog = await openDialog(page, text.header.uploads);
+  await expect(dialog.getByText(text.sessions.runningHere)).toHaveCount(0);
+  await page.keyboard.press("Escape");
 
   const button = page.getByRole("button", { name: text.upload.chooseMissing(count) });
   const [chooser] = await Promise.all([page.waitForEvent("filechooser"), button.click()]);

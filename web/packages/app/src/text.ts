@@ -109,7 +109,7 @@ export const text = {
       missing: "To be chosen again",
     },
     missing: "Not finished when the page was closed. Choose it again and it goes on where it was.",
-    chooseMissing: (count: number) => `Choose ${count === 1 ? "it" : `these ${count}`} again`,
+    chooseMissing: (count: number) => `Choose ${count === 1 ? "it" : count} again`,
     someMissing: (count: number) =>
       count === 1 ? "1 file has to be chosen again." : `${count} files have to be chosen again.`,
     lanes: {

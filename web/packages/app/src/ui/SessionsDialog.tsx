@@ -92,7 +92,7 @@ async function goOn(session: Session, file: File): Promise<void> {
 function isRunning(session: Session): boolean {
   return rows.value.some(({ bytes, state }) => {
     const { phase } = state.value;
-    const isActive = phase !== "done" && phase !== "failed" && phase !== "canceled";
+    const isActive = !["done", "failed", "canceled", "missing"].includes(phase);
     return isActive && bytes === session.bytesTotal;
   });
 }
