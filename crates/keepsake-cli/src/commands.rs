@@ -20,6 +20,7 @@ use crate::context::{Context, given, start_log};
 use crate::failure::is_out_of_room;
 use crate::full;
 use crate::output::Output;
+use crate::terminal;
 use anyhow::Result;
 use clap::CommandFactory;
 
@@ -69,6 +70,5 @@ async fn run_command(global: &Global, command: Command) -> Result<()> {
 fn completions(shell: clap_complete::Shell) -> Result<()> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Arguments::command(), "keepsake", &mut script);
-    std::io::Write::write_all(&mut std::io::stdout().lock(), &script)?;
-    Ok(())
+    terminal::print(&script)
 }

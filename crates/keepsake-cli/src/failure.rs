@@ -3,7 +3,7 @@
 use crate::args::Verbosity;
 use crate::output;
 use crate::shapes::ErrorShape;
-use crate::terminal;
+use crate::terminal::{self, NotPrinted};
 use crate::words::{call_of, told};
 use keepsake_client::api::{Error as Refusal, Principal};
 use keepsake_client::{CallError, DownloadError, TransportError, UploadError};
@@ -87,7 +87,7 @@ pub(crate) fn report(
     verbosity: Verbosity,
     json: bool,
 ) -> ExitCode {
-    if is_broken_pipe(error) {
+    if is_reader_gone(error) {
         // Whoever read our output has seen enough.
         return ExitCode::SUCCESS;
     }
@@ -186,14 +186,10 @@ fn exit_of_io(error: &io::Error) -> Exit {
     }
 }
 
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| {
-        let direct = cause.downcast_ref::<io::Error>();
-        let written = match cause.downcast_ref::<DownloadError>() {
-            Some(DownloadError::Write(error)) => Some(error),
-            _ => None,
-        };
-        direct.or(written).is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+fn is_reader_gone(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| match cause.downcast_ref::<DownloadError>() {
+        Some(DownloadError::Write(error)) => error.kind() == io::ErrorKind::BrokenPipe,
+        _ => cause.downcast_ref::<NotPrinted>().is_some_and(NotPrinted::is_reader_gone),
     })
 }
 

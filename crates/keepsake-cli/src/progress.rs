@@ -26,7 +26,9 @@ impl Progress {
     pub(crate) fn new(verbosity: Verbosity) -> Self {
         match verbosity {
             Verbosity::Quiet => Self::Silent,
-            Verbosity::Normal if std::io::stderr().is_terminal() => Self::Bars(MultiProgress::new()),
+            Verbosity::Normal if std::io::stderr().is_terminal() => {
+                Self::Bars(MultiProgress::with_draw_target(terminal::bars()))
+            },
             verbosity => Self::Lines { verbose: verbosity > Verbosity::Normal },
         }
     }

@@ -3,21 +3,72 @@
 //! Owns that text which others wrote (names of files, answers of servers, errors that quote them) cannot steer the
 //! terminal or hide what a line says. Every line passes [`plain`] here, so that no caller has to think of it; clippy
 //! refuses `println!` and its kin everywhere in this crate. Knows no layout: that is `output.rs`.
+//!
+//! Both may go away at any time, with the program at the other end of a pipe or with the terminal. Standard error is
+//! never missed. What standard output does not take is an error of its own kind, [`NotPrinted`]: it ends a command
+//! that reads, but not one that changes things ([`Report`]).
+
+mod bars;
+
+pub(crate) use bars::bars;
 
 use anyhow::Result;
 use std::fmt::{Arguments, Write as _};
 use std::io::{self, Write};
 
+/// Standard output does not take what was to be printed.
+#[derive(Debug)]
+pub(crate) struct NotPrinted(io::Error);
+
+impl NotPrinted {
+    /// Whoever read it has seen enough.
+    pub(crate) fn is_reader_gone(&self) -> bool {
+        self.0.kind() == io::ErrorKind::BrokenPipe
+    }
+}
+
+impl std::fmt::Display for NotPrinted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "cannot write to standard output: {}", self.0)
+    }
+}
+
+impl std::error::Error for NotPrinted {}
+
+/// What a command that changes things tells of each of them. That nobody takes it does not stop the work.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    failed: Option<anyhow::Error>,
+}
+
+impl Report {
+    /// Notes what became of printing.
+    pub(crate) fn told(&mut self, printed: Result<()>) {
+        if let Err(error) = printed {
+            self.failed.get_or_insert(error);
+        }
+    }
+
+    /// When all is done: an error where something was not printed that somebody waits for.
+    pub(crate) fn end(self) -> Result<()> {
+        self.failed.map_or(Ok(()), |error| Err(error.context("all is done, but not all of it was told")))
+    }
+}
+
 /// One line of a result, to standard output.
 pub(crate) fn line(line: Arguments<'_>) -> Result<()> {
-    writeln!(io::stdout().lock(), "{}", plain(&line.to_string()))?;
-    Ok(())
+    print(format!("{}\n", plain(&line.to_string())).as_bytes())
 }
 
 /// JSON, to standard output. What a terminal would obey is escaped; a reader of JSON gets the same text.
 pub(crate) fn json(text: &str) -> Result<()> {
-    writeln!(io::stdout().lock(), "{}", escaped(text))?;
-    Ok(())
+    print(format!("{}\n", escaped(text)).as_bytes())
+}
+
+/// Bytes as they are, to standard output.
+pub(crate) fn print(bytes: &[u8]) -> Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(|error| NotPrinted(error).into())
 }
 
 /// One line of anything else, to standard error.
@@ -86,12 +137,14 @@ pub(crate) struct Log;
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        io::stderr().lock().write_all(log_text(&String::from_utf8_lossy(bytes)).as_bytes())?;
+        // Whoever logs would complain of an error to standard error itself, and stop the program with that.
+        let _ = io::stderr().lock().write_all(log_text(&String::from_utf8_lossy(bytes)).as_bytes());
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        io::stderr().flush()
+        let _ = io::stderr().flush();
+        Ok(())
     }
 }
 

@@ -6,6 +6,7 @@ use crate::failure::{Exit, Failure};
 use crate::file_name;
 use crate::output::{self, bytes};
 use crate::shapes::{SavedShape, kind};
+use crate::terminal;
 use anyhow::{Context as _, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use keepsake_client::api::{AssetMetadata, AssetType, Memory};
@@ -13,7 +14,7 @@ use keepsake_client::download::write_file;
 use keepsake_client::upload::hex;
 use keepsake_client::{BlobFacts, DownloadError};
 use sha2::{Digest, Sha256};
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 /// Saves the asset.
@@ -90,11 +91,7 @@ fn default_name(memory: &Memory, asset: &Chosen<'_>) -> String {
 
 async fn to_stdout(context: &Context, asset: &Chosen<'_>) -> Result<()> {
     match &asset.bytes {
-        Bytes::Inline(bytes) => {
-            let mut stdout = std::io::stdout().lock();
-            stdout.write_all(bytes)?;
-            Ok(stdout.flush()?)
-        }
+        Bytes::Inline(bytes) => terminal::print(bytes),
         Bytes::Blob(blob) => Ok(context.client.download(blob, &mut tokio::io::stdout(), |_| {}).await?),
     }
 }
@@ -175,5 +172,5 @@ fn bar(context: &Context, len: u64) -> ProgressBar {
     }
     let template = "{bar:32} {bytes:>10}/{total_bytes:10} {bytes_per_sec:>12} {eta:>4} left";
     let style = ProgressStyle::with_template(template).expect("the template is well-formed");
-    ProgressBar::new(len).with_style(style)
+    ProgressBar::with_draw_target(Some(len), terminal::bars()).with_style(style)
 }

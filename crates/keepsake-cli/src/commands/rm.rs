@@ -6,7 +6,7 @@ use crate::context::Context;
 use crate::failure::{Failure, combined, exit_of};
 use crate::output;
 use crate::shapes::{FailedLine, RemovedLine};
-use crate::terminal;
+use crate::terminal::{self, Report};
 use crate::words::told;
 use anyhow::Result;
 
@@ -17,23 +17,23 @@ pub(crate) async fn run(context: &Context, args: &Rm) -> Result<()> {
         many => format!("Delete {} memories with their assets for ever?", many.len()),
     };
     confirm(&question, args.yes)?;
-    let (output, mut exits) = (context.output, Vec::new());
+    let (output, mut exits, mut report) = (context.output, Vec::new(), Report::default());
     for memory_id in &args.memory_ids {
         let result = context.client.memories_delete(memory_id, true).await.map_err(anyhow::Error::from);
         match result {
             Ok(()) if output.json => {
-                output::json_line(&RemovedLine { memory_id: memory_id.clone(), ok: true })?;
+                report.told(output::json_line(&RemovedLine { memory_id: memory_id.clone(), ok: true }));
             }
-            Ok(()) => output::line(format_args!("deleted {memory_id}"))?,
+            Ok(()) => report.told(output::line(format_args!("deleted {memory_id}"))),
             Err(error) => {
                 exits.push(exit_of(&error));
                 terminal::say(format_args!("keepsake: {memory_id}: {}", told(&error)));
                 if output.json {
                     let memory_id = Some(memory_id.clone());
-                    output::json_line(&FailedLine { memory_id, ..FailedLine::new(&error) })?;
+                    report.told(output::json_line(&FailedLine { memory_id, ..FailedLine::new(&error) }));
                 }
             }
         }
     }
-    combined(&exits).map_or(Ok(()), |exit| Err(Failure::already_reported(exit).into()))
+    combined(&exits).map_or_else(|| report.end(), |exit| Err(Failure::already_reported(exit).into()))
 }

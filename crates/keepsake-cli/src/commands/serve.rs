@@ -4,6 +4,7 @@
 use crate::args::Serve;
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Output};
+use crate::terminal::Report;
 use anyhow::{Error, Result};
 use keepsake_client::api::Principal;
 use keepsake_client::upload::hex;
@@ -37,19 +38,19 @@ pub(crate) async fn run(args: Serve, canister_id: Principal, output: Output) -> 
     let stop = stop_signal()?;
     let server = Server::bind(options).await.map_err(not_served)?;
     let (url, canister_id) = (url_here(server.local_addr()), server.canister_id());
-    if output.json {
+    // A node serves, whoever reads where.
+    let mut report = Report::default();
+    report.told(if output.json {
         let root_key = hex(server.root_key_der());
-        output::json_line(
-            &json!({ "url": url, "canister_id": canister_id.to_text(), "root_key": root_key }),
-        )?;
+        output::json_line(&json!({ "url": url, "canister_id": canister_id.to_text(), "root_key": root_key }))
     } else {
-        output::line(format_args!("Serving canister {canister_id} at {url}"))?;
-    }
+        output::line(format_args!("Serving canister {canister_id} at {url}"))
+    });
     if server.local_addr().ip().is_unspecified() {
         output.note(format_args!("{}", told_to_others(server.local_addr(), &hosts)));
     }
     server.run(stop).await;
-    Ok(())
+    report.end()
 }
 
 /// What to open on this machine. The address of all networks is none to open.

@@ -4,6 +4,7 @@ use crate::args::SessionsAction;
 use crate::context::Context;
 use crate::output::{self, bytes, time};
 use crate::shapes::SessionShape;
+use crate::terminal::Report;
 use anyhow::{Context as _, Result};
 use keepsake_client::api::SessionState;
 use serde_json::json;
@@ -55,16 +56,17 @@ fn row(session: &SessionShape) -> Vec<String> {
 }
 
 async fn abort(context: &Context, session_ids: &[u64]) -> Result<()> {
+    let mut report = Report::default();
     for id in session_ids {
         context.client.uploads_abort(*id).await.with_context(|| format!("session {id}"))?;
         if !context.output.json {
-            output::line(format_args!("aborted session {id}"))?;
+            report.told(output::line(format_args!("aborted session {id}")));
         }
     }
     if context.output.json {
-        output::json(&json!({ "aborted": session_ids }))?;
+        report.told(output::json(&json!({ "aborted": session_ids })));
     }
-    Ok(())
+    report.end()
 }
 
 async fn cleanup(context: &Context) -> Result<()> {

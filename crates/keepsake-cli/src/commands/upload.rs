@@ -7,6 +7,7 @@ use crate::full;
 use crate::output::{self, bytes};
 use crate::progress::Progress;
 use crate::shapes::{FailedLine, UploadLine};
+use crate::terminal::Report;
 use crate::words::told;
 use anyhow::{Result, anyhow};
 use keepsake_client::api::{Error as Refusal, Memory, Role};
@@ -24,9 +25,10 @@ use tokio::task::JoinSet;
 pub(crate) async fn run(context: Context, args: Upload) -> Result<()> {
     let progress = Progress::new(context.output.verbosity);
     let mut exits = Vec::new();
+    let mut report = Report::default();
     let (files, problems) = choose_files(&args);
     for (file, error) in problems {
-        report_failure(&context, &progress, &file, &error, None, &mut exits).await?;
+        report.told(report_failure(&context, &progress, &file, &error, None, &mut exits).await);
     }
     if files.is_empty() && exits.is_empty() {
         return Err(Failure::new(Exit::Failed, "there is no file to upload").into());
@@ -48,15 +50,17 @@ pub(crate) async fn run(context: Context, args: Upload) -> Result<()> {
             capsule_id,
             known,
             known_count: 0,
+            report,
             cancel: cancel.clone(),
         };
         uploads.run(files, &mut exits).await?;
         uploads.tell_known();
+        report = uploads.report;
     }
     if cancel.is_cancelled() {
         return Err(interrupted());
     }
-    combined(&exits).map_or(Ok(()), |exit| Err(Failure::already_reported(exit).into()))
+    combined(&exits).map_or_else(|| report.end(), |exit| Err(Failure::already_reported(exit).into()))
 }
 
 fn interrupted() -> anyhow::Error {
@@ -155,6 +159,7 @@ struct Uploads<'a> {
     known: Option<Originals>,
     /// Files that were there already.
     known_count: usize,
+    report: Report,
     cancel: CancellationToken,
 }
 
@@ -184,7 +189,10 @@ impl Uploads<'_> {
                 running.spawn(self.start(file, in_flight));
             }
             match running.join_next().await {
-                Some(Ok(outcome)) => self.report(outcome, exits).await?,
+                Some(Ok(outcome)) => {
+                    let told = self.tell(outcome, exits).await;
+                    self.report.told(told);
+                }
                 Some(Err(error)) => {
                     return Err(anyhow!(error).context("an upload failed in an unforeseen way"));
                 }
@@ -224,7 +232,7 @@ impl Uploads<'_> {
         }
     }
 
-    async fn report(&mut self, outcome: Outcome, exits: &mut Vec<Exit>) -> Result<()> {
+    async fn tell(&mut self, outcome: Outcome, exits: &mut Vec<Exit>) -> Result<()> {
         let file = outcome.file.display().to_string();
         match outcome.result {
             Ok(Done::Uploaded(uploaded)) => {

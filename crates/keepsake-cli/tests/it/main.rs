@@ -6,6 +6,7 @@ mod crowd;
 mod download;
 mod flat_memory;
 mod interruption;
+mod output_gone;
 mod round_trip;
 mod serving;
 mod sharing;
