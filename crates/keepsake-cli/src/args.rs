@@ -18,14 +18,14 @@ Examples:
   keepsake capsule grant capsule_1 PRINCIPAL guest
 
 Exit codes:
-  0 ok                    4 not allowed               7 the node cannot be reached
+  0 ok                    4 not allowed               8 some files failed, the others are there
   1 failed                5 conflict, exists already  130 interrupted
   2 wrong arguments       6 quota or storage used up
-  3 not found
-Of several files that fail for different reasons the code is 1.
+  3 not found             7 the node cannot be reached
+Of several files that all fail for different reasons the code is 1.
 
 With --json each command prints one JSON object or array to standard output; `upload` and `rm` print one \
-object per line and file. Fields are added, never renamed. Times are ns since 1970, lengths are bytes. \
+object per line and file, and `upload` of several files a last one with the sum. Fields are added, never renamed. Times are ns since 1970, lengths are bytes. \
 A command that fails prints {\"error\":{\"code\",\"message\",\"kind\"},\"exit_code\"} there too, unless \
 standard output carries the file itself (`get -o -`). Messages and progress go to standard error.";
 
@@ -137,6 +137,7 @@ pub(crate) enum Command {
         action: Option<SessionsAction>,
     },
     /// What you and a capsule use of each limit, and what is left.
+    #[command(visible_alias = "df")]
     Usage {
         /// Default: --capsule, else your own.
         capsule_id: Option<String>,
@@ -220,7 +221,7 @@ pub(crate) struct Fsck {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  keepsake upload photo.jpg\n  keepsake upload -r ~/Pictures/2024 --tag holiday\n\nAn upload that was interrupted goes on where it stopped: run the same command again.\nA file whose bytes are in the capsule already is not sent: its memory is named instead. The newest memories are compared, at least 2,000; --again makes another one."
+    after_help = "Examples:\n  keepsake upload photo.jpg\n  keepsake upload -r ~/Pictures/2024 --tag holiday\n\nOf folders, links, pipes, empty and hidden files are skipped, and what systems keep there (@eaDir, Thumbs.db and the like). When no other file can fare better (no room, no node, no right) the rest is not tried. Exit code 8: some files are there and others are not.\n\nAn upload that was interrupted goes on where it stopped: run the same command again.\nA file whose bytes are in the capsule already is not sent: its memory is named instead. The newest memories are compared, at least 2,000; --again makes another one."
 )]
 pub(crate) struct Upload {
     /// Files, and with -r folders.

@@ -22,6 +22,7 @@ pub(crate) enum Exit {
     Conflict = 5,
     Exhausted = 6,
     Unreachable = 7,
+    Partial = 8,
     Interrupted = 130,
 }
 
@@ -36,12 +37,13 @@ impl Exit {
             Self::Conflict => "conflict",
             Self::Exhausted => "exhausted",
             Self::Unreachable => "unreachable",
+            Self::Partial => "partial",
             Self::Interrupted => "interrupted",
         }
     }
 
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Failed,
         Self::Usage,
         Self::NotFound,
@@ -49,6 +51,7 @@ impl Exit {
         Self::Conflict,
         Self::Exhausted,
         Self::Unreachable,
+        Self::Partial,
         Self::Interrupted,
     ];
 }
@@ -205,6 +208,18 @@ pub(crate) fn is_out_of_room(error: &anyhow::Error) -> bool {
     })
 }
 
+/// Why no other file can fare better than the one that met this error; none where one can.
+pub(crate) fn ends_a_run(error: &anyhow::Error) -> Option<String> {
+    error.chain().filter_map(call_of).find_map(|call| match call {
+        // A rule about this one message: its length, or its content.
+        CallError::Transport { error: TransportError::Http { status: 413, .. }, .. }
+        | CallError::Transport { error: TransportError::Rejected { .. }, .. } => None,
+        CallError::Transport { error, .. } => Some(error.to_string()),
+        CallError::Refused { error: error @ Refusal::Unauthorized, .. } => Some(error.to_string()),
+        CallError::Refused { .. } | CallError::Decode { .. } => None,
+    })
+}
+
 fn is_about_the_site(error: &anyhow::Error) -> bool {
     error.chain().filter_map(call_of).any(|call| call.method() == "site_set")
 }
@@ -286,6 +301,23 @@ mod tests {
         assert!(!is_out_of_room(&error));
         assert!(is_out_of_room(&refused(Refusal::ResourceExhausted).context("a.jpg")));
         assert!(is_out_of_room(&Failure::already_reported(Exit::Exhausted).into()));
+    }
+
+    #[test]
+    fn only_what_every_other_file_would_meet_too_ends_a_run() {
+        let transport = |error| anyhow::Error::from(CallError::Transport { method: "m", error });
+        let gone = TransportError::Unreachable { reason: "refused".into(), maybe_sent: false };
+        assert!(ends_a_run(&transport(gone).context("a.jpg")).is_some());
+        assert!(ends_a_run(&refused(Refusal::Unauthorized)).is_some());
+        let too_long = TransportError::Http { status: 413, reason: String::new() };
+        for goes_on in [
+            transport(too_long),
+            refused(Refusal::InvalidArgument("x".into())),
+            refused(Refusal::ResourceExhausted),
+            UploadError::Changed { name: "a.jpg".into() }.into(),
+        ] {
+            assert_eq!(ends_a_run(&goes_on), None, "{goes_on}");
+        }
     }
 
     #[test]

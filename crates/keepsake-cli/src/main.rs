@@ -11,6 +11,7 @@ mod failure;
 mod file_name;
 mod full;
 mod identity;
+mod interrupt;
 mod output;
 mod progress;
 mod root_key;

@@ -9,7 +9,7 @@ mod upload;
 
 pub(crate) use capsule::{CapsuleHeaderShape, CapsuleShape, MemberShape, role};
 pub(crate) use error::{ErrorShape, code_of};
-pub(crate) use upload::{FailedLine, RemovedLine, UploadLine};
+pub(crate) use upload::{FailedLine, RemovedLine, SkippedShape, SummaryLine, SummaryShape, UploadLine};
 
 use keepsake_client::api::{
     AssetMetadata, AssetType, Memory, MemoryHeader, PublishedAsset, SessionInfo, SessionState, SiteFile,

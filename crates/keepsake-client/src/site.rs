@@ -5,6 +5,7 @@ use crate::client::{CallError, Client, Delivery};
 use crate::transport::Transport;
 use crate::upload::hash::{hex, sha256};
 use crate::upload::lane::LaneJob;
+use crate::upload::opened::Opened;
 use crate::upload::source::OpenSource;
 use crate::{Source, UploadError};
 use bytes::Bytes;
@@ -195,6 +196,7 @@ impl<T: Transport> Client<T> {
             client: self.clone(),
             kind: AssetType::Original,
             idem,
+            opened: Opened::default(),
             capsule_id: capsule_id.to_owned(),
             mime_type: page.mime_type.clone(),
             source: Arc::new(source),

@@ -19,6 +19,7 @@ pub(crate) mod hash;
 mod idem;
 pub(crate) mod lane;
 mod media;
+pub(crate) mod opened;
 mod plan;
 mod publish;
 mod reader;
@@ -36,6 +37,7 @@ use idem::UploadKey;
 use keepsake_api::{AssetType, LimitUse, PublishedAsset};
 use lane::{LaneJob, SessionDone};
 use media::Media;
+use opened::{Opened, leaves_nothing};
 use source::OpenSource;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -132,7 +134,8 @@ pub struct Uploaded {
     pub derivatives_skipped: Option<String>,
 }
 
-/// Why an upload did not make a memory. What was sent stays for a resume unless the text says otherwise.
+/// Why an upload did not make a memory. What was sent stays for a resume, unless the text says otherwise, the file changed
+/// or is gone, or there is no room: then its sessions are given up.
 #[derive(Debug, thiserror::Error)]
 pub enum UploadError {
     /// The file cannot be read.
@@ -238,8 +241,14 @@ impl<T: Transport> Client<T> {
             capsule_id,
             key,
             chunk_bytes,
+            opened: Opened::default(),
         };
-        upload.run().await
+        let opened = upload.opened.clone();
+        let result = upload.run().await;
+        if result.as_ref().is_err_and(leaves_nothing) {
+            opened.abort(self).await;
+        }
+        result
     }
 
     async fn chunk_bytes(&self, options: &UploadOptions) -> Result<u32, CallError> {
@@ -298,6 +307,7 @@ struct Upload<T> {
     capsule_id: String,
     key: UploadKey,
     chunk_bytes: u32,
+    opened: Opened,
 }
 
 impl<T: Transport> Upload<T> {
@@ -344,6 +354,7 @@ impl<T: Transport> Upload<T> {
             client: self.client.clone(),
             kind,
             idem: self.key.session(kind, content),
+            opened: self.opened.clone(),
             capsule_id: self.capsule_id.clone(),
             mime_type: mime_type.to_owned(),
             source,

@@ -11,8 +11,11 @@ pub(crate) enum SessionsAction {
     /// Give uploads up and free what they hold.
     Abort {
         /// Session numbers.
-        #[arg(required = true, value_name = "SESSION")]
+        #[arg(required_unless_present = "all", value_name = "SESSION")]
         session_ids: Vec<u64>,
+        /// All of yours that are pending.
+        #[arg(long, conflicts_with = "session_ids")]
+        all: bool,
     },
     /// Evict sessions whose time ran out.
     Cleanup,

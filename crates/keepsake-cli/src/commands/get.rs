@@ -4,6 +4,7 @@ use crate::args::{Get, Verbosity};
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::file_name;
+use crate::interrupt::interrupted;
 use crate::output::{self, bytes};
 use crate::shapes::{SavedShape, kind};
 use crate::terminal;
@@ -145,7 +146,7 @@ async fn download(context: &Context, blob: &BlobFacts, path: &Path, force: bool)
     };
     let saved = tokio::select! {
         saved = context.client.download_to_file(blob, path, force, progress) => saved.map_err(not_saved),
-        interrupt = tokio::signal::ctrl_c() => Err(interrupt.map_or_else(Into::into, |()| stopped())),
+        interrupt = interrupted() => Err(interrupt.map_or_else(Into::into, |()| stopped())),
     };
     bar.finish_and_clear();
     saved

@@ -3,7 +3,7 @@
 use super::confirm::confirm;
 use crate::args::Rm;
 use crate::context::Context;
-use crate::failure::{Failure, combined, exit_of};
+use crate::failure::{Exit, Failure, combined, exit_of};
 use crate::output;
 use crate::shapes::{FailedLine, RemovedLine};
 use crate::terminal::{self, Report};
@@ -35,5 +35,7 @@ pub(crate) async fn run(context: &Context, args: &Rm) -> Result<()> {
             }
         }
     }
-    combined(&exits).map_or_else(|| report.end(), |exit| Err(Failure::already_reported(exit).into()))
+    let some = !exits.is_empty() && exits.len() < args.memory_ids.len();
+    let exit = if some { Some(Exit::Partial) } else { combined(&exits) };
+    exit.map_or_else(|| report.end(), |exit| Err(Failure::already_reported(exit).into()))
 }

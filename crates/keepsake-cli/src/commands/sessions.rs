@@ -14,7 +14,8 @@ use std::cmp::Reverse;
 pub(crate) async fn run(context: &Context, action: Option<SessionsAction>) -> Result<()> {
     match action.unwrap_or(SessionsAction::Ls) {
         SessionsAction::Ls => list(context).await,
-        SessionsAction::Abort { session_ids } => abort(context, &session_ids).await,
+        SessionsAction::Abort { all: true, .. } => abort(context, &pending(context).await?, true).await,
+        SessionsAction::Abort { session_ids, .. } => abort(context, &session_ids, false).await,
         SessionsAction::Cleanup => cleanup(context).await,
     }
 }
@@ -55,16 +56,31 @@ fn row(session: &SessionShape) -> Vec<String> {
     ]
 }
 
-async fn abort(context: &Context, session_ids: &[u64]) -> Result<()> {
-    let mut report = Report::default();
+/// The caller's own: a controller sees those of others too.
+async fn pending(context: &Context) -> Result<Vec<u64>> {
+    let me = context.client.principal();
+    let sessions = context.client.sessions_list().await?.into_iter();
+    let pending = sessions.filter(|session| session.caller == me && session.state == SessionState::Pending);
+    Ok(pending.map(|session| session.session_id).collect())
+}
+
+/// With `all`, one that ended meanwhile is no failure.
+async fn abort(context: &Context, session_ids: &[u64], all: bool) -> Result<()> {
+    let (mut report, mut aborted) = (Report::default(), Vec::new());
     for id in session_ids {
-        context.client.uploads_abort(*id).await.with_context(|| format!("session {id}"))?;
+        match context.client.uploads_abort(*id).await {
+            Err(error) if all && error.is_not_found() => continue,
+            result => result.with_context(|| format!("session {id}"))?,
+        }
+        aborted.push(*id);
         if !context.output.json {
             report.told(output::line(format_args!("aborted session {id}")));
         }
     }
     if context.output.json {
-        report.told(output::json(&json!({ "aborted": session_ids })));
+        report.told(output::json(&json!({ "aborted": aborted })));
+    } else if aborted.is_empty() {
+        context.output.note(format_args!("there is no pending upload"));
     }
     report.end()
 }

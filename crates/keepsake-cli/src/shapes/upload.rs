@@ -124,6 +124,47 @@ impl FailedLine {
     }
 }
 
+/// The last line of `upload --json` of several files.
+#[derive(Serialize)]
+pub(crate) struct SummaryLine {
+    pub(crate) summary: SummaryShape,
+}
+
+/// What came of a run. Each count is of files.
+#[derive(Serialize)]
+pub(crate) struct SummaryShape {
+    pub(crate) new: u64,
+    pub(crate) already_there: u64,
+    pub(crate) failed: u64,
+    /// After going on became senseless, or the run was interrupted.
+    pub(crate) not_tried: u64,
+    pub(crate) skipped: SkippedShape,
+    /// Of the new ones.
+    pub(crate) bytes: u64,
+    pub(crate) seconds: f64,
+    pub(crate) bytes_per_second: u64,
+    /// Why the rest was not tried.
+    pub(crate) stopped: Option<String>,
+    pub(crate) exit_code: u8,
+}
+
+/// What was left out of folders.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub(crate) struct SkippedShape {
+    pub(crate) symlinks: u64,
+    /// Pipes, sockets, devices.
+    pub(crate) specials: u64,
+    pub(crate) empty: u64,
+    /// Hidden, or the system's; a folder counts once.
+    pub(crate) ignored: u64,
+}
+
+impl SkippedShape {
+    pub(crate) fn all(&self) -> u64 {
+        self.symlinks + self.specials + self.empty + self.ignored
+    }
+}
+
 /// One line of `rm --json`.
 #[derive(Serialize)]
 pub(crate) struct RemovedLine {

@@ -1,7 +1,7 @@
 //! `kill -9` in the middle of an upload, of the client and of the node: nothing is lost, and only what is
 //! missing is sent again.
 
-use crate::support::{Scene, User, interrupt, path, random_file, sha256_of, text};
+use crate::support::{Scene, User, path, program, random_file, sha256_of, signal, text};
 use serde_json::Value;
 use std::process::{Child, Stdio};
 
@@ -191,15 +191,33 @@ fn two_uploads_of_one_file_at_once_share_the_work_and_both_succeed() {
 
 #[cfg(unix)]
 #[test]
-fn an_interrupt_says_how_to_go_on_and_leaves_a_resumable_session() {
-    let scene = Scene::new(100_000_000);
-    let upload = scene.upload_of_chunks(3);
-    interrupt(&upload);
+fn each_signal_that_ends_programs_says_how_to_go_on_and_leaves_a_resumable_session() {
+    for name in ["INT", "TERM", "HUP"] {
+        let scene = Scene::new(100_000_000);
+        let upload = scene.upload_of_chunks(3);
+        signal(&upload, name);
+        let output = upload.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(130), "{name}");
+        let told = text(&output.stderr);
+        assert!(told.contains("run the same command again"), "{name}: {told}");
+        assert!(received(&scene.user) >= 3, "{name}");
+        let session = pending(&scene.user).unwrap()["session_id"].as_u64().unwrap();
+        scene.user.json(&["sessions", "abort", &session.to_string()]);
+        assert!(pending(&scene.user).is_none(), "{name}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_upload_under_nohup_outlasts_its_terminal() {
+    let scene = Scene::new(30_000_000);
+    let mut command = std::process::Command::new("nohup");
+    command.arg(program()).args(["upload", "--json", "--in-flight", "1", path(&scene.file)]);
+    command.env("KEEPSAKE_HOME", &scene.user.home).env("KEEPSAKE_NODE", &scene.user.url);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut upload = command.spawn().unwrap();
+    wait_for_chunks(&scene.user, &mut upload, 2);
+    signal(&upload, "HUP");
     let output = upload.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(130));
-    assert!(text(&output.stderr).contains("run the same command again"), "{}", text(&output.stderr));
-    assert!(received(&scene.user) >= 3);
-    let session = pending(&scene.user).unwrap()["session_id"].as_u64().unwrap();
-    scene.user.json(&["sessions", "abort", &session.to_string()]);
-    assert!(pending(&scene.user).is_none());
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
 }

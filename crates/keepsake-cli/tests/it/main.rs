@@ -2,6 +2,7 @@
 //! and crowded.
 
 mod again;
+mod bulk;
 mod crowd;
 mod download;
 mod flat_memory;

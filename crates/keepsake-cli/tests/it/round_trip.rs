@@ -110,7 +110,7 @@ fn pages_of_a_list_join_without_gap_or_repeat() {
         std::fs::write(folder.join(format!("{number}.txt")), format!("note {number}")).unwrap();
     }
     let output = user.run(&["upload", "-r", path(&folder), "--json"]);
-    assert_eq!(text(&output.stdout).lines().count(), 7);
+    assert_eq!(text(&output.stdout).lines().count(), 8, "one for each file, and the sum");
     let ids = |page: &Value| {
         let items = page["items"].as_array().unwrap().iter();
         items.map(|item| item["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
@@ -161,7 +161,7 @@ fn one_bad_file_does_not_stop_the_others() {
     std::fs::write(&good, "good").unwrap();
     std::fs::write(&empty, "").unwrap();
     let output = user.run(&["upload", path(&absent), path(&empty), path(&good), "--json"]);
-    assert_eq!(output.status.code(), Some(1), "different failures give the general code");
+    assert_eq!(output.status.code(), Some(8), "some are there and others are not");
     let lines: Vec<Value> =
         text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let line = |file: &std::path::Path| lines.iter().find(|line| line["file"] == path(file)).unwrap();
@@ -171,6 +171,7 @@ fn one_bad_file_does_not_stop_the_others() {
     assert_eq!(user.json(&["ls"])["items"].as_array().unwrap().len(), 1);
     assert_eq!(user.json(&["sessions"]), finished_only(&user.json(&["sessions"])));
     assert_eq!(user.fails(&["upload", path(&absent)]).0, 3, "one failure gives its own code");
+    assert_eq!(user.fails(&["upload", path(&absent), path(&empty)]).0, 1, "different ones the general code");
 }
 
 fn finished_only(sessions: &Value) -> Value {

@@ -5,6 +5,7 @@
 
 use super::events::{EventSender, UploadEvent};
 use super::hash::Sha;
+use super::opened::Opened;
 use super::plan::{Cut, Missing};
 use super::reader::{Chunk, Reader, read_again};
 use super::source::OpenSource;
@@ -23,6 +24,7 @@ pub(crate) struct LaneJob<T> {
     pub(crate) client: Client<T>,
     pub(crate) kind: AssetType,
     pub(crate) idem: String,
+    pub(crate) opened: Opened,
     pub(crate) capsule_id: String,
     pub(crate) mime_type: String,
     pub(crate) source: Arc<OpenSource>,
@@ -74,7 +76,10 @@ impl<T: Transport> LaneJob<T> {
             sha256: None,
             mime_type: Some(self.mime_type.clone()),
         };
-        self.client.uploads_begin(&self.capsule_id, cut.chunks(), &self.idem, Some(options)).await
+        let (client, chunks) = (self.client.clone(), cut.chunks());
+        let (capsule_id, idem) = (self.capsule_id.clone(), self.idem.clone());
+        let begin = async move { client.uploads_begin(&capsule_id, chunks, &idem, Some(options)).await };
+        self.opened.begin(begin).await
     }
 
     async fn ask(&self, session_id: u64, cut: &Cut) -> Result<Missing, CallError> {

@@ -1,0 +1,292 @@
+//! The uploads of a run, several at once, and what is told of each. Owns their order, and the end of a run in which no other
+//! file can fare better.
+
+use super::tally::Tally;
+use crate::args::Upload;
+use crate::context::Context;
+use crate::failure::{Exit, ends_a_run, exit_of, is_out_of_room};
+use crate::full;
+use crate::output::{self, bytes};
+use crate::progress::Progress;
+use crate::shapes::{FailedLine, UploadLine};
+use crate::terminal::Report;
+use crate::words::told;
+use anyhow::{Result, anyhow};
+use keepsake_client::api::{LimitUse, Memory};
+use keepsake_client::{
+    AgentTransport, CancellationToken, Client, Originals, Source, UploadError, UploadOptions, Uploaded,
+    upload_events,
+};
+use std::collections::VecDeque;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use tokio::task::JoinSet;
+
+/// So many refusals for want of room in a row end a run, whatever the limits say.
+const REFUSALS_MAX: u32 = 3;
+
+/// A run.
+pub(super) struct Uploads<'a> {
+    context: &'a Context,
+    progress: &'a Progress,
+    args: &'a Upload,
+    pub(super) tally: Tally,
+    pub(super) report: Report,
+    pub(super) cancel: CancellationToken,
+    /// Where the files go, once that is known.
+    capsule_id: Option<String>,
+    /// Files not begun yet.
+    waiting: VecDeque<PathBuf>,
+    /// Refusals for want of room since the last file that fitted.
+    refusals: u32,
+    /// What was full at the last of them.
+    full: Vec<LimitUse>,
+}
+
+/// What all files have in common.
+struct Target<'a> {
+    client: &'a Client<AgentTransport>,
+    capsule_id: &'a str,
+    known: Option<Originals>,
+    in_flight: usize,
+}
+
+/// What became of a file.
+enum Done {
+    Uploaded(Box<Uploaded>),
+    /// A memory has its bytes, with this SHA-256.
+    Known(Box<Memory>, [u8; 32]),
+}
+
+/// One finished file.
+struct Outcome {
+    file: PathBuf,
+    result: Result<Done, UploadError>,
+    took: Duration,
+}
+
+impl<'a> Uploads<'a> {
+    pub(super) fn new(context: &'a Context, progress: &'a Progress, args: &'a Upload, tally: Tally) -> Self {
+        Self {
+            context,
+            progress,
+            args,
+            tally,
+            report: Report::default(),
+            cancel: CancellationToken::new(),
+            capsule_id: None,
+            waiting: VecDeque::new(),
+            refusals: 0,
+            full: Vec::new(),
+        }
+    }
+
+    /// Until all files are tried, or no other can fare better, or a signal comes.
+    pub(super) async fn run(
+        &mut self,
+        client: &Client<AgentTransport>,
+        capsule_id: &str,
+        known: Option<Originals>,
+        files: Vec<PathBuf>,
+    ) -> Result<()> {
+        let jobs = usize::from(self.args.jobs).min(files.len());
+        let in_flight = (usize::from(self.args.in_flight) / jobs).max(1);
+        let target = Target { client, capsule_id, known, in_flight };
+        self.capsule_id = Some(capsule_id.to_owned());
+        self.waiting = VecDeque::from(files);
+        let mut running = JoinSet::new();
+        loop {
+            while running.len() < jobs && !self.cancel.is_cancelled() && !self.tally.is_stopped() {
+                let Some(file) = self.waiting.pop_front() else { break };
+                running.spawn(self.start(&target, file));
+            }
+            match running.join_next().await {
+                Some(Ok(outcome)) => self.tell(&target, outcome).await,
+                Some(Err(error)) => {
+                    return Err(anyhow!(error).context("an upload failed in an unforeseen way"));
+                }
+                None => break,
+            }
+        }
+        self.tally.not_tried(self.waiting.len());
+        Ok(())
+    }
+
+    fn start(&self, target: &Target<'_>, file: PathBuf) -> impl Future<Output = Outcome> + use<> {
+        let (events, stream) = upload_events();
+        let options = UploadOptions {
+            capsule_id: Some(target.capsule_id.to_owned()),
+            title: self.args.title.clone(),
+            tags: self.args.tag.clone(),
+            chunks_in_flight_max: target.in_flight,
+            derive: !self.args.no_derivatives,
+            events: Some(events),
+            cancel: self.cancel.clone(),
+            ..UploadOptions::default()
+        };
+        let (client, progress) = (target.client.clone(), self.progress.clone());
+        let (known, cancel) = (target.known.clone(), self.cancel.clone());
+        async move {
+            let begun = Instant::now();
+            let find = find(&client, known.as_ref(), &file);
+            let result = match cancel.run_until_cancelled(find).await.unwrap_or(Err(UploadError::Cancelled)) {
+                Ok(Some((memory, sha256))) => Ok(Done::Known(Box::new(memory), sha256)),
+                Ok(None) => {
+                    let source = Source::file(&file);
+                    let follow = progress.follow(source.name().to_owned(), stream);
+                    let (result, ()) = tokio::join!(client.upload(source, options), follow);
+                    result.map(|uploaded| Done::Uploaded(Box::new(uploaded)))
+                }
+                Err(error) => Err(error),
+            };
+            Outcome { file, result, took: begun.elapsed() }
+        }
+    }
+
+    async fn tell(&mut self, target: &Target<'_>, outcome: Outcome) {
+        let file = outcome.file.display().to_string();
+        match outcome.result {
+            Ok(Done::Uploaded(uploaded)) => {
+                if let Some(known) = &target.known {
+                    known.add(uploaded.total_len, uploaded.memory_id.clone());
+                }
+                self.tally.made(uploaded.total_len);
+                self.refusals = 0;
+                let printed = self.progress.print(|| self.print(file, *uploaded, outcome.took.as_secs_f64()));
+                self.report.told(printed);
+            }
+            Ok(Done::Known(memory, sha256)) => {
+                self.tally.was_there();
+                let line = UploadLine::already_there(file, &memory, &sha256, outcome.took.as_secs_f64());
+                let printed = self.progress.print(|| self.print_known(&line));
+                self.report.told(printed);
+            }
+            // One message for all of them at the end.
+            Err(UploadError::Cancelled) => self.tally.not_tried(1),
+            Err(error) => self.tell_failure(&outcome.file, &error.into()).await,
+        }
+    }
+
+    /// Tells why a file failed, and stops the run where no other can fare better.
+    pub(super) async fn tell_failure(&mut self, file: &Path, error: &anyhow::Error) {
+        self.tally.failed(exit_of(error));
+        let (name, why) = (file.display().to_string(), why(error));
+        self.progress.say(&format!("keepsake: {name}: {why}"));
+        let mut line = FailedLine { file: Some(name), error: why, ..FailedLine::new(error) };
+        if let Some(why) = ends_a_run(error) {
+            self.tally.stop(why);
+        }
+        if is_out_of_room(error) {
+            self.full = full::limits(self.context, self.capsule_id.clone()).await;
+            self.refusals += 1;
+            line.advice = Some(full::told(&self.full));
+            line.limits.clone_from(&self.full);
+            if self.refusals >= REFUSALS_MAX || is_full(&self.full, smallest(&self.waiting)) {
+                self.tally.stop("there is no room for more".to_owned());
+            }
+        }
+        if self.context.output.json {
+            let printed = self.progress.print(|| output::json_line(&line));
+            self.report.told(printed);
+        }
+    }
+
+    /// Once for all files, at the end.
+    pub(super) async fn tell_sum(&mut self, interrupted: bool) {
+        let output = self.context.output;
+        if self.tally.files() > 1 || self.args.recursive {
+            output.note(format_args!("{}", self.tally.told()));
+            if output.json {
+                self.report.told(output::json_line(&self.tally.line(interrupted)));
+            }
+        }
+        match self.tally.already_there() {
+            0 => {}
+            1 => output.note(format_args!(
+                "1 file was there already: its memory stays as it is (--again makes another one)"
+            )),
+            count => output.note(format_args!(
+                "{count} files were there already: their memories stay as they are (--again makes others)"
+            )),
+        }
+        // Where all failed for want of room, that is told with the exit code.
+        if self.tally.has_met(Exit::Exhausted) && self.tally.exit() != Some(Exit::Exhausted) {
+            full::told(&self.full).lines().for_each(|line| output.note(format_args!("{line}")));
+        }
+    }
+
+    fn print(&self, file: String, uploaded: Uploaded, seconds: f64) -> Result<()> {
+        let output = self.context.output;
+        if output.json {
+            return output::json_line(&UploadLine::new(file, uploaded, seconds));
+        }
+        let assets = uploaded.assets.len();
+        let plural = if assets == 1 { "" } else { "s" };
+        output::line(format_args!(
+            "{}  {}  {}  {assets} asset{plural}",
+            uploaded.memory_id,
+            bytes(uploaded.total_len),
+            file
+        ))
+    }
+
+    fn print_known(&self, line: &UploadLine) -> Result<()> {
+        if self.context.output.json {
+            return output::json_line(line);
+        }
+        let (id, file) = (&line.memory_id, &line.file);
+        output::line(format_args!("{id}  {}  {file}  already there", bytes(line.bytes)))
+    }
+}
+
+/// The memory that has the bytes of `file`, if that is to be looked for.
+async fn find(
+    client: &Client<AgentTransport>,
+    known: Option<&Originals>,
+    file: &Path,
+) -> Result<Option<(Memory, [u8; 32])>, UploadError> {
+    match known {
+        Some(known) => client.find_original(known, file).await,
+        None => Ok(None),
+    }
+}
+
+/// Why a file is not uploaded, to be read after its name.
+fn why(error: &anyhow::Error) -> String {
+    match error.downcast_ref() {
+        Some(UploadError::File { reason, .. }) => match reason.kind() {
+            ErrorKind::NotFound => "there is no such file".to_owned(),
+            ErrorKind::PermissionDenied => "you may not read it".to_owned(),
+            _ => format!("cannot read it: {reason}"),
+        },
+        Some(UploadError::Empty { .. }) => "it is empty: there is nothing to upload".to_owned(),
+        _ => told(error),
+    }
+}
+
+/// Nothing as long as `bytes` fits, or nothing at all.
+fn is_full(limits: &[LimitUse], bytes: u64) -> bool {
+    limits.iter().any(|limit| if limit.code.contains("bytes") { limit.left < bytes } else { limit.left == 0 })
+}
+
+/// Length of the shortest file, bytes; of none, none fits.
+fn smallest(files: &VecDeque<PathBuf>) -> u64 {
+    let lengths = files.iter().filter_map(|file| std::fs::metadata(file).ok()).map(|metadata| metadata.len());
+    lengths.min().unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_ends_where_the_shortest_file_does_not_fit_and_not_for_a_long_one() {
+        let limit = |code: &str, left: u64| LimitUse { code: code.to_owned(), used: 0, max: 1_000_000, left };
+        assert!(is_full(&[limit("heap_bytes", 4_999)], 5_000));
+        assert!(!is_full(&[limit("heap_bytes", 5_000)], 5_000));
+        assert!(is_full(&[limit("sessions_per_caller", 0)], 1));
+        assert!(!is_full(&[limit("sessions_per_caller", 1)], 5_000));
+        assert!(!is_full(&[], 5_000));
+    }
+}
