@@ -275,7 +275,7 @@ pub(crate) struct Show {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  keepsake get mem_1\n  keepsake get mem_1 --asset thumbnail -o small.jpg\n  keepsake get mem_1 -o - | less\n\nA download that was interrupted goes on where it stopped: run the same command again. Until the file is complete its bytes are beside it in a hidden file that ends with .part."
+    after_help = "Examples:\n  keepsake get mem_1\n  keepsake get mem_1 --asset thumbnail -o small.jpg\n  keepsake get mem_1 -o - | less\n\nA download that was interrupted goes on where it stopped: run the same command again. Until the file is complete its bytes are beside it in a hidden file that ends with .part. An original gets the time that its file had when it was uploaded."
 )]
 pub(crate) struct Get {
     /// The memory, such as `mem_1`.

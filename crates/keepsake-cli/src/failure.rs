@@ -4,7 +4,7 @@ use crate::args::Verbosity;
 use crate::output;
 use crate::shapes::ErrorShape;
 use crate::terminal::{self, NotPrinted};
-use crate::words::{call_of, told};
+use crate::words::{call_of, own_disk_full, told};
 use keepsake_client::api::{Error as Refusal, Principal};
 use keepsake_client::{CallError, DownloadError, TransportError, UploadError};
 use keepsake_node::serve::DEFAULT_CANISTER_ID;
@@ -224,10 +224,17 @@ fn is_about_the_site(error: &anyhow::Error) -> bool {
     error.chain().filter_map(call_of).any(|call| call.method() == "site_set")
 }
 
+/// Never to delete what somebody is just saving.
+const ROOM_HERE: &str = "Make room there, or save it on another disk with -o PATH. What came is kept beside the file: the same \
+                         command goes on from there.";
+
 /// What to do, where the message itself does not say it.
 fn advice(error: &anyhow::Error) -> Option<String> {
     if let Some(here) = other_canister(error) {
         return Some(advice_on_canister(&here.to_text()));
+    }
+    if error.chain().any(|cause| own_disk_full(cause).is_some()) {
+        return Some(ROOM_HERE.to_owned());
     }
     let advice = match exit_of(error) {
         Exit::Unreachable => {
@@ -299,6 +306,10 @@ mod tests {
         let error = anyhow::Error::from(DownloadError::Write(full()));
         assert_eq!(exit_of(&error), Exit::Exhausted);
         assert!(!is_out_of_room(&error));
+        let error = DownloadError::File { path: "a.jpg".into(), reason: full() };
+        let error = anyhow::Error::from(error).context("mem_1");
+        assert_eq!(told(&error), "mem_1: cannot write a.jpg: the disk of this computer is full");
+        assert_eq!(advice(&error).as_deref(), Some(ROOM_HERE));
         assert!(is_out_of_room(&refused(Refusal::ResourceExhausted).context("a.jpg")));
         assert!(is_out_of_room(&Failure::already_reported(Exit::Exhausted).into()));
     }

@@ -2,14 +2,32 @@
 
 use anyhow::Error;
 use keepsake_client::{CallError, DownloadError, UploadError};
+use std::io::ErrorKind;
 
 /// The whole chain of an error, without names of methods.
 pub(crate) fn told(error: &Error) -> String {
-    let causes = error.chain().map(|cause| match call_of(cause) {
-        Some(call) => told_call(call),
-        None => cause.to_string(),
+    let causes = error.chain().map(|cause| match (call_of(cause), own_disk_full(cause)) {
+        (Some(call), _) => told_call(call),
+        (None, Some(told)) => told,
+        (None, None) => cause.to_string(),
     });
     causes.collect::<Vec<_>>().join(": ")
+}
+
+/// That this computer has no room for a download, not the service for an upload.
+pub(crate) fn own_disk_full(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
+    let (place, reason) = match cause.downcast_ref()? {
+        DownloadError::File { path, reason } => (path.display().to_string(), reason),
+        DownloadError::Write(reason) => ("to standard output".to_owned(), reason),
+        _ => return None,
+    };
+    match reason.kind() {
+        ErrorKind::StorageFull => Some(format!("cannot write {place}: the disk of this computer is full")),
+        ErrorKind::QuotaExceeded => {
+            Some(format!("cannot write {place}: your quota on the disk of this computer is used up"))
+        }
+        _ => None,
+    }
 }
 
 /// The call that failed, if that is what the cause is.

@@ -17,6 +17,7 @@ use keepsake_client::{BlobFacts, DownloadError};
 use sha2::{Digest, Sha256};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
 
 /// Saves the asset.
 pub(crate) async fn run(context: &Context, args: &Get) -> Result<()> {
@@ -115,6 +116,9 @@ async fn to_file(
             (blob.len, blob.sha256)
         }
     };
+    if asset.metadata.base().asset_type == AssetType::Original {
+        restore_time(path, memory.metadata.file_created_at);
+    }
     let output = context.output;
     if !output.json {
         return output::line(format_args!("{}  {}", path.display(), bytes(len)));
@@ -130,6 +134,14 @@ async fn to_file(
         bytes_resumed,
         sha256: hex(&sha256),
     })
+}
+
+/// Gives the file the time that the original had when it was uploaded: `file_created_at` holds its last change, by every
+/// client. Where the file system does not take it, nothing else is worse for that.
+fn restore_time(path: &Path, at_ns: Option<u64>) {
+    let Some(at_ns) = at_ns.filter(|at_ns| *at_ns != 0) else { return };
+    let file = std::fs::File::options().write(true).open(path);
+    let _ = file.and_then(|file| file.set_modified(UNIX_EPOCH + Duration::from_nanos(at_ns)));
 }
 
 /// Saves a blob, or says how to go on. Gives the bytes that were there already.

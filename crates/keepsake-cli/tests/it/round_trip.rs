@@ -100,6 +100,41 @@ fn files_that_are_no_image_go_by_lane_a_alone() {
 }
 
 #[test]
+fn an_original_comes_back_with_the_time_of_its_file() {
+    let dir = fresh_dir();
+    let node = Node::start(&dir.path().join("data"));
+    let user = User::new(dir.path(), "ann", &node);
+    let (photo, back, small) =
+        (dir.path().join("photo.jpg"), dir.path().join("back.jpg"), dir.path().join("small.jpg"));
+    std::fs::write(&photo, jpeg(320, 240, 4)).unwrap();
+    let then = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_234_567_890);
+    std::fs::File::options().write(true).open(&photo).unwrap().set_modified(then).unwrap();
+    let id = user.json(&["upload", path(&photo)])["memory_id"].as_str().unwrap().to_owned();
+    user.json(&["get", &id, "-o", path(&back)]);
+    user.json(&["get", &id, "--asset", "thumbnail", "-o", path(&small)]);
+    let time = |file: &std::path::Path| std::fs::metadata(file).unwrap().modified().unwrap();
+    assert_eq!(time(&back), then);
+    assert!(time(&small) > then, "what was made of it has its own");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_here_is_told_as_that_and_nothing_is_to_be_deleted_for_it() {
+    let dir = fresh_dir();
+    let node = Node::start(&dir.path().join("data"));
+    let user = User::new(dir.path(), "ann", &node);
+    let file = dir.path().join("a.bin");
+    crate::support::random_file(&file, 500_000);
+    let id = user.json(&["upload", path(&file)])["memory_id"].as_str().unwrap().to_owned();
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let output = user.command(&["get", &id, "-o", "-"]).stdout(full).output().unwrap();
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(6), "{told}");
+    assert!(told.contains("the disk of this computer is full") && told.contains("Make room there"), "{told}");
+    assert!(!told.contains("keepsake rm") && !told.contains("Delete"), "{told}");
+}
+
+#[test]
 fn pages_of_a_list_join_without_gap_or_repeat() {
     let dir = fresh_dir();
     let node = Node::start(&dir.path().join("data"));
