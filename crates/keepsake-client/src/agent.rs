@@ -1,17 +1,19 @@
 //! The transport over the IC HTTPS interface, by `ic-agent` with its default checks on.
 //!
 //! Owns the agent, the choice of the root key, and how the agent's errors are understood. Certificates
-//! of updates and signatures of queries are verified by the agent; nothing here turns that off.
+//! of updates and signatures of queries are verified by the agent; nothing here turns that off. Where this computer's clock
+//! is wrong, the host's is used (`clock.rs`).
 
+use crate::clock::{ClockedAgent, hinted};
 use crate::health::canister_at;
 use crate::known_nodes::KnownNodes;
 use crate::transport::{Transport, TransportError};
 use crate::upload::blocking;
 use candid::Principal;
-use ic_agent::agent::RejectResponse;
 use ic_agent::agent::agent_error::{HttpErrorPayload, TransportError as AgentTransportError};
+use ic_agent::agent::{AgentBuilder, RejectResponse};
 use ic_agent::{Agent, AgentError};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::OnceCell;
 use url::Url;
@@ -63,7 +65,9 @@ pub struct AgentOptions {
 
 /// Sends messages through `ic-agent`.
 pub struct AgentTransport {
-    agent: Agent,
+    /// Another one once the host's clock turned out not to be this computer's.
+    agent: Mutex<Arc<ClockedAgent>>,
+    reading_clock: tokio::sync::Mutex<()>,
     http: reqwest::Client,
     canister_id: Principal,
     principal: Principal,
@@ -81,18 +85,26 @@ impl AgentTransport {
         let url = parse_node_url(&options.node_url)?;
         let principal = options.identity.sender().map_err(TransportError::Protocol)?;
         let http = http_client(&url)?;
-        let agent = Agent::builder()
-            .with_url(url.as_str())
-            .with_http_client(http.clone())
-            .with_arc_identity(options.identity)
-            .with_max_concurrent_requests(REQUESTS_AT_ONCE_MAX)
-            .build()
+        let agent = ClockedAgent::new(builder(&url, &http), options.identity)
             .map_err(|error| TransportError::Protocol(error.to_string()))?;
         if let RootKey::Pinned(key) = &options.root_key {
-            agent.set_root_key(key.clone());
+            agent.agent().set_root_key(key.clone());
         }
         let AgentOptions { canister_id, root_key, .. } = options;
-        Ok(Self { agent, http, canister_id, principal, url, root_key, root_key_ready: OnceCell::new() })
+        Ok(Self {
+            agent: Mutex::new(Arc::new(agent)),
+            reading_clock: tokio::sync::Mutex::default(),
+            http,
+            canister_id,
+            principal,
+            url,
+            root_key,
+            root_key_ready: OnceCell::new(),
+        })
+    }
+
+    fn agent(&self) -> Arc<ClockedAgent> {
+        Arc::clone(&self.agent.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The canister id that messages go to.
@@ -121,16 +133,25 @@ impl AgentTransport {
             RootKey::Auto => None,
             RootKey::Known(known) => Some(known.clone()),
         };
-        self.agent.fetch_root_key().await.map_err(understand)?;
+        let agent = self.agent();
+        agent.agent().fetch_root_key().await.map_err(understand)?;
         let Some(known) = known else { return Ok(()) };
-        let (url, key) = (self.url.clone(), self.agent.read_root_key());
+        let (url, key) = (self.url.clone(), agent.agent().read_root_key());
         let checked = blocking(move || known.check(&url, &key)).await;
         checked.map_err(|error| TransportError::UnknownNode(error.to_string()))
     }
 
     /// Why a message failed. A host answers for another canister than its own with what looks forged.
-    async fn understand(&self, error: AgentError) -> TransportError {
-        let error = understand(error);
+    async fn understand(&self, error: AgentError, used: &Arc<ClockedAgent>) -> TransportError {
+        let error = match (is_outdated(&error), understand(error)) {
+            // It may have run: its answer alone looks old.
+            (true, error) => match self.read_clock(used).await {
+                Ok(()) => TransportError::Timeout(error.to_string()),
+                Err(wrong) => wrong,
+            },
+            (false, error @ TransportError::Expired(_)) => self.read_clock(used).await.err().unwrap_or(error),
+            (false, error) => error,
+        };
         match error {
             TransportError::NotAuthentic(_)
             | TransportError::Rejected { code: REJECT_DESTINATION_INVALID, .. }
@@ -146,6 +167,32 @@ impl AgentTransport {
             _ => error,
         }
     }
+
+    /// Goes by the host's clock from now on, if that is another than the one `used`.
+    async fn read_clock(&self, used: &Arc<ClockedAgent>) -> Result<(), TransportError> {
+        let _one_at_a_time = self.reading_clock.lock().await;
+        if !Arc::ptr_eq(used, &self.agent()) {
+            return Ok(());
+        }
+        match used.by_the_hosts_clock(|| builder(&self.url, &self.http), self.canister_id).await {
+            Ok(Some(agent)) => {
+                *self.agent.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(agent);
+                Ok(())
+            }
+            Ok(None) => Ok(()),
+            Err(error) => match hinted(&self.http, &self.url).await {
+                Some(offset) if !offset.is_small() => Err(TransportError::WrongClock(offset.told())),
+                _ => Err(understand(error)),
+            },
+        }
+    }
+}
+
+fn builder(url: &Url, http: &reqwest::Client) -> AgentBuilder {
+    Agent::builder()
+        .with_url(url.as_str())
+        .with_http_client(http.clone())
+        .with_max_concurrent_requests(REQUESTS_AT_ONCE_MAX)
 }
 
 impl Transport for AgentTransport {
@@ -155,17 +202,19 @@ impl Transport for AgentTransport {
 
     async fn update(&self, method: &'static str, arg: Vec<u8>) -> Result<Vec<u8>, TransportError> {
         self.ready().await?;
-        match self.agent.update(&self.canister_id, method).with_arg(arg).call_and_wait().await {
+        let agent = self.agent();
+        match agent.update(self.canister_id, method, arg).await {
             Ok(answer) => Ok(answer),
-            Err(error) => Err(self.understand(error).await),
+            Err(error) => Err(self.understand(error, &agent).await),
         }
     }
 
     async fn query(&self, method: &'static str, arg: Vec<u8>) -> Result<Vec<u8>, TransportError> {
         self.ready().await?;
-        match self.agent.query(&self.canister_id, method).with_arg(arg).call().await {
+        let agent = self.agent();
+        match agent.query(self.canister_id, method, arg).await {
             Ok(answer) => Ok(answer),
-            Err(error) => Err(self.understand(error).await),
+            Err(error) => Err(self.understand(error, &agent).await),
         }
     }
 }
@@ -238,6 +287,11 @@ fn understand(error: AgentError) -> TransportError {
         | AgentError::DerPrefixMismatch { .. } => TransportError::NotAuthentic(error.to_string()),
         other => TransportError::Protocol(format!("the node's answer cannot be used: {other}")),
     }
+}
+
+/// The answer looks too old by this computer's clock.
+fn is_outdated(error: &AgentError) -> bool {
+    matches!(error, AgentError::CertificateOutdated(_))
 }
 
 fn understand_network(error: &reqwest::Error) -> TransportError {
@@ -327,6 +381,42 @@ mod tests {
         let delegation = understand_status(&payload(400, "Invalid delegation expiry: it has expired"));
         assert!(matches!(delegation, TransportError::Http { status: 400, .. }), "{delegation:?}");
         assert!(matches!(understand_status(&payload(404, "")), TransportError::Http { status: 404, .. }));
+    }
+
+    /// Answers every request with `status` and the time of `ago`, until the test ends.
+    fn host_that_answers(status: &'static str, ago: Duration) -> String {
+        use std::io::{Read, Write};
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (mut stream, mut request) = (stream.unwrap(), [0; 4_096]);
+                let _ = stream.read(&mut request);
+                let date = httpdate::fmt_http_date(std::time::SystemTime::now() - ago);
+                let body = if request.starts_with(b"HEAD") { "" } else { "ingress_expiry not within expected range" };
+                let head = format!("HTTP/1.1 {status}\r\nDate: {date}\r\nConnection: close\r\n");
+                let _ = write!(stream, "{head}Content-Length: {}\r\n\r\n{body}", body.len());
+            }
+        });
+        url
+    }
+
+    #[tokio::test]
+    async fn where_the_hosts_time_cannot_be_read_a_wrong_clock_is_told_at_once() {
+        for (ago, wrong) in [(Duration::from_secs(360), Some("6 min ahead of")), (Duration::ZERO, None)] {
+            let transport = AgentTransport::new(AgentOptions {
+                node_url: host_that_answers("400 Bad Request", ago),
+                canister_id: Principal::management_canister(),
+                identity: Arc::new(AnonymousIdentity),
+                root_key: RootKey::Pinned(vec![0; 133]),
+            })
+            .unwrap();
+            let error = transport.query("upload_config", Vec::new()).await.unwrap_err();
+            match wrong {
+                Some(wrong) => assert_eq!(error, TransportError::WrongClock(wrong.to_owned())),
+                None => assert!(matches!(error, TransportError::Expired(_)), "{error:?}"),
+            }
+        }
     }
 
     #[tokio::test]

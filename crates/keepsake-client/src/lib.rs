@@ -42,6 +42,7 @@ pub mod agent;
 mod blobs;
 mod capsules;
 pub mod client;
+mod clock;
 pub mod download;
 mod health;
 mod http;

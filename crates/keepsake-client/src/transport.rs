@@ -61,6 +61,9 @@ pub enum TransportError {
     /// The signed message was too old when it arrived; signing it again helps.
     #[error("the message expired on its way ({0}): check this computer's clock, then try again")]
     Expired(String),
+    /// This computer's clock is wrong, and the host's cannot be used instead. It is this much off, as `6 min ahead of`.
+    #[error("this computer's clock is {0} the node's: set it right, then try again")]
+    WrongClock(String),
     /// The host refused the HTTP request.
     #[error("the node refused the request (HTTP {status}: {reason}){}", doubt(*status))]
     Http {
@@ -131,6 +134,7 @@ impl TransportError {
             | Self::Rejected { code: REJECT_SYS_TRANSIENT | REJECT_SYS_UNKNOWN, .. } => Transience::Passing,
             Self::Rejected { .. }
             | Self::Http { .. }
+            | Self::WrongClock(_)
             | Self::NotAuthentic(_)
             | Self::UnknownNode(_)
             | Self::OtherCanister { .. }
@@ -146,9 +150,11 @@ impl TransportError {
             Self::Expired(_) | Self::Http { .. } | Self::UnknownNode(_) => true,
             Self::Rejected { code, .. } => *code == REJECT_SYS_TRANSIENT,
             // The host's word alone does not show that it ran nothing.
-            Self::Timeout(_) | Self::NotAuthentic(_) | Self::OtherCanister { .. } | Self::Protocol(_) => {
-                false
-            }
+            Self::Timeout(_)
+            | Self::WrongClock(_)
+            | Self::NotAuthentic(_)
+            | Self::OtherCanister { .. }
+            | Self::Protocol(_) => false,
         }
     }
 }

@@ -3,6 +3,7 @@
 
 mod again;
 mod bulk;
+mod clock;
 mod crowd;
 mod download;
 mod flat_memory;
