@@ -153,9 +153,11 @@ fn exit_of_call(error: &CallError) -> Exit {
 
 fn exit_of_transport(error: &TransportError) -> Exit {
     match error {
-        TransportError::Unreachable { .. } | TransportError::Timeout(_) | TransportError::Busy { .. } => {
-            Exit::Unreachable
-        }
+        TransportError::Unreachable { .. }
+        | TransportError::Away { .. }
+        | TransportError::Timeout(_)
+        | TransportError::Busy { .. } => Exit::Unreachable,
+        TransportError::SignedOut(_) => Exit::Unauthorized,
         TransportError::OtherCanister { .. } => Exit::Usage,
         _ => Exit::Failed,
     }
@@ -212,8 +214,9 @@ pub(crate) fn is_out_of_room(error: &anyhow::Error) -> bool {
 pub(crate) fn ends_a_run(error: &anyhow::Error) -> Option<String> {
     error.chain().filter_map(call_of).find_map(|call| match call {
         // A rule about this one message: its length, or its content.
-        CallError::Transport { error: TransportError::Http { status: 413, .. }, .. }
-        | CallError::Transport { error: TransportError::Rejected { .. }, .. } => None,
+        CallError::Transport {
+            error: TransportError::BodyLimit { .. } | TransportError::Rejected { .. }, ..
+        } => None,
         CallError::Transport { error, .. } => Some(error.to_string()),
         CallError::Refused { error: error @ Refusal::Unauthorized, .. } => Some(error.to_string()),
         CallError::Refused { .. } | CallError::Decode { .. } => None,
@@ -320,7 +323,7 @@ mod tests {
         let gone = TransportError::Unreachable { reason: "refused".into(), maybe_sent: false };
         assert!(ends_a_run(&transport(gone).context("a.jpg")).is_some());
         assert!(ends_a_run(&refused(Refusal::Unauthorized)).is_some());
-        let too_long = TransportError::Http { status: 413, reason: String::new() };
+        let too_long = TransportError::BodyLimit { url: String::new() };
         for goes_on in [
             transport(too_long),
             refused(Refusal::InvalidArgument("x".into())),

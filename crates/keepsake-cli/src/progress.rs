@@ -157,12 +157,14 @@ struct FileLines {
     total: u64,
     present: u64,
     done: u64,
+    /// What was sent last did not arrive.
+    is_retrying: bool,
 }
 
 impl FileLines {
     fn new(name: &str, verbose: bool) -> Self {
         let now = Instant::now();
-        Self { name: name.to_owned(), verbose, started_at: now, line_at: now, total: 0, present: 0, done: 0 }
+        Self { name: name.to_owned(), verbose, started_at: now, line_at: now, total: 0, present: 0, done: 0, is_retrying: false }
     }
 
     fn show(&mut self, event: &UploadEvent) {
@@ -184,13 +186,17 @@ impl FileLines {
             }
             UploadEvent::ChunkSent { asset, bytes, .. } if Lane::of(*asset) == Lane::Original => {
                 self.done += u64::from(*bytes);
+                self.is_retrying = false;
                 self.progress();
             }
-            UploadEvent::ChunkRetried { asset, index, failures, pause, reason } => self.detail(&format!(
-                "{} chunk {index} failed {failures} times, again in {} ms: {reason}",
-                kind(*asset),
-                pause.as_millis(),
-            )),
+            UploadEvent::ChunkRetried { asset, index, failures, pause, reason } => {
+                self.detail(&format!(
+                    "{} chunk {index} failed {failures} times, again in {} ms: {reason}",
+                    kind(*asset),
+                    pause.as_millis(),
+                ));
+                self.retried(reason);
+            }
             UploadEvent::SessionRestarted { asset, reason } => {
                 self.say(&format!("{} is sent anew: {reason}", kind(*asset)));
             }
@@ -233,6 +239,14 @@ impl FileLines {
             bytes(self.total),
             bytes(rate)
         ));
+    }
+
+    /// Said once until something arrives again; in detail it is said each time.
+    fn retried(&mut self, reason: &str) {
+        if !self.verbose && !self.is_retrying {
+            self.say(&format!("trying again: {reason}"));
+        }
+        self.is_retrying = true;
     }
 
     fn say(&self, text: &str) {

@@ -5,12 +5,14 @@
 //! is wrong, the host's is used (`clock.rs`).
 
 use crate::clock::{ClockedAgent, hinted};
+use crate::faults::of_payload;
 use crate::health::canister_at;
 use crate::known_nodes::KnownNodes;
+use crate::line::{Line, watched_tcp};
 use crate::transport::{Transport, TransportError};
 use crate::upload::blocking;
 use candid::Principal;
-use ic_agent::agent::agent_error::{HttpErrorPayload, TransportError as AgentTransportError};
+use ic_agent::agent::agent_error::TransportError as AgentTransportError;
 use ic_agent::agent::{AgentBuilder, RejectResponse};
 use ic_agent::{Agent, AgentError};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,7 +29,7 @@ const MAINNET_DOMAINS: [&str; 6] =
 
 /// No connection within this time counts as unreachable.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// No complete answer within this time counts as a timeout. Eight chunks share a slow line in it.
+/// What is not watched by its bytes has no longer than this.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// [Reject code](https://internetcomputer.org/docs/references/ic-interface-spec#reject-codes) where there is no such canister.
@@ -69,6 +71,7 @@ pub struct AgentTransport {
     agent: Mutex<Arc<ClockedAgent>>,
     reading_clock: tokio::sync::Mutex<()>,
     http: reqwest::Client,
+    line: Arc<Line>,
     canister_id: Principal,
     principal: Principal,
     url: Url,
@@ -85,7 +88,8 @@ impl AgentTransport {
         let url = parse_node_url(&options.node_url)?;
         let principal = options.identity.sender().map_err(TransportError::Protocol)?;
         let http = http_client(&url)?;
-        let agent = ClockedAgent::new(builder(&url, &http), options.identity)
+        let line = Arc::new(Line::new(http.clone()));
+        let agent = ClockedAgent::new(builder(&url, &line), options.identity)
             .map_err(|error| TransportError::Protocol(error.to_string()))?;
         if let RootKey::Pinned(key) = &options.root_key {
             agent.agent().set_root_key(key.clone());
@@ -95,6 +99,7 @@ impl AgentTransport {
             agent: Mutex::new(Arc::new(agent)),
             reading_clock: tokio::sync::Mutex::default(),
             http,
+            line,
             canister_id,
             principal,
             url,
@@ -134,7 +139,7 @@ impl AgentTransport {
             RootKey::Known(known) => Some(known.clone()),
         };
         let agent = self.agent();
-        agent.agent().fetch_root_key().await.map_err(understand)?;
+        agent.agent().fetch_root_key().await.map_err(|error| understand(error, &self.url))?;
         let Some(known) = known else { return Ok(()) };
         let (url, key) = (self.url.clone(), agent.agent().read_root_key());
         let checked = blocking(move || known.check(&url, &key)).await;
@@ -143,7 +148,7 @@ impl AgentTransport {
 
     /// Why a message failed. A host answers for another canister than its own with what looks forged.
     async fn understand(&self, error: AgentError, used: &Arc<ClockedAgent>) -> TransportError {
-        let error = match (is_outdated(&error), understand(error)) {
+        let error = match (is_outdated(&error), understand(error, &self.url)) {
             // It may have run: its answer alone looks old.
             (true, error) => match self.read_clock(used).await {
                 Ok(()) => TransportError::Timeout(error.to_string()),
@@ -174,7 +179,7 @@ impl AgentTransport {
         if !Arc::ptr_eq(used, &self.agent()) {
             return Ok(());
         }
-        match used.by_the_hosts_clock(|| builder(&self.url, &self.http), self.canister_id).await {
+        match used.by_the_hosts_clock(|| builder(&self.url, &self.line), self.canister_id).await {
             Ok(Some(agent)) => {
                 *self.agent.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(agent);
                 Ok(())
@@ -182,16 +187,16 @@ impl AgentTransport {
             Ok(None) => Ok(()),
             Err(error) => match hinted(&self.http, &self.url).await {
                 Some(offset) if !offset.is_small() => Err(TransportError::WrongClock(offset.told())),
-                _ => Err(understand(error)),
+                _ => Err(understand(error, &self.url)),
             },
         }
     }
 }
 
-fn builder(url: &Url, http: &reqwest::Client) -> AgentBuilder {
+fn builder(url: &Url, line: &Arc<Line>) -> AgentBuilder {
     Agent::builder()
         .with_url(url.as_str())
-        .with_http_client(http.clone())
+        .with_arc_http_middleware(Arc::<Line>::clone(line))
         .with_max_concurrent_requests(REQUESTS_AT_ONCE_MAX)
 }
 
@@ -249,7 +254,7 @@ fn is_loopback(url: &Url) -> bool {
 }
 
 fn http_client(url: &Url) -> Result<reqwest::Client, TransportError> {
-    let mut builder = reqwest::Client::builder()
+    let mut builder = watched_tcp(reqwest::Client::builder())
         .connect_timeout(CONNECT_TIMEOUT)
         .timeout(REQUEST_TIMEOUT)
         .tcp_nodelay(true);
@@ -260,7 +265,7 @@ fn http_client(url: &Url) -> Result<reqwest::Client, TransportError> {
     builder.build().map_err(|error| TransportError::Protocol(with_causes(&error)))
 }
 
-fn understand(error: AgentError) -> TransportError {
+fn understand(error: AgentError, url: &Url) -> TransportError {
     match error {
         AgentError::TransportError(AgentTransportError::Reqwest(error)) => understand_network(&error),
         AgentError::TransportError(AgentTransportError::Generic(reason)) => {
@@ -270,7 +275,7 @@ fn understand(error: AgentError) -> TransportError {
         AgentError::RequestStatusDoneNoReply(id) => {
             TransportError::Timeout(format!("request {id} was pruned"))
         }
-        AgentError::HttpError(payload) => understand_status(&payload),
+        AgentError::HttpError(payload) => of_payload(&payload, url),
         AgentError::CertifiedReject { reject, .. } | AgentError::UncertifiedReject { reject, .. } => {
             understand_reject(&reject)
         }
@@ -305,23 +310,6 @@ fn understand_network(error: &reqwest::Error) -> TransportError {
     } else {
         TransportError::Unreachable { reason, maybe_sent: true }
     }
-}
-
-fn understand_status(payload: &HttpErrorPayload) -> TransportError {
-    let text = String::from_utf8_lossy(&payload.content);
-    let reason: String = text.trim().chars().take(300).collect();
-    match payload.status {
-        400 if is_ingress_expiry(&reason) => TransportError::Expired(reason),
-        408 => TransportError::Timeout(reason),
-        status @ (429 | 500..) => TransportError::Busy { status, reason },
-        status => TransportError::Http { status, reason },
-    }
-}
-
-/// The message was too old or too new; not: a delegation ran out, which signing again does not help.
-fn is_ingress_expiry(reason: &str) -> bool {
-    let reason = reason.to_ascii_lowercase();
-    reason.contains("expir") && !reason.contains("delegation")
 }
 
 fn understand_reject(reject: &RejectResponse) -> TransportError {
@@ -363,24 +351,6 @@ mod tests {
             let error = parse_node_url(wrong).unwrap_err().to_string();
             assert!(error.contains("write http://HOST:PORT"), "{wrong}: {error}");
         }
-    }
-
-    #[test]
-    fn http_statuses_are_understood() {
-        let payload = |status, text: &str| HttpErrorPayload {
-            status,
-            content_type: None,
-            content: text.as_bytes().to_vec(),
-        };
-        assert!(matches!(understand_status(&payload(429, "slow")), TransportError::Busy { status: 429, .. }));
-        assert!(matches!(understand_status(&payload(503, "")), TransportError::Busy { .. }));
-        let expired = understand_status(&payload(400, "Ingress expiry too far in the past"));
-        assert!(matches!(expired, TransportError::Expired(_)), "{expired:?}");
-        let expired = understand_status(&payload(400, "the message expired before it ran"));
-        assert!(matches!(expired, TransportError::Expired(_)), "{expired:?}");
-        let delegation = understand_status(&payload(400, "Invalid delegation expiry: it has expired"));
-        assert!(matches!(delegation, TransportError::Http { status: 400, .. }), "{delegation:?}");
-        assert!(matches!(understand_status(&payload(404, "")), TransportError::Http { status: 404, .. }));
     }
 
     /// Answers every request with `status` and the time of `ago`, until the test ends.

@@ -203,8 +203,7 @@ impl<T: Transport> Client<T> {
             if delivery == Delivery::Once && !error.surely_not_run() {
                 return Err(CallError::Transport { method, error });
             }
-            let Some(pause) = attempts.pause_after(&self.retry, error.transience(), Instant::now(), jitter())
-            else {
+            let Some(pause) = attempts.pause_after(&self.retry, &error, Instant::now(), jitter()) else {
                 return Err(CallError::Transport { method, error });
             };
             tracing::debug!(method, %error, ?pause, "trying again");
@@ -278,7 +277,7 @@ mod tests {
         let failures = [
             unreachable(true),
             TransportError::Timeout(String::new()),
-            TransportError::Busy { status: 503, reason: String::new() },
+            TransportError::Busy { status: 429, reason: String::new(), retry_after: None },
             unreachable(false),
         ];
         assert_eq!(update_meeting(&failures, Delivery::Repeatable).await, (Ok(7), 4));

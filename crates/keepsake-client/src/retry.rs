@@ -7,7 +7,7 @@
 //! each pause is drawn evenly from zero to the bound, so that clients that failed together do not
 //! come back together.
 
-use crate::transport::Transience;
+use crate::transport::{Transience, TransportError};
 use std::time::{Duration, Instant};
 
 /// Bounds of the attempts of one message.
@@ -25,8 +25,12 @@ pub struct RetryPolicy {
     pub unreachable_max: Duration,
 }
 
-/// While nobody is there a pause is at most this long, so that a restarted node is soon noticed.
+/// At first, while nobody is there, a pause is at most this long, so that a restarted node is soon noticed.
 const UNREACHABLE_PAUSE_MAX: Duration = Duration::from_secs(1);
+/// For so long.
+const SOON: Duration = Duration::from_secs(60);
+/// Of what a host asks for, no more is waited.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(300);
 
 impl Default for RetryPolicy {
     fn default() -> Self {
@@ -63,8 +67,19 @@ impl Attempts {
     }
 
     /// Notes a failure at `now`. Returns the pause before the next attempt, or none to give up.
-    /// `jitter` is drawn evenly from 0.0 to 1.0.
+    /// `jitter` is drawn evenly from 0.0 to 1.0. What the host asked for comes on top.
     pub fn pause_after(
+        &mut self,
+        policy: &RetryPolicy,
+        error: &TransportError,
+        now: Instant,
+        jitter: f64,
+    ) -> Option<Duration> {
+        let asked = error.retry_after().unwrap_or_default().min(RETRY_AFTER_MAX);
+        Some(asked + self.pause(policy, error.transience(), now, jitter)?)
+    }
+
+    fn pause(
         &mut self,
         policy: &RetryPolicy,
         transience: Transience,
@@ -89,7 +104,9 @@ impl Attempts {
 
     fn unreachable_bound(&mut self, policy: &RetryPolicy, now: Instant) -> Option<Duration> {
         let since = *self.unreachable_since.get_or_insert(now);
-        let bound = doubled(policy.pause_first, self.unreachable).min(UNREACHABLE_PAUSE_MAX);
+        let soon = now - since < SOON;
+        let pause_max = if soon { policy.pause_max.min(UNREACHABLE_PAUSE_MAX) } else { policy.pause_max };
+        let bound = doubled(policy.pause_first, self.unreachable).min(pause_max);
         self.unreachable += 1;
         (now - since < policy.unreachable_max).then_some(bound)
     }
@@ -115,14 +132,14 @@ mod tests {
     #[test]
     fn a_permanent_error_is_never_tried_again() {
         let mut attempts = Attempts::default();
-        assert_eq!(attempts.pause_after(&policy(), Transience::Permanent, Instant::now(), 1.0), None);
+        assert_eq!(attempts.pause(&policy(), Transience::Permanent, Instant::now(), 1.0), None);
     }
 
     #[test]
     fn pauses_double_up_to_the_bound_and_stop_after_the_last_attempt() {
         let (now, mut attempts) = (Instant::now(), Attempts::default());
         let pauses: Vec<_> = std::iter::from_fn(|| {
-            attempts.pause_after(&policy(), Transience::Passing, now, 1.0).map(|pause| pause.as_millis())
+            attempts.pause(&policy(), Transience::Passing, now, 1.0).map(|pause| pause.as_millis())
         })
         .collect();
         assert_eq!(pauses, [100, 200, 400, 800, 1600, 3200, 6400]);
@@ -132,7 +149,7 @@ mod tests {
     #[test]
     fn jitter_scales_the_whole_pause() {
         let now = Instant::now();
-        let pause = |jitter| Attempts::default().pause_after(&policy(), Transience::Passing, now, jitter);
+        let pause = |jitter| Attempts::default().pause(&policy(), Transience::Passing, now, jitter);
         assert_eq!(pause(0.0), Some(Duration::ZERO));
         assert_eq!(pause(0.5), Some(Duration::from_millis(50)));
     }
@@ -140,9 +157,9 @@ mod tests {
     #[test]
     fn passing_faults_end_with_the_total_time() {
         let (start, mut attempts) = (Instant::now(), Attempts::default());
-        assert!(attempts.pause_after(&policy(), Transience::Passing, start, 1.0).is_some());
+        assert!(attempts.pause(&policy(), Transience::Passing, start, 1.0).is_some());
         let late = start + policy().passing_max + Duration::from_millis(1);
-        assert_eq!(attempts.pause_after(&policy(), Transience::Passing, late, 1.0), None);
+        assert_eq!(attempts.pause(&policy(), Transience::Passing, late, 1.0), None);
     }
 
     #[test]
@@ -150,18 +167,18 @@ mod tests {
         let (start, mut attempts) = (Instant::now(), Attempts::default());
         for second in 0..60 {
             let now = start + Duration::from_secs(second);
-            let pause = attempts.pause_after(&policy(), Transience::Unreachable, now, 1.0);
+            let pause = attempts.pause(&policy(), Transience::Unreachable, now, 1.0);
             assert!(pause.is_some_and(|pause| pause <= UNREACHABLE_PAUSE_MAX), "second {second}");
         }
         let end = start + Duration::from_secs(60);
-        assert_eq!(attempts.pause_after(&policy(), Transience::Unreachable, end, 1.0), None);
+        assert_eq!(attempts.pause(&policy(), Transience::Unreachable, end, 1.0), None);
     }
 
     #[test]
     fn never_means_one_attempt() {
         for transience in [Transience::Passing, Transience::Unreachable] {
             let pause =
-                Attempts::default().pause_after(&RetryPolicy::never(), transience, Instant::now(), 1.0);
+                Attempts::default().pause(&RetryPolicy::never(), transience, Instant::now(), 1.0);
             assert_eq!(pause, None);
         }
     }

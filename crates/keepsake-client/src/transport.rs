@@ -5,6 +5,7 @@
 
 use candid::Principal;
 use std::future::Future;
+use std::time::Duration;
 
 /// Carries messages to one service on one host.
 ///
@@ -50,6 +51,16 @@ pub enum TransportError {
     /// No answer in time; the message may have run.
     #[error("the node did not answer in time ({0}): try again")]
     Timeout(String),
+    /// Something answers for a node that is not there, or is about to be: a proxy, while the node starts again.
+    #[error("the node is away (HTTP {status}: {reason}): check that it runs")]
+    Away {
+        /// HTTP status: 502, 503 or 504.
+        status: u16,
+        /// What was said.
+        reason: String,
+        /// When to come again, if that was said.
+        retry_after: Option<Duration>,
+    },
     /// The host asks to slow down, or has a passing fault.
     #[error("the node is busy (HTTP {status}: {reason}): try again later")]
     Busy {
@@ -57,7 +68,21 @@ pub enum TransportError {
         status: u16,
         /// What the host said.
         reason: String,
+        /// When to come again, if that was said.
+        retry_after: Option<Duration>,
     },
+    /// A proxy on the way lets no message of this length through.
+    #[error(
+        "a proxy before {url} does not let a message of this size through (HTTP 413): raise its limit of a body, in nginx \
+         `client_max_body_size 4m`"
+    )]
+    BodyLimit {
+        /// Where messages go.
+        url: String,
+    },
+    /// The identity acts by a delegation, and that has ended.
+    #[error("the sign-in has ended ({0}): sign in again and go on, nothing that was sent is lost")]
+    SignedOut(String),
     /// The signed message was too old when it arrived; signing it again helps.
     #[error("the message expired on its way ({0}): check this computer's clock, then try again")]
     Expired(String),
@@ -102,7 +127,7 @@ pub enum TransportError {
 /// What a refusal makes one ask. A host that knows this request, and says what is wrong with it, is no other's.
 fn doubt(status: u16) -> &'static str {
     match status {
-        403 | 408 | 413 | 421 => "",
+        403 | 421 => "",
         _ => ": is this address a Keepsake node?",
     }
 }
@@ -127,13 +152,15 @@ impl TransportError {
     /// Whether another attempt can help.
     pub fn transience(&self) -> Transience {
         match self {
-            Self::Unreachable { .. } => Transience::Unreachable,
+            Self::Unreachable { .. } | Self::Away { .. } => Transience::Unreachable,
             Self::Timeout(_)
             | Self::Busy { .. }
             | Self::Expired(_)
             | Self::Rejected { code: REJECT_SYS_TRANSIENT | REJECT_SYS_UNKNOWN, .. } => Transience::Passing,
             Self::Rejected { .. }
             | Self::Http { .. }
+            | Self::BodyLimit { .. }
+            | Self::SignedOut(_)
             | Self::WrongClock(_)
             | Self::NotAuthentic(_)
             | Self::UnknownNode(_)
@@ -142,12 +169,41 @@ impl TransportError {
         }
     }
 
+    /// How long the host asked to wait before anything else is sent.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Away { retry_after, .. } | Self::Busy { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
+    /// The kind of failure by the word that all clients have for it.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unreachable { .. } | Self::Away { .. } => "unreachable",
+            Self::Timeout(_) => "timeout",
+            Self::Busy { .. } => "busy",
+            Self::BodyLimit { .. } => "body_too_large",
+            Self::SignedOut(_) => "delegation_expired",
+            Self::Expired(_) => "expired",
+            Self::WrongClock(_) => "wrong_clock",
+            Self::Rejected { .. } => "rejected",
+            Self::NotAuthentic(_) | Self::UnknownNode(_) => "not_authentic",
+            Self::OtherCanister { .. } => "wrong_canister",
+            Self::Http { .. } | Self::Protocol(_) => "not_a_node",
+        }
+    }
+
     /// The message surely did not run: even one that must run at most once may be sent again.
     pub fn surely_not_run(&self) -> bool {
         match self {
             Self::Unreachable { maybe_sent, .. } => !maybe_sent,
-            Self::Busy { status, .. } => *status == 429 || *status == 503,
-            Self::Expired(_) | Self::Http { .. } | Self::UnknownNode(_) => true,
+            Self::Busy { status, .. } | Self::Away { status, .. } => *status == 429 || *status == 503,
+            Self::Expired(_)
+            | Self::Http { .. }
+            | Self::BodyLimit { .. }
+            | Self::SignedOut(_)
+            | Self::UnknownNode(_) => true,
             Self::Rejected { code, .. } => *code == REJECT_SYS_TRANSIENT,
             // The host's word alone does not show that it ran nothing.
             Self::Timeout(_)
@@ -168,7 +224,7 @@ mod tests {
         let refused = TransportError::Unreachable { reason: "refused".into(), maybe_sent: false };
         assert_eq!(refused.transience(), Transience::Unreachable);
         assert_eq!(
-            TransportError::Busy { status: 429, reason: String::new() }.transience(),
+            TransportError::Busy { status: 429, reason: String::new(), retry_after: None }.transience(),
             Transience::Passing
         );
         assert_eq!(

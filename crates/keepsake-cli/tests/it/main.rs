@@ -9,6 +9,7 @@ mod download;
 mod flat_memory;
 mod interruption;
 mod output_gone;
+mod proxy;
 mod round_trip;
 mod serving;
 mod sharing;

@@ -241,7 +241,7 @@ impl<T: Transport> Flight<T> {
         error: TransportError,
     ) -> Result<(), UploadError> {
         let policy = self.client.retry_policy();
-        let Some(pause) = attempts.pause_after(policy, error.transience(), Instant::now(), jitter()) else {
+        let Some(pause) = attempts.pause_after(policy, &error, Instant::now(), jitter()) else {
             return Err(CallError::Transport { method: "uploads_put_chunk", error }.into());
         };
         if let Some(events) = &self.events {
