@@ -54,6 +54,7 @@ pub mod originals;
 pub mod retry;
 pub mod site;
 pub mod transport;
+pub mod turns;
 pub mod upload;
 mod uploads;
 mod usage;
@@ -68,6 +69,7 @@ pub use originals::Originals;
 pub use retry::RetryPolicy;
 pub use tokio_util::sync::CancellationToken;
 pub use transport::{Transience, Transport, TransportError};
+pub use turns::{Turn, Turns};
 pub use upload::{
     ChunkCounts, EventSender, EventStream, Lane, Source, UploadError, UploadEvent, UploadOptions, Uploaded,
     upload_events,

@@ -10,7 +10,7 @@ use crate::upload::{UploadError, blocking, sha256_of_file};
 use keepsake_api::{AssetType, Memory, MemoryHeader};
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Memories compared with one file: more of the same length are not looked at.
 const COMPARED_MAX: usize = 16;
@@ -18,8 +18,15 @@ const COMPARED_MAX: usize = 16;
 /// What a capsule holds, by the length of the originals. Clones share it. About 60 bytes per memory.
 #[derive(Clone, Debug, Default)]
 pub struct Originals {
-    by_len: Arc<Mutex<HashMap<u64, Vec<String>>>>,
+    found: Arc<Mutex<Found>>,
     complete: bool,
+}
+
+#[derive(Debug, Default)]
+struct Found {
+    by_len: HashMap<u64, Vec<String>>,
+    /// Those whose SHA-256 is known here.
+    by_content: HashMap<[u8; 32], String>,
 }
 
 impl Originals {
@@ -29,19 +36,32 @@ impl Originals {
     }
 
     /// Adds a memory that was made meanwhile.
-    pub fn add(&self, len: u64, memory_id: String) {
-        self.by_len.lock().unwrap_or_else(PoisonError::into_inner).entry(len).or_default().push(memory_id);
+    pub fn add(&self, len: u64, sha256: [u8; 32], memory_id: String) {
+        let mut found = self.found();
+        found.by_len.entry(len).or_default().push(memory_id.clone());
+        found.by_content.insert(sha256, memory_id);
     }
 
-    fn of_len(&self, len: u64) -> Vec<String> {
-        let by_len = self.by_len.lock().unwrap_or_else(PoisonError::into_inner);
-        by_len.get(&len).map_or_else(Vec::new, |ids| ids.iter().take(COMPARED_MAX).cloned().collect())
+    fn found(&self) -> MutexGuard<'_, Found> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn has_len(&self, len: u64) -> bool {
+        self.found().by_len.contains_key(&len)
+    }
+
+    /// The one that surely has it, or those that may.
+    fn candidates(&self, len: u64, sha256: &[u8; 32]) -> Vec<String> {
+        let found = self.found();
+        let same = found.by_content.get(sha256);
+        let as_long = found.by_len.get(&len).into_iter().flatten();
+        same.into_iter().chain(as_long.take(COMPARED_MAX)).cloned().collect()
     }
 
     fn add_header(&self, header: MemoryHeader) {
         let original = header.assets.iter().find(|asset| asset.asset_type == AssetType::Original);
         if let Some(len) = original.map(|asset| asset.bytes) {
-            self.add(len, header.id);
+            self.found().by_len.entry(len).or_default().push(header.id);
         }
     }
 }
@@ -80,13 +100,12 @@ impl<T: Transport> Client<T> {
     ) -> Result<Option<(Memory, [u8; 32])>, UploadError> {
         let file_error = |reason| UploadError::File { path: path.to_owned(), reason };
         let len = tokio::fs::metadata(path).await.map_err(file_error)?.len();
-        let candidates = originals.of_len(len);
-        if candidates.is_empty() || len == 0 {
+        if len == 0 || !originals.has_len(len) {
             return Ok(None);
         }
         let file = path.to_owned();
         let sha256 = blocking(move || sha256_of_file(&file)).await.map_err(file_error)?;
-        for id in candidates {
+        for id in originals.candidates(len, &sha256) {
             match self.memories_read(&id).await {
                 Ok(memory) if original_is(&memory, len, &sha256) => return Ok(Some((memory, sha256))),
                 Ok(_) => {}

@@ -23,6 +23,7 @@ pub(crate) mod opened;
 mod plan;
 mod publish;
 mod reader;
+pub(crate) mod sample;
 pub mod source;
 
 pub use events::{EventSender, EventStream, Lane, UploadEvent, upload_events};

@@ -91,3 +91,29 @@ fn a_folder_uploaded_again_sends_only_what_is_new() {
     assert_eq!(upload(), 2);
     assert_eq!(count(&user), 7);
 }
+
+/// Copies lie side by side in real folders.
+#[test]
+fn copies_in_one_folder_become_one_memory_each() {
+    const PAIRS: u64 = 20;
+    for jobs in ["2", "8"] {
+        let dir = fresh_dir();
+        let node = Node::start(&dir.path().join("data"));
+        let user = User::new(dir.path(), "ann", &node);
+        let folder = dir.path().join("photos");
+        std::fs::create_dir(&folder).unwrap();
+        for number in 0..PAIRS {
+            // All of one length, as photos without compression are.
+            let bytes = format!("photo {number:05}");
+            std::fs::write(folder.join(format!("IMG_{number}.txt")), &bytes).unwrap();
+            std::fs::write(folder.join(format!("IMG_{number} (1).txt")), &bytes).unwrap();
+        }
+        let output = user.run(&["upload", "-r", path(&folder), "--json", "--quiet", "-j", jobs]);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        let lines = text(&output.stdout);
+        let sum: Value = serde_json::from_str(lines.lines().last().unwrap()).unwrap();
+        let counts = (&sum["summary"]["new"], &sum["summary"]["already_there"]);
+        assert_eq!(counts, (&json!(PAIRS), &json!(PAIRS)), "-j {jobs}");
+        assert_eq!(count(&user) as u64, PAIRS, "-j {jobs}");
+    }
+}

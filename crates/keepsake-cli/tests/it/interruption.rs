@@ -176,17 +176,21 @@ fn a_session_that_vanishes_during_an_upload_is_begun_anew() {
 }
 
 #[test]
-fn two_uploads_of_one_file_at_once_share_the_work_and_both_succeed() {
+fn three_uploads_of_one_file_at_once_share_the_work_and_make_one_memory() {
     let scene = Scene::new(60_000_000);
     scene.user.json(&["capsule", "create"]);
-    let uploads = [(); 2].map(|()| scene.start_upload(&[]));
+    let uploads = [(); 3].map(|()| scene.start_upload(&[]));
+    let mut memories = std::collections::BTreeSet::new();
     for upload in uploads {
         let output = upload.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
         let uploaded: Value = serde_json::from_slice(&output.stdout).unwrap();
         scene.check_whole(&uploaded, &scene.sha256);
+        memories.insert(uploaded["memory_id"].as_str().unwrap().to_owned());
     }
     assert!(pending(&scene.user).is_none());
+    assert_eq!(memories.len(), 1, "each publishes the same");
+    assert_eq!(scene.user.json(&["ls"])["items"].as_array().unwrap().len(), 1);
 }
 
 #[cfg(unix)]

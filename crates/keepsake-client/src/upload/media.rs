@@ -92,8 +92,6 @@ pub(crate) struct AssetFacts {
     /// Pixels, width and height.
     pub(crate) size: Option<(u32, u32)>,
     pub(crate) orientation: Option<u8>,
-    /// Now, ns since 1970.
-    pub(crate) at_ns: u64,
 }
 
 impl AssetFacts {
@@ -122,8 +120,6 @@ impl AssetFacts {
             sha256: Some(ByteBuf::from(self.sha256.to_vec())),
             width: self.size.map(|size| size.0),
             height: self.size.map(|size| size.1),
-            created_at: self.at_ns,
-            updated_at: self.at_ns,
             ..AssetMetadataBase::new(self.kind, self.name, self.mime_type)
         }
     }

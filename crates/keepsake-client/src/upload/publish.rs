@@ -18,6 +18,10 @@ use keepsake_api::{
 use keepsake_derivatives::OriginalInfo;
 use serde_bytes::ByteBuf;
 
+/// In place of a time: the service's own clock decides. With a time of here no two requests would be the same, and whoever
+/// sends one again would make another memory.
+const BY_SERVICE: u64 = 0;
+
 /// A publish that finds the hash behind is sent again at once, so often at most. Each message hashes a
 /// bounded part; this many cover more than the largest file.
 const HASH_PENDING_MAX: u32 = 100_000;
@@ -65,7 +69,6 @@ impl<T: Transport> Upload<T> {
     }
 
     fn request(&self, original: &SessionDone, lane_b: &LaneB, limits: &UploadConfig) -> PublishRequest {
-        let at_ns = now_ns();
         let memory_type = match lane_b {
             LaneB::Made(_) => MemoryType::Image,
             LaneB::Skipped(_) => memory_type(&self.mime_type),
@@ -75,19 +78,19 @@ impl<T: Transport> Upload<T> {
             LaneB::Skipped(_) => None,
         };
         let mut sessions =
-            vec![session(original, self.original_facts(original, info, limits, at_ns).metadata(memory_type))];
+            vec![session(original, self.original_facts(original, info, limits).metadata(memory_type))];
         let mut inline_assets = Vec::new();
         if let LaneB::Made(made) = lane_b {
             for (done, asset) in [&made.display, &made.thumbnail] {
-                sessions.push(session(done, self.derived_metadata(asset, limits, at_ns)));
+                sessions.push(session(done, self.derived_metadata(asset, limits)));
             }
-            let metadata = self.derived_metadata(&made.placeholder, limits, at_ns);
+            let metadata = self.derived_metadata(&made.placeholder, limits);
             inline_assets
                 .push(InlineAssetInput { bytes: ByteBuf::from(made.placeholder.bytes.to_vec()), metadata });
         }
         let mut request = PublishRequest {
             capsule_id: self.capsule_id.clone(),
-            metadata: self.memory_metadata(memory_type, limits, at_ns),
+            metadata: self.memory_metadata(memory_type, limits),
             sessions,
             inline_assets,
             idem: String::new(),
@@ -102,7 +105,6 @@ impl<T: Transport> Upload<T> {
         done: &SessionDone,
         info: Option<&OriginalInfo>,
         limits: &UploadConfig,
-        at_ns: u64,
     ) -> AssetFacts {
         AssetFacts {
             kind: AssetType::Original,
@@ -112,11 +114,10 @@ impl<T: Transport> Upload<T> {
             sha256: done.sha256,
             size: info.map(|info| (info.width, info.height)),
             orientation: info.map(|info| info.orientation),
-            at_ns,
         }
     }
 
-    fn derived_metadata(&self, asset: &DerivedAsset, limits: &UploadConfig, at_ns: u64) -> AssetMetadata {
+    fn derived_metadata(&self, asset: &DerivedAsset, limits: &UploadConfig) -> AssetMetadata {
         let facts = AssetFacts {
             kind: asset.kind,
             name: clip(self.source.name(), limits.text_short_bytes_max),
@@ -126,12 +127,11 @@ impl<T: Transport> Upload<T> {
             size: Some((asset.width, asset.height)),
             // The orientation is applied to the pixels.
             orientation: Some(1),
-            at_ns,
         };
         facts.metadata(MemoryType::Image)
     }
 
-    fn memory_metadata(&self, memory_type: MemoryType, limits: &UploadConfig, at_ns: u64) -> MemoryMetadata {
+    fn memory_metadata(&self, memory_type: MemoryType, limits: &UploadConfig) -> MemoryMetadata {
         let title = self.options.title.as_deref().unwrap_or(self.source.name());
         let modified_at_ns = self.source.modified_at_ns();
         MemoryMetadata {
@@ -147,9 +147,9 @@ impl<T: Transport> Upload<T> {
             memory_notes: None,
             parent_folder_id: None,
             created_by: None,
-            created_at: at_ns,
-            updated_at: at_ns,
-            uploaded_at: at_ns,
+            created_at: BY_SERVICE,
+            updated_at: BY_SERVICE,
+            uploaded_at: BY_SERVICE,
         }
     }
 
@@ -179,12 +179,6 @@ fn pixels(lane_b: &LaneB) -> Vec<(AssetType, (u32, u32))> {
     let derived = derived.map(|asset| (asset.kind, (asset.width, asset.height)));
     let original = (AssetType::Original, (made.original.width, made.original.height));
     std::iter::once(original).chain(derived).collect()
-}
-
-/// Now, ns since 1970. The service's own clock decides what it stores as its own times.
-fn now_ns() -> u64 {
-    let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    since_1970.ok().and_then(|time| u64::try_from(time.as_nanos()).ok()).unwrap_or(0)
 }
 
 fn session(done: &SessionDone, metadata: AssetMetadata) -> PublishSession {

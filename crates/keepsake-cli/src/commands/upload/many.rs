@@ -14,8 +14,8 @@ use crate::words::told;
 use anyhow::{Result, anyhow};
 use keepsake_client::api::{LimitUse, Memory};
 use keepsake_client::{
-    AgentTransport, CancellationToken, Client, Originals, Source, UploadError, UploadOptions, Uploaded,
-    upload_events,
+    AgentTransport, CancellationToken, Client, EventStream, Originals, Source, Turns, UploadError, UploadOptions,
+    Uploaded, upload_events,
 };
 use std::collections::VecDeque;
 use std::io::ErrorKind;
@@ -49,6 +49,7 @@ struct Target<'a> {
     client: &'a Client<AgentTransport>,
     capsule_id: &'a str,
     known: Option<Originals>,
+    turns: Turns,
     in_flight: usize,
 }
 
@@ -92,7 +93,8 @@ impl<'a> Uploads<'a> {
     ) -> Result<()> {
         let jobs = usize::from(self.args.jobs).min(files.len());
         let in_flight = (usize::from(self.args.in_flight) / jobs).max(1);
-        let target = Target { client, capsule_id, known, in_flight };
+        let turns = Turns::among(&files).await;
+        let target = Target { client, capsule_id, known, turns, in_flight };
         self.capsule_id = Some(capsule_id.to_owned());
         self.waiting = VecDeque::from(files);
         let mut running = JoinSet::new();
@@ -102,7 +104,7 @@ impl<'a> Uploads<'a> {
                 running.spawn(self.start(&target, file));
             }
             match running.join_next().await {
-                Some(Ok(outcome)) => self.tell(&target, outcome).await,
+                Some(Ok(outcome)) => self.tell(outcome).await,
                 Some(Err(error)) => {
                     return Err(anyhow!(error).context("an upload failed in an unforeseen way"));
                 }
@@ -126,31 +128,18 @@ impl<'a> Uploads<'a> {
             ..UploadOptions::default()
         };
         let (client, progress) = (target.client.clone(), self.progress.clone());
-        let (known, cancel) = (target.known.clone(), self.cancel.clone());
+        let (known, turns) = (target.known.clone(), target.turns.clone());
         async move {
             let begun = Instant::now();
-            let find = find(&client, known.as_ref(), &file);
-            let result = match cancel.run_until_cancelled(find).await.unwrap_or(Err(UploadError::Cancelled)) {
-                Ok(Some((memory, sha256))) => Ok(Done::Known(Box::new(memory), sha256)),
-                Ok(None) => {
-                    let source = Source::file(&file);
-                    let follow = progress.follow(source.name().to_owned(), stream);
-                    let (result, ()) = tokio::join!(client.upload(source, options), follow);
-                    result.map(|uploaded| Done::Uploaded(Box::new(uploaded)))
-                }
-                Err(error) => Err(error),
-            };
+            let result = upload(&client, known.as_ref(), &turns, &file, options, (progress, stream)).await;
             Outcome { file, result, took: begun.elapsed() }
         }
     }
 
-    async fn tell(&mut self, target: &Target<'_>, outcome: Outcome) {
+    async fn tell(&mut self, outcome: Outcome) {
         let file = outcome.file.display().to_string();
         match outcome.result {
             Ok(Done::Uploaded(uploaded)) => {
-                if let Some(known) = &target.known {
-                    known.add(uploaded.total_len, uploaded.memory_id.clone());
-                }
                 self.tally.made(uploaded.total_len);
                 self.refusals = 0;
                 let printed = self.progress.print(|| self.print(file, *uploaded, outcome.took.as_secs_f64()));
@@ -238,6 +227,37 @@ impl<'a> Uploads<'a> {
         let (id, file) = (&line.memory_id, &line.file);
         output::line(format_args!("{id}  {}  {file}  already there", bytes(line.bytes)))
     }
+}
+
+/// One file: found, or sent. Where its like is under way, that one first.
+async fn upload(
+    client: &Client<AgentTransport>,
+    known: Option<&Originals>,
+    turns: &Turns,
+    file: &Path,
+    options: UploadOptions,
+    (progress, events): (Progress, EventStream),
+) -> Result<Done, UploadError> {
+    let cancel = options.cancel.clone();
+    let found = async {
+        let turn = match known {
+            Some(_) => Some(turns.of(file).await?),
+            None => None,
+        };
+        Ok((find(client, known, file).await?, turn))
+    };
+    let (found, _turn) = cancel.run_until_cancelled(found).await.unwrap_or(Err(UploadError::Cancelled))?;
+    if let Some((memory, sha256)) = found {
+        return Ok(Done::Known(Box::new(memory), sha256));
+    }
+    let source = Source::file(file);
+    let follow = progress.follow(source.name().to_owned(), events);
+    let (uploaded, ()) = tokio::join!(client.upload(source, options), follow);
+    let uploaded = uploaded?;
+    if let Some(known) = known {
+        known.add(uploaded.total_len, uploaded.sha256, uploaded.memory_id.clone());
+    }
+    Ok(Done::Uploaded(Box::new(uploaded)))
 }
 
 /// The memory that has the bytes of `file`, if that is to be looked for.
