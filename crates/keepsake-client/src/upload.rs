@@ -315,8 +315,8 @@ impl<T: Transport> Upload<T> {
     async fn run(self) -> Result<Uploaded, UploadError> {
         let original = self.job(AssetType::Original, Arc::clone(&self.source), &self.mime_type, None);
         let (original, lane_b) = tokio::try_join!(original.run(), self.lane_b())?;
-        let source = Arc::clone(&self.source);
-        blocking(move || source.check_unchanged()).await?;
+        let (source, sha256) = (Arc::clone(&self.source), original.sha256);
+        blocking(move || source.check_unchanged(&sha256)).await?;
         self.publish(original, lane_b).await
     }
 

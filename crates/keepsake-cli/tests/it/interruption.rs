@@ -160,6 +160,25 @@ fn a_file_that_changes_during_its_upload_is_not_published() {
     assert_eq!(output.status.code(), Some(5));
     assert!(text(&output.stderr).contains("changed during the upload"), "{}", text(&output.stderr));
     assert_eq!(scene.user.json(&["ls"])["items"], serde_json::json!([]));
+    assert!(pending(&scene.user).is_none(), "nobody can go on with its session");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_is_rewritten_during_its_upload_is_not_published_though_its_time_is_put_back() {
+    use std::os::unix::fs::FileExt;
+    let scene = Scene::new(100_000_000);
+    let modified = std::fs::metadata(&scene.file).unwrap().modified().unwrap();
+    let upload = scene.upload_of_chunks(3);
+    let file = std::fs::File::options().write(true).open(&scene.file).unwrap();
+    for at in (0..100_000_000).step_by(1_000_000) {
+        file.write_all_at(b"other bytes", at).unwrap();
+    }
+    file.set_modified(modified).unwrap();
+    let output = upload.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(5), "{}", text(&output.stdout));
+    assert_eq!(scene.user.json(&["ls"])["items"], serde_json::json!([]));
+    assert!(pending(&scene.user).is_none());
 }
 
 #[test]

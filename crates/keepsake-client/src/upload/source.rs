@@ -3,6 +3,7 @@
 //! Owns opening, positioned reads, and noticing that a file changed meanwhile. A file is never whole in memory.
 
 use super::UploadError;
+use super::hash::{Sha, sha256_of_file};
 use bytes::Bytes;
 use std::fs::{File, Metadata};
 use std::io::{self, BufReader, Cursor};
@@ -66,20 +67,36 @@ fn open_file(path: &Path) -> io::Result<Content> {
     Ok(Content::File { file, path: path.to_owned(), canonical: path.canonicalize()?, stamp })
 }
 
-/// Size and modification time: what tells one state of a file from another.
+/// What tells one state of a file from another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stamp {
     pub(crate) len: u64,
     /// ns since 1970; zero where the file system does not say.
     pub(crate) modified_at_ns: u64,
+    /// Device and inode; zero where there are none.
+    file: (u64, u64),
+    /// When anything of it changed, also where the modification time was put back: seconds and ns.
+    changed_at: (i64, i64),
 }
 
 impl Stamp {
     fn of(metadata: &Metadata) -> Self {
         let since_1970 = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
         let modified_at_ns = since_1970.and_then(|time| u64::try_from(time.as_nanos()).ok()).unwrap_or(0);
-        Self { len: metadata.len(), modified_at_ns }
+        let (file, changed_at) = file_and_change(metadata);
+        Self { len: metadata.len(), modified_at_ns, file, changed_at }
     }
+}
+
+#[cfg(unix)]
+fn file_and_change(metadata: &Metadata) -> ((u64, u64), (i64, i64)) {
+    use std::os::unix::fs::MetadataExt;
+    ((metadata.dev(), metadata.ino()), (metadata.ctime(), metadata.ctime_nsec()))
+}
+
+#[cfg(not(unix))]
+fn file_and_change(_: &Metadata) -> ((u64, u64), (i64, i64)) {
+    ((0, 0), (0, 0))
 }
 
 #[derive(Debug)]
@@ -162,15 +179,16 @@ impl OpenSource {
         }
     }
 
-    /// Fails where the file is no longer what it was at opening. Blocks on the disk.
-    pub(crate) fn check_unchanged(&self) -> Result<(), UploadError> {
+    /// Fails where the file is no longer what it was at opening. Where its content may be the same, as after a new name or
+    /// another right, it is read once more and must have `sha256`, that of what was sent. Blocks on the disk.
+    pub(crate) fn check_unchanged(&self, sha256: &Sha) -> Result<(), UploadError> {
         let Content::File { path, stamp, .. } = &self.content else { return Ok(()) };
-        let now = std::fs::metadata(path).map(|metadata| Stamp::of(&metadata));
-        match now {
-            Ok(now) if now == *stamp => Ok(()),
-            Ok(_) => Err(UploadError::Changed { name: self.name.clone() }),
-            Err(reason) => Err(UploadError::File { path: path.clone(), reason }),
-        }
+        let file_error = |reason| UploadError::File { path: path.clone(), reason };
+        let now = Stamp::of(&std::fs::metadata(path).map_err(file_error)?);
+        let same = now == *stamp
+            || (Stamp { changed_at: stamp.changed_at, ..now } == *stamp
+                && sha256_of_file(path).map_err(file_error)? == *sha256);
+        if same { Ok(()) } else { Err(UploadError::Changed { name: self.name.clone() }) }
     }
 }
 
@@ -218,12 +236,40 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.bin");
         std::fs::write(&path, [7; 100]).unwrap();
+        let sha256 = sha256_of_file(&path).unwrap();
         let source = Source::file(&path).open().unwrap();
-        source.check_unchanged().unwrap();
+        source.check_unchanged(&sha256).unwrap();
         std::fs::write(&path, [7; 50]).unwrap();
-        assert!(matches!(source.check_unchanged(), Err(UploadError::Changed { .. })));
+        assert!(matches!(source.check_unchanged(&sha256), Err(UploadError::Changed { .. })));
         let mut buffer = [0; 100];
         assert!(matches!(source.read_at(0, &mut buffer), Err(UploadError::Changed { .. })));
+    }
+
+    /// As some programs do that change a file in place, or put another one in its place.
+    #[cfg(unix)]
+    #[test]
+    fn other_bytes_under_the_same_length_and_time_are_noticed() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.bin");
+        std::fs::write(&path, [7; 100]).unwrap();
+        let (sha256, modified) = (sha256_of_file(&path).unwrap(), path.metadata().unwrap().modified().unwrap());
+        let put_back = |path: &Path| File::options().write(true).open(path).unwrap().set_modified(modified).unwrap();
+        let source = Source::file(&path).open().unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o400)).unwrap();
+        source.check_unchanged(&sha256).expect("another right is no other content");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        std::fs::write(&path, [8; 100]).unwrap();
+        put_back(&path);
+        assert!(matches!(source.check_unchanged(&sha256), Err(UploadError::Changed { .. })));
+
+        let source = Source::file(&path).open().unwrap();
+        let sha256 = sha256_of_file(&path).unwrap();
+        let other = dir.path().join("b.bin");
+        std::fs::write(&other, [8; 100]).unwrap();
+        put_back(&other);
+        std::fs::rename(&other, &path).unwrap();
+        assert!(matches!(source.check_unchanged(&sha256), Err(UploadError::Changed { .. })), "another file");
     }
 
     #[test]
