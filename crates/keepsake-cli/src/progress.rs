@@ -206,6 +206,9 @@ impl FileLines {
             UploadEvent::DerivativesSkipped { reason } => {
                 self.say(&format!("the original only: {reason}"));
             }
+            UploadEvent::DateLeftOut { date } => {
+                self.detail(&format!("{date} is before 1970 and left out"));
+            }
             UploadEvent::Published { memory_id } => self.say(&format!("published as {memory_id}")),
             _ => {}
         }

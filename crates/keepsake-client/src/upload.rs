@@ -25,6 +25,7 @@ mod publish;
 mod reader;
 pub(crate) mod sample;
 pub mod source;
+mod taken;
 
 pub use events::{EventSender, EventStream, Lane, UploadEvent, upload_events};
 pub use hash::hex;
@@ -40,6 +41,7 @@ use lane::{LaneJob, SessionDone};
 use media::Media;
 use opened::{Opened, leaves_nothing};
 use source::OpenSource;
+use taken::{Taken, taken};
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -54,7 +56,7 @@ pub struct UploadOptions {
     pub title: Option<String>,
     /// Tags of the memory.
     pub tags: Vec<String>,
-    /// When the remembered thing happened, ns since 1970.
+    /// When the remembered thing happened, ns since 1970; none: when the picture was taken, as it says itself.
     pub date_of_memory_ns: Option<u64>,
     /// MIME type; none: told from the first bytes and the name.
     pub mime_type: Option<String>,
@@ -312,12 +314,32 @@ struct Upload<T> {
 }
 
 impl<T: Transport> Upload<T> {
-    async fn run(self) -> Result<Uploaded, UploadError> {
+    async fn run(mut self) -> Result<Uploaded, UploadError> {
         let original = self.job(AssetType::Original, Arc::clone(&self.source), &self.mime_type, None);
         let (original, lane_b) = tokio::try_join!(original.run(), self.lane_b())?;
         let (source, sha256) = (Arc::clone(&self.source), original.sha256);
         blocking(move || source.check_unchanged(&sha256)).await?;
+        self.options.date_of_memory_ns = self.date().await?;
         self.publish(original, lane_b).await
+    }
+
+    /// The date of the memory, if there is one.
+    async fn date(&self) -> Result<Option<u64>, UploadError> {
+        if self.source.is_older_than_1970() {
+            self.options.emit(UploadEvent::DateLeftOut { date: "the file's own time".to_owned() });
+        }
+        if self.options.date_of_memory_ns.is_some() || !self.mime_type.starts_with("image/") {
+            return Ok(self.options.date_of_memory_ns);
+        }
+        let source = Arc::clone(&self.source);
+        Ok(match blocking(move || taken(&source)).await? {
+            Some(Taken::At(at_ns)) => Some(at_ns),
+            Some(Taken::Outside(date)) => {
+                self.options.emit(UploadEvent::DateLeftOut { date });
+                None
+            }
+            None => None,
+        })
     }
 
     async fn lane_b(&self) -> Result<LaneB, UploadError> {

@@ -117,6 +117,32 @@ fn an_original_comes_back_with_the_time_of_its_file() {
     assert!(time(&small) > then, "what was made of it has its own");
 }
 
+/// A photo that says when it was taken, as cameras write it.
+fn dated(photo: &[u8], date: &[u8; 19], offset: &[u8; 6]) -> Vec<u8> {
+    let mut block = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x87\x69\0\x04\0\0\0\x01\0\0\0\x1a\0\0\0\0".to_vec();
+    block.extend(b"\0\x02\x90\x03\0\x02\0\0\0\x14\0\0\0\x38\x90\x11\0\x02\0\0\0\x07\0\0\0\x4c\0\0\0\0");
+    block.extend([&date[..], b"\0", offset, b"\0"].concat());
+    let len = u16::try_from(block.len() + 2).unwrap().to_be_bytes();
+    [&photo[..2], b"\xff\xe1", &len, &block, &photo[2..]].concat()
+}
+
+#[test]
+fn a_photo_has_the_date_that_its_camera_gave_it() {
+    let dir = fresh_dir();
+    let node = Node::start(&dir.path().join("data"));
+    let user = User::new(dir.path(), "ann", &node);
+    let photo = dir.path().join("photo.jpg");
+    let upload = |seed, date| {
+        std::fs::write(&photo, dated(&jpeg(320, 240, seed), date, b"+02:00")).unwrap();
+        let output = user.run(&["upload", path(&photo), "-v"]);
+        let id = text(&output.stdout).split(' ').next().unwrap().to_owned();
+        (user.json(&["show", &id])["date_of_memory"].clone(), text(&output.stderr))
+    };
+    assert_eq!(upload(1, b"2019:07:14 12:34:56").0, 1_563_100_496_000_000_000_u64);
+    let (date, told) = upload(2, b"1955:11:05 06:00:00");
+    assert!(date.is_null() && told.contains("1955-11-05T06:00:00 is before 1970 and left out"), "{date} {told}");
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_here_is_told_as_that_and_nothing_is_to_be_deleted_for_it() {

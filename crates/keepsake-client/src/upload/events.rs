@@ -101,6 +101,11 @@ pub enum UploadEvent {
         /// Why.
         reason: String,
     },
+    /// A date before 1970, which memories cannot have, is left out.
+    DateLeftOut {
+        /// The date.
+        date: String,
+    },
     /// All bytes are there; the memory is being made.
     Publishing,
     /// The memory is there with all its assets.

@@ -142,6 +142,17 @@ impl OpenSource {
         }
     }
 
+    /// Its own time is before 1970, which memories cannot have.
+    pub(crate) fn is_older_than_1970(&self) -> bool {
+        match &self.content {
+            Content::File { file, .. } => {
+                let modified = file.metadata().and_then(|metadata| metadata.modified());
+                modified.is_ok_and(|time| time < UNIX_EPOCH)
+            }
+            Content::Bytes(_) => false,
+        }
+    }
+
     /// What tells this source from others in idempotency keys: the canonical path, or the bytes themselves.
     pub(crate) fn identity(&self) -> Vec<u8> {
         match &self.content {
