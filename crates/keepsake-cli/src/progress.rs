@@ -2,12 +2,15 @@
 //!
 //! Owns how events look. Decides nothing.
 
+mod pace;
+
 use crate::args::Verbosity;
 use crate::output::bytes;
 use crate::shapes::kind;
 use crate::terminal::{self, plain};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use keepsake_client::{EventStream, Lane, UploadEvent};
+use pace::Pace;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
@@ -134,8 +137,19 @@ impl FileBars {
     }
 }
 
+/// Where a line has room for no longer one.
+const NAME_CHARS_MAX: usize = 24;
+
+/// The last characters of a path tell files apart, not the first.
+fn end_of(path: &str, chars_max: usize) -> String {
+    match path.chars().count().checked_sub(chars_max) {
+        None | Some(0) => path.to_owned(),
+        Some(over) => std::iter::once('…').chain(path.chars().skip(over + 1)).collect(),
+    }
+}
+
 fn new_bar(name: &str, lane: &'static str) -> ProgressBar {
-    let name: String = plain(name).chars().take(24).collect();
+    let name = end_of(&plain(name), NAME_CHARS_MAX);
     let style = ProgressStyle::with_template(
         "{prefix:24} {lane:8} {bar:24} {bytes:>10}/{total_bytes:10} {bytes_per_sec:>12} {eta:>4} left {wide_msg}",
     )
@@ -152,19 +166,25 @@ fn new_bar(name: &str, lane: &'static str) -> ProgressBar {
 struct FileLines {
     name: String,
     verbose: bool,
-    started_at: Instant,
     line_at: Instant,
     total: u64,
-    present: u64,
     done: u64,
+    pace: Pace,
     /// What was sent last did not arrive.
     is_retrying: bool,
 }
 
 impl FileLines {
     fn new(name: &str, verbose: bool) -> Self {
-        let now = Instant::now();
-        Self { name: name.to_owned(), verbose, started_at: now, line_at: now, total: 0, present: 0, done: 0, is_retrying: false }
+        Self {
+            name: name.to_owned(),
+            verbose,
+            line_at: Instant::now(),
+            total: 0,
+            done: 0,
+            pace: Pace::default(),
+            is_retrying: false,
+        }
     }
 
     fn show(&mut self, event: &UploadEvent) {
@@ -187,6 +207,7 @@ impl FileLines {
             UploadEvent::ChunkSent { asset, bytes, .. } if Lane::of(*asset) == Lane::Original => {
                 self.done += u64::from(*bytes);
                 self.is_retrying = false;
+                self.pace.add(Instant::now(), self.done);
                 self.progress();
             }
             UploadEvent::ChunkRetried { asset, index, failures, pause, reason } => {
@@ -216,7 +237,8 @@ impl FileLines {
 
     fn opened(&mut self, lane: Lane, present: u32, total: u32, bytes_present: u64) {
         if lane == Lane::Original {
-            (self.present, self.done) = (bytes_present, bytes_present);
+            self.done = bytes_present;
+            self.pace.restart(Instant::now(), bytes_present);
             if present > 0 {
                 self.say(&format!("going on: {present} of {total} chunks are there already"));
             }
@@ -228,20 +250,13 @@ impl FileLines {
             return;
         }
         self.line_at = Instant::now();
-        let seconds = self.started_at.elapsed().as_secs_f64().max(0.001);
-        #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        // A rate for people: precision beyond 53 bits does not matter.
-        let (rate, left) = {
-            let rate = (self.done - self.present) as f64 / seconds;
-            (rate as u64, (self.total.saturating_sub(self.done) as f64 / rate.max(1.0)) as u64)
-        };
         let percent = self.done * 100 / self.total.max(1);
-        self.say(&format!(
-            "{percent}%, {} of {}, {}/s, {left} s left",
-            bytes(self.done),
-            bytes(self.total),
-            bytes(rate)
-        ));
+        let pace = self.pace.rate().filter(|rate| *rate > 0).map(|rate| {
+            let left = self.total.saturating_sub(self.done) / rate;
+            format!(", {}/s, {left} s left", bytes(rate))
+        });
+        let pace = pace.unwrap_or_default();
+        self.say(&format!("{percent}%, {} of {}{pace}", bytes(self.done), bytes(self.total)));
     }
 
     /// Said once until something arrives again; in detail it is said each time.
@@ -260,5 +275,16 @@ impl FileLines {
         if self.verbose {
             self.say(text);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_long_path_its_end_is_shown() {
+        assert_eq!(end_of("a/IMG_1.jpg", 24), "a/IMG_1.jpg");
+        assert_eq!(end_of("2019/holiday/IMG_1.jpg", 13), "…ay/IMG_1.jpg");
     }
 }

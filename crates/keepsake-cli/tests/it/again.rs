@@ -23,7 +23,9 @@ fn uploading_the_same_file_again_names_its_memory_and_makes_no_other() {
         line.starts_with(first["memory_id"].as_str().unwrap()) && line.contains("already there"),
         "{line}"
     );
-    assert!(told.contains("--again"), "{told}");
+    assert!(told.contains("--again") && !told.contains("without"), "{told}");
+    let told = text(&user.run(&["upload", path(&photo), "--tag", "holiday"]).stderr);
+    assert!(told.contains("stays as it is, without the tag given here"), "{told}");
 
     std::fs::rename(&photo, &moved).unwrap();
     let second = user.json(&["upload", path(&moved)]);

@@ -134,3 +134,18 @@ fn all_pending_uploads_can_be_given_up_at_once() {
     assert_eq!(scene.user.fails(&["sessions", "abort"]).0, 2);
     assert_eq!(scene.user.fails(&["sessions", "abort", "--all", "1"]).0, 2);
 }
+
+#[test]
+fn files_of_one_name_are_told_apart_by_their_paths() {
+    let dir = fresh_dir();
+    let node = Node::start(&dir.path().join("data"));
+    let user = User::new(dir.path(), "ann", &node);
+    let root = dir.path().join("photos");
+    let names = ["one", "two"].map(|folder| root.join(folder).join("IMG_0001.txt"));
+    for name in &names {
+        std::fs::create_dir_all(name.parent().unwrap()).unwrap();
+        std::fs::write(name, path(name)).unwrap();
+    }
+    let told = text(&user.run(&["upload", "-r", path(&root)]).stderr);
+    assert!(names.iter().all(|name| told.contains(&format!("{}: published as", name.display()))), "{told}");
+}

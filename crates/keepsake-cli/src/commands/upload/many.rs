@@ -190,13 +190,19 @@ impl<'a> Uploads<'a> {
                 self.report.told(output::json_line(&self.tally.line(interrupted)));
             }
         }
+        let and_not = match (self.args.tag.is_empty(), self.args.title.is_none()) {
+            (true, true) => "",
+            (false, true) => ", without the tag given here",
+            (true, false) => ", without the title given here",
+            (false, false) => ", without the tag and title given here",
+        };
         match self.tally.already_there() {
             0 => {}
             1 => output.note(format_args!(
-                "1 file was there already: its memory stays as it is (--again makes another one)"
+                "1 file was there already: its memory stays as it is{and_not} (--again makes another one)"
             )),
             count => output.note(format_args!(
-                "{count} files were there already: their memories stay as they are (--again makes others)"
+                "{count} files were there already: their memories stay as they are{and_not} (--again makes others)"
             )),
         }
         // Where all failed for want of room, that is told with the exit code.
@@ -251,7 +257,8 @@ async fn upload(
         return Ok(Done::Known(Box::new(memory), sha256));
     }
     let source = Source::file(file);
-    let follow = progress.follow(source.name().to_owned(), events);
+    // Two files in two folders may have one name.
+    let follow = progress.follow(file.display().to_string(), events);
     let (uploaded, ()) = tokio::join!(client.upload(source, options), follow);
     let uploaded = uploaded?;
     if let Some(known) = known {
