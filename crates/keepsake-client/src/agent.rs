@@ -265,7 +265,7 @@ fn http_client(url: &Url) -> Result<reqwest::Client, TransportError> {
     builder.build().map_err(|error| TransportError::Protocol(with_causes(&error)))
 }
 
-fn understand(error: AgentError, url: &Url) -> TransportError {
+pub(crate) fn understand(error: AgentError, url: &Url) -> TransportError {
     match error {
         AgentError::TransportError(AgentTransportError::Reqwest(error)) => understand_network(&error),
         AgentError::TransportError(AgentTransportError::Generic(reason)) => {

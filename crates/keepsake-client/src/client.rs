@@ -10,6 +10,7 @@ use candid::{CandidType, Principal};
 use keepsake_api::{Answer, UploadConfig};
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 use tokio::sync::{OnceCell, Semaphore};
 
@@ -76,6 +77,11 @@ impl CallError {
         }
     }
 
+    /// A proxy on the way let no message of this length through.
+    pub(crate) fn is_body_limit(&self) -> bool {
+        matches!(self, Self::Transport { error: TransportError::BodyLimit { .. }, .. })
+    }
+
     /// The service says that there is no such thing for this caller.
     pub fn is_not_found(&self) -> bool {
         matches!(self.refusal(), Some(keepsake_api::Error::NotFound))
@@ -96,6 +102,8 @@ pub struct Client<T> {
     transport: Arc<T>,
     retry: RetryPolicy,
     config: Arc<OnceCell<UploadConfig>>,
+    /// The longest chunk that the way lets through, as far as is known, bytes.
+    chunk_bytes_max: Arc<AtomicU32>,
     /// One image is decoded at a time: each may take 104 MiB.
     pub(crate) decoding: Arc<Semaphore>,
 }
@@ -106,6 +114,7 @@ impl<T> Clone for Client<T> {
             transport: Arc::clone(&self.transport),
             retry: self.retry.clone(),
             config: Arc::clone(&self.config),
+            chunk_bytes_max: Arc::clone(&self.chunk_bytes_max),
             decoding: Arc::clone(&self.decoding),
         }
     }
@@ -118,6 +127,7 @@ impl<T: Transport> Client<T> {
             transport: Arc::new(transport),
             retry: RetryPolicy::default(),
             config: Arc::new(OnceCell::new()),
+            chunk_bytes_max: Arc::new(AtomicU32::new(u32::MAX)),
             decoding: Arc::new(Semaphore::new(1)),
         }
     }
@@ -150,6 +160,15 @@ impl<T: Transport> Client<T> {
     /// [`CallError`] when the first question fails; the next call asks again.
     pub async fn limits(&self) -> Result<&UploadConfig, CallError> {
         self.config.get_or_try_init(|| self.upload_config()).await
+    }
+
+    pub(crate) fn chunk_bytes_max(&self) -> u32 {
+        self.chunk_bytes_max.load(Ordering::Relaxed)
+    }
+
+    /// Longer chunks do not get through.
+    pub(crate) fn cut_no_larger_than(&self, chunk_bytes: u32) {
+        self.chunk_bytes_max.fetch_min(chunk_bytes, Ordering::Relaxed);
     }
 
     /// An update whose answer is `variant { Ok; Err }`.

@@ -52,6 +52,8 @@ mod line;
 pub mod memories;
 pub mod originals;
 pub mod retry;
+#[cfg(test)]
+mod rules;
 pub mod site;
 pub mod transport;
 pub mod turns;

@@ -5,6 +5,7 @@
 //! buffers is given up when nobody acknowledges it ([`watched_tcp`]).
 
 use crate::faults::told_in_content_type;
+use crate::transport::STALLED;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use ic_agent::AgentError;
@@ -122,8 +123,8 @@ impl Line {
         self.stall + Duration::from_millis(unseen.min(UNSEEN_BYTES_MAX) * 1_000 / rate)
     }
 
-    fn stalled(&self) -> AgentError {
-        let text = format!("no byte moved for {} s", self.stall.as_secs());
+    pub(crate) fn stalled(&self) -> AgentError {
+        let text = format!("{STALLED} {} s", self.stall.as_secs());
         AgentError::TransportError(TransportError::Generic(text))
     }
 }

@@ -124,6 +124,9 @@ pub enum TransportError {
     Protocol(String),
 }
 
+/// How the reason of an exchange begins that ended because nothing moved.
+pub(crate) const STALLED: &str = "no byte moved for";
+
 /// What a refusal makes one ask. A host that knows this request, and says what is wrong with it, is no other's.
 fn doubt(status: u16) -> &'static str {
     match status {
@@ -174,6 +177,16 @@ impl TransportError {
         match self {
             Self::Away { retry_after, .. } | Self::Busy { retry_after, .. } => *retry_after,
             _ => None,
+        }
+    }
+
+    /// The line, or who answers for the host, was too slow for it: fewer at once may get through.
+    pub fn is_slow(&self) -> bool {
+        match self {
+            Self::Unreachable { reason, .. } => reason.starts_with(STALLED),
+            Self::Away { status, .. } => *status == 504,
+            Self::Timeout(_) => true,
+            _ => false,
         }
     }
 

@@ -10,17 +10,17 @@
 //! chunks, the sending of one session, lane B, the publish, events and idempotency keys.
 //!
 //! **Resume.** Nothing is written on this side. The idempotency key of each session follows from the file
-//! (path, size, time) or from the caller's own key, so the same upload finds its pending sessions again,
+//! (name, size, time, a sample of the content) or from the caller's own key, so the same upload finds its pending sessions again,
 //! asks `uploads_status`, and sends only what is missing. The hash always covers the whole file.
 
 mod derive;
 pub mod events;
 pub(crate) mod hash;
-mod idem;
+pub(crate) mod idem;
 pub(crate) mod lane;
-mod media;
+pub(crate) mod media;
 pub(crate) mod opened;
-mod plan;
+pub(crate) mod plan;
 mod publish;
 mod reader;
 pub(crate) mod sample;
@@ -35,7 +35,7 @@ pub use source::Source;
 use crate::client::{CallError, Client};
 use crate::transport::Transport;
 use derive::{Derived, LaneB, SentDerivatives};
-use idem::UploadKey;
+use idem::{Identity, UploadKey};
 use keepsake_api::{AssetType, LimitUse, PublishedAsset};
 use lane::{LaneJob, SessionDone};
 use media::Media;
@@ -60,8 +60,7 @@ pub struct UploadOptions {
     pub date_of_memory_ns: Option<u64>,
     /// MIME type; none: told from the first bytes and the name.
     pub mime_type: Option<String>,
-    /// What the upload is known by when it is resumed; none: the canonical path of a file, the bytes
-    /// of a source in memory.
+    /// What the upload is known by when it is resumed; none: name, time and a sample of the content.
     pub upload_key: Option<String>,
     /// Chunks of both lanes in flight at once. Each takes about 6 MB of memory.
     pub chunks_in_flight_max: usize,
@@ -224,39 +223,67 @@ impl<T: Transport> Client<T> {
             total_len: source.len(),
             mime_type: mime_type.clone(),
         });
-        let chunk_bytes = self.chunk_bytes(&options).await?;
+        let mut chunk_bytes = self.chunk_bytes(&options).await?;
         let capsule_id = match &options.capsule_id {
             Some(id) => id.clone(),
             None => self.own_capsule_id().await?,
         };
-        let identity = match &options.upload_key {
-            Some(key) => key.clone().into_bytes(),
-            None => hash_identity(&source).await,
+        let sample = match options.upload_key {
+            Some(_) => Vec::new(),
+            None => sample_of(&source).await?,
         };
-        let key = UploadKey::new(&identity, source.len(), source.modified_at_ns(), chunk_bytes);
-        let upload = Upload {
-            client: self.clone(),
-            window: Arc::new(Semaphore::new(options.chunks_in_flight_max.clamp(1, CHUNKS_IN_FLIGHT_LIMIT))),
-            options,
-            source,
-            mime_type,
-            misnamed: media.misnamed,
-            capsule_id,
-            key,
-            chunk_bytes,
-            opened: Opened::default(),
-        };
-        let opened = upload.opened.clone();
-        let result = upload.run().await;
-        if result.as_ref().is_err_and(leaves_nothing) {
-            opened.abort(self).await;
+        loop {
+            let key = UploadKey::new(&Identity {
+                name: options.upload_key.as_deref().unwrap_or(source.name()),
+                sample: &sample,
+                len: source.len(),
+                modified_at_ms: source.modified_at_ns() / 1_000_000,
+                chunk_bytes,
+            });
+            let in_flight_max = options.chunks_in_flight_max.clamp(1, CHUNKS_IN_FLIGHT_LIMIT);
+            let upload = Upload {
+                client: self.clone(),
+                window: Arc::new(Semaphore::new(in_flight_max)),
+                options: options.clone(),
+                source: Arc::clone(&source),
+                mime_type: mime_type.clone(),
+                misnamed: media.misnamed.clone(),
+                capsule_id: capsule_id.clone(),
+                key,
+                chunk_bytes,
+                opened: Opened::default(),
+            };
+            let opened = upload.opened.clone();
+            let result = upload.run().await;
+            if result.as_ref().is_err_and(leaves_nothing) {
+                opened.abort(self).await;
+            }
+            let Some(smaller) = self.smaller_chunk(&result, chunk_bytes, source.len()).await? else { return result };
+            chunk_bytes = smaller;
         }
-        result
     }
 
     async fn chunk_bytes(&self, options: &UploadOptions) -> Result<u32, CallError> {
-        let service_max = self.limits().await?.chunk_size;
+        let service_max = self.limits().await?.chunk_size.min(self.chunk_bytes_max());
         Ok(options.chunk_bytes_max.map_or(service_max, |wanted| wanted.clamp(1, service_max)))
+    }
+
+    /// By what to cut the file anew, where a proxy let no chunk of `refused` bytes through. Later uploads begin with that.
+    async fn smaller_chunk(
+        &self,
+        result: &Result<Uploaded, UploadError>,
+        refused: u32,
+        len: u64,
+    ) -> Result<Option<u32>, CallError> {
+        if !matches!(result, Err(UploadError::Call(error)) if error.is_body_limit()) {
+            return Ok(None);
+        }
+        let smaller = plan::smaller(refused, len, self.limits().await?.chunks_per_session_max_with_total_len);
+        if let Some(smaller) = smaller {
+            tracing::info!(refused, smaller, "a proxy lets no such chunk through");
+            self.cut_no_larger_than(smaller);
+        }
+        Ok(smaller)
     }
 }
 
@@ -280,9 +307,9 @@ async fn open(source: Source, mime_type: Option<String>) -> Result<(Arc<OpenSour
     .await
 }
 
-async fn hash_identity(source: &Arc<OpenSource>) -> Vec<u8> {
+async fn sample_of(source: &Arc<OpenSource>) -> Result<Vec<u8>, UploadError> {
     let source = Arc::clone(source);
-    blocking(move || source.identity()).await
+    Ok(blocking(move || sample::sample(&source)).await?.to_vec())
 }
 
 /// Runs `work` where it may block, and passes a panic on.

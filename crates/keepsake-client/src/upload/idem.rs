@@ -1,6 +1,7 @@
 //! Idempotency keys of uploads: the same upload finds its own sessions again after a crash.
 //!
-//! Owns the derivation and nothing else. Keys hold digests only, never a path or a name. Each part is
+//! Owns the derivation and nothing else, as all clients have it: `fixtures/client/keys.json` has its cases. By name, size, time and
+//! a sample of the content, never by a path: a folder may be moved between two runs. Keys hold digests only. Each part is
 //! hashed with its length before it, so that no two lists of parts give the same key.
 
 use super::hash::{hex, sha256};
@@ -14,12 +15,26 @@ const VERSION: &str = "ks1";
 #[derive(Clone, Debug)]
 pub(crate) struct UploadKey([u8; 32]);
 
+/// What a file is told from others by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Identity<'a> {
+    /// The file name, or the caller's own key.
+    pub(crate) name: &'a str,
+    /// SHA-256 of the sample; empty with a key of the caller's own.
+    pub(crate) sample: &'a [u8],
+    /// Bytes.
+    pub(crate) len: u64,
+    /// ms since 1970; 0 where unknown.
+    pub(crate) modified_at_ms: u64,
+    /// Another cut makes other chunks.
+    pub(crate) chunk_bytes: u32,
+}
+
 impl UploadKey {
-    /// `identity` is the canonical path or the caller's own key. `chunk_bytes` is part of it because
-    /// another cut makes other chunks.
-    pub(crate) fn new(identity: &[u8], len: u64, modified_at_ns: u64, chunk_bytes: u32) -> Self {
-        let numbers = [len, modified_at_ns, u64::from(chunk_bytes)].map(u64::to_le_bytes);
-        Self(digest(&[identity, numbers.as_flattened()]))
+    pub(crate) fn new(file: &Identity<'_>) -> Self {
+        let numbers = [file.len, file.modified_at_ms, u64::from(file.chunk_bytes)].map(u64::to_le_bytes);
+        let [len, modified, chunk] = &numbers;
+        Self(digest(&[file.name.as_bytes(), file.sample, len, modified, chunk]))
     }
 
     /// The key of the session of an asset. For a derived asset `content` is its SHA-256: another
@@ -55,8 +70,16 @@ pub(crate) fn request_digest(candid: &[u8]) -> [u8; 32] {
 mod tests {
     use super::*;
 
+    const FILE: Identity<'_> = Identity {
+        name: "photos of a.jpg",
+        sample: &[7; 32],
+        len: 5_000_000,
+        modified_at_ms: 1_700_000_000_000,
+        chunk_bytes: 1_800_000,
+    };
+
     fn key() -> UploadKey {
-        UploadKey::new(b"/photos/a.jpg", 5_000_000, 1_700_000_000_000_000_000, 1_800_000)
+        UploadKey::new(&FILE)
     }
 
     #[test]
@@ -70,10 +93,11 @@ mod tests {
         let session = |key: UploadKey| key.session(AssetType::Original, None);
         let all = [
             session(key()),
-            session(UploadKey::new(b"/photos/b.jpg", 5_000_000, 1_700_000_000_000_000_000, 1_800_000)),
-            session(UploadKey::new(b"/photos/a.jpg", 5_000_001, 1_700_000_000_000_000_000, 1_800_000)),
-            session(UploadKey::new(b"/photos/a.jpg", 5_000_000, 1_700_000_000_000_000_001, 1_800_000)),
-            session(UploadKey::new(b"/photos/a.jpg", 5_000_000, 1_700_000_000_000_000_000, 1_000_000)),
+            session(UploadKey::new(&Identity { name: "b.jpg", ..FILE })),
+            session(UploadKey::new(&Identity { sample: &[8; 32], ..FILE })),
+            session(UploadKey::new(&Identity { len: 5_000_001, ..FILE })),
+            session(UploadKey::new(&Identity { modified_at_ms: 1_700_000_000_001, ..FILE })),
+            session(UploadKey::new(&Identity { chunk_bytes: 1_000_000, ..FILE })),
             key().session(AssetType::Display, Some(&[1; 32])),
             key().session(AssetType::Display, Some(&[2; 32])),
             key().session(AssetType::Thumbnail, Some(&[1; 32])),

@@ -61,6 +61,8 @@ pub(crate) fn leaves_nothing(error: &UploadError) -> bool {
         UploadError::Changed { .. } => true,
         UploadError::File { reason, .. } => reason.kind() == io::ErrorKind::NotFound,
         UploadError::Call(CallError::Refused { error, .. }) => *error == Refusal::ResourceExhausted,
+        // It will be cut in another way, or never get through.
+        UploadError::Call(error) => error.is_body_limit(),
         _ => false,
     }
 }

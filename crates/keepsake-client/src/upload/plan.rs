@@ -37,6 +37,15 @@ impl Cut {
     }
 }
 
+/// Less is never what a proxy's limit leaves, bytes.
+const SMALLER_CHUNK_MIN: u32 = 100_000;
+
+/// By what to cut a file of `bytes` anew where a proxy let no chunk of `refused` bytes through.
+pub(crate) fn smaller(refused: u32, bytes: u64, chunks_max: u32) -> Option<u32> {
+    let next = refused / 2;
+    (next >= SMALLER_CHUNK_MIN && bytes.div_ceil(u64::from(next)) <= u64::from(chunks_max)).then_some(next)
+}
+
 /// Which chunks are missing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Missing {

@@ -64,7 +64,7 @@ fn open_file(path: &Path) -> io::Result<Content> {
     }
     let file = File::open(path)?;
     let stamp = Stamp::of(&file.metadata()?);
-    Ok(Content::File { file, path: path.to_owned(), canonical: path.canonicalize()?, stamp })
+    Ok(Content::File { file, path: path.to_owned(), stamp })
 }
 
 /// What tells one state of a file from another.
@@ -101,7 +101,7 @@ fn file_and_change(_: &Metadata) -> ((u64, u64), (i64, i64)) {
 
 #[derive(Debug)]
 enum Content {
-    File { file: File, path: PathBuf, canonical: PathBuf, stamp: Stamp },
+    File { file: File, path: PathBuf, stamp: Stamp },
     Bytes(Bytes),
 }
 
@@ -150,14 +150,6 @@ impl OpenSource {
                 modified.is_ok_and(|time| time < UNIX_EPOCH)
             }
             Content::Bytes(_) => false,
-        }
-    }
-
-    /// What tells this source from others in idempotency keys: the canonical path, or the bytes themselves.
-    pub(crate) fn identity(&self) -> Vec<u8> {
-        match &self.content {
-            Content::File { canonical, .. } => canonical.as_os_str().as_encoded_bytes().to_vec(),
-            Content::Bytes(bytes) => super::hash::sha256(bytes).to_vec(),
         }
     }
 

@@ -246,10 +246,7 @@ async fn upload(
 ) -> Result<Done, UploadError> {
     let cancel = options.cancel.clone();
     let found = async {
-        let turn = match known {
-            Some(_) => Some(turns.of(file).await?),
-            None => None,
-        };
+        let turn = turns.of(file).await?;
         Ok((find(client, known, file).await?, turn))
     };
     let (found, _turn) = cancel.run_until_cancelled(found).await.unwrap_or(Err(UploadError::Cancelled))?;
