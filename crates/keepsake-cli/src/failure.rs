@@ -215,7 +215,8 @@ pub(crate) fn ends_a_run(error: &anyhow::Error) -> Option<String> {
     error.chain().filter_map(call_of).find_map(|call| match call {
         // A rule about this one message: its length, or its content.
         CallError::Transport {
-            error: TransportError::BodyLimit { .. } | TransportError::Rejected { .. }, ..
+            error: TransportError::BodyLimit { .. } | TransportError::Rejected { .. },
+            ..
         } => None,
         CallError::Transport { error, .. } => Some(error.to_string()),
         CallError::Refused { error: error @ Refusal::Unauthorized, .. } => Some(error.to_string()),

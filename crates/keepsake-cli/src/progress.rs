@@ -31,7 +31,7 @@ impl Progress {
             Verbosity::Quiet => Self::Silent,
             Verbosity::Normal if std::io::stderr().is_terminal() => {
                 Self::Bars(MultiProgress::with_draw_target(terminal::bars()))
-            },
+            }
             verbosity => Self::Lines { verbose: verbosity > Verbosity::Normal },
         }
     }

@@ -363,7 +363,11 @@ mod tests {
                 let (mut stream, mut request) = (stream.unwrap(), [0; 4_096]);
                 let _ = stream.read(&mut request);
                 let date = httpdate::fmt_http_date(std::time::SystemTime::now() - ago);
-                let body = if request.starts_with(b"HEAD") { "" } else { "ingress_expiry not within expected range" };
+                let body = if request.starts_with(b"HEAD") {
+                    ""
+                } else {
+                    "ingress_expiry not within expected range"
+                };
                 let head = format!("HTTP/1.1 {status}\r\nDate: {date}\r\nConnection: close\r\n");
                 let _ = write!(stream, "{head}Content-Length: {}\r\n\r\n{body}", body.len());
             }

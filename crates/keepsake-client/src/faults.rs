@@ -109,7 +109,10 @@ mod tests {
         let told = of_status(502, page, None, &url()).to_string();
         assert!(told.contains("502 Bad Gateway") && !told.contains('<') && !told.contains("nginx"), "{told}");
         let told = of_status(413, b"<html><title>413</title></html>", None, &url()).to_string();
-        assert!(told.contains("https://photos.example/") && told.contains("client_max_body_size 4m"), "{told}");
+        assert!(
+            told.contains("https://photos.example/") && told.contains("client_max_body_size 4m"),
+            "{told}"
+        );
         assert!(!told.contains("secret") && !told.contains('<'), "{told}");
         assert_eq!(reason(b"<html><body>no title</body>"), "");
         assert_eq!(reason(b"one\ntwo"), "one");

@@ -71,7 +71,8 @@ impl Line {
             () = moves.ended(|unseen| self.patience(unseen)) => return Err(self.stalled()),
         };
         // Only a body at hand as a whole is sent after a redirect.
-        let again = matches!(answer.status(), StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT);
+        let again =
+            matches!(answer.status(), StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT);
         if again {
             return self.whole(&head, body.clone().into(), sent, answer_bytes_max, &moves).await;
         }
@@ -92,8 +93,8 @@ impl Line {
         moves: &Moves,
     ) -> Result<http::Response<Bytes>, AgentError> {
         let request = http::Request::from_parts(head.clone(), body);
-        let mut request =
-            reqwest::Request::try_from(request).map_err(|error| AgentError::InvalidReplicaUrl(error.to_string()))?;
+        let mut request = reqwest::Request::try_from(request)
+            .map_err(|error| AgentError::InvalidReplicaUrl(error.to_string()))?;
         request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(len));
         *request.timeout_mut() = Some(NO_BOUND);
         let network = |error| AgentError::TransportError(TransportError::Reqwest(error));

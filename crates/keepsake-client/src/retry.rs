@@ -177,8 +177,7 @@ mod tests {
     #[test]
     fn never_means_one_attempt() {
         for transience in [Transience::Passing, Transience::Unreachable] {
-            let pause =
-                Attempts::default().pause(&RetryPolicy::never(), transience, Instant::now(), 1.0);
+            let pause = Attempts::default().pause(&RetryPolicy::never(), transience, Instant::now(), 1.0);
             assert_eq!(pause, None);
         }
     }

@@ -155,7 +155,12 @@ fn files_are_what_the_rules_say() {
         }
         let media = Media::of(&unhex(&case.bytes), &case.name);
         let memory = format!("{:?}", memory_type(&media.mime_type)).to_ascii_lowercase();
-        assert_eq!((media.mime_type, media.misnamed, memory), (case.mime, case.misnamed, case.memory), "{}", case.name);
+        assert_eq!(
+            (media.mime_type, media.misnamed, memory),
+            (case.mime, case.misnamed, case.memory),
+            "{}",
+            case.name
+        );
     }
 }
 
@@ -199,7 +204,8 @@ fn fault(case: &FaultCase) -> TransportError {
     let unreachable = |maybe_sent| TransportError::Unreachable { reason: "connection".into(), maybe_sent };
     match (case.status, case.failure.as_deref()) {
         (Some(status), _) => {
-            let head = case.retry_after.iter().map(|value| (RETRY_AFTER, HeaderValue::from_str(value).unwrap()));
+            let head =
+                case.retry_after.iter().map(|value| (RETRY_AFTER, HeaderValue::from_str(value).unwrap()));
             let wait = crate::faults::retry_after(&HeaderMap::from_iter(head), SystemTime::now());
             of_status(status, case.body.as_bytes(), wait, &url())
         }
@@ -266,7 +272,8 @@ fn pauses_are_those_of_the_rules() {
                 "unreachable" => TransportError::Away { status: 503, reason, retry_after },
                 other => panic!("{other}"),
             };
-            let pause = attempts.pause_after(&policy, &error, start + Duration::from_millis(failure.at_ms), 1.0);
+            let pause =
+                attempts.pause_after(&policy, &error, start + Duration::from_millis(failure.at_ms), 1.0);
             let pause = pause.map(|pause| pause.as_millis());
             assert_eq!(pause, failure.pause_ms, "{}: at {} ms", case.note, failure.at_ms);
         }

@@ -41,9 +41,9 @@ use lane::{LaneJob, SessionDone};
 use media::Media;
 use opened::{Opened, leaves_nothing};
 use source::OpenSource;
-use taken::{Taken, taken};
 use std::path::PathBuf;
 use std::sync::Arc;
+use taken::{Taken, taken};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -258,7 +258,9 @@ impl<T: Transport> Client<T> {
             if result.as_ref().is_err_and(leaves_nothing) {
                 opened.abort(self).await;
             }
-            let Some(smaller) = self.smaller_chunk(&result, chunk_bytes, source.len()).await? else { return result };
+            let Some(smaller) = self.smaller_chunk(&result, chunk_bytes, source.len()).await? else {
+                return result;
+            };
             chunk_bytes = smaller;
         }
     }

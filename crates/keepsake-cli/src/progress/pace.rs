@@ -28,13 +28,16 @@ impl Pace {
         let last = self.samples.len().checked_sub(1);
         if let Some(last) = last {
             let gap = now - self.samples[last].0;
-            let before = last.checked_sub(1).map_or(WINDOW, |before| self.samples[last].0 - self.samples[before].0);
+            let before =
+                last.checked_sub(1).map_or(WINDOW, |before| self.samples[last].0 - self.samples[before].0);
             if gap > WINDOW.max(before * GAP_TIMES_MAX) {
                 self.samples.clear();
             }
         }
         self.samples.push_back((now, done));
-        while self.samples.len() > SAMPLES_MIN && self.samples.front().is_some_and(|first| now - first.0 > WINDOW) {
+        while self.samples.len() > SAMPLES_MIN
+            && self.samples.front().is_some_and(|first| now - first.0 > WINDOW)
+        {
             self.samples.pop_front();
         }
     }
@@ -64,7 +67,8 @@ mod tests {
         assert_eq!(pace(&[]).rate(), None);
         assert_eq!(pace(&[(0, 10)]).rate(), None);
         assert_eq!(pace(&[(0, 0), (1, 100), (2, 200)]).rate(), Some(100));
-        let slow_then_fast = (0..20).map(|at| (at, at)).chain((20..40).map(|at| (at, 20 + (at - 20) * 1_000)));
+        let slow_then_fast =
+            (0..20).map(|at| (at, at)).chain((20..40).map(|at| (at, 20 + (at - 20) * 1_000)));
         assert_eq!(pace(&slow_then_fast.collect::<Vec<_>>()).rate(), Some(1_000));
     }
 

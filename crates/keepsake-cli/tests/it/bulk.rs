@@ -57,7 +57,10 @@ fn the_sum_counts_each_file_once_and_says_what_was_left_out() {
     let skipped = json!({ "symlinks": 1, "specials": 1, "empty": 1, "ignored": 2 });
     assert_eq!(sum["skipped"], skipped);
     assert!(told.contains("3 new, 1 already there, 1 failed, 5 skipped (1 symlink, "), "{told}");
-    assert!(text(&user.run(&["upload", "-r", path(&folder), "-v"]).stderr).contains("pipe: skipped: no regular file"));
+    assert!(
+        text(&user.run(&["upload", "-r", path(&folder), "-v"]).stderr)
+            .contains("pipe: skipped: no regular file")
+    );
 
     let output = user.run(&["upload", "-r", path(&folder), "--json"]);
     assert_eq!((output.status.code(), &summary(&output)["already_there"]), (Some(0), &json!(4)));
@@ -100,7 +103,19 @@ fn a_run_ends_when_the_node_stays_away() {
     let mut scene = Scene::new(100_000_000);
     let folder = scene.dir.path().join("photos");
     files(&folder, 20, 100);
-    let args = ["upload", path(&scene.file), "-r", path(&folder), "-j", "1", "--in-flight", "1", "--retry-for", "0", "--json"];
+    let args = [
+        "upload",
+        path(&scene.file),
+        "-r",
+        path(&folder),
+        "-j",
+        "1",
+        "--in-flight",
+        "1",
+        "--retry-for",
+        "0",
+        "--json",
+    ];
     let mut command = scene.user.command(&args);
     let mut upload = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     while pending(&scene.user) == 0 {

@@ -27,7 +27,10 @@ fn a_wrong_clock_hinders_nothing() {
         let user = User::new(dir.path(), &format!("user{number}"), &node);
         let run = |args: &[&str]| -> Output {
             let mut command = user.command(args);
-            command.env("LD_PRELOAD", &library).env("FAKETIME", wrong).env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+            command
+                .env("LD_PRELOAD", &library)
+                .env("FAKETIME", wrong)
+                .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
             command.output().unwrap()
         };
         let (photo, bytes) = (dir.path().join(format!("{number}.jpg")), jpeg(640, 480, number));

@@ -79,7 +79,8 @@ fn read_some(stream: &mut TcpStream, into: &mut Vec<u8>) -> io::Result<()> {
 
 /// What nginx answers.
 fn page(status: &str, more: &str) -> String {
-    let body = format!("<html>\r\n<head><title>{status}</title></head>\r\n<body><hr>nginx</body>\r\n</html>\r\n");
+    let body =
+        format!("<html>\r\n<head><title>{status}</title></head>\r\n<body><hr>nginx</body>\r\n</html>\r\n");
     let head = format!("HTTP/1.1 {status}\r\nContent-Type: text/html\r\n{more}Connection: close\r\n");
     format!("{head}Content-Length: {}\r\n\r\n{body}", body.len())
 }

@@ -140,7 +140,10 @@ fn a_photo_has_the_date_that_its_camera_gave_it() {
     };
     assert_eq!(upload(1, b"2019:07:14 12:34:56").0, 1_563_100_496_000_000_000_u64);
     let (date, told) = upload(2, b"1955:11:05 06:00:00");
-    assert!(date.is_null() && told.contains("1955-11-05T06:00:00 is before 1970 and left out"), "{date} {told}");
+    assert!(
+        date.is_null() && told.contains("1955-11-05T06:00:00 is before 1970 and left out"),
+        "{date} {told}"
+    );
 }
 
 #[cfg(target_os = "linux")]

@@ -256,8 +256,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.bin");
         std::fs::write(&path, [7; 100]).unwrap();
-        let (sha256, modified) = (sha256_of_file(&path).unwrap(), path.metadata().unwrap().modified().unwrap());
-        let put_back = |path: &Path| File::options().write(true).open(path).unwrap().set_modified(modified).unwrap();
+        let (sha256, modified) =
+            (sha256_of_file(&path).unwrap(), path.metadata().unwrap().modified().unwrap());
+        let put_back =
+            |path: &Path| File::options().write(true).open(path).unwrap().set_modified(modified).unwrap();
         let source = Source::file(&path).open().unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o400)).unwrap();
         source.check_unchanged(&sha256).expect("another right is no other content");

@@ -174,7 +174,8 @@ mod tests {
         let file = dir.path().join("a");
         std::fs::write(&file, "x").unwrap();
         let detour = dir.path().join(".").join("a");
-        let args = upload(&["-r", file.to_str().unwrap(), detour.to_str().unwrap(), dir.path().to_str().unwrap()]);
+        let args =
+            upload(&["-r", file.to_str().unwrap(), detour.to_str().unwrap(), dir.path().to_str().unwrap()]);
         assert_eq!(choose(&args).files.len(), 1);
     }
 }

@@ -14,8 +14,8 @@ use crate::words::told;
 use anyhow::{Result, anyhow};
 use keepsake_client::api::{LimitUse, Memory};
 use keepsake_client::{
-    AgentTransport, CancellationToken, Client, EventStream, Originals, Source, Turns, UploadError, UploadOptions,
-    Uploaded, upload_events,
+    AgentTransport, CancellationToken, Client, EventStream, Originals, Source, Turns, UploadError,
+    UploadOptions, Uploaded, upload_events,
 };
 use std::collections::VecDeque;
 use std::io::ErrorKind;

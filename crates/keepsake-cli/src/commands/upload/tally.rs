@@ -201,7 +201,12 @@ mod tests {
         tally.stop("later".to_owned());
         tally.not_tried(7);
         let told = tally.told();
-        assert!(told.starts_with("1 new, 7 not tried, 4 skipped (1 symlink, 1 empty, 2 hidden or the system's); 2.00 MiB in "), "{told}");
+        assert!(
+            told.starts_with(
+                "1 new, 7 not tried, 4 skipped (1 symlink, 1 empty, 2 hidden or the system's); 2.00 MiB in "
+            ),
+            "{told}"
+        );
         assert!(told.ends_with("; stopped: the disk is full") && !told.contains("failed"), "{told}");
         let line = tally.line(true).summary;
         assert_eq!((line.new, line.not_tried, line.bytes, line.exit_code), (1, 7, 2 << 20, 130));
