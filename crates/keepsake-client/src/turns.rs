@@ -14,8 +14,13 @@ use tokio::sync::OwnedMutexGuard;
 pub struct Turns {
     /// How many files of the run have each length, bytes.
     lengths: Arc<HashMap<u64, usize>>,
-    by_content: Arc<Mutex<HashMap<(u64, Sha), Arc<tokio::sync::Mutex<()>>>>>,
+    by_content: Arc<Mutex<HashMap<Content, TurnLock>>>,
 }
+
+/// Length, bytes, and sample.
+type Content = (u64, Sha);
+/// Held by whoever's turn it is.
+type TurnLock = Arc<tokio::sync::Mutex<()>>;
 
 /// A file's turn, until it is dropped.
 #[derive(Debug)]
