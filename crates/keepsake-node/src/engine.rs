@@ -31,7 +31,7 @@ mod writer;
 mod tests;
 
 pub use asset_stream::{AssetBytes, AssetStream};
-pub use clock::Clock;
+pub use clock::{Clock, ClockState};
 pub use ledger::AnswerLimits;
 pub use message::{EngineError, Rejection, RequestId, RequestStatus, UpdateMessage};
 pub use options::EngineOptions;
@@ -146,7 +146,7 @@ impl Engine {
         let (space, views) = (Arc::new(space), Arc::new(views));
         let site = Arc::new(SitePaths::default());
         let shared = Shared { records, heap, space, epochs, views, mailbox, site };
-        committer::tidy(&shared, options.clock.now_ns())?;
+        committer::tidy(&shared, options.clock.expiry_ns())?;
         let clock = options.clock.clone();
         let reader = {
             let (shared, application, clock) = (shared.clone(), Arc::clone(&application), clock.clone());
@@ -279,7 +279,12 @@ impl Engine {
         tokio::task::spawn_blocking(move || inner.join_writers()).await.ok();
     }
 
-    /// The engine's time, ns since 1970; never goes backwards.
+    /// What the engine makes of this computer's clock.
+    pub fn clock(&self) -> ClockState {
+        self.inner.clock.state()
+    }
+
+    /// The engine's time, ns since 1970.
     pub fn now_ns(&self) -> u64 {
         self.inner.clock.now_ns()
     }

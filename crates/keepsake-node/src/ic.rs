@@ -35,7 +35,7 @@ use tokio::sync::Semaphore;
 pub use certifier::{CertifiedFacts, CertifyError};
 pub use error::RequestError;
 
-use crate::engine::{Clock, Engine};
+use crate::engine::{Clock, ClockState, Engine};
 use certifier::Certifier;
 use keys::{NodeKey, RootKey};
 
@@ -93,6 +93,11 @@ impl IcInterface {
     /// The one canister.
     pub fn canister_id(&self) -> Principal {
         self.inner.canister_id
+    }
+
+    /// What the engine makes of this computer's clock.
+    pub(crate) fn clock(&self) -> ClockState {
+        self.engine().clock()
     }
 
     /// The subnet that this node is.

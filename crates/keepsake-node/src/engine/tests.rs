@@ -8,6 +8,7 @@ mod program;
 mod site;
 mod strangers;
 mod streams;
+mod time;
 mod views;
 
 use crate::data_dir::DataDir;

@@ -294,7 +294,7 @@ impl Writer {
         if self.damaged.is_some() {
             return Ok(());
         }
-        let mut call = self.call(Principal::anonymous());
+        let mut call = Call { now_ns: self.clock.expiry_ns(), ..self.call(Principal::anonymous()) };
         let tick = loop {
             self.bound_freeing();
             match guarded(|| self.program.tick(&call)) {
@@ -340,7 +340,7 @@ impl Writer {
             records_pages: self.pages.size(),
             heap_pages: self.heap.size(),
         };
-        let commit = Commit { state, pages: self.pages.take_batch(), requests, now_ns: self.clock.now_ns() };
+        let commit = Commit { state, pages: self.pages.take_batch(), requests, now_ns: self.clock.expiry_ns() };
         let (heap_wrote, site) = (self.heap.take_wrote(), self.site.take());
         let job = Job { commit, unrecorded, heap_wrote, site };
         self.jobs.send(job).expect("the commit thread lives as long as the writer");

@@ -4,6 +4,7 @@ use axum::http::{StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Response};
 use serde_json::json;
 
+use crate::engine::ClockState;
 use crate::ic::IcInterface;
 
 /// `GET /`: what this is.
@@ -18,10 +19,19 @@ pub(super) fn index(ic: &IcInterface) -> Html<String> {
     ))
 }
 
-/// `GET /health`.
+/// `GET /health`. It answers 200 while the node serves, and says what is not as it should be.
 pub(super) fn health(ic: &IcInterface) -> Response {
+    let (status, clock) = match ic.clock() {
+        ClockState::Trusted => ("ok", "ok".into()),
+        ClockState::Jumped(seconds) => {
+            let to = if seconds < 0 { "back" } else { "ahead" };
+            ("degraded", format!("jumped {} s {to}: not followed yet", seconds.unsigned_abs()))
+        }
+        ClockState::Held => ("ok", "put ahead within the last hour: nothing expires by it yet".to_owned()),
+    };
     let body = json!({
-        "status": "ok",
+        "status": status,
+        "clock": clock,
         "version": env!("CARGO_PKG_VERSION"),
         "canister_id": ic.canister_id().to_text(),
     });

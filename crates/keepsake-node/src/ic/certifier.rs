@@ -30,6 +30,8 @@ use crate::engine::{Clock, RequestStatus};
 
 /// Most requests under one signature; bounds how long the first of them waits.
 const BATCH_MAX: usize = 256;
+/// A clock that went back by less stands still until it is there again.
+const BACK_NS: u64 = 1_000_000_000;
 
 /// Most requests waiting for a signature; more wait in their handlers.
 const QUEUE_MAX: usize = 1024;
@@ -126,8 +128,7 @@ fn sign_batches(root: &RootKey, fixed: &[Child], clock: &Clock, mut queue: mpsc:
     let mut time_ns = 0;
     let fence = random_fence();
     while queue.blocking_recv_many(&mut jobs, BATCH_MAX) > 0 {
-        // Two states never have the same time, even when the clock stands still.
-        time_ns = clock.now_ns().max(time_ns + 1);
+        time_ns = next_time(clock.now_ns(), time_ns);
         let mut requests = BTreeMap::new();
         for job in &mut jobs {
             if let Some((id, status)) = job.request.take() {
@@ -140,6 +141,11 @@ fn sign_batches(root: &RootKey, fixed: &[Child], clock: &Clock, mut queue: mpsc:
             let _ = job.done.send(Arc::clone(&state));
         }
     }
+}
+
+/// Two states never have the same time, even when the clock stands still. Where the clock was put back, they follow.
+fn next_time(now_ns: u64, last_ns: u64) -> u64 {
+    if last_ns.saturating_sub(now_ns) > BACK_NS { now_ns } else { now_ns.max(last_ns + 1) }
 }
 
 /// Two jobs may ask for one request at different moments: the later state of it wins.

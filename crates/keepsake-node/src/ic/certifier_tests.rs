@@ -168,3 +168,12 @@ async fn the_certified_time_never_runs_backwards() {
         last = time;
     }
 }
+
+#[test]
+fn no_two_states_have_the_same_time_and_a_clock_put_back_is_followed() {
+    let second = 1_000_000_000;
+    assert_eq!(next_time(7 * second, 5 * second), 7 * second);
+    assert_eq!(next_time(5 * second, 5 * second), 5 * second + 1, "it stands still");
+    assert_eq!(next_time(4 * second, 5 * second), 5 * second + 1, "a small step back");
+    assert_eq!(next_time(3 * second, 5 * second), 3 * second, "put back");
+}

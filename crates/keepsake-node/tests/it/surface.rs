@@ -11,7 +11,7 @@ async fn health_and_index_name_the_canister() {
     let health = node.send("GET", "/health", "", b"").await;
     assert_eq!((health.status, health.header("content-type")), (200, Some("application/json")));
     let health: serde_json::Value = serde_json::from_slice(&health.body).unwrap();
-    assert_eq!(health["status"], "ok");
+    assert_eq!((&health["status"], &health["clock"]), (&"ok".into(), &"ok".into()));
     assert_eq!(health["canister_id"], "uxrrr-q7777-77774-qaaaq-cai");
     assert_eq!(health["version"], env!("CARGO_PKG_VERSION"));
     let index = node.send("GET", "/", "", b"").await;

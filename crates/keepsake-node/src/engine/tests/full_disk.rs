@@ -279,9 +279,9 @@ async fn what_is_not_recorded_is_answered_to_pollers_changes_nothing_and_may_run
 }
 
 /// The real service on a small disk.
-struct Owner {
-    engine: Engine,
-    capsule: String,
+pub(super) struct Owner {
+    pub(super) engine: Engine,
+    pub(super) capsule: String,
 }
 
 fn open_service(disk: &SmallDisk, hand: &Hand) -> Engine {
@@ -290,7 +290,7 @@ fn open_service(disk: &SmallDisk, hand: &Hand) -> Engine {
     Engine::open(DataDir::open(disk.data()).unwrap(), options).unwrap()
 }
 
-async fn call<T: CandidType + DeserializeOwned>(engine: &Engine, method: &str, arg: Vec<u8>) -> Answer<T> {
+pub(super) async fn call<T: CandidType + DeserializeOwned>(engine: &Engine, method: &str, arg: Vec<u8>) -> Answer<T> {
     match engine.update(message(method, arg)).await.unwrap() {
         RequestStatus::Replied(reply) => Decode!(&reply, Answer<T>).unwrap(),
         other => panic!("{method}: {other:?}"),
@@ -298,7 +298,7 @@ async fn call<T: CandidType + DeserializeOwned>(engine: &Engine, method: &str, a
 }
 
 impl Owner {
-    async fn new(engine: Engine) -> Self {
+    pub(super) async fn new(engine: Engine) -> Self {
         let capsule: Answer<Capsule> =
             call(&engine, "capsules_create", Encode!(&None::<PersonRef>).unwrap()).await;
         Self { engine, capsule: capsule.unwrap().id }

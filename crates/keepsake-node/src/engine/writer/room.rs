@@ -39,7 +39,7 @@ impl Writer {
         if taken.class != Class::Update || !taken.is_recorded() || self.fits(0) {
             return Admission::Run;
         }
-        if !self.shared.mailbox.expire(call.now_ns) {
+        if !self.shared.mailbox.expire(self.clock.expiry_ns()) {
             return Admission::Refuse;
         }
         if self.in_flight.is_some() || self.batch_is_to_commit() {
@@ -116,7 +116,7 @@ impl Writer {
 
     /// What is done for room between messages: expired answers, the heap's end, the reserve.
     pub(super) fn tend_disk(&mut self) {
-        let expired = self.shared.mailbox.expire(self.clock.now_ns());
+        let expired = self.shared.mailbox.expire(self.clock.expiry_ns());
         if self.in_flight.is_some() || self.batch_is_to_commit() {
             // Each commit prunes too.
             return;
@@ -132,7 +132,7 @@ impl Writer {
     /// Prunes expired answers in transactions of their own. No commit is in flight.
     fn prune(&mut self) {
         self.room = None;
-        let now_ns = self.clock.now_ns();
+        let now_ns = self.clock.expiry_ns();
         for _ in 0..PRUNING_SLICES_MAX {
             // A smaller slice needs less room.
             let rows_max = (self.room().freeing / freeing_bytes(0, 1)).clamp(16, PRUNED_ROWS_MAX as u64);
