@@ -209,7 +209,7 @@ impl Writer {
                 Err(error) => return self.rollback(taken, &call, Fault::Storage(error)),
             }
         }
-        match self.admit(&taken, &call) {
+        match self.admit(&taken) {
             Admission::Run => self.run_message(taken, &call),
             Admission::Refuse => {
                 self.leave_unrecorded(&taken, &call, RequestStatus::Replied(resource_exhausted()));

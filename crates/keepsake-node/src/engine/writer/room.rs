@@ -12,7 +12,6 @@ use crate::storage::fault::StorageError;
 use crate::storage::page::PAGE_BYTES;
 use crate::storage::requests::PRUNED_ROWS_MAX;
 use crate::storage::space::Room;
-use keepsake_service::Call;
 
 /// A message that adds pages leaves this much, so that changing and moving what is there goes on.
 const GROWTH_LEAVES_BYTES: u64 = 4 << 20;
@@ -35,7 +34,7 @@ pub(super) enum Admission {
 }
 
 impl Writer {
-    pub(super) fn admit(&mut self, taken: &Taken, call: &Call) -> Admission {
+    pub(super) fn admit(&mut self, taken: &Taken) -> Admission {
         if taken.class != Class::Update || !taken.is_recorded() || self.fits(0) {
             return Admission::Run;
         }
