@@ -142,7 +142,10 @@ impl Timeline {
                 self.last_ns = 0;
             }
             _ => {
-                tracing::warn!(jump, "this computer's clock jumped, by so many seconds: it is not followed yet");
+                tracing::warn!(
+                    jump,
+                    "this computer's clock jumped, by so many seconds: it is not followed yet"
+                );
                 self.tried = Some((difference, steady));
             }
         }

@@ -340,7 +340,8 @@ impl Writer {
             records_pages: self.pages.size(),
             heap_pages: self.heap.size(),
         };
-        let commit = Commit { state, pages: self.pages.take_batch(), requests, now_ns: self.clock.expiry_ns() };
+        let commit =
+            Commit { state, pages: self.pages.take_batch(), requests, now_ns: self.clock.expiry_ns() };
         let (heap_wrote, site) = (self.heap.take_wrote(), self.site.take());
         let job = Job { commit, unrecorded, heap_wrote, site };
         self.jobs.send(job).expect("the commit thread lives as long as the writer");

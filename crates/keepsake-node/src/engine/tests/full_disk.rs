@@ -290,7 +290,11 @@ fn open_service(disk: &SmallDisk, hand: &Hand) -> Engine {
     Engine::open(DataDir::open(disk.data()).unwrap(), options).unwrap()
 }
 
-pub(super) async fn call<T: CandidType + DeserializeOwned>(engine: &Engine, method: &str, arg: Vec<u8>) -> Answer<T> {
+pub(super) async fn call<T: CandidType + DeserializeOwned>(
+    engine: &Engine,
+    method: &str,
+    arg: Vec<u8>,
+) -> Answer<T> {
     match engine.update(message(method, arg)).await.unwrap() {
         RequestStatus::Replied(reply) => Decode!(&reply, Answer<T>).unwrap(),
         other => panic!("{method}: {other:?}"),

@@ -44,7 +44,8 @@ async fn ticks() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clock_put_a_day_ahead_and_back_ends_no_session_and_refuses_nobody_for_long() {
     let dir = tempfile::tempdir().unwrap();
-    let hands = Hands { wall: Arc::new(AtomicU64::new(1_000 * HOUR)), steady: Arc::new(AtomicU64::new(HOUR)) };
+    let hands =
+        Hands { wall: Arc::new(AtomicU64::new(1_000 * HOUR)), steady: Arc::new(AtomicU64::new(HOUR)) };
     let mut options = options();
     options.tick_interval = Duration::from_millis(10);
     options.clock = hands.clock();
@@ -86,7 +87,8 @@ async fn a_clock_put_a_day_ahead_and_back_ends_no_session_and_refuses_nobody_for
         hands.pass(engine, 3_600);
     }
     let gone = async || {
-        let status = engine.query(sender(), "uploads_status".into(), Encode!(&session).unwrap()).await.unwrap();
+        let status =
+            engine.query(sender(), "uploads_status".into(), Encode!(&session).unwrap()).await.unwrap();
         Decode!(&status, Answer<candid::Reserved>).unwrap().is_err()
     };
     while !gone().await {
