@@ -10,6 +10,8 @@ pub enum Variant {
     Conflict,
     /// `NotImplemented`.
     NotImplemented,
+    /// No variant: an answer to the `PUT` of a chunk says it, with this HTTP status.
+    Http(u16),
     /// `Internal`.
     Internal,
     /// `ResourceExhausted`, which has no text: `usage` names these codes, with what is used and left.
@@ -33,6 +35,14 @@ const fn invalid(name: &'static str, meaning: &'static str) -> Code {
 
 const fn conflict(name: &'static str, meaning: &'static str) -> Code {
     Code { name, variant: Variant::Conflict, meaning }
+}
+
+const fn absent(name: &'static str, meaning: &'static str) -> Code {
+    Code { name, variant: Variant::NotImplemented, meaning }
+}
+
+const fn http(status: u16, name: &'static str, meaning: &'static str) -> Code {
+    Code { name, variant: Variant::Http(status), meaning }
 }
 
 const fn room(name: &'static str, meaning: &'static str) -> Code {
@@ -95,6 +105,26 @@ pub const CODES: &[Code] = &[
     invalid("token_scope_empty", "name variants or asset_ids, or leave asset_ids null to cover all assets"),
     conflict("token_secret_pending", "the host waits for its random secret: try again in a few seconds"),
     invalid("ttl_out_of_range", "the data names the limits in seconds"),
+    // Chunks by PUT
+    absent("no_put_road", "this host takes chunks by uploads_put_chunk only"),
+    http(401, "ticket_missing", "send `Authorization: Bearer` with a ticket of mint_upload_ticket"),
+    http(401, "ticket_wrong", "no ticket of this host: mint one"),
+    http(401, "ticket_expired", "mint another ticket and go on"),
+    http(403, "ticket_for_another_session", "each session has tickets of its own"),
+    http(400, "chunk_index_malformed", "say by the header `Keepsake-Chunk` which chunk it is: a number"),
+    http(400, "digest_malformed", "`Content-Digest: sha-256=:…:` has a SHA-256 in base64, as in RFC 9530"),
+    http(400, "digest_differs", "the bytes that came are not those of `Content-Digest`: send them again"),
+    http(400, "body_cut_off", "the body ended before its length: send it again"),
+    http(411, "length_required", "send `Content-Length`"),
+    http(408, "body_too_slow", "fewer chunks at once are faster; the data names the least rate"),
+    http(503, "overloaded", "there is no room now: try again after `Retry-After`"),
+    http(
+        503,
+        "storage_failed",
+        "the node's files failed it and nothing was written: try again after `Retry-After`",
+    ),
+    http(500, "stopped", "the node stopped writing after a fault: its operator has to restart it"),
+    http(500, "trapped", "the service failed on this chunk and nothing was written: see the node's log"),
     // Limits of room: the codes of `usage`
     room(
         "sessions_per_caller",

@@ -40,6 +40,16 @@ impl Error {
         };
         text.split_once(':').map_or(text.as_str(), |(code, _)| code)
     }
+
+    /// As text that begins with the code, for answers that are no Candid.
+    pub fn told(&self) -> String {
+        match self {
+            Self::NotFound | Self::Unauthorized | Self::ResourceExhausted => {
+                format!("{}: {self}", self.code())
+            }
+            _ => self.to_string(),
+        }
+    }
 }
 
 impl std::fmt::Display for Error {
@@ -67,6 +77,8 @@ mod tests {
         assert_eq!(Error::Conflict("chunk_differs: 3".into()).code(), "chunk_differs");
         assert_eq!(Error::InvalidArgument("bare".into()).code(), "bare");
         assert_eq!(Error::NotFound.code(), "not_found");
+        assert_eq!(Error::NotFound.told(), "not_found: not found, or not yours to see");
+        assert_eq!(Error::Conflict("chunk_differs: 3".into()).told(), "chunk_differs: 3");
     }
 
     #[test]

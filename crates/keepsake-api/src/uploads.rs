@@ -48,6 +48,17 @@ pub struct UploadConfig {
     pub tag_bytes_max: u32,
     /// All texts of one memory and its assets together, bytes; none from a service that has no such limit.
     pub memory_text_bytes_max: Option<u32>,
+    /// Chunks may come without envelopes too; none from a host that takes none so.
+    pub put_road: Option<PutRoad>,
+}
+
+/// Where chunks go without an envelope: `PUT {path}{session}`, with a ticket from `mint_upload_ticket`.
+#[derive(CandidType, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+pub struct PutRoad {
+    /// Path of the address, from the host's root to the session's number.
+    pub path: String,
+    /// Longest life of a ticket, seconds.
+    pub ticket_secs_max: u32,
 }
 
 /// What the client knows about a file before it sends it.

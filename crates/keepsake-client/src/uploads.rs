@@ -46,6 +46,15 @@ impl<T: Transport> Client<T> {
         self.update("uploads_put_chunk", Delivery::Repeatable, args).await
     }
 
+    /// A ticket by which chunks of the session come without envelopes for `ttl_secs`, see
+    /// [`Transport::put_chunk`]. Whoever has it can send them: it belongs into no address and no log.
+    ///
+    /// # Errors
+    /// [`CallError`]; `no_put_road` where the host takes chunks in envelopes only.
+    pub async fn mint_upload_ticket(&self, session_id: u64, ttl_secs: u32) -> Result<String, CallError> {
+        self.query("mint_upload_ticket", (session_id, ttl_secs)).await
+    }
+
     /// What is there and what is missing.
     ///
     /// # Errors

@@ -80,7 +80,7 @@ pub async fn a_session_outlives_its_callers_role<H: Host>(host: &H) {
             };
             let place = format!("{method} by the session's caller, now {role:?}");
             let got = judge(method, &reply.unwrap_or_else(|error| panic!("{place}: {error}")));
-            assert_eq!(got, Ok(letters[at]), "{place}");
+            assert_eq!(got, Ok(offered(&world, method, letters[at])), "{place}");
             let pending = allowed(member.sessions_list().await);
             let seen = pending.iter().any(|session| session.session_id == things.session);
             assert_eq!(seen, method != "uploads_abort", "{place}: sessions_list");
@@ -146,6 +146,7 @@ impl<T: Transport> Walk<T> {
         };
         let reply = reply.unwrap_or_else(|error: TransportError| panic!("{place}: {error}"));
         let got = judge(row.method, &reply).unwrap_or_else(|wrong| panic!("{place}: {wrong}"));
+        let expected = offered(&self.world, row.method, expected);
         assert_eq!(got, expected, "{place}: expected '{expected}', got '{got}'");
         if is_update && matches!(got, 'o' | 'p') {
             self.seen.clear();
@@ -169,6 +170,11 @@ impl<T: Transport> Walk<T> {
             self.private = self.world.things_in(&capsule.id).await;
         }
     }
+}
+
+/// The letter of a method that not every host has, where this one has it.
+fn offered<T>(world: &World<T>, method: &str, letter: char) -> char {
+    if method == "mint_upload_ticket" && world.put_road.is_none() { 'i' } else { letter }
 }
 
 async fn public_things<T: Transport>(world: &World<T>) -> Things {
@@ -240,6 +246,7 @@ fn judge(method: &str, reply: &[u8]) -> Result<char, String> {
         return match error {
             Error::NotFound => Ok('n'),
             Error::Unauthorized => Ok('u'),
+            Error::NotImplemented(_) => Ok('i'),
             other => Err(format!("{other:?}")),
         };
     }

@@ -24,6 +24,9 @@ use keepsake_client::Transport;
 use keepsake_service::Kind;
 use keepsake_service::endpoints;
 
+/// Not every host has it.
+const MINT: &str = "mint_upload_ticket";
+
 /// One bad argument list of a method, sent by the member, or by the owner where only owners may.
 pub(crate) struct Case {
     /// The method.
@@ -56,7 +59,8 @@ pub async fn each_bad_argument_has_its_error<H: Host>(host: &H) {
         let reply = send(&world, who, method, args(&things, &given)).await;
         let error = refusal(&reply).unwrap_or_else(|| panic!("{place}: expected {code}, got Ok"));
         let got = known(&error).unwrap_or_else(|unknown| panic!("{place}: {unknown}"));
-        assert_eq!(got, *code, "{place}: {error}");
+        let code = if *method == MINT && world.put_road.is_none() { "no_put_road" } else { *code };
+        assert_eq!(got, code, "{place}: {error}");
         let after = Snapshot::take(&world, &things).await;
         assert_eq!(before.changes(&after), Vec::<&str>::new(), "{place}: it changed this");
         before = after;

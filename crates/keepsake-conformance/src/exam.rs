@@ -29,6 +29,7 @@ macro_rules! exam {
             uploads::a_failed_finish_leaves_the_session_to_go_on,
             uploads::a_repeated_finish_is_the_same,
             uploads::sessions_do_not_touch_each_other,
+            uploads::a_host_says_whether_chunks_come_without_envelopes,
             publish::what_is_published_is_there_at_once,
             publish::a_publish_happens_whole_or_not_at_all,
             publish::a_publish_is_idempotent,

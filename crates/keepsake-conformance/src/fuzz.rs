@@ -1,4 +1,4 @@
-//! What a fuzzer's bytes are turned into: runs of the model, Candid arguments, HTTP requests. Owns the three bodies;
+//! What a fuzzer's bytes are turned into: runs of the model, Candid arguments, HTTP requests, upload tickets. Owns the bodies;
 //! `fuzz/` holds the thin targets for cargo-fuzz, and a test feeds them bytes from a generator.
 //!
 //! Each panics when a promise is broken, and only then.
@@ -8,6 +8,7 @@ use crate::model::{Claim, Delivery, Operation, Subject, replay};
 use arbitrary::{Arbitrary, Unstructured};
 use candid::Principal;
 use keepsake_client::api::{Answer, HttpRequest, HttpResponse};
+use keepsake_service::open_ticket;
 use serde_bytes::ByteBuf;
 use std::sync::OnceLock;
 
@@ -99,6 +100,48 @@ pub fn http(data: &[u8]) {
     assert!(!answer.headers.iter().any(broken), "a header holds a line break: {answer:?}");
 }
 
+/// An upload ticket with some of its characters changed: opens nothing, unless it is the one that was minted, and that one
+/// only in its time.
+///
+/// # Panics
+/// Where that does not hold.
+pub fn ticket(data: &[u8]) {
+    const LIFE_SECS: u32 = 600;
+    let mut source = Unstructured::new(data);
+    let (mut world, messages) = lived_in();
+    let (who, session) = messages.iter().find_map(session_of).expect("a session is there");
+    let arg = candid::encode_args((session, LIFE_SECS)).expect("it encodes");
+    let reply = world.query(who, "mint_upload_ticket", &arg).expect("minting is answered");
+    let minted: Answer<String> = candid::decode_one(&reply).expect("the answer has its type");
+    let minted = minted.expect("its caller may put chunks");
+    let mut text = match source.int_in_range(0..=2_u8).unwrap_or(0) {
+        // A token of the other kind, with the same secret.
+        0 => mint(&mut world, who).unwrap_or_default(),
+        _ => minted.clone(),
+    }
+    .into_bytes();
+    for _ in 0..source.int_in_range(0..=4_u8).unwrap_or(0) {
+        change(&mut text, &mut source);
+    }
+    let text = String::from_utf8_lossy(&text).into_owned();
+    let later_ns = u64::from(source.int_in_range(0..=2 * LIFE_SECS).unwrap_or(0)) * 1_000_000_000;
+    let opened = open_ticket(&world.ticket_key(), world.now_ns() + later_ns, &text);
+    let may_open = text == minted && later_ns < u64::from(LIFE_SECS) * 1_000_000_000;
+    assert_eq!(opened.is_ok(), may_open, "{text:?} after {later_ns} ns: {opened:?}");
+    if let Ok(ticket) = opened {
+        assert_eq!((ticket.caller, ticket.session.0), (who, session));
+    }
+}
+
+/// The session that a chunk was put into, and by whom.
+fn session_of(message: &Message) -> Option<(Principal, u64)> {
+    if message.method != "uploads_put_chunk" {
+        return None;
+    }
+    let (session, _, _) = candid::decode_args::<(u64, u32, ByteBuf)>(&message.arg).ok()?;
+    Some((message.who, session))
+}
+
 /// A message that was sent to a world.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Message {
@@ -146,7 +189,13 @@ fn record() -> Vec<Message> {
     let mut recorder = Recorder { world: World::new(World::bounds_of(3)), messages: Vec::new() };
     replay(&life, 1, &mut recorder).expect("the model's own run holds");
     let mut messages: Vec<Message> = Vec::new();
-    for message in recorder.messages {
+    let minting = recorder.messages.iter().find_map(session_of).map(|(who, session)| Message {
+        who,
+        update: false,
+        method: "mint_upload_ticket",
+        arg: candid::encode_args((session, 60_u32)).expect("it encodes"),
+    });
+    for message in recorder.messages.into_iter().chain(minting) {
         if message.update || !messages.contains(&message) {
             messages.push(message);
         }

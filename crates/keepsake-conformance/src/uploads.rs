@@ -1,7 +1,8 @@
-//! Part 3: uploads. Owns the list of its questions and the road they share; the questions are in `uploads/…`.
+//! Part 3: uploads. Owns the list of its questions and what they share; the questions are in `uploads/…`.
 
 mod lengths;
 mod orders;
+mod road;
 mod sessions;
 
 pub use lengths::{chunk_lengths_are_held, the_last_chunk_may_come_first};
@@ -9,6 +10,7 @@ pub use orders::{
     chunks_come_in_any_order, late_duplicates_are_harmless, one_session_goes_on_after_a_restart,
     two_sessions_take_chunks_in_turn,
 };
+pub use road::a_host_says_whether_chunks_come_without_envelopes;
 pub use sessions::{
     a_begin_is_idempotent, a_failed_finish_leaves_the_session_to_go_on, a_pending_session_expires_alone,
     a_repeated_finish_is_the_same, an_abort_is_final_and_repeatable, sessions_do_not_touch_each_other,

@@ -1,6 +1,6 @@
 //! A capsule with everybody in it, and things made by its member. Owns the setting of the questions.
 
-use crate::api::{AssetType, Capsule, PersonRef, Role, UploadFinishResult};
+use crate::api::{AssetType, Capsule, PersonRef, PutRoad, Role, UploadFinishResult};
 use crate::host::{Host, Who};
 use crate::samples::{blob, bytes, inline, memory, sha256, unique};
 use crate::verdict::allowed;
@@ -11,6 +11,8 @@ pub struct World<T> {
     clients: Vec<(Who, Client<T>)>,
     /// The capsule.
     pub capsule: String,
+    /// Where the host takes chunks without envelopes, if it does.
+    pub put_road: Option<PutRoad>,
 }
 
 /// Things in the capsule that the member made.
@@ -43,7 +45,8 @@ impl<T: Transport> World<T> {
         for who in Who::COLUMNS {
             clients.push((who, host.client(who).await));
         }
-        let mut world = Self { clients, capsule: String::new() };
+        let mut world = Self { clients, capsule: String::new(), put_road: None };
+        world.put_road = allowed(world.owner().upload_config().await).put_road;
         world.capsule = world.another_capsule(name).await.id;
         world
     }

@@ -27,6 +27,7 @@ pub mod room;
 pub mod site;
 pub mod store;
 mod tables;
+pub mod ticket;
 pub mod token;
 mod tree;
 pub mod upload;

@@ -136,7 +136,7 @@ pub const TAG_BYTES_MAX: usize = 128;
 /// Name of an opaque person, bytes.
 pub const PERSON_BYTES_MAX: usize = 256;
 
-/// Longest life of an HTTP token, seconds: one day.
+/// Longest life of an HTTP token, and of an upload ticket, seconds: one day.
 pub const TOKEN_TTL_SECS_MAX: u32 = 86_400;
 /// Asset ids in one HTTP token.
 pub const TOKEN_ASSET_IDS_MAX: usize = 16;

@@ -22,7 +22,7 @@ use sha2::Sha256;
 
 const VERSION: u8 = 1;
 const FIXED_BYTES: usize = 1 + 8 + 8 + 1 + 30 + 1;
-const MAC_BYTES: usize = 32;
+pub(crate) const MAC_BYTES: usize = 32;
 
 /// What a token covers. No kinds and no ids: every asset of the memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,10 +52,10 @@ impl TokenScope {
     }
 }
 
-/// Why a token is not minted.
+/// Why a token, or an upload ticket, is not minted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
-    /// The caller may not read the memory.
+    /// The caller may not read the memory, or not write the session.
     #[error(transparent)]
     Denied(#[from] Denied),
     /// Too short or too long a life.
@@ -133,7 +133,8 @@ impl<R: Memory, H: Memory> Store<R, H> {
         token.extend(principal_key(&call.caller));
         token.push(u8::try_from(scope.assets.len()).expect("the number of ids was checked"));
         token.extend(scope.assets.iter().flat_map(|asset| asset.0.to_be_bytes()));
-        let mac = self.mac(&token).finalize().into_bytes();
+        let mac =
+            mac(&self.header.token_secret(), &self.config().canister_id, &token).finalize().into_bytes();
         token.extend(mac);
         Ok(token)
     }
@@ -154,16 +155,17 @@ impl<R: Memory, H: Memory> Store<R, H> {
             return None;
         }
         let (body, mac) = token.split_at_checked(token.len().checked_sub(MAC_BYTES)?)?;
-        self.mac(body).verify_slice(mac).ok().map(|()| body)
+        let genuine = crate::token::mac(&self.header.token_secret(), &self.config().canister_id, body);
+        genuine.verify_slice(mac).ok().map(|()| body)
     }
+}
 
-    fn mac(&self, body: &[u8]) -> Hmac<Sha256> {
-        let secret = self.header.token_secret();
-        let mut mac = Hmac::<Sha256>::new_from_slice(&secret).expect("HMAC takes a key of any length");
-        mac.update(&principal_key(&self.config().canister_id));
-        mac.update(body);
-        mac
-    }
+/// What tokens and tickets end with: over the host's canister id and all that comes before.
+pub(crate) fn mac(secret: &[u8; 32], canister_id: &Principal, body: &[u8]) -> Hmac<Sha256> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes a key of any length");
+    mac.update(&principal_key(canister_id));
+    mac.update(body);
+    mac
 }
 
 fn parse(body: &[u8]) -> Option<(MemoryId, u64, Principal, TokenScope)> {

@@ -33,6 +33,8 @@ pub(crate) struct Update<'a, R: Memory, H: Memory> {
 pub(crate) struct Query<'a, R: Memory, H: Memory> {
     pub(crate) store: &'a Store<R, H>,
     pub(crate) call: &'a Call,
+    /// Where this host takes chunks by PUT, if it does.
+    pub(crate) put_road: Option<&'static str>,
 }
 
 /// Bounds on decoding, in candid's cost units (about bytes): a largest chunk fits eight times over.
@@ -103,6 +105,7 @@ macro_rules! endpoints {
         pub(crate) fn update<R: Memory, H: Memory>(
             store: &mut Store<R, H>,
             call: &Call,
+            put_road: Option<&'static str>,
             method: &str,
             arg: &[u8],
         ) -> Result<Reply, Reject> {
@@ -111,7 +114,7 @@ macro_rules! endpoints {
             }
             // As on the IC: a query method may be called as an update, and its answer is certified.
             if kind(method) == Some(Kind::Query) {
-                return query(store, call, method, arg);
+                return query(store, call, put_road, method, arg);
             }
             let mut context = Update { store, call, events: Vec::new() };
             let bytes = match method {
@@ -124,10 +127,11 @@ macro_rules! endpoints {
         pub(crate) fn query<R: Memory, H: Memory>(
             store: &Store<R, H>,
             call: &Call,
+            put_road: Option<&'static str>,
             method: &str,
             arg: &[u8],
         ) -> Result<Reply, Reject> {
-            let context = Query { store, call };
+            let context = Query { store, call, put_road };
             let bytes = match method {
                 $( $name if !endpoints!(@is_update $kind) => endpoints!(@query $kind context, $name, arg, $module::$handler, ($($arg,)*)), )*
                 _ => return Err(Reject::no_method(Kind::Query, method)),
@@ -239,6 +243,7 @@ macro_rules! for_each_endpoint {
             update "http_request_update" gateway::http_request_update(api::HttpRequest) -> api::HttpResponse;
             query "mint_http_token" gateway::mint(String, Vec<String>, Option<Vec<String>>, u32) -> Answer<String>;
             query "mint_http_tokens_bulk" [TOKENS] gateway::mint_bulk(Vec<api::TokenRequest>, u32) -> Answer<Vec<api::MintedToken>>;
+            query "mint_upload_ticket" uploads::mint_ticket(u64, u32) -> Answer<String>;
 
             update "site_set" [SITE] site::set(Vec<api::SiteFileInput>) -> Answer<()>;
             query "site_list" site::list() -> Vec<api::SiteFile>;
@@ -256,8 +261,19 @@ pub(crate) fn certified_http<R: Memory, H: Memory>(
     certificate: &[u8],
 ) -> Result<Reply, Reject> {
     let request = decode("http_request", arg, |values| Ok(values.get_value::<Known<api::HttpRequest>>()?.0))?;
-    let answer = gateway::certified(&Query { store, call }, &request, certificate);
+    let answer = gateway::certified(&Query { store, call, put_road: None }, &request, certificate);
     Ok(Reply { bytes: answer.into_message(), events: Vec::new() })
+}
+
+/// A chunk that came without an envelope.
+pub(crate) fn put<R: Memory, H: Memory>(
+    store: &mut Store<R, H>,
+    call: &Call,
+    session: u64,
+    index: u32,
+    bytes: &[u8],
+) -> Reply {
+    uploads::put(Update { store, call, events: Vec::new() }, session, index, bytes)
 }
 
 /// What `read` takes out of a message, which must not hold more.

@@ -1,11 +1,12 @@
 //! What a host holds: the service over its two memories. Owns opening, dispatch and the tick.
 
 use crate::endpoints;
-use crate::http::{AssetRequest, AssetResponse, BlobRange, HeapRange, certify, plan, site};
+use crate::http::{AssetRequest, AssetResponse, BlobRange, HeapRange, certify, plan, site, token};
 use ic_stable_structures::Memory;
 pub use keepsake_core::OpenError;
 pub use keepsake_core::certified::Certification;
 pub use keepsake_core::housekeeping::Tick;
+pub use keepsake_core::ticket::{Ticket, TicketError, TicketKey};
 use keepsake_core::{Call, Config, Principal, Store};
 pub use keepsake_core::{Quotas, RecordLimits, Upkeep};
 
@@ -142,10 +143,19 @@ impl Reject {
     }
 }
 
+/// Who sends into which session, by the text of a ticket.
+///
+/// # Errors
+/// [`TicketError`].
+pub fn open_ticket(key: &TicketKey, now_ns: u64, text: &str) -> Result<Ticket, TicketError> {
+    key.open(now_ns, &token::bytes(text).ok_or(TicketError::Wrong)?)
+}
+
 /// The service over its two memories.
 pub struct Service<R: Memory, H: Memory> {
     pub(crate) store: Store<R, H>,
     certification_waits: bool,
+    put_road: Option<&'static str>,
 }
 
 impl<R: Memory, H: Memory> Service<R, H> {
@@ -155,7 +165,7 @@ impl<R: Memory, H: Memory> Service<R, H> {
     /// [`OpenError`] when the memory holds something else or a newer layout.
     pub fn open(records: R, heap: H, install: &Install) -> Result<Self, OpenError> {
         let store = Store::open(records, heap, &install.config(), &install.token_secret)?;
-        let mut service = Self { store, certification_waits: false };
+        let mut service = Self { store, certification_waits: false, put_road: None };
         if install.certifies {
             certify::renew_form(&mut service.store);
         }
@@ -167,7 +177,14 @@ impl<R: Memory, H: Memory> Service<R, H> {
     /// # Errors
     /// As [`Self::open`].
     pub fn open_snapshot(records: R, heap: H) -> Result<Self, OpenError> {
-        Ok(Self { store: Store::open_snapshot(records, heap)?, certification_waits: false })
+        let store = Store::open_snapshot(records, heap)?;
+        Ok(Self { store, certification_waits: false, put_road: None })
+    }
+
+    /// The same service on a host that takes chunks by `PUT {path}{session}` too, see [`Self::put`].
+    #[must_use]
+    pub fn with_put_road(self, path: &'static str) -> Self {
+        Self { put_road: Some(path), ..self }
     }
 
     /// Runs an update message. A query method may be called so too.
@@ -175,7 +192,7 @@ impl<R: Memory, H: Memory> Service<R, H> {
     /// # Errors
     /// [`Reject`] when there is no such method or the arguments do not decode.
     pub fn update(&mut self, call: &Call, method: &str, arg: &[u8]) -> Result<Reply, Reject> {
-        let reply = endpoints::update(&mut self.store, call, method, arg)?;
+        let reply = endpoints::update(&mut self.store, call, self.put_road, method, arg)?;
         self.certification_waits |= self.store.take_queued();
         Ok(reply)
     }
@@ -185,7 +202,18 @@ impl<R: Memory, H: Memory> Service<R, H> {
     /// # Errors
     /// [`Reject`] when there is no such query method or the arguments do not decode.
     pub fn query(&self, call: &Call, method: &str, arg: &[u8]) -> Result<Reply, Reject> {
-        endpoints::query(&self.store, call, method, arg)
+        endpoints::query(&self.store, call, self.put_road, method, arg)
+    }
+
+    /// Takes a chunk that came without an envelope, from the caller whom its ticket names. As an update of
+    /// `uploads_put_chunk`, and with the same answer.
+    pub fn put(&mut self, call: &Call, session: u64, index: u32, bytes: &[u8]) -> Reply {
+        endpoints::put(&mut self.store, call, session, index, bytes)
+    }
+
+    /// Opens the tickets that [`Self::query`] mints; none while the store has no secret.
+    pub fn ticket_key(&self) -> Option<TicketKey> {
+        self.store.ticket_key()
     }
 
     /// The store knows the caller: by a capsule, a role, a session, or as controller. O(log capsules).

@@ -19,8 +19,8 @@ pub const USAGE: &str = "usage";
 
 pub use host::{
     Certification, Event, Install, Kind, OpenError, Quotas, RecordLimits, Reject, Reply, Service, Tick,
-    Upkeep,
+    Ticket, TicketError, TicketKey, Upkeep, open_ticket,
 };
 pub use keepsake_core::check::{BytesReport, CheckReport};
-pub use keepsake_core::limits::SESSION_TTL_NS;
+pub use keepsake_core::limits::{CHUNK_BYTES_MAX, SESSION_TTL_NS};
 pub use keepsake_core::{Call, Principal};

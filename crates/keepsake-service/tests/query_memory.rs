@@ -229,6 +229,7 @@ fn questions(method: &str) -> Vec<Vec<u8>> {
         "mint_http_token" => {
             vec![of((FULL, Vec::<String>::new(), Some(vec!["asset_1".to_owned(); 16]), 60_u32))]
         }
+        "mint_upload_ticket" => vec![of((1_u64, 60_u32))],
         "mint_http_tokens_bulk" => {
             let request = |at: usize| TokenRequest {
                 memory_id: format!("mem_{}", 1 + at % 101),

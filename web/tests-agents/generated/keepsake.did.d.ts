@@ -311,6 +311,7 @@ export interface PublishedAsset {
   'size' : bigint,
   'asset_id' : string,
 }
+export interface PutRoad { 'ticket_secs_max' : number, 'path' : string }
 export type Result = { 'Ok' : Capsule } |
   { 'Err' : Error };
 export type Result_1 = { 'Ok' : CapsuleInfo } |
@@ -410,6 +411,7 @@ export interface UploadConfig {
   'tag_bytes_max' : number,
   'assets_per_memory_max' : number,
   'tags_max' : number,
+  'put_road' : [] | [PutRoad],
   'bytes_in_flight_per_caller_max' : bigint,
   'chunks_per_session_max' : number,
   'session_ttl_secs' : bigint,
@@ -526,6 +528,7 @@ export interface _SERVICE {
     [Array<TokenRequest>, number],
     Result_21
   >,
+  'mint_upload_ticket' : ActorMethod<[bigint, number], Result_13>,
   'sessions_cleanup_expired' : ActorMethod<[], Result_10>,
   'sessions_list' : ActorMethod<[], Result_8>,
   'sessions_stats' : ActorMethod<[], Result_9>,

@@ -6,7 +6,7 @@
 //! ```text
 //! o  Ok             p  Ok, and it is there (or was done)     4  HTTP status 401
 //! n  NotFound       a  Ok, and it is not there (or nothing was done)
-//! u  Unauthorized
+//! u  Unauthorized    i  NotImplemented: what the row says counts where the host has it
 //! ```
 
 use crate::api::{
@@ -95,8 +95,9 @@ const HTTP: Rights = rights("44444444", "ooo", "44444444", "44444444");
 
 /// Methods on a session, asked by its own caller after its role in the capsule became guest, and after it was revoked:
 /// looking and aborting stay with the caller, because the session takes from its quotas.
-pub const ROLE_LOST: [(&str, [char; 2]); 5] = [
+pub const ROLE_LOST: [(&str, [char; 2]); 6] = [
     ("uploads_put_chunk", ['u', 'n']),
+    ("mint_upload_ticket", ['u', 'n']),
     ("uploads_finish", ['u', 'n']),
     ("uploads_publish", ['u', 'n']),
     ("uploads_status", ['o', 'o']),
@@ -121,6 +122,7 @@ pub const TABLE: &[Row] = &[
     row("upload_config", Of::Nothing, ANYBODY, |_, _| encode(())),
     row("uploads_begin", Of::Capsule, MAKE, |t, idem| encode((&t.capsule, 1_u32, idem))),
     row("uploads_put_chunk", Of::Session, OWN_SESSION, |t, _| encode((t.session, 0_u32, Bytes::new(CHUNK)))),
+    row("mint_upload_ticket", Of::Session, OWN_SESSION, |t, _| encode((t.session, 60_u32))),
     row("uploads_status", Of::Session, OWN_SESSION, |t, _| encode((t.session,))),
     row("uploads_finish", Of::Session, OWN_SESSION, |t, _| {
         encode((t.session, ByteBuf::from(sha256(CHUNK)), CHUNK.len() as u64))

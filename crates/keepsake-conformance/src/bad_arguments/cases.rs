@@ -201,6 +201,11 @@ pub(crate) const CASES: &[Case] = &[
         encode((&t.capsule, vec!["mem_1"; 1_001], true))
     }),
     case("memories_delete_all", "a member's role", "unauthorized", |t, _| encode((&t.capsule, true))),
+    case("mint_upload_ticket", "no time", "ttl_out_of_range", |t, _| encode((t.session, 0_u32))),
+    case("mint_upload_ticket", "too long a time", "ttl_out_of_range", |t, _| encode((t.session, 86_401_u32))),
+    case("mint_upload_ticket", "time u32::MAX", "ttl_out_of_range", |t, _| encode((t.session, u32::MAX))),
+    case("mint_upload_ticket", "session 0", "not_found", |_, _| encode((0_u64, 60_u32))),
+    case("mint_upload_ticket", "session u64::MAX", "not_found", |_, _| encode((u64::MAX, 60_u32))),
     case("mint_http_token", "no time", "ttl_out_of_range", |t, _| mint(t, &[], None, 0)),
     case("mint_http_token", "too long a time", "ttl_out_of_range", |t, _| mint(t, &[], None, 86_401)),
     case("mint_http_token", "an unknown variant", "variant_unknown", |t, _| {

@@ -34,6 +34,8 @@ pub async fn calls_in_the_wrong_order_are_refused<H: Host>(host: &H) {
     refused(member.uploads_put_chunk(aborted, 0, b"aborted").await, "not_found");
     refused(member.uploads_finish(aborted, &sha256(b"aborted"), 7).await, "not_found");
     refused(member.uploads_status(aborted).await, "not_found");
+    let no_ticket = if world.put_road.is_some() { "not_found" } else { "no_put_road" };
+    refused(member.mint_upload_ticket(aborted, 60).await, no_ticket);
     refused(member.uploads_abort(finished).await, "session_finished");
     refused(member.uploads_put_chunk(finished, 0, b"another!").await, "session_finished");
     refused(member.blob_delete(&gone.blob).await, "not_found");

@@ -26,3 +26,10 @@ fn changed_requests_show_nothing_private() {
         fuzz::http(&bytes(seed, 200));
     }
 }
+
+#[test]
+fn changed_tickets_open_nothing() {
+    for seed in 1..=400 {
+        fuzz::ticket(&bytes(seed, 60));
+    }
+}

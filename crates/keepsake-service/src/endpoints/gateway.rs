@@ -25,7 +25,7 @@ pub(super) fn http_request_update<R: Memory, H: Memory>(
     (request,): (HttpRequest,),
 ) -> Message {
     let asked = asset_request(&request);
-    let query = Query { store: update.store, call: update.call };
+    let query = Query { store: update.store, call: update.call, put_road: None };
     let mut answer = planned(&query, &asked);
     let wanted = certify::wants_pieces_of(query.store, &asked, &answer);
     if answer.status == 206 && asked.range.is_none() {

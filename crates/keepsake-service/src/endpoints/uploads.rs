@@ -1,13 +1,14 @@
 //! Handlers of uploads, sessions and publish. Owns their mapping only.
 
-use super::{Query, Update};
-use crate::host::Event;
+use super::{IntoMessage, Query, Update};
+use crate::host::{Event, Reply};
+use crate::http::token;
 use crate::wire::memories::{asset_in, inline_in, kind_out, meta_in};
 use crate::wire::{ids, refuse};
 use ic_stable_structures::Memory;
 use keepsake_api::{
-    Answer, BeginOptions, BlobHosting, Error, PublishRequest, PublishResult, PublishedAsset, SessionInfo,
-    SessionState, SessionStats, UploadConfig, UploadFinishResult, UploadStatus,
+    Answer, BeginOptions, BlobHosting, Error, PublishRequest, PublishResult, PublishedAsset, PutRoad,
+    SessionInfo, SessionState, SessionStats, UploadConfig, UploadFinishResult, UploadStatus,
 };
 use keepsake_core::ids::{AssetId, BlobId, CapsuleId, MemoryId, SessionId};
 use keepsake_core::publish::{PublishSession, Published};
@@ -40,6 +41,9 @@ pub(super) fn config<R: Memory, H: Memory>(query: &Query<'_, R, H>, (): ()) -> U
         tags_max: small(limits::TAGS_MAX),
         tag_bytes_max: small(limits::TAG_BYTES_MAX),
         memory_text_bytes_max: Some(small(limits::MEMORY_TEXT_BYTES_MAX)),
+        put_road: query
+            .put_road
+            .map(|path| PutRoad { path: path.to_owned(), ticket_secs_max: limits::TOKEN_TTL_SECS_MAX }),
     }
 }
 
@@ -71,6 +75,29 @@ pub(super) fn put_chunk<R: Memory, H: Memory>(
     update.store.upload_put(update.call, SessionId(id), index, bytes).map_err(refuse)?;
     update.events.push(Event::ChunkPut(id));
     Ok(())
+}
+
+/// A chunk that came by itself: the answer of [`put_chunk`], without arguments to decode.
+pub(crate) fn put<R: Memory, H: Memory>(
+    mut update: Update<'_, R, H>,
+    session: u64,
+    index: u32,
+    bytes: &[u8],
+) -> Reply {
+    let answer = put_chunk(&mut update, (session, index, Bytes::new(bytes)));
+    Reply { bytes: answer.into_message(), events: update.events }
+}
+
+pub(super) fn mint_ticket<R: Memory, H: Memory>(
+    query: &Query<'_, R, H>,
+    (session, ttl_secs): (u64, u32),
+) -> Answer<String> {
+    if query.put_road.is_none() {
+        let text = "no_put_road: this host takes chunks by uploads_put_chunk only";
+        return Err(Error::NotImplemented(text.into()));
+    }
+    let minted = query.store.ticket_mint(query.call, SessionId(session), ttl_secs);
+    minted.map(|bytes| token::text(&bytes)).map_err(refuse)
 }
 
 pub(super) fn status<R: Memory, H: Memory>(query: &Query<'_, R, H>, (id,): (u64,)) -> Answer<UploadStatus> {

@@ -1,4 +1,4 @@
-//! The text form of tokens: base64url without padding (RFC 4648, section 5). Owns nothing else.
+//! The text form of tokens and tickets: base64url without padding (RFC 4648, section 5). Owns nothing else.
 
 use data_encoding::BASE64URL_NOPAD;
 

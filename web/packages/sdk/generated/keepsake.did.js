@@ -353,6 +353,10 @@ export const idlFactory = ({ IDL }) => {
     'path' : IDL.Text,
     'mime_type' : IDL.Text,
   });
+  const PutRoad = IDL.Record({
+    'ticket_secs_max' : IDL.Nat32,
+    'path' : IDL.Text,
+  });
   const UploadConfig = IDL.Record({
     'text_short_bytes_max' : IDL.Nat32,
     'capsule_bytes_max' : IDL.Nat64,
@@ -364,6 +368,7 @@ export const idlFactory = ({ IDL }) => {
     'tag_bytes_max' : IDL.Nat32,
     'assets_per_memory_max' : IDL.Nat32,
     'tags_max' : IDL.Nat32,
+    'put_road' : IDL.Opt(PutRoad),
     'bytes_in_flight_per_caller_max' : IDL.Nat64,
     'chunks_per_session_max' : IDL.Nat32,
     'session_ttl_secs' : IDL.Nat64,
@@ -546,6 +551,11 @@ export const idlFactory = ({ IDL }) => {
     'mint_http_tokens_bulk' : IDL.Func(
         [IDL.Vec(TokenRequest), IDL.Nat32],
         [Result_21],
+        ['query'],
+      ),
+    'mint_upload_ticket' : IDL.Func(
+        [IDL.Nat64, IDL.Nat32],
+        [Result_13],
         ['query'],
       ),
     'sessions_cleanup_expired' : IDL.Func([], [Result_10], []),

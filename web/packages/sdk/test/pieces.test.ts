@@ -59,11 +59,13 @@ test("the table of codes is the service's", () => {
   const source = readFileSync(join(api, "src", "codes.rs"), "utf8");
   const table = source.slice(source.indexOf("pub const CODES"), source.indexOf("/// Looks a code up"));
   const rows = [
-    ...table.matchAll(/(?:invalid|conflict|room)\(\s*"([a-z0-9_]+)",\s*"((?:[^"\\]|\\.)*)",?\s*\)/g),
+    ...table.matchAll(
+      /(?:invalid|conflict|room|absent|http)\(\s*(?:\d+,\s*)?"([a-z0-9_]+)",\s*"((?:[^"\\]|\\.)*)",?\s*\)/g,
+    ),
   ];
   assert.equal(
     rows.length,
-    [...table.matchAll(/\b(?:invalid|conflict|room|Code)\s*[({]/g)].length,
+    [...table.matchAll(/\b(?:invalid|conflict|room|absent|http|Code)\s*[({]/g)].length,
     "a row was not read",
   );
   assert.deepEqual(MEANINGS, Object.fromEntries(rows.map(([, name, meaning]) => [name, meaning])));
