@@ -33,7 +33,7 @@ mod tests;
 pub use asset_stream::{AssetBytes, AssetStream};
 pub use clock::{Clock, ClockState};
 pub use ledger::AnswerLimits;
-pub use message::{EngineError, Rejection, RequestId, RequestStatus, UpdateMessage};
+pub use message::{ChunkMessage, EngineError, Rejection, RequestId, RequestStatus, UpdateMessage};
 pub use options::EngineOptions;
 pub(crate) use readers::Reader;
 
@@ -46,6 +46,7 @@ use crate::storage::records::Records;
 use crate::storage::reserve::Reserve;
 use crate::storage::space::{self, Space};
 use crate::storage::views::Views;
+pub(crate) use application::PUT_ROAD;
 use application::{Application, Class, Keepsake};
 use asset_stream::PlannedBody;
 use committer::Shared;
@@ -177,6 +178,16 @@ impl Engine {
             Some(Err(unfinished)) => Err(unfinished.clone().into()),
             None => unreachable!("waited for an outcome"),
         }
+    }
+
+    /// Takes a chunk and resolves when it is durable: the answer is that of `uploads_put_chunk`, and no request id is
+    /// recorded. Dropping the future does not take it back.
+    ///
+    /// # Errors
+    /// [`EngineError`] when it was not taken or did not run. It may have run all the same when the node is going down.
+    pub async fn put(&self, chunk: ChunkMessage) -> Result<RequestStatus, EngineError> {
+        let outcome = self.mailbox().submit_chunk(chunk)?;
+        outcome.await.map_err(|_| self.mailbox().why_unfinished())
     }
 
     /// Queues `message` without waiting; [`Self::request_status`] tells how it goes.

@@ -11,6 +11,7 @@ pub(crate) mod origins;
 mod pages;
 pub(crate) mod places;
 mod stall;
+mod upload;
 mod web_app;
 
 use std::sync::Arc;
@@ -19,18 +20,20 @@ use axum::Router;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderName, HeaderValue, Uri, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get, post};
+use axum::routing::{any, get, post, put};
 use candid::Principal;
+use keepsake_service::TicketKey;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::admission::Admission;
-use crate::engine::Engine;
+use crate::engine::{Engine, PUT_ROAD};
 use crate::ic::read_state::Effective;
 use crate::ic::{IcInterface, RequestError, call, query, read_state};
 use crate::web_app::WebApp;
 use origins::Origins;
+use upload::PutRoad;
 
 /// What every handler sees.
 #[derive(Clone)]
@@ -40,6 +43,7 @@ struct App {
     room: Arc<Admission>,
     files: Arc<WebApp>,
     origins: Origins,
+    put_road: PutRoad,
 }
 
 /// The whole HTTP surface of a node.
@@ -49,8 +53,10 @@ pub(crate) fn router(
     web_app: WebApp,
     origins: Origins,
     room: Arc<Admission>,
+    tickets: Option<TicketKey>,
 ) -> Router {
-    let app = App { ic, engine, room, files: Arc::new(web_app), origins: origins.clone() };
+    let put_road = PutRoad { engine: engine.clone(), ic: ic.clone(), room: Arc::clone(&room), key: tickets };
+    let app = App { ic, engine, room, files: Arc::new(web_app), origins: origins.clone(), put_road };
     let pages = Router::new().fallback(page).layer(CompressionLayer::new());
     Router::new()
         .route("/api/v2/status", get(|State(app): State<App>| async move { app.ic.status() }))
@@ -63,6 +69,7 @@ pub(crate) fn router(
         .route("/api/v3/canister/{id}/read_state", post(read_canister_state))
         .route("/api/v2/subnet/{id}/read_state", post(read_subnet_state))
         .route("/api/v3/subnet/{id}/read_state", post(read_subnet_state))
+        .route(&format!("{PUT_ROAD}{{session}}"), put(put_chunk).fallback(page))
         .route("/asset/{*path}", any(asset))
         .route("/health", get(|State(app): State<App>| async move { pages::health(&app.ic) }))
         .fallback_service(pages.with_state(app.clone()))
@@ -100,6 +107,10 @@ async fn page(State(app): State<App>, uri: Uri, request: Request) -> Response {
         None if uri.path() == "/" => pages::index(&app.ic).into_response(),
         None => pages::not_found(&uri).into_response(),
     }
+}
+
+async fn put_chunk(State(app): State<App>, Path(session): Path<String>, request: Request) -> Response {
+    app.put_road.answer(&session, request).await
 }
 
 async fn call_v2(State(app): State<App>, Path(id): Path<String>, request: Request) -> Response {

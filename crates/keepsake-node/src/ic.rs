@@ -161,7 +161,7 @@ impl IcInterface {
     }
 
     /// Runs CPU-bound work on the blocking threads, a bounded number at once.
-    async fn off_thread<T: Send + 'static>(
+    pub(crate) async fn off_thread<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T, RequestError> + Send + 'static,
     ) -> Result<T, RequestError> {

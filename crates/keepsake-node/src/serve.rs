@@ -8,11 +8,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use candid::Principal;
+use keepsake_service::TicketKey;
 use tokio::net::TcpListener;
 
 use crate::admission::Admission;
 use crate::data_dir::{DataDir, DataDirError};
-use crate::engine::{Engine, EngineError, EngineOptions};
+use crate::engine::{Engine, EngineError, EngineOptions, Reader};
 use crate::http;
 pub use crate::http::origins::OriginError;
 use crate::http::origins::Origins;
@@ -139,6 +140,7 @@ pub struct Server {
     web_app: WebApp,
     origins: Origins,
     load: LoadMeter,
+    tickets: Option<TicketKey>,
 }
 
 /// What callers hold of a node now.
@@ -207,6 +209,7 @@ impl Server {
         change(&mut engine_options);
         let clock = engine_options.clock.clone();
         let engine = Engine::open(dir, engine_options)?;
+        let tickets = engine.read(Reader::ticket_key).await??;
         let facts = CertifiedFacts {
             canister_id: options.canister_id,
             controllers: options.controllers,
@@ -216,7 +219,8 @@ impl Server {
         let load = LoadMeter { room: Arc::default(), places: Arc::new(Places::new(options.places)) };
         let root_key_der = root_key.public_der().to_vec();
         let ic = IcInterface::new(engine.clone(), root_key, node_key, &facts, clock)?;
-        Ok(Self { listener, local_addr, root_key_der, ic, engine, web_app: options.web_app, origins, load })
+        let web_app = options.web_app;
+        Ok(Self { listener, local_addr, root_key_der, ic, engine, web_app, origins, load, tickets })
     }
 
     /// The bound address.
@@ -241,7 +245,7 @@ impl Server {
 
     /// Serves until `shutdown` completes, finishes the requests under way, and returns when all is on disk.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { listener, local_addr, ic, engine, web_app, origins, load, .. } = self;
+        let Self { listener, local_addr, ic, engine, web_app, origins, load, tickets, .. } = self;
         if !local_addr.ip().is_loopback() {
             tracing::warn!(
                 %local_addr,
@@ -249,7 +253,7 @@ impl Server {
             );
         }
         tracing::info!(%local_addr, canister_id = %ic.canister_id(), "serving");
-        let router = http::router(ic, engine.clone(), web_app, origins, load.room);
+        let router = http::router(ic, engine.clone(), web_app, origins, load.room, tickets);
         http::connection::serve(listener, router, load.places, shutdown).await;
         engine.shutdown().await;
         tracing::info!("stopped");

@@ -3,12 +3,18 @@
 //! The engine needs one thing only from the service: that all its state is in the two memories. The first
 //! implementation is [`Keepsake`]; the tests' one panics and waits on request.
 
+use crate::engine::message::ChunkMessage;
 use crate::storage::heap_memory::{SnapshotHeap, WriterHeap};
 use crate::storage::pages::WriterPages;
 use crate::storage::snapshot::SnapshotMemory;
 use keepsake_service::endpoints;
 use keepsake_service::http::{AssetRequest, AssetResponse, BlobRange, HeapRange};
-use keepsake_service::{Call, Install, Kind, OpenError, Reject, Reply, SITE_UPDATE, Service, Tick};
+use keepsake_service::{
+    Call, Install, Kind, OpenError, Reject, Reply, SITE_UPDATE, Service, Tick, TicketKey,
+};
+
+/// Chunks come by `PUT` of this path and the number of their session.
+pub(crate) const PUT_ROAD: &str = "/upload/";
 
 /// What the engine must know of a method before it runs it as an update.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +51,8 @@ pub(crate) trait Application: Send + Sync + 'static {
 /// An open program on the writer's thread.
 pub(crate) trait Writing {
     fn update(&mut self, call: &Call, method: &str, arg: &[u8]) -> Result<Reply, Reject>;
+    /// Takes a chunk that came without an envelope: the answer is that of `uploads_put_chunk`.
+    fn put(&mut self, call: &Call, chunk: &ChunkMessage) -> Reply;
     fn tick(&mut self, call: &Call) -> Tick;
     /// Bytes of the heap that something uses lie below this.
     fn heap_end(&self) -> u64;
@@ -60,6 +68,8 @@ pub(crate) trait Reading {
     fn asset(&self, call: &Call, request: &AssetRequest) -> AssetResponse;
     /// Where a stretch of a blob lies; none when the blob is gone.
     fn runs(&self, range: &BlobRange) -> Option<Vec<HeapRange>>;
+    /// Opens upload tickets.
+    fn ticket_key(&self) -> Option<TicketKey>;
 }
 
 /// The real one.
@@ -85,7 +95,7 @@ impl Application for Keepsake {
     }
 
     fn open(&self, records: WriterPages, heap: WriterHeap) -> Result<Box<dyn Writing>, OpenError> {
-        Ok(Box::new(Service::open(records, heap, &self.install)?))
+        Ok(Box::new(Service::open(records, heap, &self.install)?.with_put_road(PUT_ROAD)))
     }
 
     fn open_snapshot(
@@ -93,13 +103,17 @@ impl Application for Keepsake {
         records: SnapshotMemory,
         heap: SnapshotHeap,
     ) -> Result<Box<dyn Reading>, OpenError> {
-        Ok(Box::new(Service::open_snapshot(records, heap)?))
+        Ok(Box::new(Service::open_snapshot(records, heap)?.with_put_road(PUT_ROAD)))
     }
 }
 
 impl Writing for Service<WriterPages, WriterHeap> {
     fn update(&mut self, call: &Call, method: &str, arg: &[u8]) -> Result<Reply, Reject> {
         Service::update(self, call, method, arg)
+    }
+
+    fn put(&mut self, call: &Call, chunk: &ChunkMessage) -> Reply {
+        Service::put(self, call, chunk.session, chunk.index, &chunk.bytes)
     }
 
     fn tick(&mut self, call: &Call) -> Tick {
@@ -130,5 +144,9 @@ impl Reading for Service<SnapshotMemory, SnapshotHeap> {
 
     fn runs(&self, range: &BlobRange) -> Option<Vec<HeapRange>> {
         self.blob_runs(range)
+    }
+
+    fn ticket_key(&self) -> Option<TicketKey> {
+        Service::ticket_key(self)
     }
 }

@@ -5,13 +5,15 @@
 use crate::engine::answers::Answers;
 use crate::engine::application::Class;
 use crate::engine::ledger::{AnswerLimits, Ledger};
-use crate::engine::message::{EngineError, RequestId, RequestStatus, Unfinished, UpdateMessage};
+use crate::engine::message::{
+    ChunkMessage, EngineError, RequestId, RequestStatus, Unfinished, UpdateMessage,
+};
 use crate::storage::requests::{Pruned, RecordedRequest, Row};
 use keepsake_service::Principal;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 /// How a message that was taken ended; `None` while it is on its way.
 pub(crate) type Outcome = Option<Result<RequestStatus, Unfinished>>;
@@ -23,6 +25,11 @@ struct Pending {
     /// What its answer has taken of the room for long ones.
     long_bytes: u64,
     outcome: watch::Sender<Outcome>,
+}
+
+enum Queued {
+    Message(UpdateMessage, Class),
+    Chunk(QueuedChunk),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +44,7 @@ enum Phase {
 
 struct State {
     phase: Phase,
-    queue: VecDeque<(UpdateMessage, Class)>,
+    queue: VecDeque<Queued>,
     /// Everything taken and not yet finished: queued, in the batch, in flight.
     pending: HashMap<RequestId, Pending>,
     /// Answers that nobody records.
@@ -83,6 +90,21 @@ pub(crate) struct Taken {
     pub(crate) may_be_recorded: bool,
 }
 
+/// A chunk that waits for its turn, and who waits for it: nobody else asks how it ended. Where it does not run, this is
+/// dropped.
+#[derive(Debug)]
+pub(crate) struct QueuedChunk {
+    pub(crate) chunk: ChunkMessage,
+    pub(crate) outcome: oneshot::Sender<RequestStatus>,
+}
+
+/// What the writer executes.
+#[derive(Debug)]
+pub(crate) enum Work {
+    Message(Taken),
+    Chunk(QueuedChunk),
+}
+
 impl Taken {
     /// Whether its answer is recorded: it may change something, and somebody sent it.
     pub(crate) fn is_recorded(&self) -> bool {
@@ -99,9 +121,20 @@ fn is_recorded(class: Class, caller: &Principal) -> bool {
 pub(crate) enum Next {
     /// The commit in flight ended.
     CommitDone,
-    Message(Taken),
+    Work(Work),
     Tick,
     Stop,
+}
+
+impl Phase {
+    /// Why nothing more is taken, if so.
+    fn takes_nothing(&self) -> Option<EngineError> {
+        match self {
+            Self::Open => None,
+            Self::Draining | Self::Abandoned => Some(EngineError::ShuttingDown),
+            Self::Stopped(why) => Some(EngineError::Stopped(Arc::clone(why))),
+        }
+    }
 }
 
 impl State {
@@ -139,10 +172,8 @@ impl Mailbox {
         class: Class,
     ) -> Result<watch::Receiver<Outcome>, EngineError> {
         let state = &mut *self.lock();
-        match &state.phase {
-            Phase::Open => {}
-            Phase::Draining | Phase::Abandoned => return Err(EngineError::ShuttingDown),
-            Phase::Stopped(why) => return Err(EngineError::Stopped(Arc::clone(why))),
+        if let Some(why) = state.phase.takes_nothing() {
+            return Err(why);
         }
         if let Some(pending) = state.pending.get(&message.request_id) {
             return Ok(pending.outcome.subscribe());
@@ -150,9 +181,7 @@ impl Mailbox {
         if let Some((_, status)) = state.answers.find(&message.request_id) {
             return Ok(watch::channel(Some(Ok(status))).1);
         }
-        if state.queue.len() >= self.limits.messages_max.max(1) {
-            return Err(EngineError::Overloaded);
-        }
+        self.require_place(state)?;
         let is_recorded = is_recorded(class, &message.caller);
         if is_recorded && !state.ledger.may_hold(&message.request_id) {
             state.ledger.reserve(message.caller, class == Class::Freeing)?;
@@ -163,9 +192,38 @@ impl Mailbox {
         let (outcome, receiver) = watch::channel(None);
         let pending = Pending { caller: message.caller, is_recorded, long_bytes: 0, outcome };
         state.pending.insert(message.request_id, pending);
-        state.queue.push_back((message, class));
+        state.queue.push_back(Queued::Message(message, class));
         self.changed.notify_all();
         Ok(receiver)
+    }
+
+    /// Queues a chunk. Where it does not run, the answer never comes: [`Self::why_unfinished`] says why.
+    ///
+    /// # Errors
+    /// [`EngineError`] when there is no room for it, or the engine stops.
+    pub(crate) fn submit_chunk(
+        &self,
+        chunk: ChunkMessage,
+    ) -> Result<oneshot::Receiver<RequestStatus>, EngineError> {
+        let state = &mut *self.lock();
+        if let Some(why) = state.phase.takes_nothing() {
+            return Err(why);
+        }
+        self.require_place(state)?;
+        let (outcome, receiver) = oneshot::channel();
+        state.queue.push_back(Queued::Chunk(QueuedChunk { chunk, outcome }));
+        self.changed.notify_all();
+        Ok(receiver)
+    }
+
+    /// Why a chunk that was queued was not answered.
+    pub(crate) fn why_unfinished(&self) -> EngineError {
+        self.lock().phase.takes_nothing().unwrap_or(EngineError::ShuttingDown)
+    }
+
+    fn require_place(&self, state: &State) -> Result<(), EngineError> {
+        let is_full = state.queue.len() >= self.limits.messages_max.max(1);
+        if is_full { Err(EngineError::Overloaded) } else { Ok(()) }
     }
 
     /// The status of a message that is on its way or could not be recorded.
@@ -195,9 +253,13 @@ impl Mailbox {
                 if state.phase == Phase::Open && ready.tick_at <= now {
                     return Next::Tick;
                 }
-                if let Some((message, class)) = state.queue.pop_front() {
-                    let may_be_recorded = state.ledger.may_hold(&message.request_id);
-                    return Next::Message(Taken { message, class, may_be_recorded });
+                match state.queue.pop_front() {
+                    Some(Queued::Message(message, class)) => {
+                        let may_be_recorded = state.ledger.may_hold(&message.request_id);
+                        return Next::Work(Work::Message(Taken { message, class, may_be_recorded }));
+                    }
+                    Some(Queued::Chunk(queued)) => return Next::Work(Work::Chunk(queued)),
+                    None => {}
                 }
             }
             let until_tick = ready.tick_at.saturating_duration_since(now);

@@ -26,6 +26,21 @@ pub struct UpdateMessage {
     pub permit: Option<Arc<Permit>>,
 }
 
+/// A chunk that came without an envelope, from somebody who has a ticket for its session.
+#[derive(Clone, Debug)]
+pub struct ChunkMessage {
+    /// Whom the ticket names.
+    pub caller: Principal,
+    /// The session.
+    pub session: u64,
+    /// Which of its chunks it is.
+    pub index: u32,
+    /// The chunk.
+    pub bytes: Bytes,
+    /// The room that its bytes have; it ends with them, when the writer has run the message.
+    pub permit: Option<Arc<Permit>>,
+}
+
 /// Why the engine did not take or finish something.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {

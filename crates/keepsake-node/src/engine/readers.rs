@@ -18,7 +18,7 @@ use crate::storage::heap_memory::SnapshotHeap;
 use crate::storage::snapshot::SnapshotMemory;
 use crate::storage::views::View;
 use keepsake_service::http::{AssetBody, AssetRequest, AssetResponse, BlobRange, HeapRange};
-use keepsake_service::{Call, Principal, USAGE};
+use keepsake_service::{Call, Principal, TicketKey, USAGE};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -174,6 +174,14 @@ impl Reader {
             AssetBody::Heap { blob, runs } => PlannedBody::Heap(HeapPlan { blob, runs: runs.into(), epoch }),
         };
         Ok(Planned { status, headers, epoch, body })
+    }
+
+    /// Opens upload tickets, as long as the store is there.
+    ///
+    /// # Errors
+    /// [`EngineError`] when the node cannot read.
+    pub(crate) fn ticket_key(&mut self) -> Result<Option<TicketKey>, EngineError> {
+        Ok(self.read(Principal::anonymous(), |program, _| program.ticket_key())?.0)
     }
 
     /// Where a stretch of a blob lies in the newest view, which keeps it there; none when the blob is gone.

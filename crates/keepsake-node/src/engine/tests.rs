@@ -1,5 +1,6 @@
 //! Tests of the engine with real files, over a small program that panics and waits on request.
 
+mod chunks;
 mod crash;
 mod faults;
 mod full_disk;
@@ -12,7 +13,7 @@ mod time;
 mod views;
 
 use crate::data_dir::DataDir;
-use crate::engine::{Engine, EngineError, EngineOptions, RequestStatus, UpdateMessage};
+use crate::engine::{ChunkMessage, Engine, EngineError, EngineOptions, RequestStatus, UpdateMessage};
 use keepsake_service::Principal;
 use program::PanickingProgram;
 use std::path::Path;
@@ -52,6 +53,11 @@ fn message(method: &str, arg: impl Into<Vec<u8>>) -> UpdateMessage {
         ingress_expiry_ns: u64::MAX,
         permit: None,
     }
+}
+
+/// A chunk that came without an envelope.
+fn chunk(session: u64, index: u32, bytes: impl Into<Vec<u8>>) -> ChunkMessage {
+    ChunkMessage { caller: sender(), session, index, bytes: bytes.into().into(), permit: None }
 }
 
 fn keyed(key: u64, value: &[u8]) -> Vec<u8> {

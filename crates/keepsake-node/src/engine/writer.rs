@@ -7,6 +7,7 @@
 //! committer is free the batch goes out, so a batch is as large as the disk makes it: group commit without
 //! a timer. When batch k is rolled back, so is batch k + 1, and all their messages are answered alike.
 
+mod chunks;
 mod recovery;
 mod room;
 
@@ -14,7 +15,7 @@ use crate::engine::application::{Application, Class, Writing};
 use crate::engine::clock::Clock;
 use crate::engine::committer::{CommitResult, Job, Shared, commit_bytes};
 use crate::engine::guard::{Fault, Halt, guarded};
-use crate::engine::mailbox::{Next, Ready, Taken};
+use crate::engine::mailbox::{Next, Ready, Taken, Work};
 use crate::engine::message::{EngineError, RequestId, RequestStatus, Unfinished, resource_exhausted};
 use crate::engine::options::EngineOptions;
 use crate::storage::fault::StorageError;
@@ -23,6 +24,7 @@ use crate::storage::pages::WriterPages;
 use crate::storage::records::{Commit, Committed};
 use crate::storage::requests::RecordedRequest;
 use crate::storage::space::Room;
+use chunks::RunChunk;
 use ic_stable_structures::Memory;
 use keepsake_service::{Call, Event, Principal};
 use room::Admission;
@@ -52,6 +54,8 @@ pub(crate) struct Writer {
     batch: Vec<(RequestId, RecordedRequest)>,
     /// Messages that saw the batch and leave no record: answered with it.
     unrecorded: Vec<(RequestId, RecordedRequest)>,
+    /// Chunks of the batch that came without an envelope.
+    chunks: Vec<RunChunk>,
     batch_changed: bool,
     /// The paths of the site, where a message of the batch may have changed them.
     site: Option<Vec<String>>,
@@ -62,9 +66,9 @@ pub(crate) struct Writer {
     durable_epoch: u64,
     /// Reading failed: the records must be opened again before anything else runs.
     damaged: Option<StorageError>,
-    /// A message that met the damage, or a full disk that pruning may help, while a commit was in flight; it runs again
+    /// Work that met the damage, or a full disk that pruning may help, while a commit was in flight; it runs again
     /// after that.
-    retry: Option<Taken>,
+    retry: Option<Work>,
     tick_at: Instant,
 }
 
@@ -72,6 +76,7 @@ pub(crate) struct Writer {
 #[derive(Default)]
 struct InFlight {
     ids: Vec<RequestId>,
+    chunks: Vec<RunChunk>,
     /// Disk space that its commit may take.
     commit_bytes: u64,
 }
@@ -114,6 +119,7 @@ impl Writer {
             program,
             batch: Vec::new(),
             unrecorded: Vec::new(),
+            chunks: Vec::new(),
             batch_changed: false,
             site: None,
             in_flight: None,
@@ -158,7 +164,7 @@ impl Writer {
                 Ready { room: self.has_room(), committing: self.in_flight.is_some(), tick_at: self.tick_at };
             match self.shared.mailbox.next(ready) {
                 Next::CommitDone => self.finish_commit()?,
-                Next::Message(taken) => self.execute(taken)?,
+                Next::Work(work) => self.execute(work)?,
                 Next::Tick => self.tick()?,
                 Next::Stop => return Ok(()),
             }
@@ -178,7 +184,7 @@ impl Writer {
     fn has_room(&self) -> bool {
         self.damaged.is_none()
             && self.retry.is_none()
-            && self.batch.len() + self.unrecorded.len() < self.limits.batch_messages_max
+            && self.batch.len() + self.unrecorded.len() + self.chunks.len() < self.limits.batch_messages_max
             && self.pages.batch_bytes() < self.limits.batch_bytes_max
     }
 
@@ -193,7 +199,14 @@ impl Writer {
         }
     }
 
-    fn execute(&mut self, taken: Taken) -> Result<(), Halt> {
+    fn execute(&mut self, work: Work) -> Result<(), Halt> {
+        match work {
+            Work::Message(taken) => self.execute_message(taken),
+            Work::Chunk(queued) => self.execute_chunk(queued),
+        }
+    }
+
+    fn execute_message(&mut self, taken: Taken) -> Result<(), Halt> {
         let call = self.call(taken.message.caller);
         if taken.message.ingress_expiry_ns < call.now_ns {
             self.shared.mailbox.fail(&taken.message.request_id, Unfinished::Expired);
@@ -209,14 +222,14 @@ impl Writer {
                 Err(error) => return self.rollback(taken, &call, Fault::Storage(error)),
             }
         }
-        match self.admit(&taken) {
+        match self.admit(taken.class == Class::Update && taken.is_recorded()) {
             Admission::Run => self.run_message(taken, &call),
             Admission::Refuse => {
                 self.leave_unrecorded(&taken, &call, RequestStatus::Replied(resource_exhausted()));
                 Ok(())
             }
             Admission::Later => {
-                self.retry = Some(taken);
+                self.retry = Some(Work::Message(taken));
                 Ok(())
             }
         }
@@ -321,18 +334,21 @@ impl Writer {
     /// Sends the batch to the committer, if there is one to send.
     fn start_commit(&mut self) {
         let unrecorded = std::mem::take(&mut self.unrecorded);
+        let chunks = std::mem::take(&mut self.chunks);
         self.room = None;
         if self.batch.is_empty() && !self.batch_changed {
             // All that they saw is durable.
             for (id, request) in unrecorded {
                 self.shared.mailbox.finish_unrecorded(&id, &request.status, request.keep_until_ns);
             }
+            chunks.into_iter().for_each(RunChunk::answer);
             return;
         }
         let requests = std::mem::take(&mut self.batch);
         self.batch_changed = false;
         self.in_flight = Some(InFlight {
             ids: requests.iter().chain(&unrecorded).map(|(id, _)| *id).collect(),
+            chunks,
             commit_bytes: commit_bytes(self.pages.batch_pages(), requests.len()),
         });
         let state = Committed {

@@ -146,6 +146,14 @@ fn refused(body: Body, error: RequestError) -> RequestError {
     error
 }
 
+/// Throws the body of a request away that is refused by its head.
+pub(super) fn refuse(request: Request) {
+    // Whoever waits to be told to go on sends nothing when it is refused.
+    if !request.headers().contains_key(header::EXPECT) {
+        tokio::spawn(timeout(DRAIN_WAIT, drain(request.into_body())));
+    }
+}
+
 async fn drain(mut body: Body) {
     while let Some(Ok(_)) = body.frame().await {}
 }

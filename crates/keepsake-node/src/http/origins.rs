@@ -87,7 +87,7 @@ impl Origins {
         };
         CorsLayer::new()
             .allow_origin(allowed)
-            .allow_methods([Method::GET, Method::HEAD, Method::POST])
+            .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::PUT])
             .allow_headers(AllowHeaders::mirror_request())
             .expose_headers(exposed)
             .max_age(std::time::Duration::from_secs(3600))
@@ -312,6 +312,8 @@ mod tests {
             let get = status(&node, "GET", &[("host", "127.0.0.1"), ("origin", other)]);
             assert_eq!(get, 200, "{other}: the browser keeps the answer from the page");
         }
+        let put = [("host", "localhost"), ("origin", "https://evil.test")];
+        assert_eq!(status(&node, "PUT", &put), 403, "chunks too");
         assert_eq!(status(&node, "POST", &[("host", "localhost:4943")]), 200, "no browser");
         let proxied =
             [("host", "127.0.0.1:4943"), ("origin", "https://x.test"), ("sec-fetch-site", "same-origin")];

@@ -65,7 +65,7 @@ fn file(path: &Path) -> File {
     OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).unwrap()
 }
 
-fn open_failing(dir: &Path) -> (Engine, Arc<AtomicI32>) {
+pub(super) fn open_failing(dir: &Path) -> (Engine, Arc<AtomicI32>) {
     let errno = Arc::new(AtomicI32::new(0));
     let data = DataDir::open(dir).unwrap();
     let path = data.records_path();

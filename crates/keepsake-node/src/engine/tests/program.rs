@@ -2,20 +2,23 @@
 //! that panic or wait. Owns no assertion.
 
 use crate::engine::application::{Application, Class, Reading, Writing};
-use crate::engine::message::resource_exhausted;
+use crate::engine::message::{ChunkMessage, resource_exhausted};
 use crate::storage::heap_memory::{SnapshotHeap, WriterHeap};
 use crate::storage::page::WASM_PAGE_BYTES;
 use crate::storage::pages::WriterPages;
 use crate::storage::snapshot::SnapshotMemory;
 use ic_stable_structures::{Memory, StableBTreeMap};
 use keepsake_service::http::{AssetBody, AssetRequest, AssetResponse, BlobRange, HeapRange};
-use keepsake_service::{Call, OpenError, Reject, Reply, Tick};
+use keepsake_service::{Call, OpenError, Reject, Reply, Tick, TicketKey};
 use std::sync::{Condvar, Mutex};
 
 /// Key under which the program counts its `count` messages; kept in its own memory too.
 const COUNT_KEY: u64 = u64::MAX;
 /// Key that housekeeping writes.
 pub(super) const TICK_KEY: u64 = u64::MAX - 1;
+
+/// Its chunks make the program panic.
+pub(super) const SESSION_THAT_PANICS: u64 = u64::MAX - 2;
 
 pub(super) struct PanickingProgram;
 
@@ -150,6 +153,16 @@ impl<R: Memory, H: Memory> Writing for Open<R, H> {
         })
     }
 
+    /// The session is a place in the heap, in chunks of this length, and the key that says so. `SESSION_THAT_PANICS` does.
+    fn put(&mut self, _call: &Call, chunk: &ChunkMessage) -> Reply {
+        self.map.insert(chunk.session, chunk.index.to_le_bytes().to_vec());
+        if chunk.session == SESSION_THAT_PANICS {
+            panic!("asked to");
+        }
+        let offset = chunk.session * chunk.bytes.len() as u64;
+        reply(self.heap_write(&[&offset.to_le_bytes(), &*chunk.bytes].concat()))
+    }
+
     fn tick(&mut self, _call: &Call) -> Tick {
         self.map.insert(TICK_KEY, b"ticked".to_vec());
         Tick::default()
@@ -198,6 +211,10 @@ impl<R: Memory, H: Memory> Reading for Open<R, H> {
             HeapRange { offset: run.offset + skipped, len: run.len - skipped }
         });
         Some(rest.collect())
+    }
+
+    fn ticket_key(&self) -> Option<TicketKey> {
+        None
     }
 }
 

@@ -2,11 +2,12 @@
 //!
 //! Owns what is dropped and how the messages concerned are answered.
 
-use super::{STATUS_KEPT_NS, Writer};
+use super::chunks::RunChunk;
+use super::{InFlight, STATUS_KEPT_NS, Writer};
 use crate::engine::application::Class;
 use crate::engine::committer::CommitResult;
 use crate::engine::guard::{Fault, Halt, guarded};
-use crate::engine::mailbox::Taken;
+use crate::engine::mailbox::{Taken, Work};
 use crate::engine::message::{Rejection, RequestId, RequestStatus, resource_exhausted};
 use crate::storage::fault::StorageError;
 use keepsake_service::Call;
@@ -30,7 +31,7 @@ impl Writer {
                 tracing::warn!(method = %taken.message.method, %error, "a message was rolled back");
                 if self.in_flight.is_some() {
                     // A failing commit makes all reads fail; the message itself may be fine.
-                    self.retry = Some(taken);
+                    self.retry = Some(Work::Message(taken));
                 } else {
                     self.finish_unrecorded(&taken.message.request_id, &status_of(&error));
                 }
@@ -97,15 +98,16 @@ impl Writer {
                     Ok(snapshot) => self.pages.committed(snapshot),
                     Err(error) => self.damaged = Some(error),
                 }
+                in_flight.chunks.into_iter().for_each(RunChunk::answer);
                 Ok(())
             }
-            CommitResult::RolledBack(error) => self.rollback_batches(&in_flight.ids, &error),
+            CommitResult::RolledBack(error) => self.rollback_batches(in_flight, &error),
             CommitResult::Unknown(halt) => Err(halt),
         }
     }
 
-    /// Opens the records again after a failed read; the batch on top of them is rolled back. Then runs the
-    /// message that waits to be tried again. No commit is in flight.
+    /// Opens the records again after a failed read; the batch on top of them is rolled back. Then does the
+    /// work that waits to be tried again. No commit is in flight.
     pub(super) fn repair(&mut self) -> Result<(), Halt> {
         if let Some(error) = self.damaged.take() {
             let found = self.shared.reopen_records().map_err(Halt::Records)?.epoch;
@@ -113,17 +115,20 @@ impl Writer {
             if found != expected {
                 return Err(Halt::WrongEpoch { expected, found });
             }
-            self.rollback_batches(&[], &error)?;
+            self.rollback_batches(InFlight::default(), &error)?;
         }
         match self.retry.take() {
-            Some(taken) => self.execute(taken),
+            Some(work) => self.execute(work),
             None => Ok(()),
         }
     }
 
     /// Goes back to the last durable commit and answers every message after it. The records are open.
-    fn rollback_batches(&mut self, in_flight: &[RequestId], error: &StorageError) -> Result<(), Halt> {
-        tracing::warn!(%error, messages = in_flight.len() + self.batch.len() + self.unrecorded.len(), "messages were rolled back");
+    fn rollback_batches(&mut self, in_flight: InFlight, error: &StorageError) -> Result<(), Halt> {
+        let InFlight { ids, mut chunks, .. } = in_flight;
+        chunks.append(&mut self.chunks);
+        let messages = ids.len() + self.batch.len() + self.unrecorded.len() + chunks.len();
+        tracing::warn!(%error, messages, "messages were rolled back");
         let snapshot = self.shared.records.snapshot().map_err(Halt::Records)?;
         self.heap.reset(snapshot.state().heap_pages);
         self.pages.reset(snapshot);
@@ -134,14 +139,15 @@ impl Writer {
         self.room = None;
         let batch = std::mem::take(&mut self.batch);
         let unrecorded = std::mem::take(&mut self.unrecorded);
-        for id in in_flight.iter().chain(batch.iter().chain(&unrecorded).map(|(id, _)| id)) {
+        for id in ids.iter().chain(batch.iter().chain(&unrecorded).map(|(id, _)| id)) {
             self.finish_unrecorded(id, &status);
         }
+        chunks.into_iter().for_each(|chunk| chunk.answer_instead(&status));
         self.reopen_program()
     }
 }
 
-fn status_of(error: &StorageError) -> RequestStatus {
+pub(super) fn status_of(error: &StorageError) -> RequestStatus {
     if error.is_full() {
         RequestStatus::Replied(resource_exhausted())
     } else {

@@ -6,7 +6,7 @@ use super::Writer;
 use crate::engine::application::Class;
 use crate::engine::committer::{commit_bytes, freeing_bytes, freeing_pages, make_room};
 use crate::engine::guard::Halt;
-use crate::engine::mailbox::Taken;
+use crate::engine::mailbox::{Taken, Work};
 use crate::engine::message::{RequestStatus, resource_exhausted};
 use crate::storage::fault::StorageError;
 use crate::storage::page::PAGE_BYTES;
@@ -34,8 +34,9 @@ pub(super) enum Admission {
 }
 
 impl Writer {
-    pub(super) fn admit(&mut self, taken: &Taken) -> Admission {
-        if taken.class != Class::Update || !taken.is_recorded() || self.fits(0) {
+    /// `adds`: it adds or changes something, and makes no room.
+    pub(super) fn admit(&mut self, adds: bool) -> Admission {
+        if !adds || self.fits(0) {
             return Admission::Run;
         }
         if !self.shared.mailbox.expire(self.clock.expiry_ns()) {
@@ -78,7 +79,7 @@ impl Writer {
         self.rollback_message();
         self.reopen_program()?;
         if self.damaged.is_some() || self.in_flight.is_some() || self.batch_is_to_commit() {
-            self.retry = Some(taken);
+            self.retry = Some(Work::Message(taken));
             return Ok(());
         }
         if let Some(smaller) = smaller(call, pages_max) {
