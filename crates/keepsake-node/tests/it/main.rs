@@ -10,6 +10,7 @@ mod fsck;
 mod hostile;
 mod node;
 mod origins;
+mod put_road;
 mod slow;
 mod surface;
 mod uploads;
