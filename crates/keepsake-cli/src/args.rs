@@ -2,7 +2,7 @@
 
 mod actions;
 
-pub(crate) use actions::{CapsuleAction, IdentityAction, SessionsAction, SiteAction};
+pub(crate) use actions::{CapsuleAction, IdentityAction, Road, SessionsAction, SiteAction};
 
 use clap::{Args, Parser, Subcommand};
 use keepsake_client::api::Principal;
@@ -248,6 +248,9 @@ pub(crate) struct Upload {
     /// Chunks in flight at once, of all files together.
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=32))]
     pub(crate) in_flight: u16,
+    /// Which way chunks go: for tests and measurements.
+    #[arg(long, value_enum, default_value_t = Road::Auto, hide = true)]
+    pub(crate) road: Road,
     /// While the node cannot be reached, keep trying for this long, seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub(crate) retry_for: u64,

@@ -9,6 +9,7 @@ use crate::faults::of_payload;
 use crate::health::canister_at;
 use crate::known_nodes::KnownNodes;
 use crate::line::{Line, watched_tcp};
+use crate::put_road::{self, PutChunk, PutError};
 use crate::transport::{Transport, TransportError};
 use crate::upload::blocking;
 use candid::Principal;
@@ -221,6 +222,10 @@ impl Transport for AgentTransport {
             Ok(answer) => Ok(answer),
             Err(error) => Err(self.understand(error, &agent).await),
         }
+    }
+
+    async fn put_chunk(&self, chunk: PutChunk<'_>) -> Result<(), PutError> {
+        put_road::put(&self.line, &self.url, chunk).await
     }
 }
 

@@ -10,7 +10,7 @@ use candid::{CandidType, Principal};
 use keepsake_api::{Answer, UploadConfig};
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Instant;
 use tokio::sync::{OnceCell, Semaphore};
 
@@ -104,6 +104,8 @@ pub struct Client<T> {
     config: Arc<OnceCell<UploadConfig>>,
     /// The longest chunk that the way lets through, as far as is known, bytes.
     chunk_bytes_max: Arc<AtomicU32>,
+    /// The way to this host takes no `PUT`.
+    no_put_road: Arc<AtomicBool>,
     /// One image is decoded at a time: each may take 104 MiB.
     pub(crate) decoding: Arc<Semaphore>,
 }
@@ -115,6 +117,7 @@ impl<T> Clone for Client<T> {
             retry: self.retry.clone(),
             config: Arc::clone(&self.config),
             chunk_bytes_max: Arc::clone(&self.chunk_bytes_max),
+            no_put_road: Arc::clone(&self.no_put_road),
             decoding: Arc::clone(&self.decoding),
         }
     }
@@ -128,6 +131,7 @@ impl<T: Transport> Client<T> {
             retry: RetryPolicy::default(),
             config: Arc::new(OnceCell::new()),
             chunk_bytes_max: Arc::new(AtomicU32::new(u32::MAX)),
+            no_put_road: Arc::default(),
             decoding: Arc::new(Semaphore::new(1)),
         }
     }
@@ -169,6 +173,15 @@ impl<T: Transport> Client<T> {
     /// Longer chunks do not get through.
     pub(crate) fn cut_no_larger_than(&self, chunk_bytes: u32) {
         self.chunk_bytes_max.fetch_min(chunk_bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn has_no_put_road(&self) -> bool {
+        self.no_put_road.load(Ordering::Relaxed)
+    }
+
+    /// A `PUT` met something that knows none: from now on chunks go in envelopes.
+    pub(crate) fn forget_put_road(&self) {
+        self.no_put_road.store(true, Ordering::Relaxed);
     }
 
     /// An update whose answer is `variant { Ok; Err }`.

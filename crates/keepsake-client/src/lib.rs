@@ -51,6 +51,7 @@ pub mod known_nodes;
 mod line;
 pub mod memories;
 pub mod originals;
+pub mod put_road;
 pub mod retry;
 #[cfg(test)]
 mod rules;
@@ -68,11 +69,12 @@ pub use keepsake_api as api;
 pub use known_nodes::{KnownNodes, KnownNodesError};
 pub use memories::BytesSource;
 pub use originals::Originals;
+pub use put_road::{PutChunk, PutError};
 pub use retry::RetryPolicy;
 pub use tokio_util::sync::CancellationToken;
 pub use transport::{Transience, Transport, TransportError};
 pub use turns::{Turn, Turns};
 pub use upload::{
-    ChunkCounts, EventSender, EventStream, Lane, Source, UploadError, UploadEvent, UploadOptions, Uploaded,
-    upload_events,
+    ChunkCounts, EventSender, EventStream, Lane, Road, Source, UploadError, UploadEvent, UploadOptions,
+    Uploaded, upload_events,
 };

@@ -57,7 +57,8 @@ impl Line {
         Self { http, rate: AtomicU64::new(0), stall: STALL }
     }
 
-    async fn exchange(
+    /// One exchange; an answer longer than `answer_bytes_max` is an error.
+    pub(crate) async fn exchange(
         &self,
         request: http::Request<Bytes>,
         answer_bytes_max: usize,

@@ -3,6 +3,7 @@
 
 use crate::client::{CallError, Client, Delivery};
 use crate::transport::Transport;
+use crate::upload::Road;
 use crate::upload::hash::{hex, sha256};
 use crate::upload::lane::LaneJob;
 use crate::upload::opened::Opened;
@@ -202,6 +203,7 @@ impl<T: Transport> Client<T> {
             source: Arc::new(source),
             chunk_bytes: self.limits().await?.chunk_size,
             window,
+            road: Road::Auto,
             events: None,
         };
         let done = job.run().await?;

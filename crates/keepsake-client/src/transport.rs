@@ -3,8 +3,9 @@
 //! Owns the trait, its error, and which errors are worth another attempt. Owns no retry loop (see
 //! [`crate::retry`]) and no Candid (see [`crate::client`]).
 
+use crate::put_road::{PutChunk, PutError};
 use candid::Principal;
-use std::future::Future;
+use std::future::{self, Future};
 use std::time::Duration;
 
 /// Carries messages to one service on one host.
@@ -35,6 +36,14 @@ pub trait Transport: Send + Sync + 'static {
         method: &'static str,
         arg: Vec<u8>,
     ) -> impl Future<Output = Result<Vec<u8>, TransportError>> + Send;
+
+    /// Sends a chunk without an envelope, to a host that says `put_road`. A transport that cannot has no such road.
+    ///
+    /// # Errors
+    /// [`PutError`]; the chunk may be there all the same, and the same chunk again is harmless.
+    fn put_chunk(&self, _chunk: PutChunk<'_>) -> impl Future<Output = Result<(), PutError>> + Send {
+        future::ready(Err(PutError::NoRoad))
+    }
 }
 
 /// Why a message got no answer of the service.
@@ -130,7 +139,7 @@ pub(crate) const STALLED: &str = "no byte moved for";
 /// What a refusal makes one ask. A host that knows this request, and says what is wrong with it, is no other's.
 fn doubt(status: u16) -> &'static str {
     match status {
-        403 | 421 => "",
+        401 | 403 | 408 | 413 | 421 => "",
         _ => ": is this address a Keepsake node?",
     }
 }

@@ -24,12 +24,14 @@ pub(crate) mod plan;
 mod publish;
 mod reader;
 pub(crate) mod sample;
+mod road;
 pub mod source;
 mod taken;
 
 pub use events::{EventSender, EventStream, Lane, UploadEvent, upload_events};
 pub use hash::hex;
 pub(crate) use hash::sha256_of_file;
+pub use road::Road;
 pub use source::Source;
 
 use crate::client::{CallError, Client};
@@ -66,6 +68,8 @@ pub struct UploadOptions {
     pub chunks_in_flight_max: usize,
     /// Largest chunk to send, bytes; none, or more than the service takes: what the service takes.
     pub chunk_bytes_max: Option<u32>,
+    /// Which way the chunks go.
+    pub road: Road,
     /// False: lane A alone.
     pub derive: bool,
     /// Where events go.
@@ -85,6 +89,7 @@ impl Default for UploadOptions {
             upload_key: None,
             chunks_in_flight_max: 8,
             chunk_bytes_max: None,
+            road: Road::Auto,
             derive: true,
             events: None,
             cancel: CancellationToken::new(),
@@ -412,6 +417,7 @@ impl<T: Transport> Upload<T> {
             source,
             chunk_bytes: self.chunk_bytes,
             window: Arc::clone(&self.window),
+            road: self.options.road,
             events: self.options.events.clone(),
         }
     }

@@ -1,6 +1,7 @@
 //! The actions of `sessions`, `capsule` and `identity`. Owns no behaviour.
 
 use clap::{Subcommand, ValueEnum};
+use keepsake_client::Road as ClientRoad;
 use keepsake_client::api::{Principal, Role};
 use std::path::PathBuf;
 
@@ -145,6 +146,27 @@ fn parse_person(text: &str) -> Result<Principal, String> {
     }
     Principal::from_text(text)
         .map_err(|error| format!("write a principal, or `public` for everybody; {error}"))
+}
+
+/// Which way chunks go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Road {
+    /// By PUT where the host has it, else in envelopes.
+    Auto,
+    /// By PUT or not at all.
+    Put,
+    /// In envelopes.
+    Envelopes,
+}
+
+impl From<Road> for ClientRoad {
+    fn from(road: Road) -> Self {
+        match road {
+            Road::Auto => Self::Auto,
+            Road::Put => Self::Put,
+            Road::Envelopes => Self::Envelopes,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod flat_memory;
 mod interruption;
 mod output_gone;
 mod proxy;
+mod road;
 mod round_trip;
 mod serving;
 mod sharing;

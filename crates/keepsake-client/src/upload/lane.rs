@@ -8,11 +8,13 @@ use super::hash::Sha;
 use super::opened::Opened;
 use super::plan::{Cut, Missing};
 use super::reader::{Chunk, Reader, read_again};
+use super::road::{METHOD, Missed, Road, SessionRoad};
 use super::source::OpenSource;
 use super::{ChunkCounts, UploadError, blocking};
-use crate::client::{CallError, Client, decode_answer};
+use crate::client::{CallError, Client, decode_answer, encode};
 use crate::retry::{Attempts, jitter};
 use crate::transport::{Transport, TransportError};
+use bytes::Bytes;
 use keepsake_api::{AssetType, BeginOptions};
 use std::sync::Arc;
 use std::time::Instant;
@@ -30,6 +32,7 @@ pub(crate) struct LaneJob<T> {
     pub(crate) source: Arc<OpenSource>,
     pub(crate) chunk_bytes: u32,
     pub(crate) window: Arc<Semaphore>,
+    pub(crate) road: Road,
     pub(crate) events: Option<EventSender>,
 }
 
@@ -102,15 +105,15 @@ impl<T: Transport> LaneJob<T> {
             source: Arc::clone(&self.source),
             cut: *cut,
             missing,
-            session_id,
             kind: self.kind,
             events: self.events.clone(),
         };
+        let road = SessionRoad::of(&self.client, self.road, session_id).await?.map(Arc::new);
         let (mut chunks, hash) = reader.start();
         let send_all = async move {
             let mut flying = JoinSet::new();
             while let Some((permit, chunk)) = self.next(&mut chunks).await {
-                flying.spawn(self.flight(session_id, *cut).put(chunk, permit));
+                flying.spawn(self.flight(session_id, *cut, road.clone()).put(chunk, permit));
                 while let Some(landed) = flying.try_join_next() {
                     self.land(landed, &mut counts)?;
                 }
@@ -152,7 +155,7 @@ impl<T: Transport> LaneJob<T> {
         Ok(())
     }
 
-    fn flight(&self, session_id: u64, cut: Cut) -> Flight<T> {
+    fn flight(&self, session_id: u64, cut: Cut, road: Option<Arc<SessionRoad>>) -> Flight<T> {
         Flight {
             client: self.client.clone(),
             source: Arc::clone(&self.source),
@@ -160,6 +163,7 @@ impl<T: Transport> LaneJob<T> {
             events: self.events.clone(),
             session_id,
             cut,
+            road,
         }
     }
 
@@ -181,7 +185,7 @@ impl<T: Transport> LaneJob<T> {
 /// The session holds other bytes than this file, or is gone: a new one helps.
 fn is_stale(error: &CallError) -> bool {
     match error {
-        CallError::Refused { method: "uploads_put_chunk" | "uploads_status", error } => matches!(
+        CallError::Refused { method: METHOD | "uploads_status" | "mint_upload_ticket", error } => matches!(
             (error, error.code()),
             (keepsake_api::Error::NotFound, _)
                 | (_, "chunk_differs" | "chunk_length_differs" | "session_finished")
@@ -198,6 +202,8 @@ struct Flight<T> {
     events: Option<EventSender>,
     session_id: u64,
     cut: Cut,
+    /// None: in envelopes.
+    road: Option<Arc<SessionRoad>>,
 }
 
 /// A chunk that arrived.
@@ -211,27 +217,44 @@ impl<T: Transport> Flight<T> {
     /// Sends until it arrives or must not be sent again. The bytes are read again for each new
     /// attempt instead of being held: eight held copies are 14 MB.
     async fn put(self, chunk: Chunk, _permit: OwnedSemaphorePermit) -> Result<Landed, UploadError> {
-        const METHOD: &str = "uploads_put_chunk";
-        let Chunk { index, bytes, arg } = chunk;
-        let (mut arg, mut attempts) = (Some(arg), Attempts::default());
+        let Chunk { index, bytes } = chunk;
+        let len = u32::try_from(bytes.len()).expect("a chunk's length has 32 bits");
+        let (mut bytes, mut attempts) = (Some(bytes), Attempts::default());
         loop {
-            let arg = match arg.take() {
-                Some(arg) => arg,
+            let bytes = match bytes.take() {
+                Some(bytes) => bytes,
                 None => self.read_again(index).await?,
             };
-            match self.client.transport().update(METHOD, arg).await {
-                Ok(reply) => {
-                    decode_answer::<()>(METHOD, &reply)?;
-                    return Ok(Landed { index, bytes, failures: attempts.failures() });
+            match self.send(index, bytes).await {
+                Ok(()) => return Ok(Landed { index, bytes: len, failures: attempts.failures() }),
+                Err(CallError::Transport { method: METHOD, error }) => {
+                    self.pause(index, &mut attempts, error).await?;
                 }
-                Err(error) => self.pause(index, &mut attempts, error).await?,
+                Err(error) => return Err(error.into()),
             }
         }
     }
 
-    async fn read_again(&self, index: u32) -> Result<Vec<u8>, UploadError> {
-        let (source, cut, session_id) = (Arc::clone(&self.source), self.cut, self.session_id);
-        blocking(move || read_again(&source, &cut, session_id, index)).await
+    /// Once, by the way that the session's chunks go.
+    async fn send(&self, index: u32, bytes: Bytes) -> Result<(), CallError> {
+        let bytes = match &self.road {
+            Some(road) => match road.put(&self.client, index, bytes).await {
+                Ok(()) => return Ok(()),
+                Err(Missed::Call(error)) => return Err(error),
+                Err(Missed::TakeEnvelope(bytes)) => bytes,
+            },
+            None => bytes,
+        };
+        let arg = encode((self.session_id, index, serde_bytes::Bytes::new(&bytes)));
+        drop(bytes);
+        let reply = self.client.transport().update(METHOD, arg).await;
+        let reply = reply.map_err(|error| CallError::Transport { method: METHOD, error })?;
+        decode_answer(METHOD, &reply)
+    }
+
+    async fn read_again(&self, index: u32) -> Result<Bytes, UploadError> {
+        let (source, cut) = (Arc::clone(&self.source), self.cut);
+        blocking(move || read_again(&source, &cut, index)).await
     }
 
     async fn pause(
@@ -242,7 +265,7 @@ impl<T: Transport> Flight<T> {
     ) -> Result<(), UploadError> {
         let policy = self.client.retry_policy();
         let Some(pause) = attempts.pause_after(policy, &error, Instant::now(), jitter()) else {
-            return Err(CallError::Transport { method: "uploads_put_chunk", error }.into());
+            return Err(CallError::Transport { method: METHOD, error }.into());
         };
         if let Some(events) = &self.events {
             events.send(UploadEvent::ChunkRetried {

@@ -8,18 +8,16 @@ use super::events::{EventSender, UploadEvent};
 use super::hash::Sha;
 use super::plan::{Cut, Missing};
 use super::source::OpenSource;
-use crate::client::encode;
+use bytes::Bytes;
 use keepsake_api::AssetType;
-use serde_bytes::Bytes;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
-/// A chunk, encoded as the argument list of `uploads_put_chunk`.
+/// A chunk to send.
 pub(crate) struct Chunk {
     pub(crate) index: u32,
-    pub(crate) bytes: u32,
-    pub(crate) arg: Vec<u8>,
+    pub(crate) bytes: Bytes,
 }
 
 /// Chunks read ahead of the sender. Each is 1.8 MB.
@@ -30,7 +28,6 @@ pub(crate) struct Reader {
     pub(crate) source: Arc<OpenSource>,
     pub(crate) cut: Cut,
     pub(crate) missing: Missing,
-    pub(crate) session_id: u64,
     pub(crate) kind: AssetType,
     pub(crate) events: Option<EventSender>,
 }
@@ -51,9 +48,8 @@ impl Reader {
             read_chunk(&self.source, &self.cut, index, &mut buffer)?;
             hasher.update(&buffer);
             if self.missing.contains(index) {
-                let bytes = self.cut.len(index);
-                let arg = chunk_arg(self.session_id, index, &buffer);
-                if sender.blocking_send(Chunk { index, bytes, arg }).is_err() {
+                let bytes = Bytes::from(std::mem::take(&mut buffer));
+                if sender.blocking_send(Chunk { index, bytes }).is_err() {
                     return Err(UploadError::Cancelled);
                 }
             } else if sender.is_closed() {
@@ -78,20 +74,11 @@ fn read_chunk(source: &OpenSource, cut: &Cut, index: u32, buffer: &mut Vec<u8>) 
     source.read_at(cut.offset(index), buffer)
 }
 
-/// Reads and encodes one chunk again, for another attempt. Blocks on the disk.
-pub(crate) fn read_again(
-    source: &OpenSource,
-    cut: &Cut,
-    session_id: u64,
-    index: u32,
-) -> Result<Vec<u8>, UploadError> {
+/// Reads one chunk again, for another attempt. Blocks on the disk.
+pub(crate) fn read_again(source: &OpenSource, cut: &Cut, index: u32) -> Result<Bytes, UploadError> {
     let mut buffer = Vec::new();
     read_chunk(source, cut, index, &mut buffer)?;
-    Ok(chunk_arg(session_id, index, &buffer))
-}
-
-fn chunk_arg(session_id: u64, index: u32, bytes: &[u8]) -> Vec<u8> {
-    encode((session_id, index, Bytes::new(bytes)))
+    Ok(buffer.into())
 }
 
 #[cfg(test)]
@@ -114,7 +101,7 @@ mod tests {
             capsule_id: String::new(),
         };
         let missing = Missing::new(&status, &cut);
-        Reader { source, cut, missing, session_id: 1, kind: AssetType::Original, events: None }
+        Reader { source, cut, missing, kind: AssetType::Original, events: None }
     }
 
     #[tokio::test]
@@ -122,7 +109,7 @@ mod tests {
         let (mut chunks, hash) = reader(vec![(2, 3)]).start();
         let hash = tokio::spawn(hash);
         let chunk = chunks.recv().await.unwrap();
-        assert_eq!((chunk.index, chunk.bytes), (2, 30));
+        assert_eq!((chunk.index, chunk.bytes.len()), (2, 30));
         assert!(chunks.recv().await.is_none());
         let whole: Vec<u8> = (0..100).collect();
         assert_eq!(hash.await.unwrap().unwrap(), super::super::hash::sha256(&whole));

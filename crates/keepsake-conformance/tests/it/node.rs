@@ -18,7 +18,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{Mutex, oneshot};
 use tokio::task::JoinHandle;
 
-struct Node {
+pub(crate) struct Node {
     options: ServeOptions,
     running: Mutex<Option<Running>>,
     address: SocketAddr,
@@ -30,7 +30,7 @@ struct Running {
     ended: JoinHandle<()>,
 }
 
-async fn start() -> Node {
+pub(crate) async fn start() -> Node {
     let dir = tempfile::tempdir().unwrap();
     let mut options = ServeOptions::new(dir.path().join("data"));
     options.listen = "127.0.0.1:0".parse().unwrap();
@@ -55,17 +55,23 @@ fn identity(who: Who) -> Arc<dyn Identity> {
     }
 }
 
-impl Host for Node {
-    type Transport = AgentTransport;
-
-    async fn client(&self, who: Who) -> Client<AgentTransport> {
+impl Node {
+    pub(crate) fn transport(&self, who: Who) -> AgentTransport {
         let options = AgentOptions {
             node_url: format!("http://{}", self.address),
             canister_id: self.options.canister_id,
             identity: identity(who),
             root_key: RootKey::Auto,
         };
-        let transport = std::future::ready(AgentTransport::new(options)).await.unwrap();
+        AgentTransport::new(options).unwrap()
+    }
+}
+
+impl Host for Node {
+    type Transport = AgentTransport;
+
+    async fn client(&self, who: Who) -> Client<AgentTransport> {
+        let transport = std::future::ready(self.transport(who)).await;
         Client::new(transport).with_retry(RetryPolicy::never())
     }
 

@@ -122,6 +122,7 @@ impl<'a> Uploads<'a> {
             title: self.args.title.clone(),
             tags: self.args.tag.clone(),
             chunks_in_flight_max: target.in_flight,
+            road: self.args.road.into(),
             derive: !self.args.no_derivatives,
             events: Some(events),
             cancel: self.cancel.clone(),

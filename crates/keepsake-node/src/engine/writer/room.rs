@@ -12,6 +12,7 @@ use crate::storage::fault::StorageError;
 use crate::storage::page::PAGE_BYTES;
 use crate::storage::requests::PRUNED_ROWS_MAX;
 use crate::storage::space::Room;
+use keepsake_service::Call;
 
 /// A message that adds pages leaves this much, so that changing and moving what is there goes on.
 const GROWTH_LEAVES_BYTES: u64 = 4 << 20;

@@ -1,0 +1,139 @@
+//! Which way the chunks of a session go: in envelopes, or by `PUT` with a ticket where the host has such a road.
+//!
+//! Owns the choice and the session's ticket. A ticket stays in memory and goes into no text.
+
+use crate::client::{CallError, Client};
+use crate::put_road::{PutChunk, PutError};
+use crate::transport::{Transport, TransportError};
+use bytes::Bytes;
+use keepsake_api::PutRoad;
+use std::sync::Arc;
+use tokio::sync::Mutex;
+
+/// How chunks travel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Road {
+    /// By `PUT` where the host has it and nothing in between refuses it, else in envelopes.
+    #[default]
+    Auto,
+    /// By `PUT`; an upload that cannot go so fails.
+    Put,
+    /// In envelopes.
+    Envelopes,
+}
+
+/// A ticket opens for this long, unless the host allows less, seconds.
+const TICKET_SECS: u32 = 3_600;
+
+/// A chunk meets at most so many tickets that do not open: those that expired on the way are new the second time.
+const TICKETS_MAX: usize = 3;
+
+/// The `PUT` road of one session.
+pub(super) struct SessionRoad {
+    road: PutRoad,
+    session_id: u64,
+    /// Nothing else is tried.
+    only: bool,
+    ticket: Mutex<Option<Arc<str>>>,
+}
+
+/// How a chunk did not get there by `PUT`.
+pub(super) enum Missed {
+    /// It is to go in an envelope.
+    TakeEnvelope(Bytes),
+    /// As if an envelope had met it.
+    Call(CallError),
+}
+
+impl SessionRoad {
+    /// None: the session's chunks go in envelopes.
+    pub(super) async fn of<T: Transport>(
+        client: &Client<T>,
+        road: Road,
+        session_id: u64,
+    ) -> Result<Option<Self>, CallError> {
+        let offered = match road {
+            Road::Envelopes => None,
+            Road::Auto if client.has_no_put_road() => None,
+            Road::Auto | Road::Put => client.limits().await?.put_road.clone(),
+        };
+        let only = road == Road::Put;
+        match offered {
+            Some(road) => Ok(Some(Self { road, session_id, only, ticket: Mutex::default() })),
+            None if only => Err(no_road()),
+            None => Ok(None),
+        }
+    }
+
+    /// Sends a chunk once; a ticket that does not open is renewed.
+    pub(super) async fn put<T: Transport>(
+        &self,
+        client: &Client<T>,
+        index: u32,
+        bytes: Bytes,
+    ) -> Result<(), Missed> {
+        let mut refused = String::new();
+        for _ in 0..TICKETS_MAX {
+            if client.has_no_put_road() && !self.only {
+                return Err(Missed::TakeEnvelope(bytes));
+            }
+            let ticket = match self.ticket(client).await {
+                // The host that said so is another one by now.
+                Err(error) if error.code() == Some("no_put_road") && !self.only => {
+                    client.forget_put_road();
+                    continue;
+                }
+                minted => minted.map_err(Missed::Call)?,
+            };
+            let (session_id, path) = (self.session_id, self.road.path.as_str());
+            let chunk = PutChunk { path, ticket: &ticket, session_id, index, bytes: bytes.clone() };
+            match client.transport().put_chunk(chunk).await {
+                Ok(()) => return Ok(()),
+                Err(PutError::NoRoad) if self.only => return Err(Missed::Call(no_road())),
+                Err(PutError::NoRoad) => client.forget_put_road(),
+                Err(PutError::Ticket(why)) => {
+                    refused = why;
+                    self.forget(&ticket).await;
+                }
+                Err(PutError::Refused(error)) => {
+                    return Err(Missed::Call(CallError::Refused { method: METHOD, error }));
+                }
+                Err(PutError::Transport(error)) => return Err(Missed::Call(failed(error))),
+            }
+        }
+        if client.has_no_put_road() && !self.only {
+            return Err(Missed::TakeEnvelope(bytes));
+        }
+        Err(Missed::Call(failed(TransportError::Http { status: 401, reason: refused })))
+    }
+
+    /// The session's ticket; one chunk asks for it, the others wait.
+    async fn ticket<T: Transport>(&self, client: &Client<T>) -> Result<Arc<str>, CallError> {
+        let mut known = self.ticket.lock().await;
+        if let Some(ticket) = &*known {
+            return Ok(Arc::clone(ticket));
+        }
+        let secs = TICKET_SECS.min(self.road.ticket_secs_max);
+        let ticket: Arc<str> = client.mint_upload_ticket(self.session_id, secs).await?.into();
+        Ok(Arc::clone(known.insert(ticket)))
+    }
+
+    /// Lets go of a ticket that does not open, unless another one is there already.
+    async fn forget(&self, ticket: &Arc<str>) {
+        let mut known = self.ticket.lock().await;
+        if known.as_ref().is_some_and(|known| Arc::ptr_eq(known, ticket)) {
+            *known = None;
+        }
+    }
+}
+
+/// What a chunk is, whichever way it goes.
+pub(super) const METHOD: &str = "uploads_put_chunk";
+
+fn failed(error: TransportError) -> CallError {
+    CallError::Transport { method: METHOD, error }
+}
+
+fn no_road() -> CallError {
+    failed(TransportError::Protocol(PutError::NoRoad.to_string()))
+}
