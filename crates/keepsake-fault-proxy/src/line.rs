@@ -241,3 +241,21 @@ impl AsyncWrite for Connection {
         Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slow_line_waits_for_what_was_read_to_have_come() {
+        let line = Line::new();
+        line.set(Plan { bits_per_s: Some(80_000), ..Plan::default() });
+        assert_eq!(line.lock().waits(), Duration::ZERO);
+        line.lock().has_read(1_000_000);
+        // At 10,000 bytes a second; some of it has passed since.
+        let waits = line.lock().waits();
+        assert!(waits > Duration::from_secs(50) && waits <= Duration::from_secs(100), "{waits:?}");
+        line.set(Plan::default());
+        assert_eq!(line.lock().waits(), Duration::ZERO);
+    }
+}
