@@ -67,9 +67,14 @@ pub const CODES: &[Code] = &[
     conflict("hash_pending", "the hash still advances over chunks that came out of order: finish again"),
     conflict("idem_reused", "the idempotency key was used with other arguments"),
     invalid("idem_length", "an idempotency key has 1 to 256 bytes"),
-    invalid("sessions_count", "a publish takes one to four sessions"),
+    invalid("sessions_count", "a publish takes one to four sessions, or none where files come along in it"),
     invalid("session_repeated", "each session of a publish is named once"),
     conflict("session_in_other_capsule", "the session was begun in another capsule"),
+    invalid(
+        "carried_too_large",
+        "files that come along are too long together: upload the largest by a session",
+    ),
+    invalid("carried_empty", "a file that comes along has at least one byte"),
     // Blobs
     invalid("blob_too_large", "read it with blob_read_chunk; the data names the limit"),
     invalid("chunk_index_beyond_end", "the index is not below chunk_count"),

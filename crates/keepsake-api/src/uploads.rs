@@ -48,6 +48,8 @@ pub struct UploadConfig {
     pub tag_bytes_max: u32,
     /// All texts of one memory and its assets together, bytes; none from a service that has no such limit.
     pub memory_text_bytes_max: Option<u32>,
+    /// Bytes of all `carried_assets` of one publish together; none from a service that takes no such assets.
+    pub carried_bytes_max: Option<u32>,
     /// Chunks may come without envelopes too; none from a host that takes none so.
     pub put_road: Option<PutRoad>,
 }
@@ -157,17 +159,20 @@ pub struct PublishSession {
     pub metadata: AssetMetadata,
 }
 
-/// One atomic publish: finishes one to four sessions and makes the memory with all its assets.
+/// One atomic publish: finishes up to four sessions, takes the files that come along, and makes the memory with all its
+/// assets.
 #[derive(CandidType, Serialize, Deserialize, Clone, Debug, PartialEq)]
 pub struct PublishRequest {
     /// The capsule that gets the memory; the sessions were begun in it.
     pub capsule_id: String,
     /// What the memory is.
     pub metadata: MemoryMetadata,
-    /// One to four sessions.
+    /// One to four sessions; none only where `carried_assets` has some.
     pub sessions: Vec<PublishSession>,
-    /// Assets whose bytes come along, such as the placeholder.
+    /// Assets whose bytes come along and stay in the record, such as the placeholder.
     pub inline_assets: Vec<InlineAssetInput>,
+    /// Assets whose bytes come along and become blobs: up to `UploadConfig.carried_bytes_max` together.
+    pub carried_assets: Option<Vec<InlineAssetInput>>,
     /// Idempotency key, 1 to 256 bytes.
     pub idem: String,
 }
@@ -192,7 +197,7 @@ pub struct PublishedAsset {
 pub struct PublishResult {
     /// The new memory.
     pub memory_id: String,
-    /// Its assets: those of the sessions first, in the order given, then the inline ones.
+    /// Its assets in the order given: those of the sessions, the carried ones, the inline ones.
     pub assets: Vec<PublishedAsset>,
     /// Publish time, ns since 1970.
     pub published_at: u64,

@@ -77,6 +77,7 @@ async fn publish(
             metadata: AssetMetadata::Document(PlainAssetMetadata { base: asset() }),
         }],
         inline_assets: Vec::new(),
+        carried_assets: None,
         idem: "reversed".to_owned(),
     };
     loop {

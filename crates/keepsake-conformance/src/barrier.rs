@@ -126,6 +126,7 @@ impl<H: Host> Upload<'_, H> {
             metadata: memory("Barrier"),
             sessions: sessions.map(|((kind, id), (file, _))| session(*kind, *id, file)).collect(),
             inline_assets: vec![placeholder.clone()],
+            carried_assets: None,
             idem: unique("publish"),
         };
         let done = allowed(self.member.uploads_publish(&request).await);

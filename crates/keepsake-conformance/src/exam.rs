@@ -31,6 +31,7 @@ macro_rules! exam {
             uploads::sessions_do_not_touch_each_other,
             uploads::a_host_says_whether_chunks_come_without_envelopes,
             publish::what_is_published_is_there_at_once,
+            publish::a_photo_comes_in_one_message,
             publish::a_publish_happens_whole_or_not_at_all,
             publish::a_publish_is_idempotent,
             barrier::retrieval_right_after_finish,

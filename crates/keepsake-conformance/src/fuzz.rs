@@ -4,7 +4,7 @@
 //! Each panics when a promise is broken, and only then.
 
 use crate::model::in_process::World;
-use crate::model::{Claim, Delivery, Operation, Subject, replay};
+use crate::model::{Carried, Claim, Delivery, Operation, Subject, replay};
 use arbitrary::{Arbitrary, Unstructured};
 use candid::Principal;
 use keepsake_client::api::{Answer, HttpRequest, HttpResponse};
@@ -162,7 +162,7 @@ fn lived_in() -> (World, &'static [Message]) {
     (world, messages)
 }
 
-/// The messages of a short life: two files, one published, one half there; queries once each.
+/// The messages of a short life: two files, one published, one half there, and a photo in one message; queries once each.
 fn record() -> Vec<Message> {
     let file = |key| Operation::Begin { who: 0, capsule: 0, key, announce: 2 };
     let publish = Operation::Publish {
@@ -172,6 +172,16 @@ fn record() -> Vec<Message> {
         claim: Claim::Right,
         key: 1,
         inline: 2,
+        carried: Carried::None,
+    };
+    let in_one_message = Operation::Publish {
+        who: 0,
+        capsule: 0,
+        sessions: [u8::MAX; 2],
+        claim: Claim::Right,
+        key: 2,
+        inline: 2,
+        carried: Carried::Alone,
     };
     let life = [
         Operation::CreateCapsule { who: 0, subject: 0 },
@@ -181,6 +191,7 @@ fn record() -> Vec<Message> {
         Operation::PutNext { session: 0 },
         Operation::PutNext { session: 0 },
         publish,
+        in_one_message,
         Operation::Update { who: 0, memory: 0, title: 1 },
         file(2),
         Operation::PutNext { session: 0 },

@@ -18,7 +18,7 @@ mod step;
 mod uploads;
 mod usage;
 
-pub use operation::{Bytes, Claim, Delivery, Operation};
+pub use operation::{Bytes, Carried, Claim, Delivery, Operation};
 pub use run::{Failure, Outcomes, Report, RunOptions, operations, replay, replay_command, run};
 pub use state::{Bounds, Model};
 pub use step::{PEOPLE, key_of, person};

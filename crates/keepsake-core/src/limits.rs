@@ -98,6 +98,8 @@ pub const MEMBERS_PER_CAPSULE_MAX: u32 = 1_000;
 pub const ASSETS_PER_MEMORY_MAX: usize = 4;
 /// Sessions of one publish.
 pub const SESSIONS_PER_PUBLISH_MAX: usize = 4;
+/// Files that come along with one publish, bytes of all together: as much as a chunk, for the same reason.
+pub const CARRIED_BYTES_MAX: u32 = CHUNK_BYTES_MAX;
 /// Memories named in one bulk message. A host with little room deletes fewer, see [`crate::Call::rows_max`].
 pub const BULK_ITEMS_MAX: usize = 1_000;
 /// Memories that `memories_delete_all` deletes in one message: about 5 billion instructions.

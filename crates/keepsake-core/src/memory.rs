@@ -48,7 +48,7 @@ impl NewAsset {
     }
 
     /// Bytes that come along with it.
-    fn inline_bytes(&self) -> u64 {
+    pub(crate) fn inline_bytes(&self) -> u64 {
         match &self.source {
             NewSource::Inline(bytes) => bytes.len() as u64,
             NewSource::Blob(_) | NewSource::External { .. } => 0,
@@ -126,7 +126,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
             texts.add_new_asset(asset);
         }
         self.check_sources(call, capsule, &assets)?;
-        self.check_texts(capsule, assets.len(), texts)?;
+        self.check_texts(capsule, assets.len(), texts, 0)?;
         let new = NewMemory { capsule, meta, settled: Vec::new(), assets, idem: key };
         let (id, _) = self.add_memory(call, new, |_| ());
         self.idem.remember(key, print, id.0, Vec::new());
@@ -233,15 +233,17 @@ impl<R: Memory, H: Memory> Store<R, H> {
         Ok(Usage::capsule_bytes(&record, &self.config().quotas).take(inline)?)
     }
 
-    /// A new memory with so many assets and these texts is within its bounds, and there is room for its record.
+    /// A new memory with so many assets and these texts is within its bounds, and there is room for its record and for those
+    /// of the blobs that come along, which cost `blobs`.
     pub(crate) fn check_texts(
         &self,
         capsule: CapsuleId,
         assets: usize,
         texts: Texts,
+        blobs: u64,
     ) -> Result<(), MemoryError> {
         check_text_bytes(texts.bytes, 0)?;
-        let charge = charge::of_parts(assets, texts);
+        let charge = charge::of_parts(assets, texts) + blobs;
         self.capsule_records(&self.capsules.get(capsule)).take(charge)?;
         Ok(self.require_record_room(charge)?)
     }

@@ -1,22 +1,49 @@
-//! The atomic road: one message finishes up to four sessions and makes the memory with all its assets. Owns the
-//! order: everything is compared before anything is changed, so all of it appears together or none does.
+//! The atomic road: one message finishes up to four sessions, takes up to four files that came along in it, and makes the
+//! memory with all its assets. Owns the order: everything is compared before anything is changed, so all of it appears
+//! together or none does. The files that come along are in `publish/carried.rs`.
+
+mod carried;
+
+pub use carried::CarriedAsset;
 
 use crate::access::{Denied, Role, require_somebody};
 use crate::call::Call;
 use crate::charge::Texts;
 use crate::ids::{BlobId, CapsuleId, MemoryId, SessionId};
-use crate::limits::{HASH_CATCH_UP_FINISH_BYTES, SESSIONS_PER_PUBLISH_MAX};
+use crate::limits::{CARRIED_BYTES_MAX, HASH_CATCH_UP_FINISH_BYTES, SESSIONS_PER_PUBLISH_MAX};
 use crate::memory::{
     AssetKind, AssetMeta, AssetSource, MemoryError, MemoryMeta, MemoryRecord, NewAsset, NewMemory, Planned,
     check_assets, check_memory_meta,
 };
 use crate::refusal::{Refusal, RefusalKind};
+use crate::room::Exhausted;
 use crate::store::Store;
 use crate::tables::idem::{IdemError, Scope, fingerprint, idem_key};
 use crate::upload::{Claim, Complete, Hashed, Progress, Sealed, SessionRecord, UploadError};
+use carried::Carried;
 use ic_stable_structures::Memory;
 use minicbor::bytes::{ByteArray, ByteVec};
 use minicbor::{Decode, Encode};
+
+/// What a publish makes a memory of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Publication {
+    /// What the memory is.
+    pub meta: MemoryMeta,
+    /// Sessions to finish, at most four; none only where files come along.
+    pub sessions: Vec<PublishSession>,
+    /// Files that come along and become blobs.
+    pub carried: Vec<CarriedAsset>,
+    /// Assets whose bytes come along and stay in the records.
+    pub inline: Vec<NewAsset>,
+}
+
+impl Publication {
+    /// Of sessions and inline assets.
+    pub fn new(meta: MemoryMeta, sessions: Vec<PublishSession>, inline: Vec<NewAsset>) -> Self {
+        Self { meta, sessions, carried: Vec::new(), inline }
+    }
+}
 
 /// One session to finish, and the asset that it becomes.
 #[derive(Encode, Clone, Debug, PartialEq)]
@@ -61,7 +88,7 @@ pub struct Published {
     /// The memory.
     #[n(0)]
     pub memory: u64,
-    /// Its assets: those of the sessions first, in the order given.
+    /// Its assets in the order given: those of the sessions, the files that came along, those that are inline.
     #[n(1)]
     pub assets: Vec<PublishedAsset>,
     /// Publish time, ns.
@@ -84,9 +111,20 @@ pub enum PublishError {
     /// The memory.
     #[error(transparent)]
     Memory(#[from] MemoryError),
-    /// No session, or too many.
-    #[error("sessions_count: {0}, a publish takes 1..={SESSIONS_PER_PUBLISH_MAX}")]
+    /// There is no room: the data say of what.
+    #[error(transparent)]
+    Exhausted(#[from] Exhausted),
+    /// No session and no file that comes along, or too many sessions.
+    #[error(
+        "sessions_count: {0}, a publish takes 1..={SESSIONS_PER_PUBLISH_MAX}, or none where files come along"
+    )]
     SessionsCount(usize),
+    /// The files that come along have too many bytes together.
+    #[error("carried_too_large: {0} > {CARRIED_BYTES_MAX}; upload the largest by a session")]
+    CarriedTooLarge(usize),
+    /// A file that comes along has no bytes.
+    #[error("carried_empty: a file that comes along has at least one byte")]
+    CarriedEmpty,
     /// A session is named twice.
     #[error("session_repeated: {0}")]
     SessionRepeated(u64),
@@ -102,7 +140,11 @@ impl Refusal for PublishError {
             Self::Idem(idem) => idem.kind(),
             Self::Upload(error) => error.kind(),
             Self::Memory(error) => error.kind(),
-            Self::SessionsCount(_) | Self::SessionRepeated(_) => RefusalKind::InvalidArgument,
+            Self::Exhausted(exhausted) => exhausted.kind(),
+            Self::SessionsCount(_)
+            | Self::SessionRepeated(_)
+            | Self::CarriedTooLarge(_)
+            | Self::CarriedEmpty => RefusalKind::InvalidArgument,
             Self::SessionInOtherCapsule(_) => RefusalKind::Conflict,
         }
     }
@@ -110,7 +152,7 @@ impl Refusal for PublishError {
 
 impl<R: Memory, H: Memory> Store<R, H> {
     /// Finishes the sessions and makes the memory. Repeated with the same key and arguments: the first answer.
-    /// O(assets), and up to [`HASH_CATCH_UP_FINISH_BYTES`] of chunks that came out of order.
+    /// O(assets + bytes that come along), and up to [`HASH_CATCH_UP_FINISH_BYTES`] of chunks that came out of order.
     ///
     /// # Errors
     /// [`PublishError`]; the sessions stay pending.
@@ -118,39 +160,34 @@ impl<R: Memory, H: Memory> Store<R, H> {
         &mut self,
         call: &Call,
         capsule: CapsuleId,
-        meta: MemoryMeta,
-        sessions: Vec<PublishSession>,
-        inline: Vec<NewAsset>,
+        publication: Publication,
         idem: &str,
     ) -> Result<Progress<Published>, PublishError> {
         require_somebody(&call.caller)?;
         self.require(capsule, &call.caller, Role::Member)?;
         let key = idem_key(Scope::Publish, &call.caller, capsule, idem)?;
-        let print = fingerprint(&(&meta, &sessions, &inline));
+        let Publication { meta, sessions, carried, inline } = publication;
+        let carried = carried::hashed(carried)?;
+        let print = print(&meta, &sessions, &carried, &inline);
         if let Some(known) = self.idem.recall(&key, &print)? {
             let first = minicbor::decode(&known.detail).expect("the first answer was stored whole");
             return Ok(Progress::Done(first));
         }
-        check_sessions(&sessions)?;
+        check_sessions(&sessions, &carried)?;
         check_memory_meta(&meta)?;
-        check_assets(&[], &planned(&sessions, &inline))?;
+        check_assets(&[], &planned(&sessions, &carried, &inline))?;
         self.check_sources(call, capsule, &inline)?;
-        let mut texts = Texts::default();
-        texts.add_memory(&meta);
-        for session in &sessions {
-            texts.add_asset(&session.meta);
-        }
-        for asset in &inline {
-            texts.add_new_asset(asset);
-        }
-        self.check_texts(capsule, sessions.len() + inline.len(), texts)?;
+        self.check_carried(call, capsule, &carried, &inline)?;
+        let (assets, texts) = texts(&meta, &sessions, &carried, &inline);
+        self.check_texts(capsule, assets, texts, carried::charge(&carried))?;
         let complete = match self.complete_all(call, capsule, &sessions)? {
             Progress::Done(complete) => complete,
             Progress::Hashing { hashed, expected } => return Ok(Progress::Hashing { hashed, expected }),
         };
+        let places = self.place_carried(call, &carried)?;
 
         let memory = self.memories.next_id();
-        let (mut sealed, mut settled) = (Sealed::default(), Vec::with_capacity(sessions.len()));
+        let (mut sealed, mut settled) = (Sealed::default(), Vec::with_capacity(assets));
         for (session, complete) in sessions.into_iter().zip(complete) {
             let source = match complete {
                 Complete::Already(blob) => self.refer(blob, Some(memory.0)),
@@ -160,6 +197,9 @@ impl<R: Memory, H: Memory> Store<R, H> {
                 }
             };
             settled.push((session.meta, source));
+        }
+        for (one, extents) in carried.into_iter().zip(places) {
+            settled.push(self.seal_carried(call, capsule, one, extents, memory, &mut sealed));
         }
         self.count_sealed(call, &sealed);
         let new = NewMemory { capsule, meta, settled, assets: inline, idem: key };
@@ -219,8 +259,23 @@ fn describe(call: &Call, id: MemoryId, record: &MemoryRecord) -> Published {
     Published { memory: id.0, assets: record.assets.iter().map(asset).collect(), published_ns: call.now_ns }
 }
 
-fn check_sessions(sessions: &[PublishSession]) -> Result<(), PublishError> {
-    if sessions.is_empty() || sessions.len() > SESSIONS_PER_PUBLISH_MAX {
+/// The fingerprint of the arguments. Files that come along count by their SHA-256; without any it is what older programs
+/// made of the others.
+fn print(
+    meta: &MemoryMeta,
+    sessions: &[PublishSession],
+    carried: &[Carried],
+    inline: &[NewAsset],
+) -> [u8; 32] {
+    if carried.is_empty() {
+        return fingerprint(&(meta, sessions, inline));
+    }
+    let carried: Vec<_> = carried.iter().map(Carried::print).collect();
+    fingerprint(&(meta, sessions, inline, carried))
+}
+
+fn check_sessions(sessions: &[PublishSession], carried: &[Carried]) -> Result<(), PublishError> {
+    if (sessions.is_empty() && carried.is_empty()) || sessions.len() > SESSIONS_PER_PUBLISH_MAX {
         return Err(PublishError::SessionsCount(sessions.len()));
     }
     for (at, session) in sessions.iter().enumerate() {
@@ -232,7 +287,27 @@ fn check_sessions(sessions: &[PublishSession]) -> Result<(), PublishError> {
 }
 
 /// The assets as they will be, for the checks that look at all of them.
-fn planned<'a>(sessions: &'a [PublishSession], inline: &'a [NewAsset]) -> Vec<Planned<'a>> {
+fn planned<'a>(
+    sessions: &'a [PublishSession],
+    carried: &'a [Carried],
+    inline: &'a [NewAsset],
+) -> Vec<Planned<'a>> {
     let uploaded = sessions.iter().map(|session| (&session.meta, None));
-    uploaded.chain(inline.iter().map(NewAsset::planned)).collect()
+    let carried = carried.iter().map(|one| (&one.meta, None));
+    uploaded.chain(carried).chain(inline.iter().map(NewAsset::planned)).collect()
+}
+
+/// How many assets the memory will have, and all its texts.
+fn texts(
+    meta: &MemoryMeta,
+    sessions: &[PublishSession],
+    carried: &[Carried],
+    inline: &[NewAsset],
+) -> (usize, Texts) {
+    let mut texts = Texts::default();
+    texts.add_memory(meta);
+    sessions.iter().for_each(|session| texts.add_asset(&session.meta));
+    carried.iter().for_each(|one| texts.add_asset(&one.meta));
+    inline.iter().for_each(|asset| texts.add_new_asset(asset));
+    (sessions.len() + carried.len() + inline.len(), texts)
 }

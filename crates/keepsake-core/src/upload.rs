@@ -216,7 +216,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
     }
 
     /// Why the heap takes no more: its own limit, or the host's.
-    fn heap_full(&self, call: &Call) -> Exhausted {
+    pub(crate) fn heap_full(&self, call: &Call) -> Exhausted {
         let own = self.heap_room();
         Exhausted(if own.left() <= call.room_bytes { own } else { self.host_room(call) })
     }

@@ -11,6 +11,7 @@ use inputs::{START_NS, inline_asset, memory_meta, person, publish_session};
 use keepsake_core::ids::{CapsuleId, SessionId};
 use keepsake_core::limits::CHUNK_BYTES_MAX;
 use keepsake_core::memory::AssetKind;
+use keepsake_core::publish::Publication;
 use keepsake_core::publish::PublishSession;
 use keepsake_core::upload::BeginOptions;
 use keepsake_core::{Call, Config, Store};
@@ -127,7 +128,7 @@ fn two_lanes(store: &mut FlatStore, capsule: CapsuleId, files: [&File<'_>; 3], s
     }
     let inline = vec![inline_asset(AssetKind::Placeholder, vec![1; 900])];
     let done = store
-        .publish(&call(), capsule, memory_meta("m"), sessions, inline, "publish")
+        .publish(&call(), capsule, Publication::new(memory_meta("m"), sessions, inline), "publish")
         .unwrap()
         .done()
         .unwrap();

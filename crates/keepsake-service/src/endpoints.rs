@@ -50,13 +50,15 @@ pub const STRANGER_ARGUMENT_BYTES_MAX: usize = 4_096;
 /// its sender is told so by the rule and not by the door.
 mod carried {
     use super::limits::{
-        ASSETS_PER_MEMORY_MAX, BULK_ITEMS_MAX, CHUNK_BYTES_MAX, ID_BYTES_MAX, INLINE_BYTES_MAX,
-        MEMORY_TEXT_BYTES_MAX, SITE_FILES_MAX, SITE_PATH_BYTES_MAX, TAG_BYTES_MAX, TOKEN_ASSET_IDS_MAX,
+        ASSETS_PER_MEMORY_MAX, BULK_ITEMS_MAX, CARRIED_BYTES_MAX, CHUNK_BYTES_MAX, ID_BYTES_MAX,
+        INLINE_BYTES_MAX, MEMORY_TEXT_BYTES_MAX, SITE_FILES_MAX, SITE_PATH_BYTES_MAX, TAG_BYTES_MAX,
+        TOKEN_ASSET_IDS_MAX,
     };
 
     pub(super) const CHUNK: usize = CHUNK_BYTES_MAX as usize + super::limits::ARGUMENT_BYTES_MAX;
     pub(super) const TEXTS: usize = MEMORY_TEXT_BYTES_MAX;
     pub(super) const INLINE: usize = TEXTS + ASSETS_PER_MEMORY_MAX * INLINE_BYTES_MAX as usize;
+    pub(super) const PUBLISH: usize = INLINE + CARRIED_BYTES_MAX as usize;
     /// Of each request an id, the ids of its assets, and variants, whose names are shorter than ids.
     pub(super) const TOKENS: usize =
         BULK_ITEMS_MAX * (1 + TOKEN_ASSET_IDS_MAX + 2 * ASSETS_PER_MEMORY_MAX) * ID_BYTES_MAX;
@@ -202,7 +204,7 @@ macro_rules! for_each_endpoint {
             query "uploads_status" uploads::status(u64) -> Answer<api::UploadStatus>;
             update "uploads_finish" uploads::finish(u64, ByteBuf, u64) -> Answer<api::UploadFinishResult>;
             freeing "uploads_abort" uploads::abort(u64) -> Answer<()>;
-            update "uploads_publish" [INLINE] uploads::publish(api::PublishRequest) -> Answer<api::PublishResult>;
+            update "uploads_publish" [PUBLISH] uploads::publish(api::PublishRequest) -> Answer<api::PublishResult>;
             query "sessions_list" uploads::list() -> Answer<Vec<api::SessionInfo>>;
             query "sessions_stats" uploads::stats() -> Answer<api::SessionStats>;
             freeing "sessions_cleanup_expired" uploads::cleanup_expired() -> Answer<u32>;

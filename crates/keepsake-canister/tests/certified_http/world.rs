@@ -108,6 +108,7 @@ impl World {
             metadata: memory(),
             sessions,
             inline_assets: vec![placeholder],
+            carried_assets: None,
             idem: idem.into(),
         };
         let done: Answer<PublishResult> = self.update("uploads_publish", (request,));

@@ -93,6 +93,7 @@ impl<T: Transport> Upload<T> {
             metadata: self.memory_metadata(memory_type, limits),
             sessions,
             inline_assets,
+            carried_assets: None,
             idem: String::new(),
         };
         let ids: Vec<u64> = request.sessions.iter().map(|session| session.session_id).collect();

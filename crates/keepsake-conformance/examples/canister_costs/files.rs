@@ -171,6 +171,7 @@ impl Photo {
             metadata: samples::memory(name),
             sessions: uploaded.map(Uploaded::session).collect(),
             inline_assets,
+            carried_assets: None,
             idem: name.to_owned(),
         };
         let made: Answer<PublishResult> = user.ask("uploads_publish", (request,))?;

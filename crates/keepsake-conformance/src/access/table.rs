@@ -130,6 +130,7 @@ pub const TABLE: &[Row] = &[
     row("uploads_abort", Of::Session, OWN_SESSION, |t, _| encode((t.session,))),
     row("uploads_publish", Of::Session, PUBLISH_SESSION, publish),
     row("uploads_publish", Of::Capsule, PUBLISH, publish),
+    row("uploads_publish", Of::Capsule, MAKE, publish_carried),
     row("sessions_list", Of::Nothing, ANYBODY, |_, _| encode(())),
     row("sessions_stats", Of::Nothing, ANYBODY, |_, _| encode(())),
     row("sessions_cleanup_expired", Of::Nothing, SOMEBODY, |_, _| encode(())),
@@ -208,6 +209,19 @@ fn publish(t: &Things, idem: &str) -> Vec<u8> {
         metadata: memory("Published"),
         sessions: vec![session(AssetType::Original, t.session, CHUNK)],
         inline_assets: Vec::new(),
+        carried_assets: None,
+        idem: idem.into(),
+    },))
+}
+
+/// A photo in one message: no session has to be the caller's.
+fn publish_carried(t: &Things, idem: &str) -> Vec<u8> {
+    encode((PublishRequest {
+        capsule_id: t.capsule.clone(),
+        metadata: memory("In one message"),
+        sessions: Vec::new(),
+        inline_assets: Vec::new(),
+        carried_assets: Some(vec![inline(AssetType::Original, CHUNK)]),
         idem: idem.into(),
     },))
 }

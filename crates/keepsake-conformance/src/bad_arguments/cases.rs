@@ -77,6 +77,19 @@ pub(crate) const CASES: &[Case] = &[
         let sessions = (0..5).map(|n| session(AssetType::Preview, n, b"x")).collect();
         publish(t, g.idem, sessions, memory("x"))
     }),
+    case("uploads_publish", "nothing", "sessions_count", |t, g| carry(t, g.idem, &[])),
+    case("uploads_publish", "a file without bytes", "carried_empty", |t, g| {
+        carry(t, g.idem, &[(AssetType::Original, b"x"), (AssetType::Display, b"")])
+    }),
+    case("uploads_publish", "files that are too long together", "carried_too_large", |t, g| {
+        carry(t, g.idem, &[(AssetType::Original, &bytes(1_799_999, 1)), (AssetType::Display, b"ab")])
+    }),
+    case("uploads_publish", "five files", "assets_count", |t, g| {
+        carry(t, g.idem, &[(AssetType::Preview, b"x"); 5])
+    }),
+    case("uploads_publish", "two originals", "asset_kind_taken", |t, g| {
+        carry(t, g.idem, &[(AssetType::Original, b"x"), (AssetType::Original, b"y")])
+    }),
     case("uploads_publish", "65 tags", "too_many_items", |t, g| {
         let metadata = MemoryMetadata { tags: vec!["t".into(); 65], ..memory("x") };
         publish(t, g.idem, vec![session(AssetType::Original, t.session, CHUNK)], metadata)
@@ -250,7 +263,16 @@ fn finish(t: &Things, sha256: &[u8], total_len: u64) -> Vec<u8> {
 
 fn publish(t: &Things, idem: &str, sessions: Vec<PublishSession>, metadata: MemoryMetadata) -> Vec<u8> {
     let (capsule_id, idem) = (t.capsule.clone(), idem.into());
-    encode((PublishRequest { capsule_id, metadata, sessions, inline_assets: Vec::new(), idem },))
+    let (inline_assets, carried_assets) = (Vec::new(), None);
+    encode((PublishRequest { capsule_id, metadata, sessions, inline_assets, carried_assets, idem },))
+}
+
+/// A publish of files that come along, without a session.
+fn carry(t: &Things, idem: &str, files: &[(AssetType, &[u8])]) -> Vec<u8> {
+    let carried_assets = Some(files.iter().map(|(kind, bytes)| inline(*kind, bytes)).collect());
+    let (capsule_id, metadata, idem) = (t.capsule.clone(), memory("x"), idem.into());
+    let (sessions, inline_assets) = (Vec::new(), Vec::new());
+    encode((PublishRequest { capsule_id, metadata, sessions, inline_assets, carried_assets, idem },))
 }
 
 fn create(

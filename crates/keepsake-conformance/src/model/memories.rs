@@ -2,6 +2,7 @@
 //! model only where the answer is `Ok`.
 
 use super::state::{Asset, Bounds, Key, MemoryState, Model, Source};
+use super::step::ASSET_MIME;
 use super::uploads::{conflict, invalid};
 use super::usage;
 use crate::samples;
@@ -18,7 +19,16 @@ pub(super) struct Making<'a> {
     pub(super) assets: &'a [NewAsset],
 }
 
+/// What a publish makes its memory of, beside inline assets.
+pub(super) struct Publishing<'a> {
+    /// Session, SHA-256, length.
+    pub(super) sessions: &'a [(u64, Vec<u8>, u64)],
+    /// Lengths of the files that come along.
+    pub(super) carried: &'a [u64],
+}
+
 const ASSETS_MAX: usize = 4;
+const CARRIED_BYTES_MAX: u64 = 1_800_000;
 /// The title of every memory when it is made.
 pub(super) const MADE_TITLE: &str = "a walk";
 
@@ -104,21 +114,28 @@ impl Model {
         Ok(None)
     }
 
-    /// As [`Self::may_create`], for a publish of `sessions` (id, SHA-256, length) with inline assets.
+    /// As [`Self::may_create`], for a publish. The host may also say that its heap is full.
     pub(super) fn may_publish(
         &self,
         bounds: &Bounds,
         who: &Principal,
         capsule: &str,
         making: &Making<'_>,
-        sessions: &[(u64, Vec<u8>, u64)],
+        publishing: &Publishing<'_>,
     ) -> Result<Option<String>, Error> {
         Self::somebody(who)?;
         self.require(capsule, who, Role::Member)?;
+        let Publishing { sessions, carried } = publishing;
+        if carried.iter().sum::<u64>() > CARRIED_BYTES_MAX {
+            return Err(invalid("carried_too_large"));
+        }
+        if carried.contains(&0) {
+            return Err(invalid("carried_empty"));
+        }
         if let Some(answer) = self.recall(&making.key, &making.arguments)? {
             return Ok(Some(answer));
         }
-        if sessions.is_empty() || sessions.len() > 4 {
+        if (sessions.is_empty() && carried.is_empty()) || sessions.len() > 4 {
             return Err(invalid("sessions_count"));
         }
         let repeated = |at: usize| sessions[..at].iter().any(|(id, ..)| *id == sessions[at].0);
@@ -129,9 +146,15 @@ impl Model {
         let inline: Vec<_> =
             making.assets.iter().filter(|(_, source)| matches!(source, Source::Inline(_))).cloned().collect();
         self.check_sources(bounds, who, capsule, &inline)?;
-        let charge = usage::of_memory(&samples::memory(MADE_TITLE), making.assets.len());
+        let inline = inline.iter().map(|(_, source)| source.inline_bytes()).sum::<u64>();
+        let along = carried.iter().sum::<u64>();
+        if along > 0 && !self.quota_allows(bounds, capsule, along + inline) {
+            return Err(Error::ResourceExhausted);
+        }
+        let blobs = usage::of_blob(Some(&ASSET_MIME.to_owned())) * carried.len() as u64;
+        let charge = usage::of_memory(&samples::memory(MADE_TITLE), making.assets.len()) + blobs;
         self.records_allow(bounds, capsule, charge)?;
-        for (id, hash, len) in sessions {
+        for (id, hash, len) in *sessions {
             let session = self.sessions.get(id).filter(|session| session.caller == *who);
             let session = session.ok_or(Error::NotFound)?;
             self.require(&session.capsule, who, Role::Member)?;

@@ -17,7 +17,7 @@ pub enum Operation {
     PutNext { session: u8 },
     Finish { who: u8, session: u8, claim: Claim },
     Abort { who: u8, session: u8 },
-    Publish { who: u8, capsule: u8, sessions: [u8; 2], claim: Claim, key: u8, inline: u8 },
+    Publish { who: u8, capsule: u8, sessions: [u8; 2], claim: Claim, key: u8, inline: u8, carried: Carried },
     Create { who: u8, capsule: u8, blob: u8, inline: u8, key: u8 },
     AddAsset { who: u8, memory: u8, blob: Option<u8>, kind: u8, key: u8 },
     RemoveAsset { who: u8, memory: u8, asset: u8 },
@@ -41,6 +41,21 @@ pub enum Bytes {
     Longer,
     Empty,
     Oversized,
+}
+
+/// Which files come along with a publish.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Carried {
+    None,
+    /// Beside the sessions.
+    Beside,
+    /// Two, and no session.
+    Alone,
+    Empty,
+    Oversized,
+    /// No session either.
+    Nothing,
 }
 
 /// What a finish says of the file.
@@ -103,6 +118,16 @@ fn bytes(u: &mut Unstructured<'_>) -> Result<Bytes> {
     Ok(if u.ratio(3_u8, 4)? { Bytes::Right } else { *u.choose(&rare)? })
 }
 
+fn carried(u: &mut Unstructured<'_>) -> Result<Carried> {
+    let rare = [Carried::Empty, Carried::Oversized, Carried::Nothing];
+    Ok(match u.int_in_range(0..=31_u8)? {
+        0..=19 => Carried::None,
+        20..=23 => Carried::Beside,
+        24..=29 => Carried::Alone,
+        _ => *u.choose(&rare)?,
+    })
+}
+
 fn operation(u: &mut Unstructured<'_>) -> Result<Operation> {
     Ok(match u.int_in_range(0_u8..=199)? {
         at @ 0..=19 => of_capsules(u, at)?,
@@ -125,6 +150,7 @@ fn operation(u: &mut Unstructured<'_>) -> Result<Operation> {
             claim: claim(u)?,
             key: small(u, 20)?,
             inline: small(u, 10)?,
+            carried: carried(u)?,
         },
         151..=160 => Operation::Create {
             who: actor(u)?,

@@ -130,6 +130,16 @@ pub(super) enum Source {
     Blob(String),
 }
 
+impl Source {
+    /// Bytes that it takes of the inline budget.
+    pub(super) fn inline_bytes(&self) -> u64 {
+        match self {
+            Self::Inline(bytes) => bytes.len() as u64,
+            Self::Blob(_) => 0,
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Asset {
     pub(super) id: String,
@@ -198,11 +208,7 @@ impl Model {
 
     pub(super) fn inline_used(&self, capsule: &str) -> u64 {
         let memories = self.memories.values().filter(|memory| memory.capsule == capsule);
-        let inline = |asset: &Asset| match &asset.source {
-            Source::Inline(bytes) => bytes.len() as u64,
-            Source::Blob(_) => 0,
-        };
-        memories.flat_map(|memory| &memory.assets).map(inline).sum()
+        memories.flat_map(|memory| &memory.assets).map(|asset| asset.source.inline_bytes()).sum()
     }
 
     pub(super) fn bytes_used(&self, capsule: &str) -> u64 {

@@ -35,6 +35,7 @@ pub fn person(who: u8) -> Principal {
 }
 
 mod memories;
+mod publish;
 mod uploads;
 
 /// The thing that a number stands for.
@@ -89,9 +90,7 @@ impl<S: Subject> Stepper<'_, S> {
             Operation::PutNext { session } => self.put_next(session),
             Operation::Finish { who, session, claim } => self.finish(who, session, claim),
             Operation::Abort { who, session } => self.abort(self.uploader(who, session), session),
-            Operation::Publish { who, capsule, sessions, claim, key, inline } => {
-                self.publish(who, capsule, sessions, claim, key, inline)
-            }
+            operation @ Operation::Publish { .. } => self.publish(operation),
             Operation::Create { who, capsule, blob, inline, key } => {
                 self.create(who, capsule, blob, inline, key)
             }

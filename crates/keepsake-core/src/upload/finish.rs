@@ -71,7 +71,8 @@ pub(crate) enum Hashed {
     Part(SessionId, Box<SessionRecord>),
 }
 
-/// Sessions of one caller and one capsule that became blobs in this message, to be counted together.
+/// Sessions of one caller and one capsule, and files that came along, that became blobs in this message, to be counted
+/// together.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sealed {
     sessions: Vec<SessionId>,
@@ -81,6 +82,12 @@ pub(crate) struct Sealed {
 }
 
 impl Sealed {
+    /// A blob that no session was charged for before.
+    pub(crate) fn add_carried(&mut self, blob: &BlobRecord) {
+        self.received_bytes += blob.len;
+        self.record_bytes += charge::of_blob(blob);
+    }
+
     /// Counts them in their capsule.
     pub(crate) fn count_in(&self, capsule: &mut CapsuleRecord) {
         capsule.bytes_in_flight -= self.charged_bytes;

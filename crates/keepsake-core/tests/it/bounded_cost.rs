@@ -9,6 +9,7 @@ use crate::sparse_memory::SparseMemory;
 use keepsake_core::access::Role;
 use keepsake_core::ids::{CapsuleId, SessionId};
 use keepsake_core::memory::AssetKind;
+use keepsake_core::publish::Publication;
 use keepsake_core::upload::BeginOptions;
 use keepsake_core::{Call, Config, Quotas, Store};
 use std::cell::Cell;
@@ -128,7 +129,12 @@ impl World {
         let inline = vec![inline_asset(AssetKind::Placeholder, vec![5; 300])];
         let call = self.call(OWNER);
         self.store
-            .publish(&call, CAPSULE, memory_meta("p"), sessions.to_vec(), inline, "measured")
+            .publish(
+                &call,
+                CAPSULE,
+                Publication::new(memory_meta("p"), sessions.to_vec(), inline),
+                "measured",
+            )
             .unwrap()
             .done()
             .unwrap();

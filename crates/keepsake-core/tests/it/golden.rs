@@ -12,6 +12,7 @@ use keepsake_core::certified::Certification;
 use keepsake_core::ids::{BlobId, CapsuleId, MemoryId, SessionId};
 use keepsake_core::layout::LAYOUT_VERSION;
 use keepsake_core::memory::{AssetChoice, AssetKind};
+use keepsake_core::publish::Publication;
 use keepsake_core::site::NewSiteFile;
 use keepsake_core::token::TokenScope;
 use keepsake_core::upload::{BeginOptions, SessionState};
@@ -77,7 +78,12 @@ fn build(store: &mut SparseStore) {
     ];
     let inline = vec![inline_asset(AssetKind::Placeholder, file(90, 5))];
     store
-        .publish(&call(OWNER), CAPSULE, memory_meta("published"), sessions.to_vec(), inline, "publish")
+        .publish(
+            &call(OWNER),
+            CAPSULE,
+            Publication::new(memory_meta("published"), sessions.to_vec(), inline),
+            "publish",
+        )
         .unwrap()
         .done()
         .unwrap();
@@ -177,8 +183,12 @@ fn assert_remembers(store: &mut SparseStore) {
         publish_session(SessionId(2), AssetKind::Display, &file(700, 3)),
     ];
     let inline = vec![inline_asset(AssetKind::Placeholder, file(90, 5))];
-    let again =
-        store.publish(&call(OWNER), CAPSULE, memory_meta("published"), sessions.to_vec(), inline, "publish");
+    let again = store.publish(
+        &call(OWNER),
+        CAPSULE,
+        Publication::new(memory_meta("published"), sessions.to_vec(), inline),
+        "publish",
+    );
     assert_eq!(again.unwrap().done().unwrap().memory, 1);
     let finished = store.upload_finish(&call(MEMBER), SessionId(4), &sha256(&lone_blob()), 3_000);
     assert_eq!(finished.unwrap().done().unwrap().0, BlobId(3));

@@ -11,6 +11,7 @@ use keepsake_core::access::Role;
 use keepsake_core::ids::{BlobId, CapsuleId, MemoryId, SessionId};
 use keepsake_core::layout::LAYOUT_VERSION;
 use keepsake_core::memory::{AssetChoice, AssetKind};
+use keepsake_core::publish::Publication;
 use keepsake_core::upload::{BeginOptions, SessionState, UploadError};
 use keepsake_core::{Call, Config, Principal, Store};
 use std::sync::Once;
@@ -139,7 +140,12 @@ fn build(store: &mut SparseStore) {
         publish_session(display.id(), AssetKind::Display, &display.bytes()),
     ];
     let inline = vec![inline_asset(AssetKind::Placeholder, file(70, 9))];
-    let made = store.publish(&call(OWNER), CAPSULE, memory_meta("holes"), sessions, inline, "publish");
+    let made = store.publish(
+        &call(OWNER),
+        CAPSULE,
+        Publication::new(memory_meta("holes"), sessions, inline),
+        "publish",
+    );
     assert_eq!(made.unwrap().done().unwrap().memory, MEMORY.0);
     IN_FRAGMENTS.start(store);
     assert_eq!(IN_FRAGMENTS.finish(store), BlobId(16));

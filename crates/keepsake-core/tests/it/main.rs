@@ -17,6 +17,7 @@ mod scenario;
 mod sparse_memory;
 
 mod bounded_cost;
+mod carried;
 mod certified;
 mod faults;
 mod freeing;

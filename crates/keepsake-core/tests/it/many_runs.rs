@@ -8,6 +8,7 @@ use keepsake_core::heap::HeapUse;
 use keepsake_core::ids::{BlobId, CapsuleId, SessionId};
 use keepsake_core::limits::{DELETE_ALL_RUNS, RUNS_SLICE, TICK_SLICE};
 use keepsake_core::memory::AssetKind;
+use keepsake_core::publish::Publication;
 use keepsake_core::upload::{BeginOptions, Progress};
 use keepsake_core::{Call, Config, Store};
 use sha2::{Digest as _, Sha256};
@@ -178,7 +179,12 @@ fn all_memories_of_a_capsule_go_in_messages_that_free_bounded_runs() {
             publish_session(id, kind, &file)
         });
         let key = format!("{memory}");
-        let made = store.publish(&call(), CAPSULE, memory_meta("m"), sessions.to_vec(), Vec::new(), &key);
+        let made = store.publish(
+            &call(),
+            CAPSULE,
+            Publication::new(memory_meta("m"), sessions.to_vec(), Vec::new()),
+            &key,
+        );
         made.unwrap().done().unwrap();
     }
     let first = store.memory_delete_all(&call(), CAPSULE, true).unwrap();

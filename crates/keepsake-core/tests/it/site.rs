@@ -6,6 +6,7 @@ use crate::sparse_memory::SparseMemory;
 use keepsake_core::certified::{Certification, pieces_of};
 use keepsake_core::ids::{AssetId, BlobId, CapsuleId, MemoryId};
 use keepsake_core::memory::AssetKind;
+use keepsake_core::publish::Publication;
 use keepsake_core::site::{NewSiteFile, SiteError, SiteFile};
 use keepsake_core::upload::BeginOptions;
 use keepsake_core::{Call, Config, Store};
@@ -117,7 +118,7 @@ fn pieces_are_hashed_once_in_slices_and_go_with_their_asset() {
     }
     let sessions = vec![publish_session(session, AssetKind::Original, &bytes)];
     store
-        .publish(&call(), CAPSULE, memory_meta("large"), sessions, Vec::new(), "large")
+        .publish(&call(), CAPSULE, Publication::new(memory_meta("large"), sessions, Vec::new()), "large")
         .unwrap()
         .done()
         .unwrap();

@@ -8,6 +8,7 @@ use keepsake_core::capsule::Subject;
 use keepsake_core::ids::{CapsuleId, SessionId};
 use keepsake_core::limits::{ABORTED_PER_CALLER_MAX, CAPSULES_PER_CALLER_MAX};
 use keepsake_core::memory::{AssetKind, NewAsset, NewSource};
+use keepsake_core::publish::Publication;
 use keepsake_core::upload::{BeginOptions, UploadError};
 use keepsake_core::{Call, Config, Principal, Store};
 use proptest::prelude::*;
@@ -104,7 +105,12 @@ fn a_refused_publish_leaves_every_session_pending() {
     let good = publish_session(one, AssetKind::Original, &a);
     let bad = publish_session(two, AssetKind::Display, &a[..300]);
     let call = bench.call(1);
-    let refused = bench.store.publish(&call, capsule, memory_meta("t"), vec![good.clone(), bad], vec![], "p");
+    let refused = bench.store.publish(
+        &call,
+        capsule,
+        Publication::new(memory_meta("t"), vec![good.clone(), bad], vec![]),
+        "p",
+    );
     assert!(refused.unwrap_err().to_string().starts_with("sha256_differs"));
     assert_eq!(bench.store.session_stats(&person(1)).pending, 2);
     assert_eq!(bench.store.memory_count(), 0);
@@ -115,14 +121,19 @@ fn a_refused_publish_leaves_every_session_pending() {
         NewAsset { meta: asset_meta(AssetKind::Placeholder), source: NewSource::Inline(vec![9; 20]) };
     let done = bench
         .store
-        .publish(&call, capsule, memory_meta("t"), right.to_vec(), vec![inline.clone()], "p")
+        .publish(
+            &call,
+            capsule,
+            Publication::new(memory_meta("t"), right.to_vec(), vec![inline.clone()]),
+            "p",
+        )
         .unwrap()
         .done()
         .unwrap();
     assert_eq!(done.assets.len(), 3);
     let again = bench
         .store
-        .publish(&call, capsule, memory_meta("t"), right.to_vec(), vec![inline], "p")
+        .publish(&call, capsule, Publication::new(memory_meta("t"), right.to_vec(), vec![inline]), "p")
         .unwrap()
         .done()
         .unwrap();
@@ -190,7 +201,12 @@ fn a_deleted_capsule_gives_everything_back() {
         let session = publish_session(id, AssetKind::Original, &file(5_000, n));
         bench
             .store
-            .publish(&call, capsule, memory_meta("t"), vec![session], vec![], &format!("p{n}"))
+            .publish(
+                &call,
+                capsule,
+                Publication::new(memory_meta("t"), vec![session], vec![]),
+                &format!("p{n}"),
+            )
             .unwrap()
             .done()
             .unwrap();

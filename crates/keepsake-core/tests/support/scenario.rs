@@ -2,12 +2,15 @@
 //! uploads into that space. Owns the messages, and what a reader sees between them; owns no fault.
 #![allow(dead_code, reason = "every test binary uses its own part")]
 
-use crate::inputs::{HOUR_NS, START_NS, file, inline_asset, memory_meta, person, publish_session, sha256};
+use crate::inputs::{
+    HOUR_NS, START_NS, asset_meta, file, inline_asset, memory_meta, person, publish_session, sha256,
+};
 use ic_stable_structures::Memory;
 use keepsake_core::blob::BlobRecord;
 use keepsake_core::capsule::CapsuleView;
 use keepsake_core::ids::{BlobId, CapsuleId, MemoryId, SessionId};
-use keepsake_core::memory::{AssetChoice, AssetKind, MemoryRecord};
+use keepsake_core::memory::{AssetChoice, AssetKind, MemoryRecord, NewAsset};
+use keepsake_core::publish::{CarriedAsset, Publication};
 use keepsake_core::upload::{BeginOptions, SessionState, SessionView};
 use keepsake_core::{Call, Refusal, RefusalKind, Store};
 use std::collections::BTreeMap;
@@ -16,7 +19,7 @@ use std::sync::LazyLock;
 /// A file that somebody uploads: by whom, its length, its chunks' length.
 struct Upload(u32, usize, usize);
 
-const UPLOADS: [Upload; 10] = [
+const UPLOADS: [Upload; 12] = [
     Upload(1, 30_000, 7_000),
     Upload(1, 12_000, 5_000),
     Upload(1, 3_000, 3_000),
@@ -27,6 +30,8 @@ const UPLOADS: [Upload; 10] = [
     Upload(1, 16_000, 5_000),
     Upload(2, 40_000, 8_000),
     Upload(2, 18 * 4_096 + 100, 4_096),
+    Upload(1, 14_000, 14_000),
+    Upload(1, 5_000, 5_000),
 ];
 
 const KINDS: [AssetKind; 3] = [AssetKind::Original, AssetKind::Display, AssetKind::Thumbnail];
@@ -41,6 +46,8 @@ pub(crate) enum Message {
     Finish(usize),
     Abort(usize),
     Publish(&'static str, &'static [usize]),
+    /// A publish of files that come along in the message.
+    Carry(&'static str, &'static [usize]),
     DeleteBlob(usize),
     DeleteMemory(&'static str),
     DeleteCapsule(u32),
@@ -48,7 +55,9 @@ pub(crate) enum Message {
     Tick(u64),
 }
 
-use Message::{Abort, Begin, Capsule, DeleteBlob, DeleteCapsule, DeleteMemory, Finish, Publish, Put, Tick};
+use Message::{
+    Abort, Begin, Capsule, Carry, DeleteBlob, DeleteCapsule, DeleteMemory, Finish, Publish, Put, Tick,
+};
 
 pub(crate) const SCENARIO: &[Message] = &[
     Capsule(1),
@@ -87,6 +96,7 @@ pub(crate) const SCENARIO: &[Message] = &[
     Finish(5),
     Publish("one", &[5]),
     DeleteMemory("three"),
+    Carry("along", &[10, 11]),
     Begin(8),
     Put(8, 4),
     Put(8, 1),
@@ -176,7 +186,7 @@ impl Message {
             Begin(upload) | Put(upload, _) | Finish(upload) | Abort(upload) | DeleteBlob(upload) => {
                 UPLOADS[upload].0
             }
-            Publish(_, uploads) => UPLOADS[uploads[0]].0,
+            Publish(_, uploads) | Carry(_, uploads) => UPLOADS[uploads[0]].0,
             DeleteMemory(_) => 1,
             Tick(_) => 9,
         }
@@ -219,7 +229,23 @@ impl Message {
                 known.blobs.insert(upload, done.map_err(kind)?.done().unwrap().0);
             }
             Abort(upload) => store.upload_abort(call, known.sessions[&upload]).map_err(kind)?,
-            Publish(title, uploads) => publish(store, call, known, title, uploads)?,
+            Publish(title, uploads) => {
+                let session = |(upload, kind): (&usize, AssetKind)| {
+                    publish_session(known.sessions[upload], kind, bytes_of(*upload))
+                };
+                let sessions = uploads.iter().zip(KINDS).map(session).collect();
+                let publication = Publication::new(memory_meta(title), sessions, vec![placeholder()]);
+                publish(store, call, known, title, uploads, publication)?;
+            }
+            Carry(title, uploads) => {
+                let along = |(upload, kind): (&usize, AssetKind)| CarriedAsset {
+                    meta: asset_meta(kind),
+                    bytes: bytes_of(*upload).to_vec(),
+                };
+                let carried = uploads.iter().zip(KINDS).map(along).collect();
+                let without = Publication::new(memory_meta(title), Vec::new(), vec![placeholder()]);
+                publish(store, call, known, title, uploads, Publication { carried, ..without })?;
+            }
             DeleteBlob(upload) => {
                 store.blob_delete(call, known.blobs[&upload]).map_err(kind)?;
                 known.blobs.remove(&upload);
@@ -241,20 +267,20 @@ impl Message {
     }
 }
 
+fn placeholder() -> NewAsset {
+    inline_asset(AssetKind::Placeholder, file(INLINE_BYTES, 77))
+}
+
 fn publish<R: Memory, H: Memory>(
     store: &mut Store<R, H>,
     call: &Call,
     known: &mut Answers,
     title: &'static str,
     uploads: &'static [usize],
+    publication: Publication,
 ) -> Result<(), RefusalKind> {
     let who = UPLOADS[uploads[0]].0;
-    let session = |(upload, kind): (&usize, AssetKind)| {
-        publish_session(known.sessions[upload], kind, bytes_of(*upload))
-    };
-    let sessions: Vec<_> = uploads.iter().zip(KINDS).map(session).collect();
-    let inline = vec![inline_asset(AssetKind::Placeholder, file(INLINE_BYTES, 77))];
-    let done = store.publish(call, known.capsules[&who], memory_meta(title), sessions, inline, title);
+    let done = store.publish(call, known.capsules[&who], publication, title);
     let done = done.map_err(kind)?.done().unwrap();
     known.memories.insert(title, (who, MemoryId(done.memory), uploads));
     for (upload, asset) in uploads.iter().zip(&done.assets) {

@@ -81,6 +81,7 @@ pub(crate) async fn publish(node: &Node, file: &[u8]) -> (PublishResult, String)
             metadata: metadata(AssetType::Original),
         }],
         inline_assets: vec![],
+        carried_assets: None,
         idem: "publish".into(),
     };
     let published: PublishResult =

@@ -11,7 +11,7 @@ use keepsake_api::{
     SessionInfo, SessionState, SessionStats, UploadConfig, UploadFinishResult, UploadStatus,
 };
 use keepsake_core::ids::{AssetId, BlobId, CapsuleId, MemoryId, SessionId};
-use keepsake_core::publish::{PublishSession, Published};
+use keepsake_core::publish::{CarriedAsset, Publication, PublishSession, Published};
 use keepsake_core::upload::{Progress, SessionRecord, SessionState as State, SessionView};
 use keepsake_core::{Config, limits, upload};
 use serde_bytes::{ByteBuf, Bytes};
@@ -41,6 +41,7 @@ pub(super) fn config<R: Memory, H: Memory>(query: &Query<'_, R, H>, (): ()) -> U
         tags_max: small(limits::TAGS_MAX),
         tag_bytes_max: small(limits::TAG_BYTES_MAX),
         memory_text_bytes_max: Some(small(limits::MEMORY_TEXT_BYTES_MAX)),
+        carried_bytes_max: Some(limits::CARRIED_BYTES_MAX),
         put_road: query
             .put_road
             .map(|path| PutRoad { path: path.to_owned(), ticket_secs_max: limits::TOKEN_TTL_SECS_MAX }),
@@ -155,11 +156,15 @@ pub(super) fn publish<R: Memory, H: Memory>(
     (request,): (PublishRequest,),
 ) -> Answer<PublishResult> {
     let capsule = ids::capsule(&request.capsule_id)?;
-    let inline = request.inline_assets.into_iter().map(inline_in).collect();
-    let sessions: Vec<_> = request.sessions.into_iter().map(session_in).collect();
-    let meta = meta_in(request.metadata);
-    let finished: Vec<_> = sessions.iter().map(|session| Event::SessionFinished(session.session)).collect();
-    let published = update.store.publish(update.call, capsule, meta, sessions, inline, &request.idem);
+    let publication = Publication {
+        meta: meta_in(request.metadata),
+        sessions: request.sessions.into_iter().map(session_in).collect(),
+        carried: request.carried_assets.unwrap_or_default().into_iter().map(carried_in).collect(),
+        inline: request.inline_assets.into_iter().map(inline_in).collect(),
+    };
+    let sessions = publication.sessions.iter();
+    let finished: Vec<_> = sessions.map(|session| Event::SessionFinished(session.session)).collect();
+    let published = update.store.publish(update.call, capsule, publication, &request.idem);
     let published = done(published.map_err(refuse)?)?;
     update.events.extend(finished);
     Ok(published_out(published))
@@ -172,6 +177,10 @@ fn session_in(session: keepsake_api::PublishSession) -> PublishSession {
         total_len: session.total_len,
         meta: asset_in(session.metadata),
     }
+}
+
+fn carried_in(asset: keepsake_api::InlineAssetInput) -> CarriedAsset {
+    CarriedAsset { meta: asset_in(asset.metadata), bytes: asset.bytes.into_vec() }
 }
 
 fn published_out(published: Published) -> PublishResult {

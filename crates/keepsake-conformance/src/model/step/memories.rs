@@ -1,108 +1,16 @@
-//! Steps of publish, memories, assets and blobs.
+//! Steps of memories, assets and blobs.
 
-use super::{ASSET_MIME as MIME, Step, Stepper, agree, round};
+use super::{ASSET_MIME as MIME, Step, Stepper, agree};
 use crate::model::Subject;
 use crate::model::memories::{MADE_TITLE, Making, NewAsset};
 use crate::model::observe::number;
-use crate::model::operation::{Claim, ENTITLED, NOWHERE, Operation};
-use crate::model::state::{Key, Model, SessionState, Source};
+use crate::model::operation::{ENTITLED, Operation};
+use crate::model::state::{Model, Source};
 use crate::samples;
-use candid::Principal;
 use keepsake_client::api::{self, AssetType, Role};
 use serde_bytes::ByteBuf;
 
-/// What the sessions of a publish become, in their order.
-const PUBLISHED: [AssetType; 2] = [AssetType::Original, AssetType::Display];
-
 impl<S: Subject> Stepper<'_, S> {
-    pub(super) fn publish(
-        &mut self,
-        who: u8,
-        capsule: u8,
-        sessions: [u8; 2],
-        claim: Claim,
-        key: u8,
-        inline: u8,
-    ) -> Step {
-        let (now, bounds) = (self.now(), self.subject.bounds());
-        let (who, capsule, named) = self.to_publish(who, capsule, sessions);
-        let claimed = named.into_iter().map(|id| {
-            let (hash, len) = self.claim(id, claim);
-            (id, hash, len)
-        });
-        let claimed: Vec<(u64, Vec<u8>, u64)> = claimed.collect();
-        let bytes = inline_bytes(inline);
-        let session = |(kind, (id, hash, len)): (&AssetType, &(u64, Vec<u8>, u64))| api::PublishSession {
-            session_id: *id,
-            sha256: ByteBuf::from(hash.clone()),
-            total_len: *len,
-            metadata: samples::asset(*kind, MIME),
-        };
-        let mut assets: Vec<NewAsset> =
-            PUBLISHED.iter().zip(&claimed).map(|(kind, _)| (*kind, Source::Blob(String::new()))).collect();
-        let inline_assets: Vec<_> =
-            bytes.iter().map(|bytes| inline_input(AssetType::Placeholder, bytes)).collect();
-        assets.extend(bytes.iter().map(|bytes| (AssetType::Placeholder, Source::Inline(bytes.clone()))));
-        let idem = format!("key{key}");
-        let request = api::PublishRequest {
-            capsule_id: capsule.clone(),
-            metadata: samples::memory(MADE_TITLE),
-            sessions: PUBLISHED.iter().zip(&claimed).map(session).collect(),
-            inline_assets,
-            idem: idem.clone(),
-        };
-        let key: Key = ("publish", who, capsule.clone(), idem);
-        let making = Making {
-            key,
-            arguments: format!("{:?}{:?}", request.sessions, request.inline_assets),
-            assets: &assets,
-        };
-        let expected = self.model.may_publish(&bounds, &who, &capsule, &making, &claimed);
-        let Making { key, arguments, .. } = making;
-        let answer = self.send::<api::PublishResult>(who, "uploads_publish", (&request,))?;
-        let told = answer.clone().map(|done| published_text(&done));
-        match (&answer, expected) {
-            (Ok(done), Ok(None)) => {
-                self.fresh(&done.memory_id)?;
-                for ((id, ..), (published, asset)) in claimed.iter().zip(done.assets.iter().zip(&mut assets))
-                {
-                    let blob = published.blob_id.clone().ok_or("a session became no blob")?;
-                    if self.model.sessions[id].is_pending() {
-                        self.fresh(&blob)?;
-                        self.model.seal(*id, &blob, now, bounds.session_ttl_ns);
-                    } else if self.model.sessions[id].state != SessionState::Finished(blob.clone()) {
-                        return Err(format!("uploads_publish: session {id} is another blob than {blob}"));
-                    }
-                    asset.1 = Source::Blob(blob);
-                }
-                let id = number(&done.memory_id);
-                self.model.make_memory(id, who, &capsule, samples::memory(MADE_TITLE), assets, now);
-                self.model.answers.insert(key, (arguments, told.expect("it is Ok")));
-                Ok(())
-            }
-            (_, expected) => agree("uploads_publish", &told, &expected.map(Option::unwrap_or_default)),
-        }
-    }
-
-    /// Who publishes what, and where: whoever has sessions ready, or whatever the numbers say.
-    fn to_publish(&self, who: u8, capsule: u8, sessions: [u8; 2]) -> (Principal, String, Vec<u64>) {
-        let ready = self.ready();
-        let first = round(sessions[0], ready.iter().copied()).filter(|_| who == ENTITLED);
-        let Some(first) = first else {
-            let capsule = self.capsule_at(capsule);
-            let second = Some(sessions[1]).filter(|at| *at != NOWHERE).map(|at| self.session_at(at));
-            let named = [Some(self.session_at(sessions[0])), second].into_iter().flatten().collect();
-            return (self.owner(who, &capsule), capsule, named);
-        };
-        let session = &self.model.sessions[&first];
-        let beside = |id: &u64| {
-            let other = &self.model.sessions[id];
-            *id != first && other.caller == session.caller && other.capsule == session.capsule
-        };
-        let second = round(sessions[1], ready.into_iter().filter(beside));
-        (session.caller, session.capsule.clone(), [Some(first), second].into_iter().flatten().collect())
-    }
-
     pub(super) fn create(&mut self, who: u8, capsule: u8, blob: u8, inline: u8, key: u8) -> Step {
         let (now, bounds, blob) = (self.now(), self.subject.bounds(), self.blob_at(blob));
         let known = self.model.blobs.get(&blob).filter(|_| who == ENTITLED);
@@ -314,7 +222,7 @@ const KINDS: [AssetType; 7] = [
     AssetType::Metadata,
 ];
 
-fn inline_bytes(choice: u8) -> Option<Vec<u8>> {
+pub(super) fn inline_bytes(choice: u8) -> Option<Vec<u8>> {
     match choice {
         0 => Some(Vec::new()),
         1 => Some(vec![1; 32_769]),
@@ -324,10 +232,6 @@ fn inline_bytes(choice: u8) -> Option<Vec<u8>> {
     }
 }
 
-fn inline_input(kind: AssetType, bytes: &[u8]) -> api::InlineAssetInput {
+pub(super) fn inline_input(kind: AssetType, bytes: &[u8]) -> api::InlineAssetInput {
     api::InlineAssetInput { bytes: ByteBuf::from(bytes.to_vec()), metadata: samples::asset(kind, MIME) }
-}
-
-fn published_text(done: &api::PublishResult) -> String {
-    format!("{} {:?} {}", done.memory_id, done.assets, done.published_at)
 }

@@ -36,7 +36,7 @@ impl<S: Subject> Stepper<'_, S> {
     }
 
     /// How fragmented the heap is, the model does not know.
-    fn heap_may_be_full(&self, more: u64) -> bool {
+    pub(super) fn heap_may_be_full(&self, more: u64) -> bool {
         let bytes = self.model.heap_used() + 2 * more.next_multiple_of(4_096);
         bytes > self.subject.bounds().heap_bytes_max / 2
     }

@@ -112,6 +112,7 @@ impl Native {
             metadata: samples::memory(name),
             sessions: ids.into_iter().map(|(kind, id)| session(kind, id)).collect(),
             inline_assets: Vec::new(),
+            carried_assets: None,
             idem: name.to_owned(),
         };
         self.update::<PublishResult>("uploads_publish", (request,));
