@@ -91,6 +91,7 @@ pub const CODES: &[Code] = &[
     invalid("text_too_long", "the data names the field and its limit in bytes"),
     invalid("too_many_items", "the data names the list and its limit"),
     invalid("assets_count", "a memory has one to four assets"),
+    conflict("contents_pending", "a file that was not found may be there: ask again in some seconds"),
     conflict("asset_kind_taken", "the memory has an asset of this kind already"),
     invalid("inline_too_large", "upload it as a blob; the data names the limit"),
     invalid("inline_empty", "an inline asset has at least one byte"),

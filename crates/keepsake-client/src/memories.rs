@@ -7,7 +7,7 @@ use keepsake_api::{
     InternalBlobAssetInput, Memory, MemoryAssetData, MemoryAssetsList, MemoryMetadata, MemoryPresenceResult,
     MemoryUpdateData, Page,
 };
-use serde_bytes::ByteBuf;
+use serde_bytes::{ByteBuf, Bytes};
 
 /// The one source of bytes of `memories_create`.
 #[derive(Clone, Debug, PartialEq)]
@@ -192,6 +192,20 @@ impl<T: Transport> Client<T> {
     /// [`CallError`].
     pub async fn memories_ping(&self, memory_ids: &[String]) -> Result<Vec<MemoryPresenceResult>, CallError> {
         self.query("memories_ping", (memory_ids,)).await
+    }
+
+    /// For each SHA-256, the oldest memory of a capsule whose original has it. At most 1,000.
+    ///
+    /// # Errors
+    /// [`CallError`]; `contents_pending` where one that is not found may be there yet: see
+    /// [`Client::find`](crate::Client::find).
+    pub async fn memories_find(
+        &self,
+        capsule_id: &str,
+        sha256: &[[u8; 32]],
+    ) -> Result<Vec<Option<String>>, CallError> {
+        let hashes: Vec<_> = sha256.iter().map(|hash| Bytes::new(hash)).collect();
+        self.query("memories_find", (capsule_id, hashes)).await
     }
 
     /// Changes a memory; what is `None` stays as it is.

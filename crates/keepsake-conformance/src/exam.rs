@@ -34,6 +34,8 @@ macro_rules! exam {
             publish::a_photo_comes_in_one_message,
             publish::a_publish_happens_whole_or_not_at_all,
             publish::a_publish_is_idempotent,
+            contents::a_file_is_found_by_its_hash_as_long_as_it_is_an_original,
+            contents::every_road_keeps_the_index_true,
             barrier::retrieval_right_after_finish,
             blobs::reads_are_clipped_and_bounded,
             blobs::a_referenced_blob_stays,

@@ -16,6 +16,7 @@ pub mod barrier;
 pub mod blobs;
 pub mod burden;
 pub mod capsules;
+pub mod contents;
 pub mod exam;
 pub mod fuzz;
 pub mod host;

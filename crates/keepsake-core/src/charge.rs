@@ -272,9 +272,10 @@ mod tests {
         for text in ["", "t", &"t".repeat(23), &"t".repeat(24), &"t".repeat(300), &"t".repeat(70_000)] {
             for assets in 1..=4 {
                 let record = record(text, assets);
-                // The record with its key, its row among the capsule's items, its own key and that of each asset.
+                // The record with its key, its rows among the capsule's items and in the index of contents, its own key and
+                // that of each asset.
                 let kept =
-                    encode(&record).len() as u64 + 8 + 17 + idem(20 + 66 * assets) + idem(0) * assets as u64;
+                    encode(&record).len() as u64 + 8 + 17 + 48 + idem(20 + 66 * assets) + idem(0) * assets as u64;
                 let charge = of_memory(&record);
                 assert!(kept <= charge, "{assets} assets with texts of {}: {kept} > {charge}", text.len());
             }

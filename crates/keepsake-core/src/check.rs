@@ -4,6 +4,7 @@
 //! Reads everything once, O(records): for tests, `fsck` and operators; never part of a message.
 
 mod bytes;
+mod contents;
 mod queue;
 mod site;
 #[cfg(test)]
@@ -95,6 +96,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         self.check_heap(&mut tally);
         self.check_due(&mut tally);
         self.check_idem(&mut tally);
+        self.check_contents(&mut tally);
         tally.report
     }
 
@@ -108,6 +110,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         self.capsules.check_trees(wrong);
         self.members.check_trees(wrong);
         self.memories.check_trees(wrong);
+        self.contents.check_trees(wrong);
         self.idem.check_trees(wrong);
         self.callers.check_trees(wrong);
         self.certified.check_trees(wrong);

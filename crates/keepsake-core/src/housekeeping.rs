@@ -26,7 +26,7 @@ pub struct Tick {
 
 impl<R: Memory, H: Memory> Store<R, H> {
     /// Works off what is due, at most [`TICK_SLICE`] or [`Call::rows_max`] rows, those of deleted capsules included, and a
-    /// slice of freed bytes that waited for their readers. What rows are left count records of an older layout.
+    /// slice of freed bytes that waited for their readers. What rows are left count and index records of an older layout.
     pub fn tick(&mut self, call: &Call) -> Tick {
         let mut done = Tick { more: self.heap.settle(call), ..Tick::default() };
         // Two at least: the entry of a deleted capsule, and one item of it.
@@ -49,6 +49,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
             }
         }
         done.more |= self.count_older(&mut rows);
+        done.more |= self.index_older(&mut rows);
         done.more |= self.due.first_before(call.now_ns).is_some();
         done
     }

@@ -28,6 +28,7 @@
 //!  21  pieces of large assets     memory, asset                SHA-256 of each piece, one after the other
 //!  22  site                       0 u8                         SiteRecord
 //!  23  runs of chunks             session u64, chunk u32       heap offset u64, length u64
+//!  24  contents                   capsule, SHA-256, memory     -
 //! ```
 //! Each map has the form of `ic-stable-structures`' `StableBTreeMap`, see `tree.rs`.
 //!
@@ -41,18 +42,20 @@
 //!  136  certified tree: what comes before `asset`, 32 bytes   168  what comes after it, 32 bytes (0: nothing)
 //!  200  form of what is certified, as the service numbers them u64
 //!  208  memories from this number on are counted in their capsules' record bytes; 0: all     216  the same of blobs
+//!  224  memories from this number on are in the index of contents; 0: all
 //! ```
 //! Version 2 added maps 21 and 22, and the header from 136 on. Version 3 added map 23: the chunks of sessions that begin
 //! from then on lie in runs; those of older sessions and blobs stay in the extents that their records name. Version 4 added the
-//! capsules' record bytes, and the header from 208 on: what is older is counted slice by slice (see `charge.rs`). An older store
-//! becomes one of this version when it is opened to be written.
+//! capsules' record bytes, and the header from 208 on: what is older is counted slice by slice (see `charge.rs`). Version 5 added map
+//! 24, and the header at 224: older memories are indexed slice by slice (see `contents.rs`). An older store becomes one of this
+//! version when it is opened to be written.
 
 use crate::map::StableMap;
 use ic_stable_structures::Memory;
 use ic_stable_structures::memory_manager::{MemoryId, MemoryManager, VirtualMemory};
 
 /// The layout that this program writes. It reads every version up to this one.
-pub const LAYOUT_VERSION: u32 = 4;
+pub const LAYOUT_VERSION: u32 = 5;
 /// First bytes of the header.
 pub const MAGIC: &[u8; 8] = b"KEEPSAKE";
 /// Virtual memories grow by 2 MiB: small stores stay small, and 32,768 buckets still make 64 GiB of records.
@@ -90,6 +93,7 @@ pub(crate) enum Part {
     Pieces = 21,
     Site = 22,
     Runs = 23,
+    Contents = 24,
 }
 
 pub(crate) fn part<R: Memory>(manager: &MemoryManager<R>, part: Part) -> Vm<R> {
@@ -113,6 +117,7 @@ pub(crate) enum Field {
     CertifiedForm = 200,
     MemoriesCountedFrom = 208,
     BlobsCountedFrom = 216,
+    ContentsFrom = 224,
 }
 
 const VERSION_OFFSET: u64 = 8;

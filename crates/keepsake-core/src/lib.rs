@@ -12,6 +12,7 @@ pub mod capsule;
 pub mod certified;
 mod charge;
 pub mod check;
+pub mod contents;
 pub mod heap;
 pub mod housekeeping;
 pub mod ids;

@@ -14,11 +14,12 @@ pub use delete::BulkDeleted;
 pub use read::{AssetBytes, AssetChoice, MemoryPage};
 
 use check::check_text_bytes;
-pub(crate) use check::{check_assets, check_memory_meta};
+pub(crate) use check::{check_assets, check_bulk, check_memory_meta};
 
 use crate::access::{Denied, Role, require_somebody};
 use crate::call::Call;
 use crate::charge::{self, Recharge, Texts};
+use crate::contents::original_of;
 use crate::ids::{AssetId, BlobId, CapsuleId, MemoryId};
 use crate::room::Usage;
 use crate::store::Store;
@@ -157,8 +158,10 @@ impl<R: Memory, H: Memory> Store<R, H> {
         texts.add_new_asset(&asset);
         let recharge = self.check_change(id, &record, record.assets.len() + 1, texts)?;
         let inline = asset.inline_bytes();
+        let was = original_of(&record);
         let made = self.attach(id, &mut record, asset, Some(key));
         record.updated_ns = call.now_ns;
+        self.original_changed(capsule, id, was, original_of(&record));
         self.memories.put(id, &record);
         self.certified.queue_memory(id);
         self.capsules.update(capsule, |c| {
@@ -296,6 +299,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
             self.attach(id, &mut record, asset, None);
         }
         self.memories.add(&record);
+        self.original_changed(capsule, id, None, original_of(&record));
         let charge = charge::of_memory(&record);
         self.certified.queue_memory(id);
         self.capsules.add_item(capsule, ItemKind::Memory, id.0);

@@ -201,6 +201,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
             + self.capsules.bytes()
             + self.members.bytes()
             + self.memories.bytes()
+            + self.contents.bytes()
             + self.idem.bytes()
             + self.callers.bytes()
             + self.certified.bytes()

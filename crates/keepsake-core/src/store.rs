@@ -8,7 +8,7 @@ use crate::limits;
 use crate::record::{Record, principal};
 use crate::site::Site;
 use crate::tables::callers::CallerRecord;
-use crate::tables::{Blobs, Callers, Capsules, Due, Idem, Members, Memories, Runs, Sessions};
+use crate::tables::{Blobs, Callers, Capsules, Contents, Due, Idem, Members, Memories, Runs, Sessions};
 use ic_principal::Principal;
 use ic_stable_structures::memory_manager::MemoryManager;
 use ic_stable_structures::{Memory, StableCell};
@@ -143,6 +143,7 @@ pub struct Store<R: Memory, H: Memory> {
     pub(crate) capsules: Capsules<R>,
     pub(crate) members: Members<R>,
     pub(crate) memories: Memories<R>,
+    pub(crate) contents: Contents<R>,
     pub(crate) idem: Idem<R>,
     pub(crate) callers: Callers<R>,
     pub(crate) certified: Certified<R>,
@@ -185,6 +186,9 @@ impl<R: Memory, H: Memory> Store<R, H> {
             self.memories.count_none();
             self.blobs.count_none();
         }
+        if version < Some(5) {
+            self.index_none();
+        }
         if version != Some(LAYOUT_VERSION) {
             self.header.set_version();
         }
@@ -222,6 +226,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
             capsules: Capsules::open(manager),
             members: Members::open(manager),
             memories: Memories::open(manager),
+            contents: Contents::open(manager),
             idem: Idem::open(manager),
             callers: Callers::open(manager),
             certified: Certified::open(manager, certified),

@@ -5,6 +5,7 @@
 pub(crate) mod blobs;
 pub(crate) mod callers;
 pub(crate) mod capsules;
+pub(crate) mod contents;
 pub(crate) mod due;
 pub mod idem;
 pub(crate) mod members;
@@ -15,6 +16,7 @@ pub(crate) mod sessions;
 pub(crate) use blobs::Blobs;
 pub(crate) use callers::Callers;
 pub(crate) use capsules::Capsules;
+pub(crate) use contents::Contents;
 pub(crate) use due::Due;
 pub(crate) use idem::Idem;
 pub(crate) use members::Members;

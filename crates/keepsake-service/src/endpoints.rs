@@ -235,6 +235,7 @@ macro_rules! for_each_endpoint {
             query "memories_list_by_capsule" memories::list(String, Option<String>, Option<u32>) -> Answer<api::Page>;
             query "memories_list_assets" memories::list_assets(String) -> Answer<api::MemoryAssetsList>;
             query "memories_ping" memories::ping(Vec<String>) -> Answer<Vec<api::MemoryPresenceResult>>;
+            query "memories_find" memories::find(String, Vec<ByteBuf>) -> Answer<Vec<Option<String>>>;
             update "memories_update" [TEXTS] memories::update(String, api::MemoryUpdateData) -> Answer<api::Memory>;
             freeing "memories_delete" memories::delete(String, bool) -> Answer<()>;
             freeing "memories_delete_bulk" memories::delete_bulk(String, Vec<String>, bool) -> Answer<api::BulkDeleteResult>;

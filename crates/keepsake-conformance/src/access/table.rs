@@ -159,6 +159,9 @@ pub const TABLE: &[Row] = &[
     row("memories_list_by_capsule", Of::Capsule, READ, |t, _| encode((&t.capsule,))),
     row("memories_list_assets", Of::Memory, READ, |t, _| encode((&t.memory,))),
     row("memories_ping", Of::Memory, PRESENCE, |t, _| encode((vec![&t.memory],))),
+    row("memories_find", Of::Capsule, READ, |t, _| {
+        encode((&t.capsule, vec![ByteBuf::from(sha256(CHUNK)), ByteBuf::from(sha256(b"tiny"))]))
+    }),
     row("memories_update", Of::Memory, CHANGE, |t, _| {
         encode((&t.memory, MemoryUpdateData { title: Some("New".into()), ..MemoryUpdateData::default() }))
     }),

@@ -196,6 +196,9 @@ pub(crate) const CASES: &[Case] = &[
         encode((vec!["m".repeat(60); 1_000],))
     }),
     case("memories_ping", "1,001 ids", "too_many_items", |_, _| encode((vec!["mem_1"; 1_001],))),
+    case("memories_find", "a short hash", "sha256_length", |t, _| find(t, 1, 31)),
+    case("memories_find", "an empty hash", "sha256_length", |t, _| find(t, 1, 0)),
+    case("memories_find", "1,001 hashes", "too_many_items", |t, _| find(t, 1_001, 32)),
     case("memories_update", "a long title", "text_too_long", |t, _| {
         encode((
             &t.memory,
@@ -301,6 +304,10 @@ fn long(
 
 fn list(t: &Things, cursor: Option<&str>, limit: u32) -> Vec<u8> {
     encode((&t.capsule, cursor, Some(limit)))
+}
+
+fn find(t: &Things, count: usize, len: usize) -> Vec<u8> {
+    encode((&t.capsule, vec![ByteBuf::from(vec![7; len]); count]))
 }
 
 fn mint(t: &Things, variants: &[&str], assets: Option<&[&str]>, ttl_secs: u32) -> Vec<u8> {

@@ -53,6 +53,7 @@ impl Model {
         self.compare_sessions(subject, who, &bounds)?;
         self.compare_blobs(subject, who)?;
         self.compare_memories(subject, who)?;
+        self.compare_contents(subject, who)?;
         self.compare_usage(subject, who)
     }
 
@@ -211,6 +212,36 @@ impl Model {
             agree(&text, &seen.map(|memory| facts(&memory)), &self.memory_view(&who, id))?;
         }
         Ok(())
+    }
+
+    /// Of every file that is known, and of one that is not, who finds it where.
+    fn compare_contents(&self, subject: &mut impl Subject, who: Principal) -> Result<(), String> {
+        let originals = self.memories.values().filter_map(|memory| self.original(memory));
+        let mut hashes: Vec<Vec<u8>> = originals.chain(self.blobs.values().map(|blob| sha256(&blob.bytes))).collect();
+        hashes.push(sha256(b"a file that nobody sent"));
+        hashes.sort();
+        hashes.dedup();
+        hashes.truncate(1_000);
+        let asked: Vec<_> = hashes.iter().map(|hash| ByteBuf::from(hash.clone())).collect();
+        for id in self.capsules.keys().chain([&"capsule_999".to_owned()]) {
+            let seen: Answer<Vec<Option<String>>> = ask(subject, who, "memories_find", (id, &asked))?;
+            let first = |hash: &Vec<u8>| {
+                let mut own = self.memories.iter().filter(|(_, memory)| memory.capsule == *id);
+                own.find(|(_, memory)| self.original(memory).as_ref() == Some(hash)).map(|(id, _)| format!("mem_{id}"))
+            };
+            let told = self.require(id, &who, Role::Guest).map(|()| hashes.iter().map(first).collect());
+            agree("memories_find", &seen, &told)?;
+        }
+        Ok(())
+    }
+
+    /// The SHA-256 of a memory's original.
+    pub(super) fn original(&self, memory: &MemoryState) -> Option<Vec<u8>> {
+        let original = memory.assets.iter().find(|asset| asset.kind == api::AssetType::Original)?;
+        Some(match &original.source {
+            Source::Inline(bytes) => sha256(bytes),
+            Source::Blob(id) => sha256(&self.blobs[id].bytes),
+        })
     }
 
     pub(super) fn memory_view(&self, who: &Principal, id: u64) -> Answer<MemoryFacts> {

@@ -72,6 +72,9 @@ pub enum MemoryError {
     /// A SHA-256 that has not 32 bytes.
     #[error("sha256_length: {0} bytes, a SHA-256 has 32")]
     Sha256Length(usize),
+    /// It may be there: older memories are not all indexed yet.
+    #[error("contents_pending: older memories are not all indexed yet; ask again in some seconds")]
+    ContentsPending,
     /// The blob belongs to another capsule.
     #[error("blob_in_other_capsule: {0}")]
     BlobInOtherCapsule(BlobId),
@@ -97,7 +100,9 @@ impl Refusal for MemoryError {
             Self::Denied(denied) => denied.kind(),
             Self::Idem(idem) => idem.kind(),
             Self::Exhausted(exhausted) => exhausted.kind(),
-            Self::KindTaken(_) | Self::BlobInOtherCapsule(_) => RefusalKind::Conflict,
+            Self::KindTaken(_) | Self::BlobInOtherCapsule(_) | Self::ContentsPending => {
+                RefusalKind::Conflict
+            }
             _ => RefusalKind::InvalidArgument,
         }
     }

@@ -4,6 +4,7 @@ use super::check::{MemoryError, check_bulk};
 use crate::access::{Denied, Role, require_somebody};
 use crate::call::Call;
 use crate::charge::Recharge;
+use crate::contents::original_of;
 use crate::ids::{AssetId, BlobId, CapsuleId, MemoryId};
 use crate::limits::{ASSETS_PER_MEMORY_MAX, DELETE_ALL_RUNS, DELETE_ALL_SLICE, PIECE_BYTES};
 use crate::store::Store;
@@ -108,13 +109,14 @@ impl<R: Memory, H: Memory> Store<R, H> {
             return Err(MemoryError::AssetsCount(0));
         }
         debug_assert!(record.assets.len() <= ASSETS_PER_MEMORY_MAX);
-        let was = self.charged_for(id, &record);
+        let (was, had) = (self.charged_for(id, &record), original_of(&record));
         let gone = record.assets.remove(at);
         let charge = Recharge { was, is: self.charged_for(id, &record) };
         let capsule = CapsuleId(record.capsule);
         record.updated_ns = call.now_ns;
         self.memories.put(id, &record);
         self.certified.queue_memory(id);
+        self.original_changed(capsule, id, had, original_of(&record));
         self.detach(call, id, capsule, &gone, true);
         self.capsules.update(capsule, |c| {
             charge.count_in(c);
@@ -136,6 +138,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         }
         let charge = self.charged_for(id, record);
         self.idem.forget(&record.idem);
+        self.original_changed(capsule, id, original_of(record), None);
         self.memories.remove(id);
         self.certified.certify(id, None);
         self.capsules.remove_item(capsule, ItemKind::Memory, id.0);

@@ -95,6 +95,11 @@ impl<R: Memory> Memories<R> {
         self.stored.read()
     }
 
+    /// The newest one before `id`.
+    pub(crate) fn newest_before(&self, id: MemoryId) -> Option<(MemoryId, MemoryRecord)> {
+        self.records.range(..id.0).next_back().map(|(id, record)| (MemoryId(id), record.0))
+    }
+
     /// Whether a memory is counted in its capsule's record bytes (see [`crate::charge`]).
     pub(crate) fn is_counted(&self, id: MemoryId) -> bool {
         id.0 >= self.counted_from.read()
@@ -112,9 +117,9 @@ impl<R: Memory> Memories<R> {
 
     /// The newest one that is not counted is counted from now on; none where all are.
     pub(crate) fn count_next(&mut self) -> Option<MemoryRecord> {
-        let last = self.records.range(..self.counted_from.read()).next_back();
-        self.counted_from.set(last.as_ref().map_or(0, |(id, _)| *id));
-        last.map(|(_, record)| record.0)
+        let last = self.newest_before(MemoryId(self.counted_from.read()));
+        self.counted_from.set(last.as_ref().map_or(0, |(id, _)| id.0));
+        last.map(|(_, record)| record)
     }
 
     /// Bytes of the pages that it takes.

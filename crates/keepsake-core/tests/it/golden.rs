@@ -11,7 +11,7 @@ use keepsake_core::capsule::Subject;
 use keepsake_core::certified::Certification;
 use keepsake_core::ids::{BlobId, CapsuleId, MemoryId, SessionId};
 use keepsake_core::layout::LAYOUT_VERSION;
-use keepsake_core::memory::{AssetChoice, AssetKind};
+use keepsake_core::memory::{AssetChoice, AssetKind, MemoryError};
 use keepsake_core::publish::Publication;
 use keepsake_core::site::NewSiteFile;
 use keepsake_core::token::TokenScope;
@@ -227,6 +227,27 @@ fn a_store_of_every_layout_opens_reads_and_goes_on() {
         store.site_set(&late, Vec::new(), |_| [[0; 32]; 2]).unwrap();
         let report = store.check();
         assert_eq!((report.memories, report.blobs, report.sessions, report.allocated_bytes), (0, 0, 0, 0));
+        assert_sound(&store);
+    }
+}
+
+/// What layout 5 added: older memories are found as soon as the tick went through them.
+#[test]
+fn the_originals_of_every_layout_are_found_by_their_hash() {
+    for version in 1..=LAYOUT_VERSION {
+        let mut store = open(version);
+        let found = |store: &SparseStore| {
+            let hashes = [sha256(&original()), sha256(b"a note"), sha256(&file(700, 3)), sha256(&lone_blob())];
+            store.memories_find(&person(MEMBER), CAPSULE, &hashes)
+        };
+        let all = Ok(vec![Some(MemoryId(1)), Some(MemoryId(2)), None, None]);
+        let at_first = if version < 5 { Err(MemoryError::ContentsPending) } else { all.clone() };
+        assert_eq!(found(&store), at_first, "layout {version}");
+        while store.tick(&call(OWNER)).more {}
+        assert_eq!(found(&store), all, "layout {version}");
+        assert_sound(&store);
+        store.memory_delete(&call(OWNER), MemoryId(1), true).unwrap();
+        assert_eq!(found(&store).unwrap()[..2], [None, Some(MemoryId(2))]);
         assert_sound(&store);
     }
 }

@@ -156,6 +156,15 @@ pub(super) fn ping<R: Memory, H: Memory>(
     Ok(ids.into_iter().zip(found).map(row).collect())
 }
 
+pub(super) fn find<R: Memory, H: Memory>(
+    query: &Query<'_, R, H>,
+    (capsule, hashes): (String, Vec<ByteBuf>),
+) -> Answer<Vec<Option<String>>> {
+    let capsule = ids::capsule(&capsule)?;
+    let found = query.store.memories_find(&query.call.caller, capsule, &hashes).map_err(refuse)?;
+    Ok(found.into_iter().map(|id| id.map(|id| id.to_string())).collect())
+}
+
 pub(super) fn update<R: Memory, H: Memory>(
     update: &mut Update<'_, R, H>,
     (id, data): (String, api::MemoryUpdateData),
