@@ -159,6 +159,15 @@ pub struct PublishSession {
     pub metadata: AssetMetadata,
 }
 
+/// What a publish does where the capsule has a memory whose original has the same SHA-256.
+#[derive(CandidType, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IfPresent {
+    /// Answers with the oldest such memory, makes nothing, and aborts the sessions that are named.
+    Return,
+    /// Makes another one.
+    Duplicate,
+}
+
 /// One atomic publish: finishes up to four sessions, takes the files that come along, and makes the memory with all its
 /// assets.
 #[derive(CandidType, Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -173,6 +182,8 @@ pub struct PublishRequest {
     pub inline_assets: Vec<InlineAssetInput>,
     /// Assets whose bytes come along and become blobs: up to `UploadConfig.carried_bytes_max` together.
     pub carried_assets: Option<Vec<InlineAssetInput>>,
+    /// What to do where the capsule has a memory with the same original; none: as [`IfPresent::Duplicate`].
+    pub if_present: Option<IfPresent>,
     /// Idempotency key, 1 to 256 bytes.
     pub idem: String,
 }
@@ -192,15 +203,17 @@ pub struct PublishedAsset {
     pub sha256: ByteBuf,
 }
 
-/// What a publish made.
+/// What a publish made, or found.
 #[derive(CandidType, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 pub struct PublishResult {
-    /// The new memory.
+    /// The new memory, or the one that was there.
     pub memory_id: String,
     /// Its assets in the order given: those of the sessions, the carried ones, the inline ones.
     pub assets: Vec<PublishedAsset>,
     /// Publish time, ns since 1970.
     pub published_at: u64,
+    /// The memory was there, and nothing was made; none from a service that never looks.
+    pub already: Option<bool>,
 }
 
 /// One row of `sessions_list`.

@@ -78,6 +78,7 @@ async fn publish(
         }],
         inline_assets: Vec::new(),
         carried_assets: None,
+        if_present: None,
         idem: "reversed".to_owned(),
     };
     loop {

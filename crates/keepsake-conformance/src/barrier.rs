@@ -127,6 +127,7 @@ impl<H: Host> Upload<'_, H> {
             sessions: sessions.map(|((kind, id), (file, _))| session(*kind, *id, file)).collect(),
             inline_assets: vec![placeholder.clone()],
             carried_assets: None,
+            if_present: None,
             idem: unique("publish"),
         };
         let done = allowed(self.member.uploads_publish(&request).await);

@@ -203,6 +203,7 @@ pub async fn counters_are_right_at_each_step<H: Host>(host: &H) {
                 sessions: vec![session(AssetType::Original, pending(member, id, &file, 50).await, &file)],
                 inline_assets: vec![inline(AssetType::Placeholder, b"12345")],
                 carried_assets: None,
+                if_present: None,
                 idem: unique("counters"),
             })
             .await,

@@ -36,6 +36,7 @@ macro_rules! exam {
             publish::a_publish_is_idempotent,
             contents::a_file_is_found_by_its_hash_as_long_as_it_is_an_original,
             contents::every_road_keeps_the_index_true,
+            contents::a_file_that_is_there_is_published_once,
             barrier::retrieval_right_after_finish,
             blobs::reads_are_clipped_and_bounded,
             blobs::a_referenced_blob_stays,

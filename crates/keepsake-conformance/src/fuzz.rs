@@ -162,7 +162,7 @@ fn lived_in() -> (World, &'static [Message]) {
     (world, messages)
 }
 
-/// The messages of a short life: two files, one published, one half there, and a photo in one message; queries once each.
+/// The messages of a short life: two files, one published, one half there, and a photo in one message, twice; queries once each.
 fn record() -> Vec<Message> {
     let file = |key| Operation::Begin { who: 0, capsule: 0, key, announce: 2 };
     let publish = Operation::Publish {
@@ -173,6 +173,7 @@ fn record() -> Vec<Message> {
         key: 1,
         inline: 2,
         carried: Carried::None,
+        find: false,
     };
     let in_one_message = Operation::Publish {
         who: 0,
@@ -182,6 +183,17 @@ fn record() -> Vec<Message> {
         key: 2,
         inline: 2,
         carried: Carried::Alone,
+        find: false,
+    };
+    let again = Operation::Publish {
+        who: 0,
+        capsule: 0,
+        sessions: [u8::MAX; 2],
+        claim: Claim::Right,
+        key: 7,
+        inline: 2,
+        carried: Carried::Alone,
+        find: true,
     };
     let life = [
         Operation::CreateCapsule { who: 0, subject: 0 },
@@ -192,6 +204,7 @@ fn record() -> Vec<Message> {
         Operation::PutNext { session: 0 },
         publish,
         in_one_message,
+        again,
         Operation::Update { who: 0, memory: 0, title: 1 },
         file(2),
         Operation::PutNext { session: 0 },

@@ -35,9 +35,16 @@ async fn request<T: Transport>(
         inline_assets.push(inline(AssetType::Placeholder, b"tiny"));
         files.push(b"tiny".to_vec());
     }
-    let idem = unique("publish");
-    let (capsule_id, metadata) = (capsule.into(), memory("Published"));
-    (PublishRequest { capsule_id, metadata, sessions, inline_assets, carried_assets, idem }, files)
+    let request = PublishRequest {
+        capsule_id: capsule.into(),
+        metadata: memory("Published"),
+        sessions,
+        inline_assets,
+        carried_assets,
+        if_present: None,
+        idem: unique("publish"),
+    };
+    (request, files)
 }
 
 /// How many assets come by a session, and how many along in the message.
@@ -85,6 +92,7 @@ pub async fn a_photo_comes_in_one_message<H: Host>(host: &H) {
         sessions: Vec::new(),
         inline_assets: Vec::new(),
         carried_assets: Some(carried),
+        if_present: None,
         idem: unique("one-message"),
     };
     let published = allowed(member.uploads_publish(&request).await);

@@ -274,8 +274,12 @@ mod tests {
                 let record = record(text, assets);
                 // The record with its key, its rows among the capsule's items and in the index of contents, its own key and
                 // that of each asset.
-                let kept =
-                    encode(&record).len() as u64 + 8 + 17 + 48 + idem(20 + 66 * assets) + idem(0) * assets as u64;
+                let kept = encode(&record).len() as u64
+                    + 8
+                    + 17
+                    + 48
+                    + idem(20 + 66 * assets)
+                    + idem(0) * assets as u64;
                 let charge = of_memory(&record);
                 assert!(kept <= charge, "{assets} assets with texts of {}: {kept} > {charge}", text.len());
             }

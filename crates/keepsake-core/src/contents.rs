@@ -217,13 +217,10 @@ mod tests {
         store.memory_delete(&call(), MemoryId(5), true).unwrap();
         assert_sound(&store);
         while store.tick(&call()).more {}
-        assert_eq!(find(&store, &[0, 1, 2, 3, 4]).unwrap(), [
-            None,
-            Some(MemoryId(2)),
-            Some(MemoryId(3)),
-            Some(MemoryId(4)),
-            None
-        ]);
+        assert_eq!(
+            find(&store, &[0, 1, 2, 3, 4]).unwrap(),
+            [None, Some(MemoryId(2)), Some(MemoryId(3)), Some(MemoryId(4)), None]
+        );
         assert_sound(&store);
         while store.memory_delete_all(&call(), CAPSULE, true).unwrap().more {}
         assert_eq!(store.contents.len(), 0);

@@ -1,10 +1,13 @@
 //! The atomic road: one message finishes up to four sessions, takes up to four files that came along in it, and makes the
 //! memory with all its assets. Owns the order: everything is compared before anything is changed, so all of it appears
-//! together or none does. The files that come along are in `publish/carried.rs`.
+//! together or none does. The files that come along are in `publish/carried.rs`, the memory that is there already in
+//! `publish/present.rs`.
 
 mod carried;
+mod present;
 
 pub use carried::CarriedAsset;
+pub use present::IfPresent;
 
 use crate::access::{Denied, Role, require_somebody};
 use crate::call::Call;
@@ -36,12 +39,14 @@ pub struct Publication {
     pub carried: Vec<CarriedAsset>,
     /// Assets whose bytes come along and stay in the records.
     pub inline: Vec<NewAsset>,
+    /// What to do where the capsule has a memory with this original.
+    pub if_present: IfPresent,
 }
 
 impl Publication {
-    /// Of sessions and inline assets.
+    /// Of sessions and inline assets, whatever is there already.
     pub fn new(meta: MemoryMeta, sessions: Vec<PublishSession>, inline: Vec<NewAsset>) -> Self {
-        Self { meta, sessions, carried: Vec::new(), inline }
+        Self { meta, sessions, carried: Vec::new(), inline, if_present: IfPresent::Duplicate }
     }
 }
 
@@ -82,7 +87,7 @@ pub struct PublishedAsset {
     pub sha256: ByteArray<32>,
 }
 
-/// What a publish made.
+/// What a publish made, or found.
 #[derive(Encode, Decode, Clone, Debug, PartialEq, Eq)]
 pub struct Published {
     /// The memory.
@@ -94,6 +99,9 @@ pub struct Published {
     /// Publish time, ns.
     #[n(2)]
     pub published_ns: u64,
+    /// The memory was there: nothing was made. No such answer is stored.
+    #[cbor(skip)]
+    pub already: bool,
 }
 
 /// Why a publish is refused. Nothing was changed.
@@ -151,7 +159,8 @@ impl Refusal for PublishError {
 }
 
 impl<R: Memory, H: Memory> Store<R, H> {
-    /// Finishes the sessions and makes the memory. Repeated with the same key and arguments: the first answer.
+    /// Finishes the sessions and makes the memory. Repeated with the same key and arguments: the first answer. With
+    /// [`IfPresent::Return`] and a file that is there: gives the sessions up and answers with that memory.
     /// O(assets + bytes that come along), and up to [`HASH_CATCH_UP_FINISH_BYTES`] of chunks that came out of order.
     ///
     /// # Errors
@@ -166,9 +175,9 @@ impl<R: Memory, H: Memory> Store<R, H> {
         require_somebody(&call.caller)?;
         self.require(capsule, &call.caller, Role::Member)?;
         let key = idem_key(Scope::Publish, &call.caller, capsule, idem)?;
-        let Publication { meta, sessions, carried, inline } = publication;
+        let Publication { meta, sessions, carried, inline, if_present } = publication;
         let carried = carried::hashed(carried)?;
-        let print = print(&meta, &sessions, &carried, &inline);
+        let print = print(&meta, &sessions, &carried, &inline, if_present);
         if let Some(known) = self.idem.recall(&key, &print)? {
             let first = minicbor::decode(&known.detail).expect("the first answer was stored whole");
             return Ok(Progress::Done(first));
@@ -176,6 +185,11 @@ impl<R: Memory, H: Memory> Store<R, H> {
         check_sessions(&sessions, &carried)?;
         check_memory_meta(&meta)?;
         check_assets(&[], &planned(&sessions, &carried, &inline))?;
+        if if_present == IfPresent::Return
+            && let Some(present) = self.present(capsule, &sessions, &carried, &inline)
+        {
+            return self.return_present(call, capsule, present, &sessions).map(Progress::Done);
+        }
         self.check_sources(call, capsule, &inline)?;
         self.check_carried(call, capsule, &carried, &inline)?;
         let (assets, texts) = texts(&meta, &sessions, &carried, &inline);
@@ -204,7 +218,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         self.count_sealed(call, &sealed);
         let new = NewMemory { capsule, meta, settled, assets: inline, idem: key };
         let (memory, record) = self.add_memory(call, new, |c| sealed.count_in(c));
-        let published = describe(call, memory, &record);
+        let published = describe(memory, &record);
         let detail = minicbor::to_vec(&published).expect("encoding into a vector cannot fail");
         self.idem.remember(key, print, memory.0, detail);
         Ok(Progress::Done(published))
@@ -221,12 +235,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         let (mut complete, mut partly) = (Vec::with_capacity(sessions.len()), Vec::new());
         for session in sessions {
             let id = SessionId(session.session);
-            // Within the capsule, the caller's rights are known already.
-            let own = |record: &SessionRecord| record.caller == call.caller && record.capsule == capsule.0;
-            let Some(record) = self.sessions.get(id).filter(own) else {
-                self.writable_session(call, id)?;
-                return Err(PublishError::SessionInOtherCapsule(session.session));
-            };
+            let record = self.session_in(call, capsule, id)?;
             let claim = Claim { sha256: &session.sha256, total_len: session.total_len };
             match self.check_complete(id, record, &claim, &mut budget)? {
                 Hashed::Complete(one) => complete.push(one),
@@ -240,38 +249,56 @@ impl<R: Memory, H: Memory> Store<R, H> {
         Ok(progress)
     }
 
+    /// A session that the caller began in this capsule, where it may upload.
+    fn session_in(
+        &self,
+        call: &Call,
+        capsule: CapsuleId,
+        id: SessionId,
+    ) -> Result<SessionRecord, PublishError> {
+        // Within the capsule, the caller's rights are known already.
+        let own = |record: &SessionRecord| record.caller == call.caller && record.capsule == capsule.0;
+        if let Some(record) = self.sessions.get(id).filter(own) {
+            return Ok(record);
+        }
+        self.writable_session(call, id).map_err(UploadError::from)?;
+        Err(PublishError::SessionInOtherCapsule(id.0))
+    }
+
     /// The memory that a blob was published with.
     pub fn published_with(&self, blob: BlobId) -> Option<MemoryId> {
         self.blobs.get(blob).and_then(|record| record.memory).map(MemoryId)
     }
 }
 
-/// What a publish answers.
-fn describe(call: &Call, id: MemoryId, record: &MemoryRecord) -> Published {
+/// What a publish answers of a memory: the assets whose bytes are here.
+fn describe(id: MemoryId, record: &MemoryRecord) -> Published {
     let asset = |asset: &crate::memory::AssetRecord| {
         let (blob, len, sha256) = match asset.source {
             AssetSource::Blob { blob, len, sha256 } => (Some(blob), len, sha256),
             AssetSource::Inline { len, sha256 } => (None, len, sha256),
-            AssetSource::External { .. } => unreachable!("a publish takes sessions and inline bytes"),
+            AssetSource::External { .. } => return None,
         };
-        PublishedAsset { id: asset.id, kind: asset.meta.kind, blob, len, sha256 }
+        Some(PublishedAsset { id: asset.id, kind: asset.meta.kind, blob, len, sha256 })
     };
-    Published { memory: id.0, assets: record.assets.iter().map(asset).collect(), published_ns: call.now_ns }
+    let assets = record.assets.iter().filter_map(asset).collect();
+    Published { memory: id.0, assets, published_ns: record.created_ns, already: false }
 }
 
-/// The fingerprint of the arguments. Files that come along count by their SHA-256; without any it is what older programs
-/// made of the others.
+/// The fingerprint of the arguments. Files that come along count by their SHA-256; where all is as it could be before, it is
+/// what older programs made of it.
 fn print(
     meta: &MemoryMeta,
     sessions: &[PublishSession],
     carried: &[Carried],
     inline: &[NewAsset],
+    if_present: IfPresent,
 ) -> [u8; 32] {
-    if carried.is_empty() {
+    if carried.is_empty() && if_present == IfPresent::Duplicate {
         return fingerprint(&(meta, sessions, inline));
     }
     let carried: Vec<_> = carried.iter().map(Carried::print).collect();
-    fingerprint(&(meta, sessions, inline, carried))
+    fingerprint(&(meta, sessions, inline, carried, if_present))
 }
 
 fn check_sessions(sessions: &[PublishSession], carried: &[Carried]) -> Result<(), PublishError> {

@@ -109,6 +109,7 @@ impl World {
             sessions,
             inline_assets: vec![placeholder],
             carried_assets: None,
+            if_present: None,
             idem: idem.into(),
         };
         let done: Answer<PublishResult> = self.update("uploads_publish", (request,));

@@ -94,6 +94,7 @@ impl<T: Transport> Upload<T> {
             sessions,
             inline_assets,
             carried_assets: None,
+            if_present: None,
             idem: String::new(),
         };
         let ids: Vec<u64> = request.sessions.iter().map(|session| session.session_id).collect();

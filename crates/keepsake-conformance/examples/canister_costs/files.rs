@@ -172,6 +172,7 @@ impl Photo {
             sessions: uploaded.map(Uploaded::session).collect(),
             inline_assets,
             carried_assets: None,
+            if_present: None,
             idem: name.to_owned(),
         };
         let made: Answer<PublishResult> = user.ask("uploads_publish", (request,))?;

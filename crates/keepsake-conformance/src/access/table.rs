@@ -213,6 +213,7 @@ fn publish(t: &Things, idem: &str) -> Vec<u8> {
         sessions: vec![session(AssetType::Original, t.session, CHUNK)],
         inline_assets: Vec::new(),
         carried_assets: None,
+        if_present: None,
         idem: idem.into(),
     },))
 }
@@ -225,6 +226,7 @@ fn publish_carried(t: &Things, idem: &str) -> Vec<u8> {
         sessions: Vec::new(),
         inline_assets: Vec::new(),
         carried_assets: Some(vec![inline(AssetType::Original, CHUNK)]),
+        if_present: None,
         idem: idem.into(),
     },))
 }

@@ -266,16 +266,32 @@ fn finish(t: &Things, sha256: &[u8], total_len: u64) -> Vec<u8> {
 
 fn publish(t: &Things, idem: &str, sessions: Vec<PublishSession>, metadata: MemoryMetadata) -> Vec<u8> {
     let (capsule_id, idem) = (t.capsule.clone(), idem.into());
-    let (inline_assets, carried_assets) = (Vec::new(), None);
-    encode((PublishRequest { capsule_id, metadata, sessions, inline_assets, carried_assets, idem },))
+    let (inline_assets, carried_assets, if_present) = (Vec::new(), None, None);
+    encode((PublishRequest {
+        capsule_id,
+        metadata,
+        sessions,
+        inline_assets,
+        carried_assets,
+        if_present,
+        idem,
+    },))
 }
 
 /// A publish of files that come along, without a session.
 fn carry(t: &Things, idem: &str, files: &[(AssetType, &[u8])]) -> Vec<u8> {
     let carried_assets = Some(files.iter().map(|(kind, bytes)| inline(*kind, bytes)).collect());
     let (capsule_id, metadata, idem) = (t.capsule.clone(), memory("x"), idem.into());
-    let (sessions, inline_assets) = (Vec::new(), Vec::new());
-    encode((PublishRequest { capsule_id, metadata, sessions, inline_assets, carried_assets, idem },))
+    let (sessions, inline_assets, if_present) = (Vec::new(), Vec::new(), None);
+    encode((PublishRequest {
+        capsule_id,
+        metadata,
+        sessions,
+        inline_assets,
+        carried_assets,
+        if_present,
+        idem,
+    },))
 }
 
 fn create(

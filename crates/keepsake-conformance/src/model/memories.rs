@@ -1,13 +1,13 @@
 //! What the model says of blobs, memories and publish. As in `uploads.rs`, each rule answers first and changes the
 //! model only where the answer is `Ok`.
 
-use super::state::{Asset, Bounds, Key, MemoryState, Model, Source};
-use super::step::ASSET_MIME;
-use super::uploads::{conflict, invalid};
+use super::state::{Asset, Bounds, Key, MemoryState, Model, SessionState, Source};
+use super::step::{ASSET_MIME, published_text};
+use super::uploads::{conflict, invalid, sha256};
 use super::usage;
 use crate::samples;
 use candid::Principal;
-use keepsake_client::api::{AssetType, Error, MemoryMetadata, Role};
+use keepsake_client::api::{AssetType, Error, MemoryMetadata, PublishResult, PublishedAsset, Role};
 
 /// An asset to be made: its kind and its bytes.
 pub(super) type NewAsset = (AssetType, Source);
@@ -25,6 +25,19 @@ pub(super) struct Publishing<'a> {
     pub(super) sessions: &'a [(u64, Vec<u8>, u64)],
     /// Lengths of the files that come along.
     pub(super) carried: &'a [u64],
+    /// The SHA-256 to look for first, where that is asked for.
+    pub(super) original: Option<&'a [u8]>,
+}
+
+/// What a publish comes to.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Published {
+    /// A new memory.
+    Made,
+    /// The first answer again.
+    Before(String),
+    /// This memory was there.
+    There(u64),
 }
 
 const ASSETS_MAX: usize = 4;
@@ -122,10 +135,10 @@ impl Model {
         capsule: &str,
         making: &Making<'_>,
         publishing: &Publishing<'_>,
-    ) -> Result<Option<String>, Error> {
+    ) -> Result<Published, Error> {
         Self::somebody(who)?;
         self.require(capsule, who, Role::Member)?;
-        let Publishing { sessions, carried } = publishing;
+        let Publishing { sessions, carried, original } = publishing;
         if carried.iter().sum::<u64>() > CARRIED_BYTES_MAX {
             return Err(invalid("carried_too_large"));
         }
@@ -133,7 +146,7 @@ impl Model {
             return Err(invalid("carried_empty"));
         }
         if let Some(answer) = self.recall(&making.key, &making.arguments)? {
-            return Ok(Some(answer));
+            return Ok(Published::Before(answer));
         }
         if (sessions.is_empty() && carried.is_empty()) || sessions.len() > 4 {
             return Err(invalid("sessions_count"));
@@ -143,6 +156,12 @@ impl Model {
             return Err(invalid("session_repeated"));
         }
         Self::check_assets(&[], making.assets)?;
+        if let Some(there) = original.and_then(|original| self.first_with(capsule, original)) {
+            for (id, ..) in *sessions {
+                self.session_in(who, capsule, *id)?;
+            }
+            return Ok(Published::There(there));
+        }
         let inline: Vec<_> =
             making.assets.iter().filter(|(_, source)| matches!(source, Source::Inline(_))).cloned().collect();
         self.check_sources(bounds, who, capsule, &inline)?;
@@ -155,15 +174,52 @@ impl Model {
         let charge = usage::of_memory(&samples::memory(MADE_TITLE), making.assets.len()) + blobs;
         self.records_allow(bounds, capsule, charge)?;
         for (id, hash, len) in *sessions {
-            let session = self.sessions.get(id).filter(|session| session.caller == *who);
-            let session = session.ok_or(Error::NotFound)?;
-            self.require(&session.capsule, who, Role::Member)?;
-            if session.capsule != capsule {
-                return Err(conflict("session_in_other_capsule"));
-            }
+            self.session_in(who, capsule, *id)?;
             self.complete(who, *id, hash, *len)?;
         }
-        Ok(None)
+        Ok(Published::Made)
+    }
+
+    /// The caller's own session in this capsule.
+    fn session_in(&self, who: &Principal, capsule: &str, id: u64) -> Result<(), Error> {
+        let session = self.sessions.get(&id).filter(|session| session.caller == *who);
+        let session = session.ok_or(Error::NotFound)?;
+        self.require(&session.capsule, who, Role::Member)?;
+        if session.capsule == capsule { Ok(()) } else { Err(conflict("session_in_other_capsule")) }
+    }
+
+    /// The oldest memory of a capsule with this original.
+    pub(super) fn first_with(&self, capsule: &str, sha256: &[u8]) -> Option<u64> {
+        let mut own = self.memories.iter().filter(|(_, memory)| memory.capsule == capsule);
+        own.find(|(_, memory)| self.original(memory).as_deref() == Some(sha256)).map(|(id, _)| *id)
+    }
+
+    /// What a publish is told of a memory that was there.
+    pub(super) fn there(&self, id: u64) -> String {
+        let memory = &self.memories[&id];
+        let asset = |asset: &Asset| {
+            let (blob_id, bytes) = match &asset.source {
+                Source::Inline(bytes) => (None, bytes),
+                Source::Blob(id) => (Some(id.clone()), &self.blobs[id].bytes),
+            };
+            let (size, sha256) = (bytes.len() as u64, sha256(bytes).into());
+            PublishedAsset { asset_id: asset.id.clone(), asset_type: asset.kind, blob_id, size, sha256 }
+        };
+        published_text(&PublishResult {
+            memory_id: format!("mem_{id}"),
+            assets: memory.assets.iter().map(asset).collect(),
+            published_at: memory.metadata.created_at,
+            already: Some(true),
+        })
+    }
+
+    /// A session whose file is there already: pending no more.
+    pub(super) fn give_up(&mut self, id: u64, now_ns: u64) {
+        let session = self.sessions.get_mut(&id).expect("it was found before");
+        if session.is_pending() {
+            session.state = SessionState::Aborted;
+            session.last_seen_ns = now_ns;
+        }
     }
 
     pub(super) fn make_memory(

@@ -217,7 +217,8 @@ impl Model {
     /// Of every file that is known, and of one that is not, who finds it where.
     fn compare_contents(&self, subject: &mut impl Subject, who: Principal) -> Result<(), String> {
         let originals = self.memories.values().filter_map(|memory| self.original(memory));
-        let mut hashes: Vec<Vec<u8>> = originals.chain(self.blobs.values().map(|blob| sha256(&blob.bytes))).collect();
+        let mut hashes: Vec<Vec<u8>> =
+            originals.chain(self.blobs.values().map(|blob| sha256(&blob.bytes))).collect();
         hashes.push(sha256(b"a file that nobody sent"));
         hashes.sort();
         hashes.dedup();
@@ -225,10 +226,7 @@ impl Model {
         let asked: Vec<_> = hashes.iter().map(|hash| ByteBuf::from(hash.clone())).collect();
         for id in self.capsules.keys().chain([&"capsule_999".to_owned()]) {
             let seen: Answer<Vec<Option<String>>> = ask(subject, who, "memories_find", (id, &asked))?;
-            let first = |hash: &Vec<u8>| {
-                let mut own = self.memories.iter().filter(|(_, memory)| memory.capsule == *id);
-                own.find(|(_, memory)| self.original(memory).as_ref() == Some(hash)).map(|(id, _)| format!("mem_{id}"))
-            };
+            let first = |hash: &Vec<u8>| self.first_with(id, hash).map(|id| format!("mem_{id}"));
             let told = self.require(id, &who, Role::Guest).map(|()| hashes.iter().map(first).collect());
             agree("memories_find", &seen, &told)?;
         }

@@ -8,26 +8,109 @@ use arbitrary::{Arbitrary, Result, Unstructured};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)] // each is the message of the same name
 pub enum Operation {
-    CreateCapsule { who: u8, subject: u8 },
-    DeleteCapsule { who: u8, capsule: u8 },
-    Grant { who: u8, capsule: u8, to: u8, role: u8 },
-    Revoke { who: u8, capsule: u8, from: u8 },
-    Begin { who: u8, capsule: u8, key: u8, announce: u8 },
-    Put { who: u8, session: u8, index: u8, bytes: Bytes },
-    PutNext { session: u8 },
-    Finish { who: u8, session: u8, claim: Claim },
-    Abort { who: u8, session: u8 },
-    Publish { who: u8, capsule: u8, sessions: [u8; 2], claim: Claim, key: u8, inline: u8, carried: Carried },
-    Create { who: u8, capsule: u8, blob: u8, inline: u8, key: u8 },
-    AddAsset { who: u8, memory: u8, blob: Option<u8>, kind: u8, key: u8 },
-    RemoveAsset { who: u8, memory: u8, asset: u8 },
-    Update { who: u8, memory: u8, title: u8 },
-    Delete { who: u8, memory: u8, assets: bool },
-    DeleteBulk { who: u8, capsule: u8, memories: [u8; 2], assets: bool },
-    DeleteAll { who: u8, capsule: u8, assets: bool },
-    DeleteBlob { who: u8, blob: u8 },
-    Cleanup { who: u8 },
-    Wait { hours: u8 },
+    CreateCapsule {
+        who: u8,
+        subject: u8,
+    },
+    DeleteCapsule {
+        who: u8,
+        capsule: u8,
+    },
+    Grant {
+        who: u8,
+        capsule: u8,
+        to: u8,
+        role: u8,
+    },
+    Revoke {
+        who: u8,
+        capsule: u8,
+        from: u8,
+    },
+    Begin {
+        who: u8,
+        capsule: u8,
+        key: u8,
+        announce: u8,
+    },
+    Put {
+        who: u8,
+        session: u8,
+        index: u8,
+        bytes: Bytes,
+    },
+    PutNext {
+        session: u8,
+    },
+    Finish {
+        who: u8,
+        session: u8,
+        claim: Claim,
+    },
+    Abort {
+        who: u8,
+        session: u8,
+    },
+    Publish {
+        who: u8,
+        capsule: u8,
+        sessions: [u8; 2],
+        claim: Claim,
+        key: u8,
+        inline: u8,
+        carried: Carried,
+        find: bool,
+    },
+    Create {
+        who: u8,
+        capsule: u8,
+        blob: u8,
+        inline: u8,
+        key: u8,
+    },
+    AddAsset {
+        who: u8,
+        memory: u8,
+        blob: Option<u8>,
+        kind: u8,
+        key: u8,
+    },
+    RemoveAsset {
+        who: u8,
+        memory: u8,
+        asset: u8,
+    },
+    Update {
+        who: u8,
+        memory: u8,
+        title: u8,
+    },
+    Delete {
+        who: u8,
+        memory: u8,
+        assets: bool,
+    },
+    DeleteBulk {
+        who: u8,
+        capsule: u8,
+        memories: [u8; 2],
+        assets: bool,
+    },
+    DeleteAll {
+        who: u8,
+        capsule: u8,
+        assets: bool,
+    },
+    DeleteBlob {
+        who: u8,
+        blob: u8,
+    },
+    Cleanup {
+        who: u8,
+    },
+    Wait {
+        hours: u8,
+    },
     Restart,
 }
 
@@ -151,6 +234,7 @@ fn operation(u: &mut Unstructured<'_>) -> Result<Operation> {
             key: small(u, 20)?,
             inline: small(u, 10)?,
             carried: carried(u)?,
+            find: u.ratio(1_u8, 4)?,
         },
         151..=160 => Operation::Create {
             who: actor(u)?,

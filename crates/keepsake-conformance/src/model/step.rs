@@ -38,6 +38,8 @@ mod memories;
 mod publish;
 mod uploads;
 
+pub(super) use publish::published_text;
+
 /// The thing that a number stands for.
 fn round<T>(at: u8, things: impl Iterator<Item = T>) -> Option<T> {
     let mut things: Vec<T> = things.collect();

@@ -82,6 +82,7 @@ const OUTCOMES: [(&str, &[&str]); 16] = [
         "uploads_publish",
         &[
             "ResourceExhausted",
+            "already",
             "carried_empty",
             "carried_too_large",
             "chunks_missing",

@@ -18,8 +18,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
             tally.expect(found, || format!("{id}: its original is not in the index of contents"));
         }
         let rows = self.contents.len();
-        tally.expect(rows == indexed, || {
-            format!("{indexed} originals, {rows} rows in the index of contents")
-        });
+        tally
+            .expect(rows == indexed, || format!("{indexed} originals, {rows} rows in the index of contents"));
     }
 }

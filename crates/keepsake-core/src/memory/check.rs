@@ -100,9 +100,7 @@ impl Refusal for MemoryError {
             Self::Denied(denied) => denied.kind(),
             Self::Idem(idem) => idem.kind(),
             Self::Exhausted(exhausted) => exhausted.kind(),
-            Self::KindTaken(_) | Self::BlobInOtherCapsule(_) | Self::ContentsPending => {
-                RefusalKind::Conflict
-            }
+            Self::KindTaken(_) | Self::BlobInOtherCapsule(_) | Self::ContentsPending => RefusalKind::Conflict,
             _ => RefusalKind::InvalidArgument,
         }
     }

@@ -28,7 +28,7 @@ pub struct CarriedAsset {
 pub(super) struct Carried {
     pub(super) meta: AssetMeta,
     bytes: Vec<u8>,
-    sha256: [u8; 32],
+    pub(super) sha256: [u8; 32],
 }
 
 impl Carried {

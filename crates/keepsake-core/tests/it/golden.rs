@@ -237,7 +237,8 @@ fn the_originals_of_every_layout_are_found_by_their_hash() {
     for version in 1..=LAYOUT_VERSION {
         let mut store = open(version);
         let found = |store: &SparseStore| {
-            let hashes = [sha256(&original()), sha256(b"a note"), sha256(&file(700, 3)), sha256(&lone_blob())];
+            let hashes =
+                [sha256(&original()), sha256(b"a note"), sha256(&file(700, 3)), sha256(&lone_blob())];
             store.memories_find(&person(MEMBER), CAPSULE, &hashes)
         };
         let all = Ok(vec![Some(MemoryId(1)), Some(MemoryId(2)), None, None]);

@@ -82,6 +82,7 @@ pub(crate) async fn publish(node: &Node, file: &[u8]) -> (PublishResult, String)
         }],
         inline_assets: vec![],
         carried_assets: None,
+        if_present: None,
         idem: "publish".into(),
     };
     let published: PublishResult =

@@ -11,7 +11,7 @@ use keepsake_api::{
     SessionInfo, SessionState, SessionStats, UploadConfig, UploadFinishResult, UploadStatus,
 };
 use keepsake_core::ids::{AssetId, BlobId, CapsuleId, MemoryId, SessionId};
-use keepsake_core::publish::{CarriedAsset, Publication, PublishSession, Published};
+use keepsake_core::publish::{CarriedAsset, IfPresent, Publication, PublishSession, Published};
 use keepsake_core::upload::{Progress, SessionRecord, SessionState as State, SessionView};
 use keepsake_core::{Config, limits, upload};
 use serde_bytes::{ByteBuf, Bytes};
@@ -161,12 +161,18 @@ pub(super) fn publish<R: Memory, H: Memory>(
         sessions: request.sessions.into_iter().map(session_in).collect(),
         carried: request.carried_assets.unwrap_or_default().into_iter().map(carried_in).collect(),
         inline: request.inline_assets.into_iter().map(inline_in).collect(),
+        if_present: match request.if_present {
+            Some(keepsake_api::IfPresent::Return) => IfPresent::Return,
+            Some(keepsake_api::IfPresent::Duplicate) | None => IfPresent::Duplicate,
+        },
     };
     let sessions = publication.sessions.iter();
     let finished: Vec<_> = sessions.map(|session| Event::SessionFinished(session.session)).collect();
     let published = update.store.publish(update.call, capsule, publication, &request.idem);
     let published = done(published.map_err(refuse)?)?;
-    update.events.extend(finished);
+    if !published.already {
+        update.events.extend(finished);
+    }
     Ok(published_out(published))
 }
 
@@ -195,6 +201,7 @@ fn published_out(published: Published) -> PublishResult {
         memory_id: MemoryId(published.memory).to_string(),
         assets: published.assets.into_iter().map(asset).collect(),
         published_at: published.published_ns,
+        already: Some(published.already),
     }
 }
 

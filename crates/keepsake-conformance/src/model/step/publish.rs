@@ -3,10 +3,11 @@
 use super::memories::{inline_bytes, inline_input};
 use super::{ASSET_MIME as MIME, Step, Stepper, agree, round};
 use crate::model::Subject;
-use crate::model::memories::{MADE_TITLE, Making, NewAsset, Publishing};
+use crate::model::memories::{MADE_TITLE, Making, NewAsset, Published, Publishing};
 use crate::model::observe::number;
 use crate::model::operation::{Carried, ENTITLED, NOWHERE, Operation};
 use crate::model::state::{Blob, Key, SessionState, Source};
+use crate::model::uploads::sha256;
 use crate::samples;
 use candid::Principal;
 use keepsake_client::api::{self, AssetType};
@@ -22,7 +23,8 @@ type Claimed = (u64, Vec<u8>, u64);
 
 impl<S: Subject> Stepper<'_, S> {
     pub(super) fn publish(&mut self, operation: Operation) -> Step {
-        let Operation::Publish { who, capsule, sessions, claim, key, inline, carried } = operation else {
+        let Operation::Publish { who, capsule, sessions, claim, key, inline, carried, find } = operation
+        else {
             unreachable!("not a publish: {operation:?}")
         };
         let (who, capsule, mut named) = self.to_publish(who, capsule, sessions);
@@ -37,7 +39,8 @@ impl<S: Subject> Stepper<'_, S> {
         let files = files(carried, key);
         let placeholder = inline_bytes(inline);
         let idem = format!("key{key}");
-        let request = request(&capsule, &claimed, &files, placeholder.as_deref(), &idem);
+        let mut request = request(&capsule, &claimed, &files, placeholder.as_deref(), &idem);
+        request.if_present = find.then_some(api::IfPresent::Return);
         let mut assets: Vec<NewAsset> =
             PUBLISHED.iter().zip(&claimed).map(|(kind, _)| (*kind, Source::Blob(String::new()))).collect();
         assets.extend(files.iter().map(|(kind, _)| (*kind, Source::Blob(String::new()))));
@@ -60,14 +63,15 @@ impl<S: Subject> Stepper<'_, S> {
         let (now, bounds) = (self.now(), self.subject.bounds());
         let lens: Vec<u64> = files.iter().map(|(_, bytes)| bytes.len() as u64).collect();
         let making = Making { key, arguments: arguments(request), assets: &assets };
-        let publishing = Publishing { sessions: claimed, carried: &lens };
+        let original = request.if_present.and_then(|_| original(request));
+        let publishing = Publishing { sessions: claimed, carried: &lens, original: original.as_deref() };
         let expected = self.model.may_publish(&bounds, &who, capsule, &making, &publishing);
         let Making { key, arguments, .. } = making;
         let may_be_full = !files.is_empty() && self.heap_may_be_full(lens.iter().sum());
         let answer = self.send::<api::PublishResult>(who, "uploads_publish", (request,))?;
         let told = answer.clone().map(|done| published_text(&done));
         match (&answer, expected) {
-            (Ok(done), Ok(None)) => {
+            (Ok(done), Ok(Published::Made)) => {
                 self.fresh(&done.memory_id)?;
                 let blobs = claimed.len() + files.len();
                 let blobs = done.assets.iter().take(blobs).map(|asset| asset.blob_id.clone());
@@ -92,8 +96,15 @@ impl<S: Subject> Stepper<'_, S> {
                 Ok(())
             }
             // How fragmented the heap is, the model does not know.
-            (Err(api::Error::ResourceExhausted), Ok(None) | Err(_)) if may_be_full => Ok(()),
-            (_, expected) => agree("uploads_publish", &told, &expected.map(Option::unwrap_or_default)),
+            (Err(api::Error::ResourceExhausted), Ok(Published::Made) | Err(_)) if may_be_full => Ok(()),
+            (_, Ok(Published::There(id))) => {
+                claimed.iter().for_each(|(id, ..)| self.model.give_up(*id, now));
+                *self.model.outcomes.entry("uploads_publish: already".to_owned()).or_default() += 1;
+                agree("uploads_publish", &told, &Ok(self.model.there(id)))
+            }
+            (_, Ok(Published::Before(answer))) => agree("uploads_publish", &told, &Ok(answer)),
+            (_, Ok(Published::Made)) => agree("uploads_publish", &told, &Ok(String::new())),
+            (_, Err(error)) => agree("uploads_publish", &told, &Err(error)),
         }
     }
 
@@ -154,6 +165,7 @@ fn request(
             .into_iter()
             .collect(),
         carried_assets: (!carried.is_empty()).then_some(carried),
+        if_present: None,
         idem: idem.to_owned(),
     }
 }
@@ -164,7 +176,7 @@ fn arguments(request: &api::PublishRequest) -> String {
     let carried: Vec<_> = carried
         .map(|asset| (asset.metadata.base().asset_type, asset.bytes.len(), asset.bytes.first()))
         .collect();
-    format!("{:?}{:?}{carried:?}", request.sessions, request.inline_assets)
+    format!("{:?}{:?}{carried:?}{:?}", request.sessions, request.inline_assets, request.if_present)
 }
 
 fn carried_blob(capsule: &str, creator: Principal, bytes: &[u8], now_ns: u64) -> Blob {
@@ -180,6 +192,14 @@ fn carried_blob(capsule: &str, creator: Principal, bytes: &[u8], now_ns: u64) ->
     }
 }
 
-fn published_text(done: &api::PublishResult) -> String {
-    format!("{} {:?} {}", done.memory_id, done.assets, done.published_at)
+/// The SHA-256 of the original of a request, as far as it says.
+fn original(request: &api::PublishRequest) -> Option<Vec<u8>> {
+    let session = request.sessions.iter().find(|one| one.metadata.base().asset_type == AssetType::Original);
+    let mut carried = request.carried_assets.iter().flatten();
+    let carried = carried.find(|one| one.metadata.base().asset_type == AssetType::Original);
+    session.map(|one| one.sha256.to_vec()).or_else(|| carried.map(|one| sha256(&one.bytes)))
+}
+
+pub(in crate::model) fn published_text(done: &api::PublishResult) -> String {
+    format!("{} {:?} {} {:?}", done.memory_id, done.assets, done.published_at, done.already)
 }

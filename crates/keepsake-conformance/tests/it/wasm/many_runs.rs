@@ -113,6 +113,7 @@ impl Native {
             sessions: ids.into_iter().map(|(kind, id)| session(kind, id)).collect(),
             inline_assets: Vec::new(),
             carried_assets: None,
+            if_present: None,
             idem: name.to_owned(),
         };
         self.update::<PublishResult>("uploads_publish", (request,));
