@@ -4,12 +4,14 @@
 //! memories 100,000 strong instead of 20,000.
 
 use crate::counting_memory::{Cost, CountingMemory};
-use crate::inputs::{HOUR_NS, START_NS, inline_asset, memory_meta, person, publish_session, sha256};
+use crate::inputs::{
+    HOUR_NS, START_NS, asset_meta, inline_asset, memory_meta, person, publish_session, sha256,
+};
 use crate::sparse_memory::SparseMemory;
 use keepsake_core::access::Role;
 use keepsake_core::ids::{CapsuleId, SessionId};
 use keepsake_core::memory::AssetKind;
-use keepsake_core::publish::Publication;
+use keepsake_core::publish::{CarriedAsset, Publication};
 use keepsake_core::upload::BeginOptions;
 use keepsake_core::{Call, Config, Quotas, Store};
 use std::cell::Cell;
@@ -140,6 +142,17 @@ impl World {
             .unwrap();
     }
 
+    fn publish_along(&mut self, bytes: &[u8]) {
+        let carried = vec![CarriedAsset { meta: asset_meta(AssetKind::Original), bytes: bytes.to_vec() }];
+        let publication = Publication::new(memory_meta("p"), Vec::new(), Vec::new());
+        let call = self.call(OWNER);
+        self.store
+            .publish(&call, CAPSULE, Publication { carried, ..publication }, "along")
+            .unwrap()
+            .done()
+            .unwrap();
+    }
+
     fn measure<T>(&mut self, operation: impl FnOnce(&mut Self) -> T) -> (Cost, T) {
         let cost = self.records.cost.clone();
         let before = cost.get();
@@ -160,6 +173,10 @@ impl World {
         let third = self.begin(OWNER, CAPSULE, 1, "published");
         self.put(OWNER, third, 0, &[6; 3_000]);
         let (publish, ()) = self.measure(|w| w.publish(third, &[6; 3_000]));
+        let (along, ()) = self.measure(|w| w.publish_along(&[8; 3_000]));
+        let find = |w: &mut Self| w.store.memories_find(&person(OWNER), CAPSULE, &[sha256(&[8; 3_000])]);
+        let (find, found) = self.measure(find);
+        assert!(found.unwrap()[0].is_some());
         let page = |w: &mut Self| w.store.memory_page(&person(OWNER), CAPSULE, None, Some(50)).unwrap();
         let (page, rows) = self.measure(page);
         assert_eq!(rows.items.len(), 50);
@@ -175,6 +192,8 @@ impl World {
             ("finish", finish),
             ("abort", abort),
             ("publish", publish),
+            ("publish of what comes along", along),
+            ("find", find),
             ("list page of 50", page),
             ("tick, nothing due", tick),
             ("restart", restart),
