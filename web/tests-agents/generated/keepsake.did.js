@@ -57,7 +57,7 @@ export const idlFactory = ({ IDL }) => {
     'asset_removed' : IDL.Bool,
     'message' : IDL.Text,
   });
-  const Result_20 = IDL.Variant({ 'Ok' : AssetRemovalResult, 'Err' : Error });
+  const Result_21 = IDL.Variant({ 'Ok' : AssetRemovalResult, 'Err' : Error });
   const Result_13 = IDL.Variant({ 'Ok' : IDL.Text, 'Err' : Error });
   const BlobMeta = IDL.Record({
     'references' : IDL.Nat32,
@@ -220,7 +220,11 @@ export const idlFactory = ({ IDL }) => {
     'message' : IDL.Text,
     'failed_count' : IDL.Nat32,
   });
-  const Result_19 = IDL.Variant({ 'Ok' : BulkDeleteResult, 'Err' : Error });
+  const Result_20 = IDL.Variant({ 'Ok' : BulkDeleteResult, 'Err' : Error });
+  const Result_19 = IDL.Variant({
+    'Ok' : IDL.Vec(IDL.Opt(IDL.Text)),
+    'Err' : Error,
+  });
   const AssetHeader = IDL.Record({
     'height' : IDL.Opt(IDL.Nat32),
     'asset_type' : AssetType,
@@ -312,7 +316,7 @@ export const idlFactory = ({ IDL }) => {
     'token' : IDL.Opt(IDL.Text),
     'memory_id' : IDL.Text,
   });
-  const Result_21 = IDL.Variant({ 'Ok' : IDL.Vec(MintedToken), 'Err' : Error });
+  const Result_22 = IDL.Variant({ 'Ok' : IDL.Vec(MintedToken), 'Err' : Error });
   const Result_10 = IDL.Variant({ 'Ok' : IDL.Nat32, 'Err' : Error });
   const SessionState = IDL.Variant({
     'Finished' : IDL.Text,
@@ -376,6 +380,7 @@ export const idlFactory = ({ IDL }) => {
     'text_long_bytes_max' : IDL.Nat32,
     'chunks_per_session_max_with_total_len' : IDL.Nat32,
     'chunk_size' : IDL.Nat32,
+    'carried_bytes_max' : IDL.Opt(IDL.Nat32),
     'inline_budget_per_capsule' : IDL.Nat32,
     'sessions_per_caller_max' : IDL.Nat32,
     'finished_ttl_secs' : IDL.Nat64,
@@ -398,6 +403,10 @@ export const idlFactory = ({ IDL }) => {
     'uploaded_at' : IDL.Nat64,
   });
   const Result_6 = IDL.Variant({ 'Ok' : UploadFinishResult, 'Err' : Error });
+  const IfPresent = IDL.Variant({
+    'Return' : IDL.Null,
+    'Duplicate' : IDL.Null,
+  });
   const PublishSession = IDL.Record({
     'sha256' : IDL.Vec(IDL.Nat8),
     'session_id' : IDL.Nat64,
@@ -409,6 +418,8 @@ export const idlFactory = ({ IDL }) => {
     'capsule_id' : IDL.Text,
     'metadata' : MemoryMetadata,
     'idem' : IDL.Text,
+    'if_present' : IDL.Opt(IfPresent),
+    'carried_assets' : IDL.Opt(IDL.Vec(InlineAssetInput)),
     'sessions' : IDL.Vec(PublishSession),
   });
   const PublishedAsset = IDL.Record({
@@ -422,6 +433,7 @@ export const idlFactory = ({ IDL }) => {
     'assets' : IDL.Vec(PublishedAsset),
     'published_at' : IDL.Nat64,
     'memory_id' : IDL.Text,
+    'already' : IDL.Opt(IDL.Bool),
   });
   const Result_7 = IDL.Variant({ 'Ok' : PublishResult, 'Err' : Error });
   const UploadStatus = IDL.Record({
@@ -448,7 +460,7 @@ export const idlFactory = ({ IDL }) => {
   return IDL.Service({
     '_probe_sessions' : IDL.Func([], [IDL.Vec(IDL.Nat64)], ['query']),
     'asset_get_by_id' : IDL.Func([IDL.Text, IDL.Text], [Result_15], ['query']),
-    'asset_remove_by_id' : IDL.Func([IDL.Text, IDL.Text], [Result_20], []),
+    'asset_remove_by_id' : IDL.Func([IDL.Text, IDL.Text], [Result_21], []),
     'blob_delete' : IDL.Func([IDL.Text], [Result_13], []),
     'blob_get_meta' : IDL.Func([IDL.Text], [Result_11], ['query']),
     'blob_read' : IDL.Func([IDL.Text], [Result_12], ['query']),
@@ -518,11 +530,16 @@ export const idlFactory = ({ IDL }) => {
         [],
       ),
     'memories_delete' : IDL.Func([IDL.Text, IDL.Bool], [Result_2], []),
-    'memories_delete_all' : IDL.Func([IDL.Text, IDL.Bool], [Result_19], []),
+    'memories_delete_all' : IDL.Func([IDL.Text, IDL.Bool], [Result_20], []),
     'memories_delete_bulk' : IDL.Func(
         [IDL.Text, IDL.Vec(IDL.Text), IDL.Bool],
-        [Result_19],
+        [Result_20],
         [],
+      ),
+    'memories_find' : IDL.Func(
+        [IDL.Text, IDL.Vec(IDL.Vec(IDL.Nat8))],
+        [Result_19],
+        ['query'],
       ),
     'memories_list' : IDL.Func(
         [IDL.Text, IDL.Opt(IDL.Text), IDL.Opt(IDL.Nat32)],
@@ -550,7 +567,7 @@ export const idlFactory = ({ IDL }) => {
       ),
     'mint_http_tokens_bulk' : IDL.Func(
         [IDL.Vec(TokenRequest), IDL.Nat32],
-        [Result_21],
+        [Result_22],
         ['query'],
       ),
     'mint_upload_ticket' : IDL.Func(

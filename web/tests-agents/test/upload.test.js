@@ -104,6 +104,8 @@ describe(`agents (KEEPSAKE_SEED=${SEED})`, () => {
             },
           ],
           inline_assets: [],
+          carried_assets: [],
+          if_present: [],
           idem: "published",
         };
         const published = ok(await service.uploads_publish(request));

@@ -142,6 +142,8 @@ export interface HttpResponse {
   'upgrade' : [] | [boolean],
   'status_code' : number,
 }
+export type IfPresent = { 'Return' : null } |
+  { 'Duplicate' : null };
 export interface ImageAssetMetadata {
   'dpi' : [] | [number],
   'color_space' : [] | [string],
@@ -291,12 +293,15 @@ export interface PublishRequest {
   'capsule_id' : string,
   'metadata' : MemoryMetadata,
   'idem' : string,
+  'if_present' : [] | [IfPresent],
+  'carried_assets' : [] | [Array<InlineAssetInput>],
   'sessions' : Array<PublishSession>,
 }
 export interface PublishResult {
   'assets' : Array<PublishedAsset>,
   'published_at' : bigint,
   'memory_id' : string,
+  'already' : [] | [boolean],
 }
 export interface PublishSession {
   'sha256' : Uint8Array,
@@ -334,13 +339,15 @@ export type Result_17 = { 'Ok' : MemoryAssetsList } |
   { 'Err' : Error };
 export type Result_18 = { 'Ok' : Array<MemoryPresenceResult> } |
   { 'Err' : Error };
-export type Result_19 = { 'Ok' : BulkDeleteResult } |
+export type Result_19 = { 'Ok' : Array<[] | [string]> } |
   { 'Err' : Error };
 export type Result_2 = { 'Ok' : null } |
   { 'Err' : Error };
-export type Result_20 = { 'Ok' : AssetRemovalResult } |
+export type Result_20 = { 'Ok' : BulkDeleteResult } |
   { 'Err' : Error };
-export type Result_21 = { 'Ok' : Array<MintedToken> } |
+export type Result_21 = { 'Ok' : AssetRemovalResult } |
+  { 'Err' : Error };
+export type Result_22 = { 'Ok' : Array<MintedToken> } |
   { 'Err' : Error };
 export type Result_3 = { 'Ok' : Usage } |
   { 'Err' : Error };
@@ -419,6 +426,7 @@ export interface UploadConfig {
   'text_long_bytes_max' : number,
   'chunks_per_session_max_with_total_len' : number,
   'chunk_size' : number,
+  'carried_bytes_max' : [] | [number],
   'inline_budget_per_capsule' : number,
   'sessions_per_caller_max' : number,
   'finished_ttl_secs' : bigint,
@@ -449,7 +457,7 @@ export interface Usage { 'limits' : Array<LimitUse> }
 export interface _SERVICE {
   '_probe_sessions' : ActorMethod<[], BigUint64Array>,
   'asset_get_by_id' : ActorMethod<[string, string], Result_15>,
-  'asset_remove_by_id' : ActorMethod<[string, string], Result_20>,
+  'asset_remove_by_id' : ActorMethod<[string, string], Result_21>,
   'blob_delete' : ActorMethod<[string], Result_13>,
   'blob_get_meta' : ActorMethod<[string], Result_11>,
   'blob_read' : ActorMethod<[string], Result_12>,
@@ -502,11 +510,12 @@ export interface _SERVICE {
     Result_13
   >,
   'memories_delete' : ActorMethod<[string, boolean], Result_2>,
-  'memories_delete_all' : ActorMethod<[string, boolean], Result_19>,
+  'memories_delete_all' : ActorMethod<[string, boolean], Result_20>,
   'memories_delete_bulk' : ActorMethod<
     [string, Array<string>, boolean],
-    Result_19
+    Result_20
   >,
+  'memories_find' : ActorMethod<[string, Array<Uint8Array>], Result_19>,
   'memories_list' : ActorMethod<
     [string, [] | [string], [] | [number]],
     Result_16
@@ -526,7 +535,7 @@ export interface _SERVICE {
   >,
   'mint_http_tokens_bulk' : ActorMethod<
     [Array<TokenRequest>, number],
-    Result_21
+    Result_22
   >,
   'mint_upload_ticket' : ActorMethod<[bigint, number], Result_13>,
   'sessions_cleanup_expired' : ActorMethod<[], Result_10>,

@@ -77,7 +77,7 @@ export function publishRequest(facts: MemoryFacts, key: UploadKey, limits: Uploa
     sessions,
     inline_assets: inline,
   };
-  return { ...request, idem: key.publish(plainText(request)) };
+  return { ...request, carried_assets: [], if_present: [], idem: key.publish(plainText(request)) };
 }
 
 /** The same for the same request. */
