@@ -5,7 +5,8 @@
 //! The rule that the bounds hold: what stays of a message is bounded by what it sent, plus a small constant.
 
 use crate::api::{
-    AssetMetadata, AssetType, BeginOptions, HttpRequest, MemoryMetadata, MemoryUpdateData, PersonRef, Role,
+    AssetMetadata, AssetType, BeginOptions, HttpRequest, MemoryMetadata, MemoryUpdateData, PersonRef,
+    PublishRequest, Role,
 };
 use crate::samples::{asset, blob, bytes, changed, inline, memory, sha256};
 use crate::verdict::allowed;
@@ -207,6 +208,22 @@ pub const CASES: &[Case] = &[
     }),
     case("presence of a thousand", "memories_ping", RESIDENT, (0, 80 * M), |things, _| {
         encode((vec![&things.memory; 1_000],))
+    }),
+    case("a thousand files that are not there", "memories_find", RESIDENT, (0, 120 * M), |things, nth| {
+        let hashes = (0..1_000).map(|at| ByteBuf::from(sha256(&bytes(8, nth << 10 | at))));
+        encode((&things.capsule, hashes.collect::<Vec<_>>()))
+    }),
+    // As a chunk: hashed at once, 65 instructions a byte.
+    case("a photo in one message", "uploads_publish", RESIDENT, (PAGES, 140 * M), |things, nth| {
+        encode((PublishRequest {
+            capsule_id: things.capsule.clone(),
+            metadata: memory("Along"),
+            sessions: Vec::new(),
+            inline_assets: Vec::new(),
+            carried_assets: Some(vec![inline(AssetType::Original, &bytes(CHUNK_BYTES, nth))]),
+            if_present: None,
+            idem: format!("along {nth}"),
+        },))
     }),
     case("public, private, public …", "capsules_grant", RESIDENT, (PAGES, 20 * M), |things, _| {
         encode((&things.capsule, Principal::anonymous(), Role::Guest))

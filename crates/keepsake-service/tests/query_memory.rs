@@ -215,6 +215,10 @@ fn questions(method: &str) -> Vec<Vec<u8>> {
             let elsewhere: Vec<_> = (0..1_000).map(|at| format!("mem_{at}{}", "9".repeat(15))).collect();
             vec![of((there,)), of((elsewhere,))]
         }
+        "memories_find" => {
+            let hashes: Vec<_> = (0..1_000_u32).map(|at| ByteBuf::from(at.to_le_bytes().repeat(8))).collect();
+            vec![of((CAPSULE, hashes))]
+        }
         "http_request" => {
             let urls = ["/asset/mem_2/original", "/asset/mem_1/original", "/index.html", "/no-such-page"];
             let request = |url: &str| HttpRequest {

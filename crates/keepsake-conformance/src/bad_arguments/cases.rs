@@ -2,8 +2,8 @@
 
 use super::{Case, Given};
 use crate::api::{
-    AssetMetadata, AssetMetadataBase, AssetType, BeginOptions, BlobHosting, MemoryMetadata, MemoryUpdateData,
-    PersonRef, PublishRequest, PublishSession, Role, TokenRequest,
+    AssetMetadata, AssetMetadataBase, AssetType, BeginOptions, BlobHosting, InlineAssetInput, MemoryMetadata,
+    MemoryUpdateData, PersonRef, PublishRequest, PublishSession, Role, TokenRequest,
 };
 use crate::samples::{asset, blob, bytes, changed, inline, memory, session, sha256};
 use crate::world::{CHUNK, Things};
@@ -77,18 +77,19 @@ pub(crate) const CASES: &[Case] = &[
         let sessions = (0..5).map(|n| session(AssetType::Preview, n, b"x")).collect();
         publish(t, g.idem, sessions, memory("x"))
     }),
-    case("uploads_publish", "nothing", "sessions_count", |t, g| carry(t, g.idem, &[])),
+    case("uploads_publish", "nothing", "sessions_count", |t, g| carry(t, g.idem, Vec::new())),
     case("uploads_publish", "a file without bytes", "carried_empty", |t, g| {
-        carry(t, g.idem, &[(AssetType::Original, b"x"), (AssetType::Display, b"")])
+        carry(t, g.idem, vec![inline(AssetType::Original, b"x"), inline(AssetType::Display, b"")])
     }),
     case("uploads_publish", "files that are too long together", "carried_too_large", |t, g| {
-        carry(t, g.idem, &[(AssetType::Original, &bytes(1_799_999, 1)), (AssetType::Display, b"ab")])
+        let long = inline(AssetType::Original, &bytes(1_799_999, 1));
+        carry(t, g.idem, vec![long, inline(AssetType::Display, b"ab")])
     }),
     case("uploads_publish", "five files", "assets_count", |t, g| {
-        carry(t, g.idem, &[(AssetType::Preview, b"x"); 5])
+        carry(t, g.idem, vec![inline(AssetType::Preview, b"x"); 5])
     }),
-    case("uploads_publish", "two originals", "asset_kind_taken", |t, g| {
-        carry(t, g.idem, &[(AssetType::Original, b"x"), (AssetType::Original, b"y")])
+    case("uploads_publish", "two originals that come along", "asset_kind_taken", |t, g| {
+        carry(t, g.idem, vec![inline(AssetType::Original, b"x"), inline(AssetType::Original, b"y")])
     }),
     case("uploads_publish", "65 tags", "too_many_items", |t, g| {
         let metadata = MemoryMetadata { tags: vec!["t".into(); 65], ..memory("x") };
@@ -279,17 +280,16 @@ fn publish(t: &Things, idem: &str, sessions: Vec<PublishSession>, metadata: Memo
 }
 
 /// A publish of files that come along, without a session.
-fn carry(t: &Things, idem: &str, files: &[(AssetType, &[u8])]) -> Vec<u8> {
-    let carried_assets = Some(files.iter().map(|(kind, bytes)| inline(*kind, bytes)).collect());
+fn carry(t: &Things, idem: &str, files: Vec<InlineAssetInput>) -> Vec<u8> {
     let (capsule_id, metadata, idem) = (t.capsule.clone(), memory("x"), idem.into());
-    let (sessions, inline_assets, if_present) = (Vec::new(), Vec::new(), None);
+    let (sessions, inline_assets, carried_assets) = (Vec::new(), Vec::new(), Some(files));
     encode((PublishRequest {
         capsule_id,
         metadata,
         sessions,
         inline_assets,
         carried_assets,
-        if_present,
+        if_present: None,
         idem,
     },))
 }

@@ -46,14 +46,11 @@ impl<S: Subject> Stepper<'_, S> {
         assets.extend(files.iter().map(|(kind, _)| (*kind, Source::Blob(String::new()))));
         assets.extend(placeholder.map(|bytes| (AssetType::Placeholder, Source::Inline(bytes))));
         let key: Key = ("publish", who, capsule.clone(), idem);
-        self.publish_so(who, &capsule, key, &request, &claimed, &files, assets)
+        self.publish_so(key, &request, &claimed, &files, assets)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the parts of one message")]
     fn publish_so(
         &mut self,
-        who: Principal,
-        capsule: &str,
         key: Key,
         request: &api::PublishRequest,
         claimed: &[Claimed],
@@ -61,6 +58,8 @@ impl<S: Subject> Stepper<'_, S> {
         mut assets: Vec<NewAsset>,
     ) -> Step {
         let (now, bounds) = (self.now(), self.subject.bounds());
+        let (_, who, capsule, _) = key.clone();
+        let capsule = capsule.as_str();
         let lens: Vec<u64> = files.iter().map(|(_, bytes)| bytes.len() as u64).collect();
         let making = Making { key, arguments: arguments(request), assets: &assets };
         let original = request.if_present.and_then(|_| original(request));

@@ -95,6 +95,11 @@ async fn a_store_of_an_older_layout_opens_reads_and_goes_on() {
     finish_pending(&member).await;
     assert_reads_all(&owner, &member).await;
     assert_is_served(&host, &owner).await;
+    // By now the timer has indexed what was there.
+    let hash = |file: &[u8]| sha256(file).try_into().expect("a SHA-256 has 32 bytes");
+    let asked = [hash(&file(10_500, 1)), hash(b"a note"), hash(&file(700, 3))];
+    let found = allowed(member.memories_find(CAPSULE, &asked).await);
+    assert_eq!(found, [Some("mem_1".to_owned()), Some("mem_2".to_owned()), None]);
     assert_eq!(violations(host.canister().stable()), Vec::<String>::new());
 
     host.canister().upgrade(&[]).expect("the module upgrades to itself");
