@@ -23,8 +23,8 @@ pub(crate) mod opened;
 pub(crate) mod plan;
 mod publish;
 mod reader;
-pub(crate) mod sample;
 mod road;
+pub(crate) mod sample;
 pub mod source;
 mod taken;
 

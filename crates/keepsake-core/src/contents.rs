@@ -107,7 +107,14 @@ mod tests {
 
     fn call() -> Call {
         let caller = Principal::self_authenticating([1]);
-        Call { caller, now_ns: 1_000_000, epoch: 0, reusable_through: u64::MAX, room_bytes: u64::MAX }
+        Call {
+            caller,
+            now_ns: 1_000_000,
+            epoch: 0,
+            reusable_through: u64::MAX,
+            room_bytes: u64::MAX,
+            rows_max: u32::MAX,
+        }
     }
 
     fn file(number: u32) -> Vec<u8> {
@@ -222,7 +229,7 @@ mod tests {
             [None, Some(MemoryId(2)), Some(MemoryId(3)), Some(MemoryId(4)), None]
         );
         assert_sound(&store);
-        while store.memory_delete_all(&call(), CAPSULE, true).unwrap().more {}
+        while store.memory_delete_all(&call(), CAPSULE, true).unwrap().left > 0 {}
         assert_eq!(store.contents.len(), 0);
     }
 

@@ -18,7 +18,14 @@ const KINDS: [AssetKind; 4] =
 
 fn call() -> Call {
     let caller = person(1);
-    Call { caller, now_ns: START_NS, epoch: 0, reusable_through: u64::MAX, room_bytes: u64::MAX }
+    Call {
+        caller,
+        now_ns: START_NS,
+        epoch: 0,
+        reusable_through: u64::MAX,
+        room_bytes: u64::MAX,
+        rows_max: u32::MAX,
+    }
 }
 
 fn store(config: Config) -> TestStore {
