@@ -63,6 +63,16 @@ fn cases(stranger: Principal, capsule: &str, blob: &str, memory: &str) -> Vec<Ca
     ]
 }
 
+/// The argument of `memories_create` for a short text.
+fn note(capsule: &str) -> Vec<u8> {
+    let note = AssetMetadata::Note(PlainAssetMetadata {
+        base: AssetMetadataBase::new(AssetType::Original, "note.txt", "text/plain"),
+    });
+    let none = (None::<BlobRef>, None::<BlobHosting>, None::<String>, None::<u64>, None::<ByteBuf>);
+    let text = Some(ByteBuf::from("a note"));
+    Encode!(&capsule, &text, &none.0, &none.1, &none.2, &none.2, &none.3, &none.4, &note, &"a note").unwrap()
+}
+
 /// Disk space of the records and the heap.
 fn disk_bytes(dir: &Path) -> u64 {
     ["records.redb", "heap.bin"]
@@ -110,15 +120,7 @@ async fn child_that_is_a_stranger() {
     let finished = reply(send("uploads_finish", stranger, arg).await.map_err(drop));
     let blob = Decode!(&finished, Answer<UploadFinishResult>).unwrap().unwrap().blob_id;
 
-    let note = AssetMetadata::Note(PlainAssetMetadata {
-        base: AssetMetadataBase::new(AssetType::Original, "note.txt", "text/plain"),
-    });
-    let none = (None::<BlobRef>, None::<BlobHosting>, None::<String>, None::<u64>, None::<ByteBuf>);
-    let text = Some(ByteBuf::from("a note"));
-    let arg =
-        Encode!(&capsule, &text, &none.0, &none.1, &none.2, &none.2, &none.3, &none.4, &note, &"a note")
-            .unwrap();
-    let made = reply(send("memories_create", stranger, arg).await.map_err(drop));
+    let made = reply(send("memories_create", stranger, note(&capsule)).await.map_err(drop));
     let memory = Decode!(&made, Answer<String>).unwrap().unwrap();
     let long = MemoryUpdateData { description: Some("x".repeat(7_600)), ..MemoryUpdateData::default() };
     let answer =
