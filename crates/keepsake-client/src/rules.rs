@@ -206,7 +206,7 @@ fn fault(case: &FaultCase) -> TransportError {
         (Some(status), _) => {
             let head =
                 case.retry_after.iter().map(|value| (RETRY_AFTER, HeaderValue::from_str(value).unwrap()));
-            let wait = crate::faults::retry_after(&HeaderMap::from_iter(head), SystemTime::now());
+            let wait = crate::faults::retry_after(&head.collect::<HeaderMap>(), SystemTime::now());
             of_status(status, case.body.as_bytes(), wait, &url())
         }
         (None, Some("refused")) => unreachable(false),

@@ -333,8 +333,14 @@ fn texts(
 ) -> (usize, Texts) {
     let mut texts = Texts::default();
     texts.add_memory(meta);
-    sessions.iter().for_each(|session| texts.add_asset(&session.meta));
-    carried.iter().for_each(|one| texts.add_asset(&one.meta));
-    inline.iter().for_each(|asset| texts.add_new_asset(asset));
+    for session in sessions {
+        texts.add_asset(&session.meta);
+    }
+    for one in carried {
+        texts.add_asset(&one.meta);
+    }
+    for asset in inline {
+        texts.add_new_asset(asset);
+    }
     (sessions.len() + carried.len() + inline.len(), texts)
 }

@@ -22,6 +22,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // It runs any canister's module, so it knows nothing of ours.
     ("keepsake-wasm-host", &[]),
     ("keepsake-wasm-server", &["keepsake-wasm-host"]),
+    // It stands before any server, so it knows nothing of ours.
+    ("keepsake-fault-proxy", &[]),
     // Developer commands drive programs from outside.
     ("xtask", &[]),
 ];

@@ -46,7 +46,7 @@ pub(crate) async fn run(context: Context, args: Upload) -> Result<()> {
         uploads.run(&client, &capsule_id, known, files).await?;
     }
     let interrupted = cancel.is_cancelled();
-    uploads.tell_sum(interrupted).await;
+    uploads.tell_sum(interrupted);
     if interrupted {
         return Err(stopped());
     }

@@ -12,14 +12,12 @@ pub(crate) fn bars() -> ProgressDrawTarget {
     ProgressDrawTarget::term_like_with_hz(Box::new(Lasting(Term::buffered_stderr())), HZ)
 }
 
+/// What is not drawn is not missed.
+const DRAWN: io::Result<()> = Ok(());
+
 /// A terminal that may go away: then nothing is drawn any more.
 #[derive(Debug)]
 struct Lasting<T>(T);
-
-/// What is not drawn is not missed.
-fn drawn(_: io::Result<()>) -> io::Result<()> {
-    Ok(())
-}
 
 impl<T: TermLike> TermLike for Lasting<T> {
     fn width(&self) -> u16 {
@@ -31,35 +29,35 @@ impl<T: TermLike> TermLike for Lasting<T> {
     }
 
     fn move_cursor_up(&self, n: usize) -> io::Result<()> {
-        drawn(self.0.move_cursor_up(n))
+        self.0.move_cursor_up(n).or(DRAWN)
     }
 
     fn move_cursor_down(&self, n: usize) -> io::Result<()> {
-        drawn(self.0.move_cursor_down(n))
+        self.0.move_cursor_down(n).or(DRAWN)
     }
 
     fn move_cursor_right(&self, n: usize) -> io::Result<()> {
-        drawn(self.0.move_cursor_right(n))
+        self.0.move_cursor_right(n).or(DRAWN)
     }
 
     fn move_cursor_left(&self, n: usize) -> io::Result<()> {
-        drawn(self.0.move_cursor_left(n))
+        self.0.move_cursor_left(n).or(DRAWN)
     }
 
     fn write_line(&self, text: &str) -> io::Result<()> {
-        drawn(self.0.write_line(text))
+        self.0.write_line(text).or(DRAWN)
     }
 
     fn write_str(&self, text: &str) -> io::Result<()> {
-        drawn(self.0.write_str(text))
+        self.0.write_str(text).or(DRAWN)
     }
 
     fn clear_line(&self) -> io::Result<()> {
-        drawn(self.0.clear_line())
+        self.0.clear_line().or(DRAWN)
     }
 
     fn flush(&self) -> io::Result<()> {
-        drawn(self.0.flush())
+        self.0.flush().or(DRAWN)
     }
 }
 

@@ -13,7 +13,7 @@ const FILES: usize = 30;
 /// A node, a user, and a folder of small files.
 struct Folder {
     user: User,
-    folder: PathBuf,
+    notes: PathBuf,
     _node: Node,
     _dir: TempDir,
 }
@@ -23,12 +23,12 @@ impl Folder {
         let dir = fresh_dir();
         let node = Node::start(&dir.path().join("data"));
         let user = User::new(dir.path(), "ann", &node);
-        let folder = dir.path().join("notes");
-        std::fs::create_dir(&folder).unwrap();
+        let notes = dir.path().join("notes");
+        std::fs::create_dir(&notes).unwrap();
         for number in 0..FILES {
-            std::fs::write(folder.join(format!("{number}.txt")), format!("note {number}")).unwrap();
+            std::fs::write(notes.join(format!("{number}.txt")), format!("note {number}")).unwrap();
         }
-        Self { user, folder, _node: node, _dir: dir }
+        Self { user, notes, _node: node, _dir: dir }
     }
 
     fn start(&self, args: &[&str]) -> Child {
@@ -57,7 +57,7 @@ fn end_without_reader(mut child: Child) -> (ExitStatus, String) {
 fn an_upload_whose_output_nobody_reads_any_more_goes_on_to_its_end() {
     for json in [&[][..], &["--json"]] {
         let folder = Folder::new();
-        let args = [&["upload", "-r", path(&folder.folder), "-j", "1"], json].concat();
+        let args = [&["upload", "-r", path(&folder.notes), "-j", "1"], json].concat();
         let (status, told) = end_without_reader(folder.start(&args));
         assert_eq!((status.code(), folder.ids().len()), (Some(0), FILES), "{json:?}: {told}");
     }
@@ -66,8 +66,8 @@ fn an_upload_whose_output_nobody_reads_any_more_goes_on_to_its_end() {
 #[test]
 fn an_upload_whose_output_nobody_reads_any_more_still_tells_that_a_file_failed() {
     let folder = Folder::new();
-    let absent = folder.folder.join("absent");
-    let child = folder.start(&["upload", path(&absent), "-r", path(&folder.folder), "--json", "-j", "1"]);
+    let absent = folder.notes.join("absent");
+    let child = folder.start(&["upload", path(&absent), "-r", path(&folder.notes), "--json", "-j", "1"]);
     let (status, told) = end_without_reader(child);
     assert!(!status.success(), "{told}");
     assert_eq!(folder.ids().len(), FILES, "{told}");
@@ -76,7 +76,7 @@ fn an_upload_whose_output_nobody_reads_any_more_still_tells_that_a_file_failed()
 #[test]
 fn messages_that_nobody_reads_stop_nothing() {
     let folder = Folder::new();
-    let args = ["upload", "-r", path(&folder.folder), "-vv", "--json"];
+    let args = ["upload", "-r", path(&folder.notes), "-vv", "--json"];
     let mut child = folder.start(&args);
     drop(child.stderr.take().unwrap());
     let mut lines = String::new();
@@ -89,7 +89,7 @@ fn messages_that_nobody_reads_stop_nothing() {
 #[test]
 fn deleting_goes_on_without_a_reader() {
     let folder = Folder::new();
-    folder.user.run(&["upload", "-r", path(&folder.folder)]);
+    folder.user.run(&["upload", "-r", path(&folder.notes)]);
     let ids = folder.ids();
     let args: Vec<_> = ["rm", "--yes"].into_iter().chain(ids.iter().map(String::as_str)).collect();
     let (status, told) = end_without_reader(folder.start(&args));
@@ -99,7 +99,7 @@ fn deleting_goes_on_without_a_reader() {
 #[test]
 fn a_command_that_reads_ends_quietly_when_its_reader_has_seen_enough() {
     let folder = Folder::new();
-    folder.user.run(&["upload", "-r", path(&folder.folder)]);
+    folder.user.run(&["upload", "-r", path(&folder.notes)]);
     let id = folder.ids().remove(0);
     for args in [&["ls", "--all"][..], &["show", &id], &["sessions"], &["usage"], &["get", &id, "-o", "-"]] {
         for json in [&[][..], &["--json"]] {
@@ -115,7 +115,7 @@ fn a_command_that_reads_ends_quietly_when_its_reader_has_seen_enough() {
 #[test]
 fn a_question_that_cannot_be_asked_is_no_success() {
     let folder = Folder::new();
-    folder.user.run(&["upload", "-r", path(&folder.folder)]);
+    folder.user.run(&["upload", "-r", path(&folder.notes)]);
     let id = folder.ids().remove(0);
     let mut command = folder.user.command(&["rm", &id]);
     let mut child = command.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -131,7 +131,7 @@ fn a_question_that_cannot_be_asked_is_no_success() {
 fn a_list_that_the_disk_does_not_take_is_a_failure_and_the_work_is_done() {
     let folder = Folder::new();
     let full = || Stdio::from(std::fs::File::options().write(true).open("/dev/full").unwrap());
-    let mut upload = folder.user.command(&["upload", "-r", path(&folder.folder), "--json"]);
+    let mut upload = folder.user.command(&["upload", "-r", path(&folder.notes), "--json"]);
     let output = upload.stdout(full()).output().unwrap();
     let told = text(&output.stderr);
     assert_eq!((output.status.code(), folder.ids().len()), (Some(1), FILES), "{told}");

@@ -67,7 +67,7 @@ fn pass(
 }
 
 fn read_some(stream: &mut TcpStream, into: &mut Vec<u8>) -> io::Result<()> {
-    let mut buffer = [0; 65_536];
+    let mut buffer = vec![0; 65_536];
     match stream.read(&mut buffer)? {
         0 => Err(io::ErrorKind::UnexpectedEof.into()),
         count => {
@@ -111,9 +111,9 @@ fn a_proxy_whose_node_stays_away_is_given_up_after_the_time_that_was_set() {
     let dir = fresh_dir();
     let node = Node::start(&dir.path().join("data"));
     let user = user(dir.path(), proxy(&node, |_| Some(page("502 Bad Gateway", ""))));
-    let note = dir.path().join("note.txt");
-    std::fs::write(&note, "one").unwrap();
-    let (code, told) = user.fails(&["upload", path(&note), "--retry-for", "0"]);
+    let file = dir.path().join("note.txt");
+    std::fs::write(&file, "one").unwrap();
+    let (code, told) = user.fails(&["upload", path(&file), "--retry-for", "0"]);
     assert_eq!(code, 7, "{told}");
     assert!(told.contains("the node is away (HTTP 502: 502 Bad Gateway)") && !told.contains('<'), "{told}");
 }

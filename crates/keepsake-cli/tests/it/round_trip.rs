@@ -118,10 +118,10 @@ fn an_original_comes_back_with_the_time_of_its_file() {
 }
 
 /// A photo that says when it was taken, as cameras write it.
-fn dated(photo: &[u8], date: &[u8; 19], offset: &[u8; 6]) -> Vec<u8> {
+fn dated(photo: &[u8], date: &[u8; 19], offset: [u8; 6]) -> Vec<u8> {
     let mut block = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x87\x69\0\x04\0\0\0\x01\0\0\0\x1a\0\0\0\0".to_vec();
     block.extend(b"\0\x02\x90\x03\0\x02\0\0\0\x14\0\0\0\x38\x90\x11\0\x02\0\0\0\x07\0\0\0\x4c\0\0\0\0");
-    block.extend([&date[..], b"\0", offset, b"\0"].concat());
+    block.extend([&date[..], b"\0", &offset, b"\0"].concat());
     let len = u16::try_from(block.len() + 2).unwrap().to_be_bytes();
     [&photo[..2], b"\xff\xe1", &len, &block, &photo[2..]].concat()
 }
@@ -133,7 +133,7 @@ fn a_photo_has_the_date_that_its_camera_gave_it() {
     let user = User::new(dir.path(), "ann", &node);
     let photo = dir.path().join("photo.jpg");
     let upload = |seed, date| {
-        std::fs::write(&photo, dated(&jpeg(320, 240, seed), date, b"+02:00")).unwrap();
+        std::fs::write(&photo, dated(&jpeg(320, 240, seed), date, *b"+02:00")).unwrap();
         let output = user.run(&["upload", path(&photo), "-v"]);
         let id = text(&output.stdout).split(' ').next().unwrap().to_owned();
         (user.json(&["show", &id])["date_of_memory"].clone(), text(&output.stderr))

@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn the_date_is_found_in_a_file_and_damage_is_as_none() {
-        let tiff = tiff_with_date(b"2019:07:14 12:34:56\0", b"+02:00\0");
+        let tiff = tiff_with_date(b"2019:07:14 12:34:56\0", *b"+02:00\0");
         let mut jpeg = b"\xff\xd8\xff\xe1".to_vec();
         jpeg.extend(u16::try_from(tiff.len() + 8).unwrap().to_be_bytes());
         jpeg.extend(b"Exif\0\0");
@@ -110,7 +110,7 @@ mod tests {
     }
 
     /// A block with a directory that leads to the one with the two tags.
-    fn tiff_with_date(date: &[u8; 20], offset: &[u8; 7]) -> Vec<u8> {
+    fn tiff_with_date(date: &[u8; 20], offset: [u8; 7]) -> Vec<u8> {
         let mut tiff = b"MM\0*\0\0\0\x08\0\x01\x87\x69\0\x04\0\0\0\x01\0\0\0\x1a\0\0\0\0".to_vec();
         tiff.extend(b"\0\x02\x90\x03\0\x02\0\0\0\x14\0\0\0\x38\x90\x11\0\x02\0\0\0\x07\0\0\0\x4c\0\0\0\0");
         tiff.extend(date);

@@ -28,8 +28,8 @@ fn call() -> Call {
     }
 }
 
-fn store(config: Config) -> TestStore {
-    let mut store = Store::open(VectorMemory::default(), VectorMemory::default(), &config, &[1; 32]).unwrap();
+fn store(config: &Config) -> TestStore {
+    let mut store = Store::open(VectorMemory::default(), VectorMemory::default(), config, &[1; 32]).unwrap();
     assert_eq!(store.capsule_create(&call(), None).unwrap().id, CAPSULE);
     store
 }
@@ -74,7 +74,7 @@ fn assert_refused(store: &mut TestStore, publication: Publication, code: &str) -
 
 #[test]
 fn they_become_blobs_that_are_charged_and_go_with_the_memory() {
-    let mut store = store(Config::default());
+    let mut store = store(&Config::default());
     let inline = vec![inline_asset(AssetKind::Placeholder, vec![9; 50])];
     let made = publish(&mut store, Publication { inline, ..publication(&[70_000, 5_000, 1]) }, "k").unwrap();
     let kinds: Vec<_> =
@@ -109,7 +109,7 @@ fn they_become_blobs_that_are_charged_and_go_with_the_memory() {
 
 #[test]
 fn the_key_answers_for_the_bytes() {
-    let mut store = store(Config::default());
+    let mut store = store(&Config::default());
     let first = publish(&mut store, publication(&[40_000, 300]), "k").unwrap();
     let end = store.heap().usage().end;
     assert_eq!(publish(&mut store, publication(&[40_000, 300]), "k"), Ok(first));
@@ -127,7 +127,7 @@ fn the_key_answers_for_the_bytes() {
 
 #[test]
 fn what_is_no_photo_of_one_message_is_refused_and_changes_nothing() {
-    let mut store = store(Config::default());
+    let mut store = store(&Config::default());
     publish(&mut store, publication(&[9_000]), "before").unwrap();
     let most = CARRIED_BYTES_MAX as usize;
     assert_refused(&mut store, publication(&[]), "sessions_count");
@@ -151,7 +151,7 @@ fn what_is_no_photo_of_one_message_is_refused_and_changes_nothing() {
 #[test]
 fn the_bytes_must_fit_the_capsule_beside_what_is_inline() {
     let quotas = Quotas { capsule_bytes_max: 10_000, ..Quotas::default() };
-    let mut store = store(Config { quotas, ..Config::default() });
+    let mut store = store(&Config { quotas, ..Config::default() });
     let with_inline = |len| {
         let inline = vec![inline_asset(AssetKind::Placeholder, vec![9; 1_000])];
         Publication { inline, ..publication(&[len]) }
@@ -167,11 +167,11 @@ fn the_records_of_the_blobs_must_fit_too() {
     let memory = 512 + 384 + 9 + 14 + 3 * 4 + "msea".len() as u64 + 10;
     let max = memory + 512 + 10;
     let limits = RecordLimits { capsule_record_bytes_max: max - 1, ..RecordLimits::default() };
-    let mut small = store(Config { records: limits, ..Config::default() });
+    let mut small = store(&Config { records: limits, ..Config::default() });
     let refused = assert_refused(&mut small, publication(&[5]), "capsule_record_bytes");
     assert!(matches!(refused, PublishError::Memory(MemoryError::Exhausted(_))), "{refused:?}");
     let limits = RecordLimits { capsule_record_bytes_max: max, ..RecordLimits::default() };
-    let mut enough = store(Config { records: limits, ..Config::default() });
+    let mut enough = store(&Config { records: limits, ..Config::default() });
     publish(&mut enough, publication(&[5]), "fits").unwrap();
     assert_sound(&enough);
 }
@@ -179,7 +179,7 @@ fn the_records_of_the_blobs_must_fit_too() {
 #[test]
 fn a_heap_that_holds_some_of_them_takes_none() {
     // Nine holes of one granule each: an allocation takes at most eight extents.
-    let mut store = store(Config { heap_bytes_max: 18 * 4_096, ..Config::default() });
+    let mut store = store(&Config { heap_bytes_max: 18 * 4_096, ..Config::default() });
     let made: Vec<_> =
         (0..18).map(|n| publish(&mut store, publication(&[4_096]), &n.to_string()).unwrap().memory).collect();
     made.iter().step_by(2).for_each(|id| store.memory_delete(&call(), MemoryId(*id), true).unwrap());
@@ -193,7 +193,7 @@ fn a_heap_that_holds_some_of_them_takes_none() {
 
 #[test]
 fn a_session_beside_them_is_published_or_stays_as_it_is() {
-    let mut store = store(Config::default());
+    let mut store = store(&Config::default());
     let bytes = file(6_000, 50);
     let id = store.upload_begin(&call(), CAPSULE, 2, "large", BeginOptions::default()).unwrap();
     store.upload_put(&call(), id, 0, &bytes[..3_000]).unwrap();

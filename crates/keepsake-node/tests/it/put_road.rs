@@ -198,12 +198,12 @@ async fn chunks_come_on_both_roads_in_any_order_and_are_one_file() {
     let late = scene.put(session, &ticket, 2, chunks[2]).await;
     assert_eq!(late.status, 204, "a late duplicate of what is a blob now: {}", late.text());
     assert_refused(&scene.put(session, &ticket, 2, chunks[1]).await, 409, "session_finished");
-    let mut read = Vec::new();
-    while read.len() < bytes.len() {
-        let arg = encode_args((&finished.blob_id, read.len() as u64, 1_500_001_u32)).unwrap();
-        read.extend(scene.query::<ByteBuf>("blob_read_range", arg).await.unwrap().into_vec());
+    let mut back = Vec::new();
+    while back.len() < bytes.len() {
+        let arg = encode_args((&finished.blob_id, back.len() as u64, 1_500_001_u32)).unwrap();
+        back.extend(scene.query::<ByteBuf>("blob_read_range", arg).await.unwrap().into_vec());
     }
-    assert!(read == bytes, "what was read is not what came");
+    assert!(back == bytes, "what was read is not what came");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -183,7 +183,7 @@ impl<'a> Uploads<'a> {
     }
 
     /// Once for all files, at the end.
-    pub(super) async fn tell_sum(&mut self, interrupted: bool) {
+    pub(super) fn tell_sum(&mut self, interrupted: bool) {
         let output = self.context.output;
         if self.tally.files() > 1 || self.args.recursive {
             output.note(format_args!("{}", self.tally.told()));

@@ -97,7 +97,9 @@ impl<S: Subject> Stepper<'_, S> {
             // How fragmented the heap is, the model does not know.
             (Err(api::Error::ResourceExhausted), Ok(Published::Made) | Err(_)) if may_be_full => Ok(()),
             (_, Ok(Published::There(id))) => {
-                claimed.iter().for_each(|(id, ..)| self.model.give_up(*id, now));
+                for (id, ..) in claimed {
+                    self.model.give_up(*id, now);
+                }
                 *self.model.outcomes.entry("uploads_publish: already".to_owned()).or_default() += 1;
                 agree("uploads_publish", &told, &Ok(self.model.there(id)))
             }

@@ -68,9 +68,12 @@ fn note(capsule: &str) -> Vec<u8> {
     let note = AssetMetadata::Note(PlainAssetMetadata {
         base: AssetMetadataBase::new(AssetType::Original, "note.txt", "text/plain"),
     });
-    let none = (None::<BlobRef>, None::<BlobHosting>, None::<String>, None::<u64>, None::<ByteBuf>);
+    let absent = (None::<BlobRef>, None::<BlobHosting>, None::<String>, None::<u64>, None::<ByteBuf>);
     let text = Some(ByteBuf::from("a note"));
-    Encode!(&capsule, &text, &none.0, &none.1, &none.2, &none.2, &none.3, &none.4, &note, &"a note").unwrap()
+    Encode!(
+        &capsule, &text, &absent.0, &absent.1, &absent.2, &absent.2, &absent.3, &absent.4, &note, &"a note"
+    )
+    .unwrap()
 }
 
 /// Disk space of the records and the heap.

@@ -142,7 +142,9 @@ impl Writer {
         for id in ids.iter().chain(batch.iter().chain(&unrecorded).map(|(id, _)| id)) {
             self.finish_unrecorded(id, &status);
         }
-        chunks.into_iter().for_each(|chunk| chunk.answer_instead(&status));
+        for chunk in chunks {
+            chunk.answer_instead(&status);
+        }
         self.reopen_program()
     }
 }
