@@ -1,7 +1,7 @@
 //! A proxy that does to connections what networks and proxies do: answers of its own, lost and cut replies, bounds on bodies,
 //! slow lines, stalls and connections that go dead. Tests of clients put it before a real node.
 //!
-//! Owns the forwarding; what goes wrong is a [`Plan`], and the line itself is in [`line`].
+//! Owns the forwarding; what goes wrong is a [`Plan`], and the line itself is in [`mod@line`].
 
 pub mod line;
 mod plan;

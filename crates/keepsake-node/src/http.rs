@@ -22,7 +22,6 @@ use axum::http::{HeaderName, HeaderValue, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post, put};
 use candid::Principal;
-use keepsake_service::TicketKey;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -53,9 +52,9 @@ pub(crate) fn router(
     web_app: WebApp,
     origins: Origins,
     room: Arc<Admission>,
-    tickets: Option<TicketKey>,
 ) -> Router {
-    let put_road = PutRoad { engine: engine.clone(), ic: ic.clone(), room: Arc::clone(&room), key: tickets };
+    let put_road =
+        PutRoad { engine: engine.clone(), ic: ic.clone(), room: Arc::clone(&room), key: Arc::default() };
     let app = App { ic, engine, room, files: Arc::new(web_app), origins: origins.clone(), put_road };
     let pages = Router::new().fallback(page).layer(CompressionLayer::new());
     Router::new()

@@ -8,12 +8,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use candid::Principal;
-use keepsake_service::TicketKey;
 use tokio::net::TcpListener;
 
 use crate::admission::Admission;
 use crate::data_dir::{DataDir, DataDirError};
-use crate::engine::{Engine, EngineError, EngineOptions, Reader};
+use crate::engine::{Engine, EngineError, EngineOptions};
 use crate::http;
 pub use crate::http::origins::OriginError;
 use crate::http::origins::Origins;
@@ -140,7 +139,6 @@ pub struct Server {
     web_app: WebApp,
     origins: Origins,
     load: LoadMeter,
-    tickets: Option<TicketKey>,
 }
 
 /// What callers hold of a node now.
@@ -209,7 +207,6 @@ impl Server {
         change(&mut engine_options);
         let clock = engine_options.clock.clone();
         let engine = Engine::open(dir, engine_options)?;
-        let tickets = engine.read(Reader::ticket_key).await??;
         let facts = CertifiedFacts {
             canister_id: options.canister_id,
             controllers: options.controllers,
@@ -220,7 +217,7 @@ impl Server {
         let root_key_der = root_key.public_der().to_vec();
         let ic = IcInterface::new(engine.clone(), root_key, node_key, &facts, clock)?;
         let web_app = options.web_app;
-        Ok(Self { listener, local_addr, root_key_der, ic, engine, web_app, origins, load, tickets })
+        Ok(Self { listener, local_addr, root_key_der, ic, engine, web_app, origins, load })
     }
 
     /// The bound address.
@@ -245,7 +242,7 @@ impl Server {
 
     /// Serves until `shutdown` completes, finishes the requests under way, and returns when all is on disk.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { listener, local_addr, ic, engine, web_app, origins, load, tickets, .. } = self;
+        let Self { listener, local_addr, ic, engine, web_app, origins, load, .. } = self;
         if !local_addr.ip().is_loopback() {
             tracing::warn!(
                 %local_addr,
@@ -253,7 +250,7 @@ impl Server {
             );
         }
         tracing::info!(%local_addr, canister_id = %ic.canister_id(), "serving");
-        let router = http::router(ic, engine.clone(), web_app, origins, load.room, tickets);
+        let router = http::router(ic, engine.clone(), web_app, origins, load.room);
         http::connection::serve(listener, router, load.places, shutdown).await;
         engine.shutdown().await;
         tracing::info!("stopped");

@@ -83,9 +83,14 @@ fn faults_on_the_way_are_tried_again() {
     let (scene, proxy) = scene_behind(|nth| if nth == 1 { Act::HangUp } else { Act::Pass });
     scene.comes_back(&scene.uploads(&["--in-flight", "1"]));
     assert_eq!(proxy.envelopes(), 0);
-    // A limit of the way itself is told at once.
+    // Where the way has a limit, shorter chunks are tried, and then it is told.
     let (scene, proxy) = scene_behind(|_| Act::Answer(413));
     let output = scene.user.run(&["upload", path(&scene.file), "--in-flight", "1"]);
-    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
-    assert_eq!((proxy.puts(), proxy.envelopes()), (1, 0));
+    let told = text(&output.stderr);
+    assert!(output.status.code() == Some(1) && told.contains("client_max_body_size"), "{told}");
+    assert_eq!(
+        (proxy.puts(), proxy.envelopes()),
+        (5, 0),
+        "of 1.8 MB, and each half as long as the one before"
+    );
 }

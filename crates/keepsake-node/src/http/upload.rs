@@ -26,10 +26,11 @@ use keepsake_api::Answer;
 use keepsake_api::codes::{self, Variant};
 use keepsake_service::{CHUNK_BYTES_MAX, Ticket, TicketError, TicketKey, open_ticket};
 use sha2::{Digest, Sha256};
+use tokio::sync::OnceCell;
 
 use super::body;
 use crate::admission::{Admission, Received};
-use crate::engine::{ChunkMessage, Engine, EngineError, Rejection, RequestStatus};
+use crate::engine::{ChunkMessage, Engine, EngineError, Reader, Rejection, RequestStatus};
 use crate::ic::{IcInterface, RequestError};
 
 const KEEPSAKE_CHUNK: HeaderName = HeaderName::from_static("keepsake-chunk");
@@ -40,8 +41,8 @@ pub(super) struct PutRoad {
     pub(super) engine: Engine,
     pub(super) ic: IcInterface,
     pub(super) room: Arc<Admission>,
-    /// None: no ticket is genuine.
-    pub(super) key: Option<TicketKey>,
+    /// Read when the first ticket comes. None: no ticket is genuine.
+    pub(super) key: Arc<OnceCell<Option<TicketKey>>>,
 }
 
 /// A refusal: a code of the table, or of a variant of the service's error, and after a colon data.
@@ -66,7 +67,7 @@ impl PutRoad {
     }
 
     async fn put(&self, session: &str, request: Request) -> Result<(), Refused> {
-        let head = match self.head(session, request.headers()) {
+        let head = match self.head(session, request.headers()).await {
             Ok(head) => head,
             Err(refused) => {
                 body::refuse(request);
@@ -98,11 +99,11 @@ impl PutRoad {
     }
 
     /// All that can be said before the body: who sends, for what, how long it is.
-    fn head(&self, session: &str, headers: &HeaderMap) -> Result<Head, Refused> {
+    async fn head(&self, session: &str, headers: &HeaderMap) -> Result<Head, Refused> {
         let session: u64 = number(session).ok_or_else(|| Refused::from(keepsake_api::Error::NotFound))?;
         let text = bearer(headers).ok_or_else(|| told("ticket_missing"))?;
-        let key = self.key.as_ref().ok_or(TicketError::Wrong)?;
-        let ticket = open_ticket(key, self.engine.now_ns(), text)?;
+        let key = self.key.get_or_try_init(async || self.engine.read(Reader::ticket_key).await?).await?;
+        let ticket = open_ticket(key.as_ref().ok_or(TicketError::Wrong)?, self.engine.now_ns(), text)?;
         if ticket.session.0 != session {
             return Err(told("ticket_for_another_session"));
         }

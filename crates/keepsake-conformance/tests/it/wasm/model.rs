@@ -59,6 +59,8 @@ fn update(
     if arg.len() <= STRANGER_ARGUMENT_BYTES_MAX || canister.inspect(caller, method, arg).is_ok() {
         return canister.update(caller, method, arg);
     }
+    // Room for records is made before any message that adds. The second time it is there, and nothing else may change.
+    canister.call_uninspected(caller, method, arg).ok();
     let before = canister.stable().clone();
     let answer = canister.call_uninspected(caller, method, arg);
     let refused = answer
