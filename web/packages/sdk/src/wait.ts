@@ -73,28 +73,17 @@ export class Gate {
 
 /** A bounded number of places; who comes first is served first. */
 export class Window {
-  #limit: number;
-  #taken = 0;
+  #free: number;
   readonly #waiting: (() => void)[] = [];
 
   constructor(places: number) {
-    this.#limit = places;
-  }
-
-  get limit(): number {
-    return this.#limit;
-  }
-
-  /** More places at once; with fewer, nobody has to leave who is in. */
-  resize(places: number): void {
-    this.#limit = places;
-    this.#admit();
+    this.#free = places;
   }
 
   /** Waits for a place; call the result to give it back. */
   async enter(signal?: AbortSignal): Promise<() => void> {
-    if (this.#taken < this.#limit) {
-      this.#taken += 1;
+    if (this.#free > 0) {
+      this.#free -= 1;
     } else {
       await this.#turn(signal);
     }
@@ -102,8 +91,7 @@ export class Window {
     return () => {
       if (!left) {
         left = true;
-        this.#taken -= 1;
-        this.#admit();
+        this.#leave();
       }
     };
   }
@@ -129,14 +117,12 @@ export class Window {
     });
   }
 
-  #admit(): void {
-    while (this.#taken < this.#limit) {
-      const next = this.#waiting.shift();
-      if (!next) {
-        return;
-      }
-      this.#taken += 1;
+  #leave(): void {
+    const next = this.#waiting.shift();
+    if (next) {
       next();
+    } else {
+      this.#free += 1;
     }
   }
 }

@@ -4,7 +4,7 @@ import type { Session } from "@keepsake/sdk";
 import { useEffect, useRef } from "preact/hooks";
 import { bytes, until } from "../format.js";
 import { selectCapsule } from "../state/capsules.js";
-import { abandon, loadSessions, sessionsError, type Unfinished, unfinished } from "../state/sessions.js";
+import { abortSession, loadSessions, sessions, sessionsError } from "../state/sessions.js";
 import { rows } from "../state/uploads.js";
 import { text } from "../text.js";
 import { Modal } from "./Modal.js";
@@ -20,20 +20,19 @@ export function SessionsDialog(props: { onClose: () => void }) {
   return (
     <Modal title={text.sessions.title} onClose={props.onClose}>
       {sessionsError.value === undefined ? null : <p role="alert">{sessionsError.value}</p>}
-      <p class="quiet">{unfinished.value.length === 0 ? text.sessions.none : text.sessions.lead}</p>
+      <p class="quiet">{sessions.value.length === 0 ? text.sessions.none : text.sessions.lead}</p>
       <ul class="sessions">
-        {unfinished.value.map((upload) => (
-          <UnfinishedRow key={upload.key} upload={upload} onResumed={props.onClose} />
+        {sessions.value.map((session) => (
+          <SessionRow key={String(session.id)} session={session} onResumed={props.onClose} />
         ))}
       </ul>
     </Modal>
   );
 }
 
-function UnfinishedRow({ upload, onResumed }: { upload: Unfinished; onResumed: () => void }) {
-  const session = upload.original;
+function SessionRow({ session, onResumed }: { session: Session; onResumed: () => void }) {
   const input = useRef<HTMLInputElement>(null);
-  const name = upload.name ?? text.sessions.unnamed(session.mimeType ?? "");
+  const name = session.name ?? text.sessions.unnamed(session.mimeType ?? "");
   const percent =
     session.bytesTotal === undefined ? 0 : Math.floor((100 * session.bytesReceived) / session.bytesTotal);
   return (
@@ -74,7 +73,7 @@ function UnfinishedRow({ upload, onResumed }: { upload: Unfinished; onResumed: (
         type="button"
         class="danger"
         aria-label={text.sessions.abortNamed(name)}
-        onClick={() => void abandon(upload)}
+        onClick={() => void abortSession(session)}
       >
         {text.sessions.abort}
       </button>
@@ -92,7 +91,7 @@ async function goOn(session: Session, file: File): Promise<void> {
 function isRunning(session: Session): boolean {
   return rows.value.some(({ bytes, state }) => {
     const { phase } = state.value;
-    const isActive = !["done", "failed", "canceled", "missing"].includes(phase);
+    const isActive = phase !== "done" && phase !== "failed" && phase !== "canceled";
     return isActive && bytes === session.bytesTotal;
   });
 }
