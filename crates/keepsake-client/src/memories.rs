@@ -197,8 +197,7 @@ impl<T: Transport> Client<T> {
     /// For each SHA-256, the oldest memory of a capsule whose original has it. At most 1,000.
     ///
     /// # Errors
-    /// [`CallError`]; `contents_pending` where one that is not found may be there yet: see
-    /// [`Client::find`](crate::Client::find).
+    /// [`CallError`]; `contents_pending` where one that is not found may be there: ask again in some seconds.
     pub async fn memories_find(
         &self,
         capsule_id: &str,
