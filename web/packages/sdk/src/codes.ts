@@ -18,7 +18,7 @@ export const MEANINGS = {
   hash_pending: "the hash still advances over chunks that came out of order: finish again",
   idem_reused: "the idempotency key was used with other arguments",
   idem_length: "an idempotency key has 1 to 256 bytes",
-  sessions_count: "a publish takes one to four sessions",
+  sessions_count: "a publish takes one to four sessions, or none where files come along in it",
   session_repeated: "each session of a publish is named once",
   session_in_other_capsule: "the session was begun in another capsule",
   blob_too_large: "read it with blob_read_chunk; the data names the limit",
