@@ -37,7 +37,7 @@ impl World {
             0 => Bounds { capsule_bytes_max: 60_000, ..roomy },
             1 => Bounds { bytes_in_flight_per_caller_max: 30_000, sessions_per_caller_max: 3, ..roomy },
             2 => Bounds { heap_bytes_max: 96 * 4_096, ..roomy },
-            3 => Bounds { rows_max: 1, ..roomy },
+            3 => Bounds { rows_max: 4, ..roomy },
             4 => Bounds { capsule_record_bytes_max: 5_000, ..roomy },
             _ => roomy,
         }

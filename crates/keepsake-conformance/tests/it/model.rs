@@ -9,7 +9,7 @@ fn number(name: &str, otherwise: u64) -> u64 {
 }
 
 /// Runs of this length reach every outcome that the model knows.
-const THOROUGH_OPERATIONS: u64 = 50_000;
+const THOROUGH_OPERATIONS: u64 = 30_000;
 
 #[test]
 fn interleaving_uploads() {
