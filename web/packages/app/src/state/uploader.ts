@@ -66,6 +66,8 @@ export function mountDashboard(target: HTMLElement): () => void {
     // The list of uploads beside it shows both lanes, and lane B makes the thumbnails.
     showSelectedFiles: false,
     disableThumbnailGenerator: true,
+    // What is wrong with a file is said once, in the page's corner. Uppy's own line also fades in too faint to read.
+    disableInformer: true,
     fileManagerSelectionType: "both",
     proudlyDisplayPoweredByUppy: false,
     doneButtonHandler: null,
