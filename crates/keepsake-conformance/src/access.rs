@@ -58,6 +58,14 @@ pub async fn everybody_may_what_the_table_says<H: Host>(host: &H) {
     }
 }
 
+/// Walks the rows of the method that puts a chunk.
+pub async fn chunks_come_from_whom_the_table_says<H: Host>(host: &H) {
+    let mut walk = Walk::start(host).await;
+    for row in TABLE.iter().filter(|row| row.method == "uploads_put_chunk") {
+        walk.row(row).await;
+    }
+}
+
 /// A session stays its caller's to look at and to abort, whatever becomes of the caller's role; nothing else does.
 pub async fn a_session_outlives_its_callers_role<H: Host>(host: &H) {
     let world = World::new(host, "role-lost").await;

@@ -7,37 +7,12 @@
 #[macro_export]
 macro_rules! exam {
     ($start:path, moves_clock: $clock:literal, restarts: $restarts:literal) => {
+        $crate::exam! { @chunks $start, $restarts; }
         $crate::exam! { @questions $start;
             access::everybody_may_what_the_table_says,
-            access::a_session_outlives_its_callers_role,
-            bad_arguments::calls_in_the_wrong_order_are_refused,
-            bad_arguments::what_is_not_the_methods_candid_is_rejected,
-            bad_arguments::what_is_longer_than_its_method_needs_is_rejected,
-            bad_arguments::each_bad_argument_has_its_error,
-            bad_arguments::hostile_ids_name_nothing,
             bad_arguments::hostile_texts_are_kept_as_they_are,
             bad_arguments::what_is_no_method_is_rejected,
             bad_arguments::a_query_answers_as_an_update_too,
-            uploads::chunks_come_in_any_order,
-            uploads::an_abort_is_final_and_repeatable,
-            uploads::two_sessions_take_chunks_in_turn,
-            uploads::late_duplicates_are_harmless,
-            uploads::chunk_lengths_are_held,
-            uploads::the_last_chunk_may_come_first,
-            uploads::a_begin_is_idempotent,
-            uploads::status_tells_what_is_missing,
-            uploads::a_failed_finish_leaves_the_session_to_go_on,
-            uploads::a_repeated_finish_is_the_same,
-            uploads::sessions_do_not_touch_each_other,
-            uploads::a_host_says_whether_chunks_come_without_envelopes,
-            publish::what_is_published_is_there_at_once,
-            publish::a_photo_comes_in_one_message,
-            publish::a_publish_happens_whole_or_not_at_all,
-            publish::a_publish_is_idempotent,
-            contents::a_file_is_found_by_its_hash_as_long_as_it_is_an_original,
-            contents::every_road_keeps_the_index_true,
-            contents::a_file_that_is_there_is_published_once,
-            barrier::retrieval_right_after_finish,
             blobs::reads_are_clipped_and_bounded,
             blobs::a_referenced_blob_stays,
             blobs::deleting_a_memory_takes_its_blobs_where_told,
@@ -73,8 +48,46 @@ macro_rules! exam {
             blobs::unreferenced_blobs_are_collected,
             http::a_token_expires,
         }
+    };
+    // For another road that chunks come by to a host which takes the whole exam on the first one.
+    (chunks: $start:path, restarts: $restarts:literal) => {
+        $crate::exam! { @chunks $start, $restarts; }
+        $crate::exam! { @questions $start;
+            access::chunks_come_from_whom_the_table_says,
+        }
+    };
+    // All that has to do with chunks, and what becomes of them.
+    (@chunks $start:path, $restarts:literal;) => {
         $crate::exam! { @needs $start, $restarts;
             uploads::one_session_goes_on_after_a_restart,
+        }
+        $crate::exam! { @questions $start;
+            access::a_session_outlives_its_callers_role,
+            bad_arguments::calls_in_the_wrong_order_are_refused,
+            bad_arguments::what_is_not_the_methods_candid_is_rejected,
+            bad_arguments::what_is_longer_than_its_method_needs_is_rejected,
+            bad_arguments::each_bad_argument_has_its_error,
+            bad_arguments::hostile_ids_name_nothing,
+            uploads::chunks_come_in_any_order,
+            uploads::an_abort_is_final_and_repeatable,
+            uploads::two_sessions_take_chunks_in_turn,
+            uploads::late_duplicates_are_harmless,
+            uploads::chunk_lengths_are_held,
+            uploads::the_last_chunk_may_come_first,
+            uploads::a_begin_is_idempotent,
+            uploads::status_tells_what_is_missing,
+            uploads::a_failed_finish_leaves_the_session_to_go_on,
+            uploads::a_repeated_finish_is_the_same,
+            uploads::sessions_do_not_touch_each_other,
+            uploads::a_host_says_whether_chunks_come_without_envelopes,
+            publish::what_is_published_is_there_at_once,
+            publish::a_photo_comes_in_one_message,
+            publish::a_publish_happens_whole_or_not_at_all,
+            publish::a_publish_is_idempotent,
+            contents::a_file_is_found_by_its_hash_as_long_as_it_is_an_original,
+            contents::every_road_keeps_the_index_true,
+            contents::a_file_that_is_there_is_published_once,
+            barrier::retrieval_right_after_finish,
         }
     };
     (@questions $start:path; $($part:ident :: $question:ident,)*) => {

@@ -1,5 +1,5 @@
 //! Chunks by PUT: a transport that sends them so wherever it gets a ticket, and every other message as it is. With it the
-//! node takes the exam on the second road. Where no ticket is to be had, the envelope hears why not.
+//! node takes the exam's questions about chunks on the second road. Where no ticket is to be had, the envelope hears why not.
 
 use super::node::{self, Node};
 use keepsake_client::api::{Answer, Error, HttpRequest, HttpResponse};
@@ -89,4 +89,4 @@ pub(crate) async fn put(
     Ok(candid::encode_one(answer).unwrap())
 }
 
-keepsake_conformance::exam!(start, moves_clock: false, restarts: true);
+keepsake_conformance::exam!(chunks: start, restarts: true);
