@@ -111,8 +111,8 @@ fn model(options: &Options, programs: &Programs, limit: Option<Duration>, stop: 
     while next < slices && done.violations == 0 && limit.is_none_or(|limit| begun.elapsed() < limit) {
         let batch: Vec<_> = (next..slices.min(next + cores)).collect();
         next += batch.len() as u64;
-        // One run takes four seeds: one for each kind of bounds.
-        let seed_of = |slice: &u64| options.seed.wrapping_mul(1_000_003).wrapping_add(slice * 4);
+        // One run takes five seeds: one for each kind of bounds.
+        let seed_of = |slice: &u64| options.seed.wrapping_mul(1_000_003).wrapping_add(slice * 5);
         let start = |slice: &u64| start_slice(programs, seed_of(slice), options.operations);
         let running = batch.iter().map(start).collect::<Result<Vec<_>>>()?;
         for (slice, running) in batch.iter().zip(running) {
