@@ -166,16 +166,50 @@ impl Photo {
         inline_assets: Vec<InlineAssetInput>,
     ) -> Result<PublishResult, Failure> {
         let uploaded = std::iter::once(&self.original).chain(&self.derivatives).chain(more);
-        let request = PublishRequest {
-            capsule_id: capsule.to_owned(),
-            metadata: samples::memory(name),
-            sessions: uploaded.map(Uploaded::session).collect(),
-            inline_assets,
-            carried_assets: None,
-            if_present: None,
-            idem: name.to_owned(),
-        };
-        let made: Answer<PublishResult> = user.ask("uploads_publish", (request,))?;
-        Ok(made.map_err(|error| format!("{error:?}"))?)
+        let sessions = uploaded.map(Uploaded::session).collect();
+        let request = request(capsule, name, sessions, inline_assets, None);
+        made(user, request)
     }
+}
+
+/// Makes the memory of a photo in one message that carries its four files, `len` bytes of the first three together.
+pub(crate) fn publish_carried(
+    user: &mut impl Sender,
+    capsule: &str,
+    name: &str,
+    len: usize,
+) -> Result<PublishResult, Failure> {
+    let display = len / 2;
+    let thumbnail = len / 20;
+    let files = [
+        (AssetType::Original, len - display - thumbnail),
+        (AssetType::Display, display),
+        (AssetType::Thumbnail, thumbnail),
+        (AssetType::Placeholder, PLACEHOLDER),
+    ];
+    let carried = files.map(|(kind, len)| samples::inline(kind, &vec![0; len])).to_vec();
+    made(user, request(capsule, name, vec![], vec![], Some(carried)))
+}
+
+fn request(
+    capsule: &str,
+    name: &str,
+    sessions: Vec<PublishSession>,
+    inline_assets: Vec<InlineAssetInput>,
+    carried_assets: Option<Vec<InlineAssetInput>>,
+) -> PublishRequest {
+    PublishRequest {
+        capsule_id: capsule.to_owned(),
+        metadata: samples::memory(name),
+        sessions,
+        inline_assets,
+        carried_assets,
+        if_present: None,
+        idem: name.to_owned(),
+    }
+}
+
+fn made(user: &mut impl Sender, request: PublishRequest) -> Result<PublishResult, Failure> {
+    let made: Answer<PublishResult> = user.ask("uploads_publish", (request,))?;
+    Ok(made.map_err(|error| format!("{error:?}"))?)
 }

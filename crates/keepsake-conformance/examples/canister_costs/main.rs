@@ -27,6 +27,9 @@ type Failure = Box<dyn std::error::Error>;
 
 /// Bytes of a small photo.
 const SMALL_BYTES: u64 = 1_000_000;
+/// Bytes of a photo in one message whose files are too short to matter, and how many more of them tell what each takes.
+const FEW_BYTES: usize = 100;
+const MANY_BYTES: usize = 1_700_000;
 
 fn main() -> Result<(), Failure> {
     let mut arguments = std::env::args().skip(1);
@@ -42,6 +45,7 @@ fn main() -> Result<(), Failure> {
     bytes(&module)?;
     let mut small = OnCanister::installed(&module)?;
     messages(&mut small, SMALL_BYTES, "1_mb")?;
+    carried(&mut small, "1_mb")?;
     among(&module, 1_000)?;
     large::page(&module, 1_000)?;
     large::heap(&module, 2, "20_mb")?;
@@ -60,9 +64,13 @@ fn tell(name: &str, value: impl std::fmt::Display) {
     println!("{name} {value}");
 }
 
-#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
 fn tell_per_byte(name: &str, instructions: u64) {
-    tell(name, format_args!("{:.3}", instructions as f64 / CHUNK_BYTES as f64));
+    tell(name, per_byte(instructions, CHUNK_BYTES));
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
+fn per_byte(instructions: u64, bytes: u64) -> String {
+    format!("{:.3}", instructions as f64 / bytes as f64)
 }
 
 /// What goes by the byte: chunks in, with and without the hash, and out.
@@ -119,10 +127,26 @@ fn messages(user: &mut OnCanister, len: u64, size: &str) -> Result<(), Failure> 
     Ok(())
 }
 
-/// The same for a small photo where `count` were published before.
+/// A photo in one message, in a copy of the same canister.
+fn carried(user: &mut OnCanister, size: &str) -> Result<(), Failure> {
+    let capsule = user.capsule()?;
+    let mut publisher = user.fork();
+    files::publish_carried(&mut publisher, &capsule, "carried", FEW_BYTES)?;
+    let few = publisher.cost().total();
+    tell(&format!("publish_carried_{size}"), few);
+    let mut publisher = user.fork();
+    files::publish_carried(&mut publisher, &capsule, "carried", FEW_BYTES + MANY_BYTES)?;
+    let many = publisher.cost().total();
+    tell(&format!("publish_carried_per_byte_{size}"), per_byte(many - few, MANY_BYTES as u64));
+    Ok(())
+}
+
+/// All of it for a small photo where `count` were published before.
 fn among(module: &CanisterModule, count: u32) -> Result<(), Failure> {
     let mut user = OnCanister::over(module, large::published(count)?)?;
-    messages(&mut user, SMALL_BYTES, &format!("among_{count}"))
+    let size = format!("among_{count}");
+    messages(&mut user, SMALL_BYTES, &size)?;
+    carried(&mut user, &size)
 }
 
 fn report(what: &str, size: &str, cost: Instructions) {
