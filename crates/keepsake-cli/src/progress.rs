@@ -44,6 +44,13 @@ impl Progress {
         }
     }
 
+    /// As [`Self::say`], unless it is to be quiet.
+    pub(crate) fn note(&self, line: &str) {
+        if !matches!(self, Self::Silent) {
+            self.say(line);
+        }
+    }
+
     /// Prints `line` to standard output without breaking the bars.
     pub(crate) fn print(&self, print: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
         match self {
@@ -103,6 +110,13 @@ impl FileBars {
                 let bar = self.bar(Lane::of(*asset));
                 bar.inc(u64::from(*bytes));
                 bar.set_message("");
+            }
+            UploadEvent::Carried { asset, bytes } => {
+                let bar = self.bar(Lane::of(*asset));
+                if Lane::of(*asset) == Lane::Derived {
+                    bar.inc_length(*bytes);
+                }
+                bar.inc(*bytes);
             }
             UploadEvent::ChunkRetried { asset, reason, .. } => {
                 self.bar(Lane::of(*asset)).set_message(format!("trying again: {}", plain(reason)));
@@ -230,7 +244,15 @@ impl FileLines {
             UploadEvent::DateLeftOut { date } => {
                 self.detail(&format!("{date} is before 1970 and left out"));
             }
-            UploadEvent::Published { memory_id } => self.say(&format!("published as {memory_id}")),
+            UploadEvent::Carried { asset, .. } => {
+                self.detail(&format!("{} went along with the publish", kind(*asset)));
+            }
+            UploadEvent::Published { memory_id, already: false } => {
+                self.say(&format!("published as {memory_id}"));
+            }
+            UploadEvent::Published { memory_id, already: true } => {
+                self.say(&format!("is there already, as {memory_id}"));
+            }
             _ => {}
         }
     }

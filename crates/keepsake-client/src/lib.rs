@@ -50,7 +50,7 @@ mod http;
 pub mod known_nodes;
 mod line;
 pub mod memories;
-pub mod originals;
+mod originals;
 pub mod put_road;
 pub mod retry;
 #[cfg(test)]
@@ -68,12 +68,11 @@ pub use download::{BlobFacts, DownloadError};
 pub use keepsake_api as api;
 pub use known_nodes::{KnownNodes, KnownNodesError};
 pub use memories::BytesSource;
-pub use originals::Originals;
 pub use put_road::{PutChunk, PutError};
 pub use retry::RetryPolicy;
 pub use tokio_util::sync::CancellationToken;
 pub use transport::{Transience, Transport, TransportError};
-pub use turns::{Turn, Turns};
+pub use turns::{Claim, Turn, Turns};
 pub use upload::{
     ChunkCounts, EventSender, EventStream, Lane, Road, Source, UploadError, UploadEvent, UploadOptions,
     Uploaded, upload_events,

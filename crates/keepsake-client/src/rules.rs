@@ -113,7 +113,7 @@ fn sessions_are_known_again_by_the_rules() {
     for case in cases::<Vec<KeyCase>>("keys.json") {
         let byte = |i: u64| u8::try_from((i * i + i / 256 + case.seed) % 256).unwrap();
         let content: Vec<u8> = (0..case.size).map(byte).collect();
-        let sample = sample(&OpenSource::of_bytes(&case.name, content.into())).unwrap();
+        let sample = sample(&OpenSource::of_bytes(&case.name, content.into(), None)).unwrap();
         assert_eq!(crate::upload::hex(&sample), case.sample, "{}", case.name);
         let key = UploadKey::new(&Identity {
             name: &case.name,

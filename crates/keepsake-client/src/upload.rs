@@ -6,6 +6,8 @@
 //!            └─ lane B  decode → display, thumbnail ─ chunks; placeholder┘
 //! ```
 //!
+//! What fits the publish has no session and no chunks, it goes along: a small photo is one message (`upload/carried.rs`).
+//!
 //! Owns the order of things and the error. The parts are in `upload/…`: the source, the cut into
 //! chunks, the sending of one session, lane B, the publish, events and idempotency keys.
 //!
@@ -13,6 +15,7 @@
 //! (name, size, time, a sample of the content) or from the caller's own key, so the same upload finds its pending sessions again,
 //! asks `uploads_status`, and sends only what is missing. The hash always covers the whole file.
 
+mod carried;
 mod derive;
 pub mod events;
 pub(crate) mod hash;
@@ -30,16 +33,16 @@ mod taken;
 
 pub use events::{EventSender, EventStream, Lane, UploadEvent, upload_events};
 pub use hash::hex;
-pub(crate) use hash::sha256_of_file;
 pub use road::Road;
 pub use source::Source;
 
 use crate::client::{CallError, Client};
 use crate::transport::Transport;
+use carried::{Brought, Room};
 use derive::{Derived, LaneB, SentDerivatives};
 use idem::{Identity, UploadKey};
-use keepsake_api::{AssetType, LimitUse, PublishedAsset};
-use lane::{LaneJob, SessionDone};
+use keepsake_api::{AssetType, IfPresent, LimitUse, PublishedAsset};
+use lane::LaneJob;
 use media::Media;
 use opened::{Opened, leaves_nothing};
 use source::OpenSource;
@@ -72,6 +75,8 @@ pub struct UploadOptions {
     pub road: Road,
     /// False: lane A alone.
     pub derive: bool,
+    /// What to do where the capsule has a memory with the same original. A host that does not look makes another one.
+    pub if_present: IfPresent,
     /// Where events go.
     pub events: Option<EventSender>,
     /// Stops the upload. What was sent stays there to be resumed.
@@ -91,6 +96,7 @@ impl Default for UploadOptions {
             chunk_bytes_max: None,
             road: Road::Auto,
             derive: true,
+            if_present: IfPresent::Duplicate,
             events: None,
             cancel: CancellationToken::new(),
         }
@@ -105,7 +111,7 @@ impl UploadOptions {
     }
 }
 
-/// Chunks of one lane.
+/// Chunks of one lane. An asset that goes along in the publish counts as one that is sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ChunkCounts {
     /// Sent by this upload.
@@ -119,8 +125,10 @@ pub struct ChunkCounts {
 /// What an upload made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Uploaded {
-    /// The new memory.
+    /// The new memory, or the one that was there.
     pub memory_id: String,
+    /// It was there, see [`UploadOptions::if_present`]: nothing was made.
+    pub already: bool,
     /// The capsule that it is in.
     pub capsule_id: String,
     /// Its assets as the service stored them.
@@ -221,7 +229,7 @@ impl<T: Transport> Client<T> {
         source: Source,
         options: UploadOptions,
     ) -> Result<Uploaded, UploadError> {
-        let (source, media) = open(source, options.mime_type.clone()).await?;
+        let (mut source, media) = open(source, options.mime_type.clone()).await?;
         let mime_type = media.mime_type;
         options.emit(UploadEvent::Started {
             name: source.name().to_owned(),
@@ -233,10 +241,14 @@ impl<T: Transport> Client<T> {
             Some(id) => id.clone(),
             None => self.own_capsule_id().await?,
         };
-        let sample = match options.upload_key {
-            Some(_) => Vec::new(),
-            None => sample_of(&source).await?,
-        };
+        let room = self.room(chunk_bytes).await?;
+        let is_sampled = options.upload_key.is_none();
+        let (source, sample) = blocking(move || {
+            source.hold(room.left())?;
+            let sample = if is_sampled { sample_of(&mut source)? } else { Vec::new() };
+            Ok::<_, UploadError>((Arc::new(source), sample))
+        })
+        .await?;
         loop {
             let key = UploadKey::new(&Identity {
                 name: options.upload_key.as_deref().unwrap_or(source.name()),
@@ -256,6 +268,7 @@ impl<T: Transport> Client<T> {
                 capsule_id: capsule_id.clone(),
                 key,
                 chunk_bytes,
+                room: self.room(chunk_bytes).await?,
                 opened: Opened::default(),
             };
             let opened = upload.opened.clone();
@@ -273,6 +286,11 @@ impl<T: Transport> Client<T> {
     async fn chunk_bytes(&self, options: &UploadOptions) -> Result<u32, CallError> {
         let service_max = self.limits().await?.chunk_size.min(self.chunk_bytes_max());
         Ok(options.chunk_bytes_max.map_or(service_max, |wanted| wanted.clamp(1, service_max)))
+    }
+
+    /// Of the publish: a message that carries assets is no longer than one that carries a chunk.
+    async fn room(&self, chunk_bytes: u32) -> Result<Room, CallError> {
+        Ok(Room::new(self.limits().await?.carried_bytes_max, chunk_bytes))
     }
 
     /// By what to cut the file anew, where a proxy let no chunk of `refused` bytes through. Later uploads begin with that.
@@ -300,7 +318,7 @@ const CHUNKS_IN_FLIGHT_LIMIT: usize = 32;
 /// Enough of a file to tell its format.
 const SNIFF_BYTES: u64 = 64;
 
-async fn open(source: Source, mime_type: Option<String>) -> Result<(Arc<OpenSource>, Media), UploadError> {
+async fn open(source: Source, mime_type: Option<String>) -> Result<(OpenSource, Media), UploadError> {
     blocking(move || {
         let source = source.open()?;
         let mut prefix = vec![0; usize::try_from(source.len().min(SNIFF_BYTES)).expect("at most 64")];
@@ -309,14 +327,18 @@ async fn open(source: Source, mime_type: Option<String>) -> Result<(Arc<OpenSour
             Some(mime_type) => Media { mime_type, misnamed: None },
             None => Media::of(&prefix, source.name()),
         };
-        Ok((Arc::new(source), media))
+        Ok((source, media))
     })
     .await
 }
 
-async fn sample_of(source: &Arc<OpenSource>) -> Result<Vec<u8>, UploadError> {
-    let source = Arc::clone(source);
-    Ok(blocking(move || sample::sample(&source)).await?.to_vec())
+/// The sample; the SHA-256 too, where that is the same. Blocks on the disk.
+fn sample_of(source: &mut OpenSource) -> Result<Vec<u8>, UploadError> {
+    let sample = sample::sample(source)?;
+    if sample::is_whole(source) {
+        source.know(sample);
+    }
+    Ok(sample.to_vec())
 }
 
 /// Runs `work` where it may block, and passes a panic on.
@@ -344,17 +366,29 @@ struct Upload<T> {
     capsule_id: String,
     key: UploadKey,
     chunk_bytes: u32,
+    /// Of the publish.
+    room: Room,
     opened: Opened,
 }
 
 impl<T: Transport> Upload<T> {
     async fn run(mut self) -> Result<Uploaded, UploadError> {
-        let original = self.job(AssetType::Original, Arc::clone(&self.source), &self.mime_type, None);
-        let (original, lane_b) = tokio::try_join!(original.run(), self.lane_b())?;
+        let carried = self.room.take(&self.source);
+        let (original, lane_b) = tokio::try_join!(self.original(carried), self.lane_b())?;
         let (source, sha256) = (Arc::clone(&self.source), original.sha256);
         blocking(move || source.check_unchanged(&sha256)).await?;
         self.options.date_of_memory_ns = self.date().await?;
         self.publish(original, lane_b).await
+    }
+
+    async fn original(&self, carried: Option<Brought>) -> Result<Brought, UploadError> {
+        match carried {
+            Some(carried) => Ok(carried),
+            None => {
+                let source = Arc::clone(&self.source);
+                Ok(self.job(AssetType::Original, source, &self.mime_type, None).run().await?.into())
+            }
+        }
     }
 
     /// The date of the memory, if there is one.
@@ -385,19 +419,33 @@ impl<T: Transport> Upload<T> {
             }
         };
         let Derived { original, display, thumbnail, placeholder } = derived;
-        let (display_session, thumbnail_session) =
-            tokio::try_join!(self.send_derived(&display), self.send_derived(&thumbnail))?;
+        let mut room = self.room;
+        let [of_display, of_thumbnail] = [&display, &thumbnail].map(|asset| {
+            let source = OpenSource::of_bytes(self.source.name(), asset.bytes.clone(), Some(asset.sha256));
+            (room.take(&source), source)
+        });
+        let (in_display, in_thumbnail) =
+            tokio::try_join!(self.bring(&display, of_display), self.bring(&thumbnail, of_thumbnail))?;
         Ok(LaneB::Made(Box::new(SentDerivatives {
             original,
-            display: (display_session, display),
-            thumbnail: (thumbnail_session, thumbnail),
+            display: (in_display, display),
+            thumbnail: (in_thumbnail, thumbnail),
             placeholder,
         })))
     }
 
-    async fn send_derived(&self, asset: &derive::DerivedAsset) -> Result<SessionDone, UploadError> {
-        let source = Arc::new(OpenSource::of_bytes(self.source.name(), asset.bytes.clone()));
-        self.job(asset.kind, source, asset.mime_type, Some(&asset.sha256)).run().await
+    async fn bring(
+        &self,
+        asset: &derive::DerivedAsset,
+        (carried, source): (Option<Brought>, OpenSource),
+    ) -> Result<Brought, UploadError> {
+        match carried {
+            Some(carried) => Ok(carried),
+            None => {
+                let job = self.job(asset.kind, Arc::new(source), asset.mime_type, Some(&asset.sha256));
+                Ok(job.run().await?.into())
+            }
+        }
     }
 
     fn job(

@@ -1,6 +1,7 @@
-//! `keepsake upload`: several files, several at once. Owns the way to the capsule and what is known of it; which files they
+//! `keepsake upload`: several files, several at once. Owns the way to the capsule; which files they
 //! are is in `upload/choose.rs`, their uploads in `upload/many.rs`, the sum in `upload/tally.rs`.
 
+mod ahead;
 mod choose;
 mod many;
 mod tally;
@@ -13,9 +14,7 @@ use crate::progress::Progress;
 use anyhow::Result;
 use choose::{Chosen, Skip, choose};
 use keepsake_client::api::{Error as Refusal, Role};
-use keepsake_client::{
-    AgentTransport, CallError, CancellationToken, Client, Originals, RetryPolicy, Transience,
-};
+use keepsake_client::{AgentTransport, CallError, CancellationToken, Client, RetryPolicy, Transience};
 use many::Uploads;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -42,8 +41,7 @@ pub(crate) async fn run(context: Context, args: Upload) -> Result<()> {
             capsule_id = capsule(&context, &client) => capsule_id?,
             () = cancel.cancelled() => return Err(stopped()),
         };
-        let known = known(&context, &client, &capsule_id, &args, files.len()).await?;
-        uploads.run(&client, &capsule_id, known, files).await?;
+        uploads.run(&client, &capsule_id, files).await?;
     }
     let interrupted = cancel.is_cancelled();
     uploads.tell_sum(interrupted);
@@ -123,35 +121,4 @@ async fn require_writable(client: &Client<AgentTransport>, capsule_id: &str) -> 
         "there is no capsule {capsule_id} that you can write to: `keepsake capsule` lists yours, with your role in each"
     );
     Err(Failure::new(exit, message).into())
-}
-
-/// Memories of the capsule that files are compared with, at least.
-const KNOWN_MIN: usize = 2_000;
-
-/// More of them for each file: whoever uploads a large folder again looks back further.
-const KNOWN_PER_FILE: usize = 20;
-
-/// At most; a hundred fit one message.
-const KNOWN_MAX: usize = 100_000;
-
-/// What the capsule holds already, unless it does not matter.
-async fn known(
-    context: &Context,
-    client: &Client<AgentTransport>,
-    capsule_id: &str,
-    args: &Upload,
-    files: usize,
-) -> Result<Option<Originals>> {
-    if args.again {
-        return Ok(None);
-    }
-    let wanted = files.saturating_mul(KNOWN_PER_FILE).saturating_add(KNOWN_MIN).min(KNOWN_MAX);
-    let wanted = u32::try_from(wanted).expect("at most KNOWN_MAX");
-    let known = client.originals(capsule_id, wanted).await?;
-    if !known.is_complete() && context.output.verbosity > Verbosity::Normal {
-        context
-            .output
-            .note(format_args!("looking for the same bytes among the newest {wanted} memories only"));
-    }
-    Ok(Some(known))
 }

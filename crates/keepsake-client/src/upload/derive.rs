@@ -2,9 +2,9 @@
 //!
 //! Owns when to derive and how much at once; the images are made by `keepsake-derivatives`.
 
+use super::carried::Brought;
 use super::events::UploadEvent;
 use super::hash::{Sha, sha256};
-use super::lane::SessionDone;
 use super::{Upload, UploadError, blocking};
 use crate::transport::Transport;
 use bytes::Bytes;
@@ -39,11 +39,11 @@ pub(crate) enum LaneB {
     Skipped(String),
 }
 
-/// Two sessions hold display and thumbnail; the placeholder goes inline.
+/// Where the publish finds display and thumbnail; the placeholder goes inline.
 pub(crate) struct SentDerivatives {
     pub(crate) original: OriginalInfo,
-    pub(crate) display: (SessionDone, DerivedAsset),
-    pub(crate) thumbnail: (SessionDone, DerivedAsset),
+    pub(crate) display: (Brought, DerivedAsset),
+    pub(crate) thumbnail: (Brought, DerivedAsset),
     pub(crate) placeholder: DerivedAsset,
 }
 

@@ -65,6 +65,13 @@ pub enum UploadEvent {
         /// Its length, bytes.
         bytes: u32,
     },
+    /// An asset went along in the publish: it has no session.
+    Carried {
+        /// Its kind.
+        asset: AssetType,
+        /// Its length, bytes.
+        bytes: u64,
+    },
     /// A chunk did not arrive and is sent again after a pause.
     ChunkRetried {
         /// The asset that it is part of.
@@ -106,12 +113,14 @@ pub enum UploadEvent {
         /// The date.
         date: String,
     },
-    /// All bytes are there; the memory is being made.
+    /// What has a session is there; the memory is being made.
     Publishing,
     /// The memory is there with all its assets.
     Published {
         /// Its id.
         memory_id: String,
+        /// It was there, and nothing was made.
+        already: bool,
     },
 }
 

@@ -45,10 +45,16 @@ impl UploadKey {
         format!("{VERSION}-{kind}-{}", hex(&digest(&[&self.0, kind.as_bytes(), content])))
     }
 
-    /// The key of the publish of these sessions: new sessions make a new memory.
-    pub(crate) fn publish(&self, request_digest: &[u8; 32], session_ids: &[u64]) -> String {
+    /// The key of the publish of these sessions: new sessions make a new memory, and so does another number that is `drawn`.
+    pub(crate) fn publish(
+        &self,
+        request_digest: &[u8; 32],
+        session_ids: &[u64],
+        drawn: Option<&[u8; 16]>,
+    ) -> String {
         let ids: Vec<u8> = session_ids.iter().flat_map(|id| id.to_le_bytes()).collect();
-        format!("{VERSION}-publish-{}", hex(&digest(&[&self.0, request_digest, &ids])))
+        let drawn = drawn.map_or(&[][..], |drawn| &drawn[..]);
+        format!("{VERSION}-publish-{}", hex(&digest(&[&self.0, request_digest, &ids, drawn])))
     }
 }
 
@@ -85,7 +91,7 @@ mod tests {
     #[test]
     fn the_same_file_gives_the_same_keys() {
         assert_eq!(key().session(AssetType::Original, None), key().session(AssetType::Original, None));
-        assert_eq!(key().publish(&[1; 32], &[1, 2]), key().publish(&[1; 32], &[1, 2]));
+        assert_eq!(key().publish(&[1; 32], &[1, 2], None), key().publish(&[1; 32], &[1, 2], None));
     }
 
     #[test]
@@ -101,9 +107,11 @@ mod tests {
             key().session(AssetType::Display, Some(&[1; 32])),
             key().session(AssetType::Display, Some(&[2; 32])),
             key().session(AssetType::Thumbnail, Some(&[1; 32])),
-            key().publish(&[0; 32], &[1, 2]),
-            key().publish(&[1; 32], &[1, 2]),
-            key().publish(&[0; 32], &[1, 3]),
+            key().publish(&[0; 32], &[1, 2], None),
+            key().publish(&[1; 32], &[1, 2], None),
+            key().publish(&[0; 32], &[1, 3], None),
+            key().publish(&[0; 32], &[1, 2], Some(&[1; 16])),
+            key().publish(&[0; 32], &[1, 2], Some(&[2; 16])),
         ];
         let distinct: std::collections::BTreeSet<_> = all.iter().collect();
         assert_eq!(distinct.len(), all.len(), "{all:#?}");
@@ -111,7 +119,7 @@ mod tests {
 
     #[test]
     fn keys_fit_the_limit_and_show_no_path() {
-        for key in [key().session(AssetType::Placeholder, None), key().publish(&[0; 32], &[u64::MAX])] {
+        for key in [key().session(AssetType::Placeholder, None), key().publish(&[0; 32], &[u64::MAX], None)] {
             assert!(key.len() <= 256 && !key.contains("photos"), "{key}");
         }
     }

@@ -1,16 +1,17 @@
-//! The last step: one message that finishes all sessions and makes the memory.
+//! The last step: one message that finishes all sessions, takes along what has none, and makes the memory.
 //!
 //! Owns the request and its repetition. The request is made once: sending it again says the same and gets
 //! the first answer.
 
+use super::carried::{Brought, Way};
 use super::derive::{DerivedAsset, LaneB};
 use super::events::UploadEvent;
 use super::idem::request_digest;
-use super::lane::SessionDone;
 use super::media::{AssetFacts, clip, memory_type};
 use super::{ChunkCounts, Upload, UploadError, Uploaded};
 use crate::client::{CallError, encode};
 use crate::transport::Transport;
+use bytes::Bytes;
 use keepsake_api::{
     AssetMetadata, AssetType, InlineAssetInput, MemoryMetadata, MemoryType, PublishRequest, PublishResult,
     PublishSession, UploadConfig,
@@ -27,11 +28,7 @@ const BY_SERVICE: u64 = 0;
 const HASH_PENDING_MAX: u32 = 100_000;
 
 impl<T: Transport> Upload<T> {
-    pub(super) async fn publish(
-        &self,
-        original: SessionDone,
-        lane_b: LaneB,
-    ) -> Result<Uploaded, UploadError> {
+    pub(super) async fn publish(&self, original: Brought, lane_b: LaneB) -> Result<Uploaded, UploadError> {
         self.options.emit(UploadEvent::Publishing);
         let limits = self.client.limits().await?;
         let request = self.request(&original, &lane_b, limits);
@@ -39,8 +36,25 @@ impl<T: Transport> Upload<T> {
             Ok(published) => published,
             Err(error) => return Err(self.refused(error, &request).await),
         };
-        self.options.emit(UploadEvent::Published { memory_id: published.memory_id.clone() });
+        let already = published.already == Some(true);
+        if !already {
+            self.tell_carried(&original, &lane_b);
+        }
+        self.options.emit(UploadEvent::Published { memory_id: published.memory_id.clone(), already });
         Ok(self.uploaded(published, &original, &lane_b))
+    }
+
+    fn tell_carried(&self, original: &Brought, lane_b: &LaneB) {
+        let derived = match lane_b {
+            LaneB::Made(made) => vec![&made.display.0, &made.thumbnail.0],
+            LaneB::Skipped(_) => Vec::new(),
+        };
+        let kinds = [AssetType::Original, AssetType::Display, AssetType::Thumbnail];
+        for (asset, brought) in kinds.into_iter().zip(std::iter::once(original).chain(derived)) {
+            if let Way::Carried(bytes) = &brought.way {
+                self.options.emit(UploadEvent::Carried { asset, bytes: bytes.len() as u64 });
+            }
+        }
     }
 
     async fn publish_until_hashed(&self, request: &PublishRequest) -> Result<PublishResult, CallError> {
@@ -68,7 +82,7 @@ impl<T: Transport> Upload<T> {
         UploadError::Stale { name: self.source.name().to_owned(), reason: error.told() }
     }
 
-    fn request(&self, original: &SessionDone, lane_b: &LaneB, limits: &UploadConfig) -> PublishRequest {
+    fn request(&self, original: &Brought, lane_b: &LaneB, limits: &UploadConfig) -> PublishRequest {
         let memory_type = match lane_b {
             LaneB::Made(_) => MemoryType::Image,
             LaneB::Skipped(_) => memory_type(&self.mime_type),
@@ -77,34 +91,44 @@ impl<T: Transport> Upload<T> {
             LaneB::Made(made) => Some(&made.original),
             LaneB::Skipped(_) => None,
         };
-        let mut sessions =
-            vec![session(original, self.original_facts(original, info, limits).metadata(memory_type))];
+        let mut parts = Parts::default();
+        parts.add(original, self.original_facts(original, info, limits).metadata(memory_type));
         let mut inline_assets = Vec::new();
         if let LaneB::Made(made) = lane_b {
-            for (done, asset) in [&made.display, &made.thumbnail] {
-                sessions.push(session(done, self.derived_metadata(asset, limits)));
+            for (brought, asset) in [&made.display, &made.thumbnail] {
+                parts.add(brought, self.derived_metadata(asset, limits));
             }
             let metadata = self.derived_metadata(&made.placeholder, limits);
             inline_assets
                 .push(InlineAssetInput { bytes: ByteBuf::from(made.placeholder.bytes.to_vec()), metadata });
         }
+        let Parts { sessions, carried, bytes } = parts;
         let mut request = PublishRequest {
             capsule_id: self.capsule_id.clone(),
             metadata: self.memory_metadata(memory_type, limits),
             sessions,
             inline_assets,
-            carried_assets: None,
-            if_present: None,
+            carried_assets: (!carried.is_empty()).then_some(carried),
+            if_present: Some(self.options.if_present),
             idem: String::new(),
         };
-        let ids: Vec<u64> = request.sessions.iter().map(|session| session.session_id).collect();
-        request.idem = self.key.publish(&request_digest(&encode((&request,))), &ids);
+        request.idem = self.idem(&request, limits);
+        let carried = request.carried_assets.iter_mut().flatten();
+        carried.zip(bytes).for_each(|(asset, bytes)| asset.bytes = ByteBuf::from(bytes.to_vec()));
         request
+    }
+
+    /// The key of a request that says the SHA-256 of what it carries, in place of the bytes. Where the host knows its files by
+    /// their content, it is this upload's alone: the host tells twins, and another memory that is asked for is made.
+    fn idem(&self, request: &PublishRequest, limits: &UploadConfig) -> String {
+        let ids: Vec<u64> = request.sessions.iter().map(|session| session.session_id).collect();
+        let drawn = limits.carried_bytes_max.map(|_| rand::random::<[u8; 16]>());
+        self.key.publish(&request_digest(&encode((request,))), &ids, drawn.as_ref())
     }
 
     fn original_facts(
         &self,
-        done: &SessionDone,
+        brought: &Brought,
         info: Option<&OriginalInfo>,
         limits: &UploadConfig,
     ) -> AssetFacts {
@@ -112,8 +136,8 @@ impl<T: Transport> Upload<T> {
             kind: AssetType::Original,
             name: clip(self.source.name(), limits.text_short_bytes_max),
             mime_type: self.mime_type.clone(),
-            bytes: done.total_len,
-            sha256: done.sha256,
+            bytes: brought.total_len,
+            sha256: brought.sha256,
             size: info.map(|info| (info.width, info.height)),
             orientation: info.map(|info| info.orientation),
         }
@@ -155,12 +179,14 @@ impl<T: Transport> Upload<T> {
         }
     }
 
-    fn uploaded(&self, published: PublishResult, original: &SessionDone, lane_b: &LaneB) -> Uploaded {
+    fn uploaded(&self, mut published: PublishResult, original: &Brought, lane_b: &LaneB) -> Uploaded {
         let (derived_chunks, derivatives_skipped) = match lane_b {
             LaneB::Made(made) => (sum(made.display.0.counts, made.thumbnail.0.counts), None),
             LaneB::Skipped(reason) => (ChunkCounts::default(), Some(reason.clone())),
         };
+        published.assets.sort_by_key(|asset| asset.asset_type as u8);
         Uploaded {
+            already: published.already == Some(true),
             memory_id: published.memory_id,
             capsule_id: self.capsule_id.clone(),
             assets: published.assets,
@@ -183,12 +209,29 @@ fn pixels(lane_b: &LaneB) -> Vec<(AssetType, (u32, u32))> {
     std::iter::once(original).chain(derived).collect()
 }
 
-fn session(done: &SessionDone, metadata: AssetMetadata) -> PublishSession {
-    PublishSession {
-        session_id: done.session_id,
-        sha256: ByteBuf::from(done.sha256.to_vec()),
-        total_len: done.total_len,
-        metadata,
+/// The assets of a request, each in its list.
+#[derive(Default)]
+struct Parts {
+    sessions: Vec<PublishSession>,
+    /// Without their bytes.
+    carried: Vec<InlineAssetInput>,
+    bytes: Vec<Bytes>,
+}
+
+impl Parts {
+    fn add(&mut self, brought: &Brought, metadata: AssetMetadata) {
+        match &brought.way {
+            Way::Session(session_id) => self.sessions.push(PublishSession {
+                session_id: *session_id,
+                sha256: ByteBuf::from(brought.sha256.to_vec()),
+                total_len: brought.total_len,
+                metadata,
+            }),
+            Way::Carried(bytes) => {
+                self.carried.push(InlineAssetInput { bytes: ByteBuf::new(), metadata });
+                self.bytes.push(bytes.clone());
+            }
+        }
     }
 }
 

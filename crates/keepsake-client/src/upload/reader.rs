@@ -1,7 +1,7 @@
 //! Reading and hashing a source in order, on a blocking thread, at the pace of the sender.
 //!
 //! Owns the one pass over the source. Chunks that are missing go on to the sender; all of them go into
-//! the hash, so that a resumed upload is checked as a whole. The channel bounds what is read ahead.
+//! the hash, so that a resumed upload is checked as a whole, unless the hash is known. The channel bounds what is read ahead.
 
 use super::UploadError;
 use super::events::{EventSender, UploadEvent};
@@ -42,12 +42,18 @@ impl Reader {
     }
 
     fn read_all(&self, sender: &mpsc::Sender<Chunk>) -> Result<Sha, UploadError> {
+        let known = self.source.sha256();
         let mut hasher = Sha256::new();
         let mut buffer = Vec::new();
         for index in 0..self.cut.chunks() {
-            read_chunk(&self.source, &self.cut, index, &mut buffer)?;
-            hasher.update(&buffer);
-            if self.missing.contains(index) {
+            let is_missing = self.missing.contains(index);
+            if is_missing || known.is_none() {
+                read_chunk(&self.source, &self.cut, index, &mut buffer)?;
+            }
+            if known.is_none() {
+                hasher.update(&buffer);
+            }
+            if is_missing {
                 let bytes = Bytes::from(std::mem::take(&mut buffer));
                 if sender.blocking_send(Chunk { index, bytes }).is_err() {
                     return Err(UploadError::Cancelled);
@@ -57,7 +63,7 @@ impl Reader {
             }
             self.report(index);
         }
-        Ok(hasher.finalize().into())
+        Ok(known.unwrap_or_else(|| hasher.finalize().into()))
     }
 
     fn report(&self, index: u32) {
@@ -87,7 +93,7 @@ mod tests {
     use keepsake_api::{SessionState, UploadStatus};
 
     fn reader(missing: Vec<(u32, u32)>) -> Reader {
-        let source = Arc::new(OpenSource::of_bytes("a", (0..100).collect::<Vec<u8>>().into()));
+        let source = Arc::new(OpenSource::of_bytes("a", (0..100).collect::<Vec<u8>>().into(), None));
         let cut = Cut::new(100, 30).unwrap();
         let status = UploadStatus {
             expected_chunks: 4,

@@ -15,6 +15,9 @@ const PIECE_BYTES: u64 = 64 * 1024;
 
 /// SHA-256 of the sample. Reads at most 1 MiB; blocks on the disk.
 pub(crate) fn sample(source: &OpenSource) -> Result<Sha, UploadError> {
+    if let Some(sha256) = source.sha256().filter(|_| is_whole(source)) {
+        return Ok(sha256);
+    }
     let (len, mut hasher) = (source.len(), Sha256::new());
     let mut add = |offset: u64, count: u64| {
         let mut buffer = vec![0; usize::try_from(count).expect("at most 1 MiB")];
@@ -22,7 +25,7 @@ pub(crate) fn sample(source: &OpenSource) -> Result<Sha, UploadError> {
         hasher.update(&buffer);
         Ok::<_, UploadError>(())
     };
-    if len <= WHOLE_BYTES_MAX {
+    if is_whole(source) {
         add(0, len)?;
     } else {
         for piece in 0..PIECES {
@@ -31,4 +34,9 @@ pub(crate) fn sample(source: &OpenSource) -> Result<Sha, UploadError> {
         }
     }
     Ok(hasher.finalize().into())
+}
+
+/// The sample is the SHA-256 of the content.
+pub(crate) fn is_whole(source: &OpenSource) -> bool {
+    source.len() <= WHOLE_BYTES_MAX
 }

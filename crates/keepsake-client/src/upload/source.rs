@@ -1,20 +1,23 @@
 //! What is uploaded: a file on disk or bytes in memory, read chunk by chunk.
 //!
-//! Owns opening, positioned reads, and noticing that a file changed meanwhile. A file is never whole in memory.
+//! Owns opening, hashing, positioned reads, and noticing that a file changed meanwhile. A file that does not fit one message is
+//! never whole in memory.
 
-use super::UploadError;
-use super::hash::{Sha, sha256_of_file};
+use super::hash::{Sha, sha256, sha256_of, sha256_of_file};
+use super::{UploadError, blocking};
 use bytes::Bytes;
 use std::fs::{File, Metadata};
 use std::io::{self, BufReader, Cursor};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
+use tokio_util::sync::CancellationToken;
 
 /// What to upload.
 #[derive(Clone, Debug)]
 pub struct Source {
     kind: Kind,
     name: String,
+    content: Option<Content>,
 }
 
 #[derive(Clone, Debug)]
@@ -28,12 +31,12 @@ impl Source {
     pub fn file(path: impl Into<PathBuf>) -> Self {
         let path = path.into();
         let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-        Self { kind: Kind::File(path), name }
+        Self { kind: Kind::File(path), name, content: None }
     }
 
     /// Bytes in memory, under a file name.
     pub fn bytes(name: impl Into<String>, bytes: impl Into<Bytes>) -> Self {
-        Self { kind: Kind::Bytes(bytes.into()), name: name.into() }
+        Self { kind: Kind::Bytes(bytes.into()), name: name.into(), content: None }
     }
 
     /// The file name.
@@ -41,30 +44,66 @@ impl Source {
         &self.name
     }
 
+    /// Reads the whole and remembers its SHA-256: an upload hashes it again only where it changed meanwhile.
+    ///
+    /// # Errors
+    /// [`UploadError`] where it cannot be read, is empty, or `cancel` comes first.
+    pub async fn hashed(mut self, cancel: &CancellationToken) -> Result<Self, UploadError> {
+        let cancel = cancel.clone();
+        blocking(move || {
+            let source = self.open()?;
+            let sha256 = source.hash(&cancel)?;
+            self.content = Some(Content { sha256, len: source.len(), stamp: source.stamp() });
+            Ok(self)
+        })
+        .await
+    }
+
+    /// SHA-256 of what it was when it was [`Self::hashed`].
+    pub fn sha256(&self) -> Option<&[u8; 32]> {
+        self.content.as_ref().map(|content| &content.sha256)
+    }
+
+    /// Length of what it was when it was [`Self::hashed`], bytes.
+    pub fn hashed_len(&self) -> Option<u64> {
+        self.content.as_ref().map(|content| content.len)
+    }
+
     /// Opens it and notes what it is now. Blocks on the disk.
     pub(crate) fn open(&self) -> Result<OpenSource, UploadError> {
-        let content = match &self.kind {
-            Kind::Bytes(bytes) => Content::Bytes(bytes.clone()),
+        let place = match &self.kind {
+            Kind::Bytes(bytes) => Place::Bytes(bytes.clone()),
             Kind::File(path) => {
                 open_file(path).map_err(|reason| UploadError::File { path: path.clone(), reason })?
             }
         };
-        let source = OpenSource { content, name: self.name.clone() };
+        let mut source = OpenSource { place, name: self.name.clone(), held: None, sha256: None };
         if source.len() == 0 {
             return Err(UploadError::Empty { name: self.name.clone() });
         }
+        let same = self.content.filter(|content| content.stamp == source.stamp());
+        source.sha256 = same.map(|content| content.sha256);
         Ok(source)
     }
 }
 
-fn open_file(path: &Path) -> io::Result<Content> {
+/// What a source held when it was hashed.
+#[derive(Clone, Copy, Debug)]
+struct Content {
+    sha256: Sha,
+    len: u64,
+    /// None: bytes in memory do not change.
+    stamp: Option<Stamp>,
+}
+
+fn open_file(path: &Path) -> io::Result<Place> {
     // Checked before opening: to open a pipe would wait for its other end.
     if !std::fs::metadata(path)?.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
     }
     let file = File::open(path)?;
     let stamp = Stamp::of(&file.metadata()?);
-    Ok(Content::File { file, path: path.to_owned(), stamp })
+    Ok(Place::File { file, path: path.to_owned(), stamp })
 }
 
 /// What tells one state of a file from another.
@@ -100,7 +139,7 @@ fn file_and_change(_: &Metadata) -> ((u64, u64), (i64, i64)) {
 }
 
 #[derive(Debug)]
-enum Content {
+enum Place {
     File { file: File, path: PathBuf, stamp: Stamp },
     Bytes(Bytes),
 }
@@ -108,8 +147,12 @@ enum Content {
 /// An opened source. Reads by position, so that many may read at once.
 #[derive(Debug)]
 pub(crate) struct OpenSource {
-    content: Content,
+    place: Place,
     name: String,
+    /// All of a file that was read as a whole.
+    held: Option<Bytes>,
+    /// Where it is known.
+    sha256: Option<Sha>,
 }
 
 /// Reads and seeks, for the decoder.
@@ -117,9 +160,57 @@ pub(crate) trait SeekRead: io::BufRead + io::Seek + Send {}
 impl<R: io::BufRead + io::Seek + Send> SeekRead for R {}
 
 impl OpenSource {
-    /// Bytes in memory that are known to be there.
-    pub(crate) fn of_bytes(name: &str, bytes: Bytes) -> Self {
-        Self { content: Content::Bytes(bytes), name: name.to_owned() }
+    /// Bytes in memory that are known to be there, and their SHA-256 where it is known.
+    pub(crate) fn of_bytes(name: &str, bytes: Bytes, sha256: Option<Sha>) -> Self {
+        Self { place: Place::Bytes(bytes), name: name.to_owned(), held: None, sha256 }
+    }
+
+    /// Reads all of it, once, where it has at most `bytes_max`. From then on nothing is read from the disk. Blocks on it.
+    pub(crate) fn hold(&mut self, bytes_max: u64) -> Result<(), UploadError> {
+        if self.len() > bytes_max || self.whole().is_some() {
+            return Ok(());
+        }
+        let mut bytes = vec![0; usize::try_from(self.len()).expect("what fits a message fits memory")];
+        self.read_at(0, &mut bytes)?;
+        self.held = Some(bytes.into());
+        Ok(())
+    }
+
+    /// All of it, where that is in memory.
+    pub(crate) fn whole(&self) -> Option<&Bytes> {
+        match &self.place {
+            Place::Bytes(bytes) => Some(bytes),
+            Place::File { .. } => self.held.as_ref(),
+        }
+    }
+
+    /// Its SHA-256, where that is known.
+    pub(crate) fn sha256(&self) -> Option<Sha> {
+        self.sha256
+    }
+
+    /// Takes note of its SHA-256.
+    pub(crate) fn know(&mut self, sha256: Sha) {
+        self.sha256.get_or_insert(sha256);
+    }
+
+    /// SHA-256 of the whole. Blocks on the disk.
+    fn hash(&self, cancel: &CancellationToken) -> Result<Sha, UploadError> {
+        match &self.place {
+            Place::Bytes(bytes) => Ok(sha256(bytes)),
+            Place::File { file, path, .. } => {
+                let hashed = sha256_of(file, || cancel.is_cancelled());
+                let hashed = hashed.map_err(|reason| UploadError::File { path: path.clone(), reason })?;
+                hashed.ok_or(UploadError::Cancelled)
+            }
+        }
+    }
+
+    fn stamp(&self) -> Option<Stamp> {
+        match &self.place {
+            Place::File { stamp, .. } => Some(*stamp),
+            Place::Bytes(_) => None,
+        }
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -128,64 +219,62 @@ impl OpenSource {
 
     /// Bytes.
     pub(crate) fn len(&self) -> u64 {
-        match &self.content {
-            Content::File { stamp, .. } => stamp.len,
-            Content::Bytes(bytes) => bytes.len() as u64,
+        match &self.place {
+            Place::File { stamp, .. } => stamp.len,
+            Place::Bytes(bytes) => bytes.len() as u64,
         }
     }
 
     /// ns since 1970; zero where unknown.
     pub(crate) fn modified_at_ns(&self) -> u64 {
-        match &self.content {
-            Content::File { stamp, .. } => stamp.modified_at_ns,
-            Content::Bytes(_) => 0,
+        match &self.place {
+            Place::File { stamp, .. } => stamp.modified_at_ns,
+            Place::Bytes(_) => 0,
         }
     }
 
     /// Its own time is before 1970, which memories cannot have.
     pub(crate) fn is_older_than_1970(&self) -> bool {
-        match &self.content {
-            Content::File { file, .. } => {
+        match &self.place {
+            Place::File { file, .. } => {
                 let modified = file.metadata().and_then(|metadata| metadata.modified());
                 modified.is_ok_and(|time| time < UNIX_EPOCH)
             }
-            Content::Bytes(_) => false,
+            Place::Bytes(_) => false,
         }
     }
 
     /// Fills `buffer` from `offset`. Blocks on the disk.
     pub(crate) fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), UploadError> {
-        match &self.content {
-            Content::Bytes(bytes) => {
-                let start = usize::try_from(offset).expect("an offset in memory fits usize");
-                buffer.copy_from_slice(&bytes[start..start + buffer.len()]);
-                Ok(())
-            }
-            Content::File { file, path, .. } => {
-                read_exact_at(file, buffer, offset).map_err(|reason| match reason.kind() {
-                    io::ErrorKind::UnexpectedEof => UploadError::Changed { name: self.name.clone() },
-                    _ => UploadError::File { path: path.clone(), reason },
-                })
-            }
+        if let Some(bytes) = self.whole() {
+            let start = usize::try_from(offset).expect("an offset in memory fits usize");
+            buffer.copy_from_slice(&bytes[start..start + buffer.len()]);
+            return Ok(());
         }
+        let Place::File { file, path, .. } = &self.place else { unreachable!("bytes in memory are whole") };
+        read_exact_at(file, buffer, offset).map_err(|reason| match reason.kind() {
+            io::ErrorKind::UnexpectedEof => UploadError::Changed { name: self.name.clone() },
+            _ => UploadError::File { path: path.clone(), reason },
+        })
     }
 
     /// A second, independent reader for the decoder. Blocks on the disk.
     pub(crate) fn reader(&self) -> Result<Box<dyn SeekRead>, UploadError> {
-        match &self.content {
-            Content::Bytes(bytes) => Ok(Box::new(Cursor::new(bytes.clone()))),
-            Content::File { path, .. } => {
+        match (&self.place, self.whole()) {
+            (_, Some(bytes)) => Ok(Box::new(Cursor::new(bytes.clone()))),
+            (Place::File { path, .. }, None) => {
                 let file =
                     File::open(path).map_err(|reason| UploadError::File { path: path.clone(), reason })?;
                 Ok(Box::new(BufReader::with_capacity(DECODE_BUFFER_BYTES, file)))
             }
+            (Place::Bytes(_), None) => unreachable!("bytes in memory are whole"),
         }
     }
 
     /// Fails where the file is no longer what it was at opening. Where its content may be the same, as after a new name or
     /// another right, it is read once more and must have `sha256`, that of what was sent. Blocks on the disk.
     pub(crate) fn check_unchanged(&self, sha256: &Sha) -> Result<(), UploadError> {
-        let Content::File { path, stamp, .. } = &self.content else { return Ok(()) };
+        let Place::File { path, stamp, .. } = &self.place else { return Ok(()) };
         let file_error = |reason| UploadError::File { path: path.clone(), reason };
         let now = Stamp::of(&std::fs::metadata(path).map_err(file_error)?);
         let same = now == *stamp

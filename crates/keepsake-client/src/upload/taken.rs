@@ -100,7 +100,7 @@ mod tests {
         jpeg.extend(b"Exif\0\0");
         jpeg.extend(&tiff);
         jpeg.extend(b"\xff\xda\0\0\xff\xd9");
-        let of = |bytes: &[u8]| taken(&OpenSource::of_bytes("a.jpg", bytes.to_vec().into())).unwrap();
+        let of = |bytes: &[u8]| taken(&OpenSource::of_bytes("a.jpg", bytes.to_vec().into(), None)).unwrap();
         assert_eq!(of(&jpeg), Some(Taken::At(1_563_100_496 * SECOND)));
         for cut in 0..jpeg.len() - 30 {
             let _ = of(&jpeg[..cut]);

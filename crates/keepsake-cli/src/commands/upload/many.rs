@@ -1,6 +1,7 @@
 //! The uploads of a run, several at once, and what is told of each. Owns their order, and the end of a run in which no other
 //! file can fare better.
 
+use super::ahead::{Ahead, Lookup, Next};
 use super::tally::Tally;
 use crate::args::Upload;
 use crate::context::Context;
@@ -12,14 +13,14 @@ use crate::shapes::{FailedLine, UploadLine};
 use crate::terminal::Report;
 use crate::words::told;
 use anyhow::{Result, anyhow};
-use keepsake_client::api::{LimitUse, Memory};
+use keepsake_client::api::{IfPresent, LimitUse, Memory};
 use keepsake_client::{
-    AgentTransport, CancellationToken, Client, EventStream, Originals, Source, Turns, UploadError,
-    UploadOptions, Uploaded, upload_events,
+    AgentTransport, CancellationToken, Client, EventStream, Source, Turn, Turns, UploadError, UploadOptions,
+    Uploaded, upload_events,
 };
-use std::collections::VecDeque;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
@@ -37,7 +38,7 @@ pub(super) struct Uploads<'a> {
     /// Where the files go, once that is known.
     capsule_id: Option<String>,
     /// Files not begun yet.
-    waiting: VecDeque<PathBuf>,
+    ahead: Ahead,
     /// Refusals for want of room since the last file that fitted.
     refusals: u32,
     /// What was full at the last of them.
@@ -48,7 +49,6 @@ pub(super) struct Uploads<'a> {
 struct Target<'a> {
     client: &'a Client<AgentTransport>,
     capsule_id: &'a str,
-    known: Option<Originals>,
     turns: Turns,
     in_flight: usize,
 }
@@ -56,8 +56,16 @@ struct Target<'a> {
 /// What became of a file.
 enum Done {
     Uploaded(Box<Uploaded>),
-    /// A memory has its bytes, with this SHA-256.
-    Known(Box<Memory>, [u8; 32]),
+    Known(Known),
+}
+
+/// A memory has the bytes of the file.
+struct Known {
+    memory_id: String,
+    bytes: u64,
+    sha256: [u8; 32],
+    /// Where more is to be told of it.
+    memory: Option<Box<Memory>>,
 }
 
 /// One finished file.
@@ -77,7 +85,7 @@ impl<'a> Uploads<'a> {
             report: Report::default(),
             cancel: CancellationToken::new(),
             capsule_id: None,
-            waiting: VecDeque::new(),
+            ahead: Ahead::default(),
             refusals: 0,
             full: Vec::new(),
         }
@@ -88,34 +96,44 @@ impl<'a> Uploads<'a> {
         &mut self,
         client: &Client<AgentTransport>,
         capsule_id: &str,
-        known: Option<Originals>,
         files: Vec<PathBuf>,
     ) -> Result<()> {
         let jobs = usize::from(self.args.jobs).min(files.len());
         let in_flight = (usize::from(self.args.in_flight) / jobs).max(1);
-        let turns = Turns::among(&files).await;
-        let target = Target { client, capsule_id, known, turns, in_flight };
+        let target = Target { client, capsule_id, turns: Turns::default(), in_flight };
         self.capsule_id = Some(capsule_id.to_owned());
-        self.waiting = VecDeque::from(files);
-        let mut running = JoinSet::new();
+        let cancel = self.cancel.clone();
+        let lookup = Lookup {
+            client: client.clone(),
+            capsule_id: capsule_id.to_owned(),
+            cancel: cancel.clone(),
+            progress: self.progress.clone(),
+            is_told: Arc::default(),
+        };
+        self.ahead = Ahead::new(files, (!self.args.again).then_some(lookup));
+        let (mut running, mut is_last) = (JoinSet::new(), false);
         loop {
-            while running.len() < jobs && !self.cancel.is_cancelled() && !self.tally.is_stopped() {
-                let Some(file) = self.waiting.pop_front() else { break };
-                running.spawn(self.start(&target, file));
-            }
-            match running.join_next().await {
-                Some(Ok(outcome)) => self.tell(outcome).await,
-                Some(Err(error)) => {
-                    return Err(anyhow!(error).context("an upload failed in an unforeseen way"));
-                }
-                None => break,
+            let is_over = is_last || cancel.is_cancelled() || self.tally.is_stopped();
+            tokio::select! {
+                Some(ended) = running.join_next() => match ended {
+                    Ok(outcome) => self.tell(outcome).await,
+                    Err(error) => {
+                        return Err(anyhow!(error).context("an upload failed in an unforeseen way"));
+                    }
+                },
+                next = self.ahead.next(), if !is_over && running.len() < jobs => match next {
+                    Some(next) => drop(running.spawn(self.start(&target, next))),
+                    None => is_last = true,
+                },
+                () = cancel.cancelled(), if !is_over => {}
+                else => break,
             }
         }
-        self.tally.not_tried(self.waiting.len());
+        self.tally.not_tried(self.ahead.files().count());
         Ok(())
     }
 
-    fn start(&self, target: &Target<'_>, file: PathBuf) -> impl Future<Output = Outcome> + use<> {
+    fn start(&self, target: &Target<'_>, next: Next) -> impl Future<Output = Outcome> + use<> {
         let (events, stream) = upload_events();
         let options = UploadOptions {
             capsule_id: Some(target.capsule_id.to_owned()),
@@ -124,15 +142,24 @@ impl<'a> Uploads<'a> {
             chunks_in_flight_max: target.in_flight,
             road: self.args.road.into(),
             derive: !self.args.no_derivatives,
+            if_present: if self.args.again { IfPresent::Duplicate } else { IfPresent::Return },
             events: Some(events),
             cancel: self.cancel.clone(),
             ..UploadOptions::default()
         };
-        let (client, progress) = (target.client.clone(), self.progress.clone());
-        let (known, turns) = (target.known.clone(), target.turns.clone());
+        let (progress, is_json) = (self.progress.clone(), self.context.output.json);
+        let (client, turns) = (target.client.clone(), target.turns.clone());
         async move {
-            let begun = Instant::now();
-            let result = upload(&client, known.as_ref(), &turns, &file, options, (progress, stream)).await;
+            let (begun, file) = (Instant::now(), next.file.clone());
+            let mut result = upload(&client, &turns, next, options, (progress, stream)).await;
+            if let Ok(Done::Known(known)) = &mut result
+                && is_json
+            {
+                match client.memories_read(&known.memory_id).await {
+                    Ok(memory) => known.memory = Some(Box::new(memory)),
+                    Err(error) => result = Err(error.into()),
+                }
+            }
             Outcome { file, result, took: begun.elapsed() }
         }
     }
@@ -146,10 +173,9 @@ impl<'a> Uploads<'a> {
                 let printed = self.progress.print(|| self.print(file, *uploaded, outcome.took.as_secs_f64()));
                 self.report.told(printed);
             }
-            Ok(Done::Known(memory, sha256)) => {
+            Ok(Done::Known(known)) => {
                 self.tally.was_there();
-                let line = UploadLine::already_there(file, &memory, &sha256, outcome.took.as_secs_f64());
-                let printed = self.progress.print(|| self.print_known(&line));
+                let printed = self.progress.print(|| print_known(file, &known, outcome.took.as_secs_f64()));
                 self.report.told(printed);
             }
             // One message for all of them at the end.
@@ -172,7 +198,7 @@ impl<'a> Uploads<'a> {
             self.refusals += 1;
             line.advice = Some(full::told(&self.full));
             line.limits.clone_from(&self.full);
-            if self.refusals >= REFUSALS_MAX || is_full(&self.full, smallest(&self.waiting)) {
+            if self.refusals >= REFUSALS_MAX || is_full(&self.full, smallest(self.ahead.files())) {
                 self.tally.stop("there is no room for more".to_owned());
             }
         }
@@ -226,54 +252,53 @@ impl<'a> Uploads<'a> {
             file
         ))
     }
+}
 
-    fn print_known(&self, line: &UploadLine) -> Result<()> {
-        if self.context.output.json {
-            return output::json_line(line);
+fn print_known(file: String, known: &Known, seconds: f64) -> Result<()> {
+    match &known.memory {
+        Some(memory) => output::json_line(&UploadLine::already_there(file, memory, &known.sha256, seconds)),
+        None => {
+            output::line(format_args!("{}  {}  {file}  already there", known.memory_id, bytes(known.bytes)))
         }
-        let (id, file) = (&line.memory_id, &line.file);
-        output::line(format_args!("{id}  {}  {file}  already there", bytes(line.bytes)))
     }
 }
 
 /// One file: found, or sent. Where its like is under way, that one first.
 async fn upload(
     client: &Client<AgentTransport>,
-    known: Option<&Originals>,
     turns: &Turns,
-    file: &Path,
+    next: Next,
     options: UploadOptions,
     (progress, events): (Progress, EventStream),
 ) -> Result<Done, UploadError> {
-    let cancel = options.cancel.clone();
-    let found = async {
-        let turn = turns.of(file).await?;
-        Ok((find(client, known, file).await?, turn))
-    };
-    let (found, _turn) = cancel.run_until_cancelled(found).await.unwrap_or(Err(UploadError::Cancelled))?;
-    if let Some((memory, sha256)) = found {
-        return Ok(Done::Known(Box::new(memory), sha256));
+    let Next { file, source, found, claim: _claim } = next;
+    let source = source?;
+    let turn = options.cancel.run_until_cancelled(turn(turns, &source)).await;
+    let mut turn = turn.ok_or(UploadError::Cancelled)?;
+    let before = || turn.as_ref().and_then(|turn| turn.memory_id()).map(str::to_owned);
+    if let (Some(memory_id), Some(sha256)) = (found.or_else(before), source.sha256()) {
+        let bytes = source.hashed_len().unwrap_or_default();
+        return Ok(Done::Known(Known { memory_id, bytes, sha256: *sha256, memory: None }));
     }
-    let source = Source::file(file);
     // Two files in two folders may have one name.
     let follow = progress.follow(file.display().to_string(), events);
     let (uploaded, ()) = tokio::join!(client.upload(source, options), follow);
     let uploaded = uploaded?;
-    if let Some(known) = known {
-        known.add(uploaded.total_len, uploaded.sha256, uploaded.memory_id.clone());
+    if let Some(turn) = &mut turn {
+        turn.made(&uploaded.memory_id);
+    }
+    if uploaded.already {
+        let Uploaded { memory_id, total_len: bytes, sha256, .. } = uploaded;
+        return Ok(Done::Known(Known { memory_id, bytes, sha256, memory: None }));
     }
     Ok(Done::Uploaded(Box::new(uploaded)))
 }
 
-/// The memory that has the bytes of `file`, if that is to be looked for.
-async fn find(
-    client: &Client<AgentTransport>,
-    known: Option<&Originals>,
-    file: &Path,
-) -> Result<Option<(Memory, [u8; 32])>, UploadError> {
-    match known {
-        Some(known) => client.find_original(known, file).await,
-        None => Ok(None),
+/// The turn of a file that is hashed: of others it does not matter.
+async fn turn(turns: &Turns, source: &Source) -> Option<Turn> {
+    match source.sha256() {
+        Some(sha256) => Some(turns.of(sha256).await),
+        None => None,
     }
 }
 
@@ -296,8 +321,8 @@ fn is_full(limits: &[LimitUse], bytes: u64) -> bool {
 }
 
 /// Length of the shortest file, bytes; of none, none fits.
-fn smallest(files: &VecDeque<PathBuf>) -> u64 {
-    let lengths = files.iter().filter_map(|file| std::fs::metadata(file).ok()).map(|metadata| metadata.len());
+fn smallest<'a>(files: impl Iterator<Item = &'a Path>) -> u64 {
+    let lengths = files.filter_map(|file| std::fs::metadata(file).ok()).map(|metadata| metadata.len());
     lengths.min().unwrap_or(u64::MAX)
 }
 
