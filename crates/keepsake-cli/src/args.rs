@@ -221,7 +221,7 @@ pub(crate) struct Fsck {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  keepsake upload photo.jpg\n  keepsake upload -r ~/Pictures/2024 --tag holiday\n\nOf folders, links, pipes, empty and hidden files are skipped, and what systems keep there (@eaDir, Thumbs.db and the like). When no other file can fare better (no room, no node, no right) the rest is not tried. Exit code 8: some files are there and others are not.\n\nAn upload that was interrupted goes on where it stopped: run the same command again.\nA file whose bytes are in the capsule already is not sent: its memory is named instead. The newest memories are compared, at least 2,000; --again makes another one."
+    after_help = "Examples:\n  keepsake upload photo.jpg\n  keepsake upload -r ~/Pictures/2024 --tag holiday\n\nOf folders, links, pipes, empty and hidden files are skipped, and what systems keep there (@eaDir, Thumbs.db and the like). When no other file can fare better (no room, no node, no right) the rest is not tried. Exit code 8: some files are there and others are not.\n\nAn upload that was interrupted goes on where it stopped: run the same command again.\nA file whose bytes are in the capsule already is not sent: its memory is named instead; --again makes another one. Two runs over one folder share it."
 )]
 pub(crate) struct Upload {
     /// Files, and with -r folders.

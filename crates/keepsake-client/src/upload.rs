@@ -382,13 +382,11 @@ impl<T: Transport> Upload<T> {
     }
 
     async fn original(&self, carried: Option<Brought>) -> Result<Brought, UploadError> {
-        match carried {
-            Some(carried) => Ok(carried),
-            None => {
-                let source = Arc::clone(&self.source);
-                Ok(self.job(AssetType::Original, source, &self.mime_type, None).run().await?.into())
-            }
+        if let Some(carried) = carried {
+            return Ok(carried);
         }
+        let source = Arc::clone(&self.source);
+        Ok(self.job(AssetType::Original, source, &self.mime_type, None).run().await?.into())
     }
 
     /// The date of the memory, if there is one.
@@ -439,13 +437,11 @@ impl<T: Transport> Upload<T> {
         asset: &derive::DerivedAsset,
         (carried, source): (Option<Brought>, OpenSource),
     ) -> Result<Brought, UploadError> {
-        match carried {
-            Some(carried) => Ok(carried),
-            None => {
-                let job = self.job(asset.kind, Arc::new(source), asset.mime_type, Some(&asset.sha256));
-                Ok(job.run().await?.into())
-            }
+        if let Some(carried) = carried {
+            return Ok(carried);
         }
+        let job = self.job(asset.kind, Arc::new(source), asset.mime_type, Some(&asset.sha256));
+        Ok(job.run().await?.into())
     }
 
     fn job(

@@ -221,16 +221,18 @@ fn three_uploads_of_one_file_at_once_share_the_work_and_make_one_memory() {
     let scene = Scene::new(60_000_000);
     scene.user.json(&["capsule", "create"]);
     let uploads = [(); 3].map(|()| scene.start_upload(&[]));
-    let mut memories = std::collections::BTreeSet::new();
+    let (mut memories, mut sent) = (std::collections::BTreeSet::new(), 0);
     for upload in uploads {
         let output = upload.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
         let uploaded: Value = serde_json::from_slice(&output.stdout).unwrap();
         scene.check_whole(&uploaded, &scene.sha256);
         memories.insert(uploaded["memory_id"].as_str().unwrap().to_owned());
+        sent += counts(&uploaded).0;
     }
     assert!(pending(&scene.user).is_none());
-    assert_eq!(memories.len(), 1, "each publishes the same");
+    assert_eq!(sent, scene.chunks(), "each chunk is sent once");
+    assert_eq!(memories.len(), 1);
     assert_eq!(scene.user.json(&["ls"])["items"].as_array().unwrap().len(), 1);
 }
 

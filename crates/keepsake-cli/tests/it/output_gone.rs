@@ -1,7 +1,7 @@
 //! Standard output and standard error that go away, as with `| head`: what changes things is done to its end, what reads
 //! ends quietly, and the exit code is that of the work.
 
-use crate::support::{Node, User, fresh_dir, path, text};
+use crate::support::{Node, User, fresh_dir, path, random_file, text};
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::path::PathBuf;
@@ -101,6 +101,9 @@ fn a_command_that_reads_ends_quietly_when_its_reader_has_seen_enough() {
     let folder = Folder::new();
     folder.user.run(&["upload", "-r", path(&folder.notes)]);
     let id = folder.ids().remove(0);
+    let large = folder.notes.join("large.bin");
+    random_file(&large, 2_000_000);
+    folder.user.json(&["upload", path(&large)]);
     for args in [&["ls", "--all"][..], &["show", &id], &["sessions"], &["usage"], &["get", &id, "-o", "-"]] {
         for json in [&[][..], &["--json"]] {
             let mut child = folder.start(&[args, json].concat());

@@ -1,6 +1,6 @@
 //! What users and scripts are told: errors as JSON, words instead of methods, what a file turned out to be.
 
-use crate::support::{Node, Scene, User, fresh_dir, jpeg, path, text};
+use crate::support::{Node, Scene, User, fresh_dir, jpeg, path, random_file, text};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -230,9 +230,9 @@ fn uploads_that_can_be_gone_on_with_are_listed_first_and_newest_first() {
     std::fs::copy(&scene.file, &second).unwrap();
     begin_and_kill(&scene.user, &scene.file, 1);
     begin_and_kill(&scene.user, &second, 2);
-    let note = scene.dir.path().join("note.txt");
-    std::fs::write(&note, "one").unwrap();
-    scene.user.json(&["upload", path(&note)]);
+    let third = scene.dir.path().join("third.bin");
+    random_file(&third, 2_000_000);
+    scene.user.json(&["upload", path(&third)]);
     let sessions = listed(&scene.user);
     let states: Vec<_> = sessions.iter().map(|(_, state)| state.as_str()).collect();
     assert_eq!(states, ["pending", "pending", "finished"]);

@@ -46,7 +46,7 @@ impl Room {
     }
 
     /// Bytes.
-    pub(crate) fn left(&self) -> u64 {
+    pub(crate) fn left(self) -> u64 {
         self.0
     }
 

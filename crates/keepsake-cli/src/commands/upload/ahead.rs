@@ -17,7 +17,7 @@ const BYTES_MAX: u64 = 32 << 20;
 /// Between two looks at files that other processes upload.
 const BUSY_PAUSE: Duration = Duration::from_millis(100);
 /// What is claimed for longer may be claimed by something else: the file is uploaded without a claim.
-const BUSY_MAX: Duration = Duration::from_secs(300);
+const BUSY_MAX: Duration = Duration::from_secs(120);
 
 /// A file whose turn it is.
 #[derive(Debug)]
@@ -155,8 +155,8 @@ async fn look_up(lookup: Lookup, files: Vec<Waiting>) -> Batch {
     }
     match lookup.client.find_originals(&lookup.capsule_id, &hashes).await {
         Ok(found) => {
-            let hashed = batch.ready.iter_mut().filter(|next| next.source.is_ok());
-            hashed.zip(found).for_each(|(next, found)| next.found = found);
+            let asked = batch.ready.iter_mut().filter(|next| next.source.is_ok());
+            asked.zip(found).for_each(|(next, found)| next.found = found);
         }
         Err(error) => give_back(&mut batch, error.into()),
     }

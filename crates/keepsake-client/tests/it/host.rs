@@ -1,0 +1,94 @@
+//! A way to the service that counts messages, and an older service that does not know all of them. Asserts nothing.
+
+use candid::Principal;
+use keepsake_client::api::UploadConfig;
+use keepsake_client::{Client, RetryPolicy, Source, Transport, TransportError};
+use keepsake_conformance::in_process::{InProcess, InProcessTransport};
+use keepsake_conformance::{Host, Who};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// What the way does.
+#[derive(Clone, Default)]
+pub(crate) struct Way {
+    /// Messages by their method.
+    counts: Arc<Mutex<BTreeMap<&'static str, u32>>>,
+    /// The service is one from before publishes carried assets.
+    is_old: bool,
+    /// The reply to the first publish is lost.
+    loses_a_reply: bool,
+}
+
+/// A client's way to the service.
+pub(crate) struct Counted {
+    inner: InProcessTransport,
+    way: Way,
+}
+
+pub(crate) async fn client(host: &InProcess, who: Who, way: &Way) -> Client<Counted> {
+    let inner = host.client(who).await.transport().clone();
+    let retry = RetryPolicy { pause_first: Duration::ZERO, ..RetryPolicy::default() };
+    Client::new(Counted { inner, way: way.clone() }).with_retry(retry)
+}
+
+impl Way {
+    pub(crate) fn old() -> Self {
+        Self { is_old: true, ..Self::default() }
+    }
+
+    pub(crate) fn losing_a_reply() -> Self {
+        Self { loses_a_reply: true, ..Self::default() }
+    }
+
+    /// The messages since the last time.
+    pub(crate) fn counts(&self) -> BTreeMap<&'static str, u32> {
+        std::mem::take(&mut *self.counts.lock().unwrap())
+    }
+
+    fn count(&self, method: &'static str) -> u32 {
+        let mut counts = self.counts.lock().unwrap();
+        let count = counts.entry(method).or_default();
+        *count += 1;
+        *count
+    }
+}
+
+impl Transport for Counted {
+    fn principal(&self) -> Principal {
+        self.inner.principal()
+    }
+
+    async fn update(&self, method: &'static str, arg: Vec<u8>) -> Result<Vec<u8>, TransportError> {
+        let nth = self.way.count(method);
+        let reply = self.inner.update(method, arg).await;
+        if self.way.loses_a_reply && method == "uploads_publish" && nth == 1 {
+            return Err(TransportError::Unreachable { reason: "lost".to_owned(), maybe_sent: true });
+        }
+        reply
+    }
+
+    async fn query(&self, method: &'static str, arg: Vec<u8>) -> Result<Vec<u8>, TransportError> {
+        self.way.count(method);
+        let reply = self.inner.query(method, arg).await?;
+        if !self.way.is_old || method != "upload_config" {
+            return Ok(reply);
+        }
+        let config: UploadConfig = candid::decode_one(&reply).unwrap();
+        Ok(candid::encode_one(UploadConfig { carried_bytes_max: None, ..config }).unwrap())
+    }
+}
+
+/// A photo of `len` bytes: what follows the picture no decoder looks at.
+pub(crate) fn photo(len: usize, seed: u8) -> Source {
+    let pixels: Vec<u8> = (0..64 * 48 * 3_u32).map(|at| at.to_le_bytes()[0].wrapping_mul(seed)).collect();
+    let mut bytes = Vec::new();
+    jpeg_encoder::Encoder::new(&mut bytes, 90).encode(&pixels, 64, 48, jpeg_encoder::ColorType::Rgb).unwrap();
+    bytes.resize(len.max(bytes.len()), seed);
+    Source::bytes(format!("{seed}.jpg"), bytes)
+}
+
+/// The capsule of the caller.
+pub(crate) async fn capsule(client: &Client<Counted>) -> String {
+    client.capsules_create(None).await.unwrap().id
+}
