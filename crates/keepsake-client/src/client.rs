@@ -5,6 +5,8 @@
 
 use crate::retry::{Attempts, RetryPolicy, jitter};
 use crate::transport::{Transport, TransportError};
+use crate::upload::CHUNKS_IN_FLIGHT_LIMIT;
+use crate::upload::window::Window;
 use candid::utils::ArgumentEncoder;
 use candid::{CandidType, Principal};
 use keepsake_api::{Answer, UploadConfig};
@@ -106,6 +108,8 @@ pub struct Client<T> {
     chunk_bytes_max: Arc<AtomicU32>,
     /// The way to this host takes no `PUT`.
     no_put_road: Arc<AtomicBool>,
+    /// What flies on the line to the host.
+    pub(crate) window: Window,
     /// One image is decoded at a time: each may take 104 MiB.
     pub(crate) decoding: Arc<Semaphore>,
 }
@@ -118,6 +122,7 @@ impl<T> Clone for Client<T> {
             config: Arc::clone(&self.config),
             chunk_bytes_max: Arc::clone(&self.chunk_bytes_max),
             no_put_road: Arc::clone(&self.no_put_road),
+            window: self.window.clone(),
             decoding: Arc::clone(&self.decoding),
         }
     }
@@ -132,6 +137,7 @@ impl<T: Transport> Client<T> {
             config: Arc::new(OnceCell::new()),
             chunk_bytes_max: Arc::new(AtomicU32::new(u32::MAX)),
             no_put_road: Arc::default(),
+            window: Window::new(u32::try_from(CHUNKS_IN_FLIGHT_LIMIT).expect("it is small")),
             decoding: Arc::new(Semaphore::new(1)),
         }
     }

@@ -11,6 +11,7 @@ use crate::upload::media::{Media, memory_type};
 use crate::upload::plan::{Cut, Missing, smaller};
 use crate::upload::sample::sample;
 use crate::upload::source::OpenSource;
+use crate::upload::window::Limit;
 use keepsake_api::{AssetType, SessionState, UploadStatus};
 use reqwest::header::{HeaderMap, HeaderValue, RETRY_AFTER};
 use serde::Deserialize;
@@ -276,6 +277,39 @@ fn pauses_are_those_of_the_rules() {
                 attempts.pause_after(&policy, &error, start + Duration::from_millis(failure.at_ms), 1.0);
             let pause = pause.map(|pause| pause.as_millis());
             assert_eq!(pause, failure.pause_ms, "{}: at {} ms", case.note, failure.at_ms);
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct WindowCase {
+    note: String,
+    max: u32,
+    first: u32,
+    events: Vec<WindowEvent>,
+}
+
+#[derive(Deserialize)]
+struct WindowEvent {
+    from_ms: u64,
+    at_ms: u64,
+    what: String,
+    limit: u32,
+}
+
+#[test]
+fn the_window_of_a_line_is_that_of_the_rules() {
+    for case in cases::<Vec<WindowCase>>("window.json") {
+        let (start, mut limit) = (Instant::now(), Limit::new(case.max));
+        assert_eq!(limit.get(), case.first, "{}", case.note);
+        for event in case.events {
+            let at = |ms| start + Duration::from_millis(ms);
+            match event.what.as_str() {
+                "arrived" => limit.arrived(at(event.from_ms), at(event.at_ms)),
+                "late" => limit.late(at(event.from_ms), at(event.at_ms)),
+                other => panic!("{other}"),
+            }
+            assert_eq!(limit.get(), event.limit, "{}: at {} ms", case.note, event.at_ms);
         }
     }
 }

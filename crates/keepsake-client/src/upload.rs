@@ -30,6 +30,7 @@ mod road;
 pub(crate) mod sample;
 pub mod source;
 mod taken;
+pub(crate) mod window;
 
 pub use events::{EventSender, EventStream, Lane, UploadEvent, upload_events};
 pub use hash::hex;
@@ -67,7 +68,7 @@ pub struct UploadOptions {
     pub mime_type: Option<String>,
     /// What the upload is known by when it is resumed; none: name, time and a sample of the content.
     pub upload_key: Option<String>,
-    /// Chunks of both lanes in flight at once. Each takes about 6 MB of memory.
+    /// Chunks of both lanes in flight at once, at most: a slow line gets fewer. Each takes about 6 MB of memory.
     pub chunks_in_flight_max: usize,
     /// Largest chunk to send, bytes; none, or more than the service takes: what the service takes.
     pub chunk_bytes_max: Option<u32>,
@@ -313,7 +314,7 @@ impl<T: Transport> Client<T> {
 }
 
 /// More in flight only queues in front of the transport, and costs memory.
-const CHUNKS_IN_FLIGHT_LIMIT: usize = 32;
+pub(crate) const CHUNKS_IN_FLIGHT_LIMIT: usize = 32;
 
 /// Enough of a file to tell its format.
 const SNIFF_BYTES: u64 = 64;

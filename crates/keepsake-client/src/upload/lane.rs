@@ -10,6 +10,7 @@ use super::plan::{Cut, Missing};
 use super::reader::{Chunk, Reader, read_again};
 use super::road::{METHOD, Missed, Road, SessionRoad};
 use super::source::OpenSource;
+use super::window::Place;
 use super::{ChunkCounts, UploadError, blocking};
 use crate::client::{CallError, Client, decode_answer, encode};
 use crate::retry::{Attempts, jitter};
@@ -112,8 +113,8 @@ impl<T: Transport> LaneJob<T> {
         let (mut chunks, hash) = reader.start();
         let send_all = async move {
             let mut flying = JoinSet::new();
-            while let Some((permit, chunk)) = self.next(&mut chunks).await {
-                flying.spawn(self.flight(session_id, *cut, road.clone()).put(chunk, permit));
+            while let Some((places, chunk)) = self.next(&mut chunks).await {
+                flying.spawn(self.flight(session_id, *cut, road.clone()).put(chunk, places));
                 while let Some(landed) = flying.try_join_next() {
                     self.land(landed, &mut counts)?;
                 }
@@ -128,13 +129,14 @@ impl<T: Transport> LaneJob<T> {
         Ok(SessionDone { session_id, sha256, total_len: cut.total_len(), counts })
     }
 
-    /// A place in the window first, then the chunk for it: so no more chunks are held than may fly.
+    /// A place in the upload's window and the line's first, then the chunk for it: so no more chunks are held than may fly.
     async fn next(
         &self,
         chunks: &mut tokio::sync::mpsc::Receiver<Chunk>,
-    ) -> Option<(OwnedSemaphorePermit, Chunk)> {
+    ) -> Option<((OwnedSemaphorePermit, Place), Chunk)> {
         let permit = Arc::clone(&self.window).acquire_owned().await.expect("the window is never closed");
-        Some((permit, chunks.recv().await?))
+        let place = self.client.window.enter().await;
+        Some(((permit, place), chunks.recv().await?))
     }
 
     fn land(
@@ -216,7 +218,11 @@ struct Landed {
 impl<T: Transport> Flight<T> {
     /// Sends until it arrives or must not be sent again. The bytes are read again for each new
     /// attempt instead of being held: eight held copies are 14 MB.
-    async fn put(self, chunk: Chunk, _permit: OwnedSemaphorePermit) -> Result<Landed, UploadError> {
+    async fn put(
+        self,
+        chunk: Chunk,
+        (_permit, mut place): (OwnedSemaphorePermit, Place),
+    ) -> Result<Landed, UploadError> {
         let Chunk { index, bytes } = chunk;
         let len = u32::try_from(bytes.len()).expect("a chunk's length has 32 bits");
         let (mut bytes, mut attempts) = (Some(bytes), Attempts::default());
@@ -225,9 +231,16 @@ impl<T: Transport> Flight<T> {
                 Some(bytes) => bytes,
                 None => self.read_again(index).await?,
             };
+            place.set_out();
             match self.send(index, bytes).await {
-                Ok(()) => return Ok(Landed { index, bytes: len, failures: attempts.failures() }),
+                Ok(()) => {
+                    place.arrived();
+                    return Ok(Landed { index, bytes: len, failures: attempts.failures() });
+                }
                 Err(CallError::Transport { method: METHOD, error }) => {
+                    if error.is_slow() {
+                        place.late();
+                    }
                     self.pause(index, &mut attempts, error).await?;
                 }
                 Err(error) => return Err(error.into()),

@@ -57,14 +57,20 @@ impl<T: Transport> Upload<T> {
         }
     }
 
+    /// With a place on the line, as it may be as long as a chunk.
     async fn publish_until_hashed(&self, request: &PublishRequest) -> Result<PublishResult, CallError> {
+        let mut place = self.client.window.enter().await;
         let mut repeated = 0;
         loop {
+            place.set_out();
             match self.client.uploads_publish(request).await {
                 Err(error) if error.code() == Some("hash_pending") && repeated < HASH_PENDING_MAX => {
                     repeated += 1;
                 }
-                result => return result,
+                result => {
+                    place.arrived();
+                    return result;
+                }
             }
         }
     }
