@@ -88,6 +88,7 @@ async fn forward(
     upstream: SocketAddr,
     mut request: Request<Incoming>,
 ) -> Result<Reply> {
+    line.came(request.method(), request.uri().path());
     let fate = line.fate(request.body().size_hint().exact());
     match fate {
         Fate::Answered(status, retry_after) => {

@@ -1,6 +1,7 @@
 //! The line between clients and the proxy: how fast it is, and when it stands still. Owns what a connection may read now.
 
 use crate::plan::{Counts, Plan};
+use hyper::Method;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -78,6 +79,18 @@ impl Line {
     /// What happened.
     pub fn counts(&self) -> Counts {
         self.lock().counts
+    }
+
+    /// Counts a request by its kind.
+    pub fn came(&self, method: &Method, path: &str) {
+        let counts = &mut self.lock().counts;
+        if method == Method::PUT {
+            counts.puts += 1;
+        } else if path.ends_with("/call") {
+            counts.updates += 1;
+        } else if path.ends_with("/query") {
+            counts.queries += 1;
+        }
     }
 
     /// What becomes of a request whose body has `len` bytes, as far as it says.

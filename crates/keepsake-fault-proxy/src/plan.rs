@@ -67,6 +67,12 @@ pub struct Counts {
     pub connections: u64,
     /// Requests that came.
     pub requests: u64,
+    /// Of them update messages of the IC, by their path.
+    pub updates: u64,
+    /// Of them query messages of the IC.
+    pub queries: u64,
+    /// Of them by the method `PUT`.
+    pub puts: u64,
     /// Of them answered by the proxy itself, 413 among them.
     pub answered: u64,
     /// Requests and replies that were lost.

@@ -34,7 +34,7 @@ const ALLOWED_IN_TESTS: &[(&str, &[&str])] = &[
     ("keepsake-canister", &["keepsake-conformance", "keepsake-client", "keepsake-wasm-host"]),
     ("keepsake-node", &["keepsake-conformance", "keepsake-client"]),
     ("keepsake-client", &["keepsake-conformance", "keepsake-node"]),
-    ("keepsake-cli", &["keepsake-conformance", "keepsake-derivatives"]),
+    ("keepsake-cli", &["keepsake-conformance", "keepsake-derivatives", "keepsake-fault-proxy"]),
     ("keepsake-conformance", &["keepsake-canister", "keepsake-node", "keepsake-wasm-host"]),
     ("keepsake-wasm-server", &["keepsake-client"]),
     ("xtask", &["keepsake-client"]),

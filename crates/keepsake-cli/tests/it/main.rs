@@ -2,6 +2,7 @@
 //! and crowded.
 
 mod again;
+mod behind;
 mod bulk;
 mod clock;
 mod crowd;
@@ -15,6 +16,7 @@ mod round_trip;
 mod serving;
 mod sharing;
 mod site;
+mod slow_line;
 mod soak;
 mod support;
 mod told;

@@ -11,7 +11,7 @@ mod crowd;
 mod customer;
 mod fsck;
 mod ledger;
-mod node;
+pub(crate) mod node;
 mod picture;
 mod progress;
 mod settle;
