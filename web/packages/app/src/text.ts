@@ -20,6 +20,9 @@ export const text = {
       "This address is not secure, so the browser keeps no key for it. Open the page by https, or on this machine at http://localhost.",
     noStorage:
       "The browser does not keep data for this page, so there is no place for your key. Allow site data, or leave the private window, then try again.",
+    signedOut: "Your sign-in has ended. Sign in again and it goes on.",
+    tooLargeForProxy:
+      "A proxy before this service lets no message of this size through. Tell whoever runs it to raise its limit (client_max_body_size).",
     network: "The service does not answer. It is tried again by itself.",
     unauthorized: "Your role here does not allow this. Ask an owner of the capsule.",
     notFound: "It is not there any more, or you may no longer see it.",
@@ -75,11 +78,11 @@ export const text = {
     notOpen: (id: string) =>
       `“${id}” is not there, or it is not shared with you. Ask whoever gave you the link, then open it again.`,
     deleted: (title: string) => `“${title}” is deleted.`,
-    chooseAgain: (name: string) =>
-      `“${name}” was not finished when the page was closed. Choose it again and it goes on where it was.`,
     goesOn: (count: number) => `${files(count)} from before the reload: going on.`,
     shared: "Shared.",
     revoked: "They can no longer see it.",
+    left: (name: string) => `You have left “${name}”.`,
+    signedOut: "Your sign-in has ended. Nothing is lost: sign in again and the uploads go on.",
     madePublic: "Everybody who has the link can look now.",
     madePrivate: "Only the members can look now.",
     aborted: "The upload is ended and its room is free again.",
@@ -103,7 +106,12 @@ export const text = {
       paused: "Paused",
       failed: "Failed",
       canceled: "Cancelled",
+      missing: "To be chosen again",
     },
+    missing: "Not finished when the page was closed. Choose it again and it goes on where it was.",
+    chooseMissing: (count: number) => `Choose ${count === 1 ? "it" : count} again`,
+    someMissing: (count: number) =>
+      count === 1 ? "1 file has to be chosen again." : `${count} files have to be chosen again.`,
     lanes: {
       waiting: "waiting",
       working: "making",
@@ -127,7 +135,13 @@ export const text = {
     clear: "Clear finished",
     summary: (done: number, total: number, left: string) =>
       left === "" ? `${done} of ${files(total)} uploaded` : `${done} of ${files(total)} uploaded, ${left}`,
-    allDone: (count: number) => `All done: ${files(count)} uploaded.`,
+    /** `there`: so many of them were in the capsule before. */
+    allDone: (count: number, there = 0) =>
+      there === 0
+        ? `All done: ${files(count)} uploaded.`
+        : there === count
+          ? `Nothing new: ${files(count)} ${count === 1 ? "was" : "were"} here already.`
+          : `All done: ${files(count - there)} uploaded, ${there} ${there === 1 ? "was" : "were"} here already.`,
     someFailed: (count: number) => `${files(count)} failed. See the list of uploads.`,
   },
 
@@ -156,6 +170,7 @@ export const text = {
     type: "Type",
     sha256: "SHA-256",
     fileName: "File name",
+    cannotPlay: "This browser cannot play it. Download the original to open it elsewhere.",
     noPicture: "There is no picture of this one. Download the original to open it.",
     removeTitle: (title: string) => `Delete “${title}”?`,
     removeLead: "The original and its previews are deleted for everybody. This cannot be undone.",
@@ -172,6 +187,10 @@ export const text = {
     grant: "Give access",
     revoke: "Take away",
     revokeFrom: (who: string) => `Take away the access of ${who}`,
+    leave: "Leave",
+    leaveTitle: (name: string) => `Leave “${name}”?`,
+    leaveLead:
+      "You will no longer see it, nor add to it. Only another owner can let you in again. What you added stays.",
     link: "Link",
     anyone: "Anyone with the link may look",
     linkOpensForAll: "The link opens this capsule for everybody who has it, without a role of their own.",

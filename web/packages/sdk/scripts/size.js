@@ -21,10 +21,20 @@ async function gzipped(entry, external = []) {
   return gzipSync(outputFiles[0].contents, { level: 9 }).length;
 }
 
+/** What is loaded later, by itself. */
+const later = ["mcl-wasm", "hash-wasm"];
+
 const rows = {
-  "the SDK with @icp-sdk/core": await gzipped("./dist/index.js"),
-  "of that, the SDK's own files": await gzipped("./dist/index.js", ["@icp-sdk/*", "@noble/*", "idb-keyval"]),
-  "Worker that hashes, verifies and sends": await gzipped("./dist/background/worker.js"),
+  "the SDK with @icp-sdk/core": await gzipped("./dist/index.js", later),
+  "of that, the SDK's own files": await gzipped("./dist/index.js", [
+    ...later,
+    "@icp-sdk/*",
+    "@noble/*",
+    "idb-keyval",
+  ]),
+  "Worker that hashes, verifies and sends": await gzipped("./dist/background/worker.js", later),
+  "its wasm that verifies": await gzipped("./dist/verify/bls-wasm.js"),
+  "its wasm that hashes": await gzipped("./dist/hash/wasm.js"),
   "Worker that makes the pictures": await gzipped("./dist/derivatives/worker.js"),
 };
 for (const [what, bytes] of Object.entries(rows)) {

@@ -5,25 +5,28 @@ import {
   Actor,
   type ActorSubclass,
   AnonymousIdentity,
-  HttpAgent,
+  type HttpAgent,
   type Identity,
-  type SignIdentity,
 } from "@icp-sdk/core/agent";
 import { Principal } from "@icp-sdk/core/principal";
 import { platform } from "#platform";
 import type { _SERVICE, Error as ServiceError } from "../generated/keepsake.did.js";
 import { idlFactory } from "../generated/keepsake.did.js";
 import { type RemoteSender, Unreadable, WorkerMissing } from "./background/client.js";
-import type { Envelope, LargeAnswer, LargeCall, LargeMethod } from "./background/messages.js";
+import type { LargeAnswer, LargeCall, LargeMethod } from "./background/messages.js";
+import { encodingError } from "./encoding.js";
+import { type Signer, signerOf } from "./envelope.js";
 import { KeepsakeError, refusal, throwIfAborted } from "./errors.js";
+import { FastAgent } from "./fast-agent.js";
 import { type Fault, understand } from "./faults.js";
 import { readWhole } from "./hash/pieces.js";
 import { isMainnet } from "./mainnet.js";
 import { NodeKeys } from "./node-keys.js";
 import { Attempts, RETRY_DEFAULT } from "./retry.js";
-import { timedFetch } from "./timed-fetch.js";
+import { Patience, timedFetch } from "./timed-fetch.js";
 import type { KeepsakeOptions, RetryPolicy } from "./types.js";
 import { orAborted, pause } from "./wait.js";
+import { type WatchedFetch, watchedBy } from "./watched-fetch.js";
 
 export type Service = ActorSubclass<_SERVICE>;
 type Method = keyof _SERVICE;
@@ -53,9 +56,11 @@ export class Connection {
   readonly policy: RetryPolicy;
   readonly service: Service;
   readonly #agent: HttpAgent;
-  readonly #fetch: typeof fetch;
+  readonly #fetch: WatchedFetch;
   readonly #ownFetch: boolean;
+  readonly #patience: Patience;
   readonly #nodeKeys = new NodeKeys();
+  readonly #signer: Signer | undefined;
   #lastTask: Promise<void> = Promise.resolve();
 
   constructor(options: KeepsakeOptions) {
@@ -63,8 +68,10 @@ export class Connection {
     this.canisterId = parseCanisterId(options.canisterId);
     this.identity = options.identity ?? new AnonymousIdentity();
     this.policy = { ...RETRY_DEFAULT, ...options.retry };
+    this.#patience = new Patience(this.policy.stallMs);
     this.#ownFetch = options.fetch !== undefined;
-    this.#fetch = options.fetch ?? globalThis.fetch.bind(globalThis);
+    this.#fetch = options.fetch ? watchedBy(options.fetch) : platform.fetch;
+    this.#signer = signerOf(this.identity);
     this.#agent = this.#makeAgent(options.rootKey);
     this.service = this.#actor(this.#agent);
   }
@@ -93,19 +100,20 @@ export class Connection {
 
   /** Sends large messages apart from the page; undefined where this platform, identity or `fetch` does not allow it. */
   async remoteSender(): Promise<RemoteSender | undefined> {
-    const { identity } = this;
     const { rootKey } = this.#agent;
-    if (this.#ownFetch || !platform.remoteSender || !rootKey || !canSign(identity)) {
+    const signer = this.#signer;
+    if (this.#ownFetch || !platform.remoteSender || !rootKey || !signer) {
       return undefined;
     }
-    const envelope = await envelopeOf(identity);
+    const envelope = await signer.envelope();
     const setup = {
       host: this.host.href,
       canisterId: this.canisterId.toText(),
       rootKey,
-      principal: identity.getPrincipal().toUint8Array(),
+      principal: this.identity.getPrincipal().toUint8Array(),
+      stallMs: this.policy.stallMs,
     };
-    return envelope && platform.remoteSender({ ...setup, envelope }, (bytes) => identity.sign(bytes));
+    return envelope && platform.remoteSender({ ...setup, envelope }, (bytes) => signer.sign(bytes));
   }
 
   /** Sends a large message, by `remote` where there is one. `make` is asked anew for each attempt. */
@@ -117,9 +125,7 @@ export class Connection {
   ): Promise<Ok<M>> {
     const local = async ({ args, length }: Omit<LargeCall, "method">) => {
       const list = await Promise.all(args.map((arg) => (arg instanceof Blob ? read(arg, length) : arg)));
-      await this.#taskOfItsOwn();
-      const send = (sending.service ?? this.service)[method];
-      return await (send as unknown as (...list: unknown[]) => Promise<LargeAnswer>)(...list);
+      return await this.#sendTo<LargeAnswer>(sending.service ?? this.service, method, list);
     };
     const send = async () => {
       const call = await make();
@@ -170,9 +176,7 @@ export class Connection {
   ): Promise<Reply<M>> {
     const service = sending.service ?? this.service;
     const send = async (): Promise<Reply<M>> => {
-      const list = typeof args === "function" ? await args() : args;
-      await this.#taskOfItsOwn();
-      return (service[method] as unknown as (...list: Args<M>) => Promise<Reply<M>>)(...list);
+      return await this.#sendTo<Reply<M>>(service, method, typeof args === "function" ? await args() : args);
     };
     return await this.#attempt<Reply<M>>(method, send, sending);
   }
@@ -193,13 +197,22 @@ export class Connection {
         if (sending.once && !fault.surelyNotRun) {
           throw fault.error;
         }
-        const pauseMs = attempts.pauseAfter(fault.transience, Date.now(), Math.random());
+        const pauseMs = attempts.pauseAfter(fault.transience, Date.now(), Math.random(), fault.retryAfterMs);
         if (pauseMs === undefined) {
           throw fault.error;
         }
         sending.onRetry?.(attempts.failures, fault);
         await pause(pauseMs, signal, method);
       }
+    }
+  }
+
+  async #sendTo<R>(service: Service, method: Method, args: unknown[]): Promise<R> {
+    await this.#taskOfItsOwn();
+    try {
+      return await (service[method] as unknown as (...list: unknown[]) => Promise<R>)(...args);
+    } catch (thrown) {
+      throw encodingError(service, method, args, thrown) ?? thrown;
     }
   }
 
@@ -210,7 +223,7 @@ export class Connection {
   }
 
   #makeAgent(rootKey: Uint8Array | undefined, signal?: AbortSignal): HttpAgent {
-    return HttpAgent.createSync({
+    const options = {
       host: this.host.href,
       identity: this.identity,
       // The loop above tries again, with jitter and by what the fault is.
@@ -218,16 +231,13 @@ export class Connection {
       rootKey,
       shouldFetchRootKey: rootKey === undefined && !this.isMainnet,
       subnetNodeKeyExpirableStore: this.#nodeKeys,
-      fetch: timedFetch(this.#fetch, signal),
-    });
+      fetch: timedFetch(this.#fetch, this.#patience, signal),
+    };
+    return new FastAgent(options, { signer: this.#signer, verify: platform.verify });
   }
 
   #actor(agent: HttpAgent): Service {
-    return Actor.createActor<_SERVICE>(idlFactory, {
-      agent,
-      canisterId: this.canisterId,
-      blsVerify: platform.verify,
-    });
+    return Actor.createActor<_SERVICE>(idlFactory, { agent, canisterId: this.canisterId });
   }
 }
 
@@ -237,44 +247,6 @@ async function read(blob: Blob, length: number): Promise<Uint8Array> {
   } catch (cause) {
     throw new Unreadable(String(cause), { cause });
   }
-}
-
-function canSign(identity: Identity): identity is SignIdentity {
-  return "sign" in identity && typeof identity.sign === "function";
-}
-
-/**
- * What this identity puts around every message: its key, and the delegations that it acts by. Undefined where it does
- * something else to messages, which the Worker could not repeat.
- */
-async function envelopeOf(identity: SignIdentity): Promise<Envelope | undefined> {
-  const probe = { request_type: "call", arg: new Uint8Array() };
-  const request = { endpoint: "call", request: {}, body: probe };
-  const signed = (await identity.transformRequest(
-    request as unknown as Parameters<Identity["transformRequest"]>[0],
-  )) as {
-    body: Record<string, unknown>;
-  };
-  const { content, sender_sig, sender_pubkey, sender_delegation, ...other } = signed.body;
-  if (content !== probe || !sender_sig || Object.keys(other).length > 0) {
-    return undefined;
-  }
-  const delegations = sender_delegation as SignedDelegation[] | undefined;
-  return {
-    sender_pubkey: sender_pubkey as Uint8Array,
-    ...(delegations && { sender_delegation: delegations.map(plainDelegation) }),
-  };
-}
-
-interface SignedDelegation {
-  delegation: { pubkey: Uint8Array; expiration: bigint; targets?: Principal[] };
-  signature: Uint8Array;
-}
-
-function plainDelegation({ delegation, signature }: SignedDelegation) {
-  const { pubkey, expiration, targets } = delegation;
-  const limited = targets && { targets: targets.map((target) => target.toUint8Array()) };
-  return { delegation: { pubkey, expiration, ...limited }, signature };
 }
 
 function parseHost(text: string): URL {

@@ -25,6 +25,10 @@ export interface Fault {
   transience: Transience;
   /** Even a message that must run at most once may be sent again. */
   surelyNotRun: boolean;
+  /** The line, or who answers for the host, was too slow for it: fewer at once may get through. */
+  isSlow?: boolean;
+  /** The host said when to come again. */
+  retryAfterMs?: number;
 }
 
 /** A fault as it crosses from the Worker to the page. */
@@ -35,21 +39,23 @@ export interface PlainFault {
   detail?: string;
   transience: Transience;
   surelyNotRun: boolean;
+  isSlow?: boolean;
+  retryAfterMs?: number;
 }
 
 /** A fault that was understood elsewhere. */
 export class FaultError extends Error {
   readonly fault: Fault;
 
-  constructor({ kind, message, code, detail, transience, surelyNotRun }: PlainFault) {
+  constructor({ kind, message, code, detail, ...fault }: PlainFault) {
     super(message);
-    this.fault = { error: new KeepsakeError(kind, message, { code, detail }), transience, surelyNotRun };
+    this.fault = { ...fault, error: new KeepsakeError(kind, message, { code, detail }) };
   }
 }
 
-export function plainFault({ error, transience, surelyNotRun }: Fault): PlainFault {
+export function plainFault({ error, ...fault }: Fault): PlainFault {
   const { kind, message, code, detail } = error;
-  return { kind, message, code, detail, transience, surelyNotRun };
+  return { ...fault, kind, message, code, detail };
 }
 
 const REJECT_SYS_TRANSIENT = 2;
@@ -65,7 +71,7 @@ export function understand(method: string, host: string, thrown: unknown): Fault
     return thrown.fault;
   }
   if (!(thrown instanceof AgentError)) {
-    return badArgument(method, thrown) ?? notANode(method, host, thrown);
+    return notANode(method, host, thrown);
   }
   const { code } = thrown;
   if (code instanceof HttpFetchErrorCode) {
@@ -111,32 +117,58 @@ function otherFault(method: string, host: string, thrown: AgentError): Fault {
 }
 
 function httpFault(method: string, host: string, code: HttpErrorCode, thrown: AgentError): Fault {
-  const reason = firstLine(code.bodyText ?? code.statusText);
-  if (code.status === 408) {
-    return passing(
-      `${method}: the node did not answer in time (${reason}): try again`,
-      "timeout",
-      false,
-      thrown,
-    );
+  const reason = firstLine(textOf(code.bodyText) || code.statusText);
+  const retryAfterMs = retryAfter(code.headers);
+  const { status } = code;
+  if (status === 408) {
+    const message = `${method}: the node did not answer in time (${reason}): try again`;
+    return { ...passing(message, "timeout", false, thrown), isSlow: true, retryAfterMs };
   }
-  if (code.status === 502 || code.status === 503 || code.status === 504) {
+  if (status === 413) {
+    return tooLarge(method, host, thrown);
+  }
+  if (status === 502 || status === 503 || status === 504) {
     // A proxy answers for a node that is not there.
-    const fault = unreachable(method, host, new Error(`HTTP ${code.status}: ${reason}`));
-    return { ...fault, surelyNotRun: code.status === 503 };
+    const fault = unreachable(method, host, new Error(`HTTP ${status}: ${reason}`));
+    return { ...fault, surelyNotRun: status === 503, isSlow: status === 504, retryAfterMs };
   }
-  if (code.status === 429 || code.status >= 500) {
-    const message = `${method}: the node is busy (HTTP ${code.status}: ${reason}): try again later`;
-    return passing(message, "busy", code.status === 429, thrown);
+  if (status === 429 || status >= 500) {
+    const message = `${method}: the node is busy (HTTP ${status}: ${reason}): try again later`;
+    return { ...passing(message, "busy", status === 429, thrown), retryAfterMs };
   }
-  if (code.status === 400 && /expir/i.test(reason) && !/delegation/i.test(reason)) {
+  if (status === 400 && /delegation/i.test(reason) && /expir/i.test(reason)) {
+    return signedOut(method, reason, thrown);
+  }
+  if (status === 400 && /expir/i.test(reason)) {
     const message = `${method}: the message expired on its way (${reason}): check this computer's clock`;
     return passing(message, "expired", true, thrown);
   }
   const message =
-    `${method}: ${host} refused the request (HTTP ${code.status}: ${reason}): ` +
+    `${method}: ${host} refused the request (HTTP ${status}: ${reason}): ` +
     "is this the address of a Keepsake node?";
   return permanent(message, "not_a_node", true, thrown);
+}
+
+/** No host of this service refuses what its own limits allow: it is a proxy in front of it. */
+function tooLarge(method: string, host: string, cause: unknown): Fault {
+  const message =
+    `${method}: a proxy before ${host} does not let a message of this size through (HTTP 413): ` +
+    "raise its limit of a body, which nginx calls client_max_body_size, to 2 MB or more";
+  const error = new KeepsakeError("Network", message, { code: "body_too_large", cause });
+  return { error, transience: "permanent", surelyNotRun: true };
+}
+
+/** Seconds or a date: https://www.rfc-editor.org/rfc/rfc9110#field.retry-after */
+function retryAfter(headers: [string, string][]): number | undefined {
+  const value = headers.find(([name]) => name.toLowerCase() === "retry-after")?.[1].trim() ?? "";
+  const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
+  return Number.isFinite(ms) ? Math.max(ms, 0) : undefined;
+}
+
+/** What a proxy's page of HTML says. */
+function textOf(body: string | undefined): string {
+  const text = body ?? "";
+  return /^\s*</.test(text) ? (/<title>(.*?)<\/title>/is.exec(text)?.[1] ?? "") : text;
 }
 
 function rejectFault(method: string, code: number, text: string, thrown: AgentError): Fault {
@@ -150,14 +182,14 @@ function rejectFault(method: string, code: number, text: string, thrown: AgentEr
   return permanent(message, "rejected", false, thrown);
 }
 
-/** Candid's encoder refuses what does not have the declared type, before anything is sent. */
-function badArgument(method: string, thrown: unknown): Fault | undefined {
-  const reason = thrown instanceof Error ? firstLine(thrown.message) : "";
-  if (!/^(Invalid .* argument|Wrong number of message arguments)/.test(reason)) {
-    return undefined;
-  }
-  const message = `${method}: ${reason}: check the type of what was passed`;
-  const error = new KeepsakeError("InvalidArgument", message, { code: "bad_argument", cause: thrown });
+/** The identity acts by a delegation, and that has an end: hours for Internet Identity. */
+function signedOut(method: string, reason: string, cause: unknown): Fault {
+  const message = `${method}: the sign-in has ended (${reason}): sign in again and go on, nothing that was sent is lost`;
+  const error = new KeepsakeError("SignedOut", message, {
+    code: "delegation_expired",
+    detail: reason,
+    cause,
+  });
   return { error, transience: "permanent", surelyNotRun: true };
 }
 
@@ -170,7 +202,8 @@ function unreachable(method: string, host: string, thrown: unknown): Fault {
   const reason = networkReason(thrown);
   const message = `${method}: cannot reach ${host} (${reason}): check that the node runs and that the address is right`;
   const error = new KeepsakeError("Network", message, { code: "unreachable", detail: reason, cause: thrown });
-  return { error, transience: "unreachable", surelyNotRun: /ECONNREFUSED|ENOTFOUND|EAI_AGAIN/.test(reason) };
+  const surelyNotRun = /ECONNREFUSED|ENOTFOUND|EAI_AGAIN/.test(reason);
+  return { error, transience: "unreachable", surelyNotRun, isSlow: /no byte moved for/.test(reason) };
 }
 
 function notANode(method: string, host: string, thrown: unknown): Fault {

@@ -1,5 +1,6 @@
 // What `@keepsake/sdk` offers. Owns the list and nothing else.
 
+export { browserIdentity, keptBrowserIdentity } from "./browser-key.js";
 export type { CapsulesClient } from "./capsules.js";
 export { type ErrorCode, MEANINGS } from "./codes.js";
 export type { Service } from "./connection.js";

@@ -5,6 +5,7 @@ import { platform } from "#platform";
 import { CapsulesClient } from "./capsules.js";
 import { Connection, type Service } from "./connection.js";
 import { assetOf, pieces } from "./download.js";
+import { KeepsakeError } from "./errors.js";
 import { MemoriesClient } from "./memories.js";
 import { Originals } from "./originals.js";
 import { limitUse } from "./records.js";
@@ -20,7 +21,7 @@ import type {
   UploadConfig,
 } from "./types.js";
 import { Scheduler } from "./upload/scheduler.js";
-import type { UploadOptions, UploadSource } from "./upload/types.js";
+import type { Uploadable, UploadOptions } from "./upload/types.js";
 import { Upload } from "./upload.js";
 
 /** A token is good for this long where the caller does not say, seconds. */
@@ -65,6 +66,11 @@ export class Keepsake {
 
   /** Fetches the root key where it is not built in, and reads the service's limits. */
   static async connect(options: KeepsakeOptions): Promise<Keepsake> {
+    if (typeof options !== "object" || options === null) {
+      const message =
+        "Keepsake.connect takes { host, canisterId, identity }: a node prints the first two when it starts";
+      throw new KeepsakeError("InvalidArgument", message, { code: "bad_argument" });
+    }
     const connection = new Connection(options);
     const policy = {
       ...connection.policy,
@@ -86,7 +92,7 @@ export class Keepsake {
   }
 
   /** Starts an upload. It resumes by itself what an earlier one of the same file left behind. */
-  upload(file: File | Blob | UploadSource, options: UploadOptions = {}): Upload {
+  upload(file: Uploadable, options: UploadOptions = {}): Upload {
     return new Upload(this.#scheduler, file, options);
   }
 

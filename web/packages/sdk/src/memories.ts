@@ -1,6 +1,7 @@
 // Memories: pages, one memory, changes, deletion. Thin: one method, one message.
 
 import type { Connection } from "./connection.js";
+import { KeepsakeError } from "./errors.js";
 import * as records from "./records.js";
 import type {
   BulkDeletion,
@@ -44,7 +45,7 @@ export class MemoriesClient {
     return records.memory(await this.#connection.call("memories_read", [id]));
   }
 
-  /** Changes what is named; the rest stays. */
+  /** Changes what is named; the rest stays. A date before 1970 or after 2554 is refused: the service cannot say it yet. */
   async update(id: MemoryId, changes: MemoryChanges): Promise<Memory> {
     const data = {
       name: opt<string>(undefined),
@@ -56,7 +57,7 @@ export class MemoriesClient {
       location: opt(changes.location),
       memory_notes: opt(changes.notes),
       parent_folder_id: opt(changes.parentFolderId),
-      date_of_memory: opt(changes.dateOfMemory && nsOf(changes.dateOfMemory)),
+      date_of_memory: opt(changes.dateOfMemory && dateOnWire(changes.dateOfMemory)),
     };
     return records.memory(await this.#connection.call("memories_update", [id, data]));
   }
@@ -107,4 +108,15 @@ export class MemoriesClient {
     const result = await this.#connection.call("asset_remove_by_id", [id, assetId], { once: true });
     return result.asset_removed;
   }
+}
+
+/** A date that is asked for is never left out in silence. */
+function dateOnWire(date: Date): bigint {
+  const ns = nsOf(date);
+  if (ns === undefined) {
+    const shown = Number.isNaN(date.getTime()) ? "what was passed" : date.toISOString();
+    const message = `memories_update: ${shown} is no date that the service can keep: it keeps those from 1970 to 2554`;
+    throw new KeepsakeError("InvalidArgument", message, { code: "date_out_of_range", detail: shown });
+  }
+  return ns;
 }

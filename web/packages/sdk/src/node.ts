@@ -1,10 +1,12 @@
-// What only Node has: files on disk. Owns opening, positioned reads, and noticing that a file changed meanwhile.
+// What only Node has: files on disk, and a key kept in one (key-file.ts). Owns opening, positioned reads, and noticing that a file changed meanwhile.
 
 import { openAsBlob } from "node:fs";
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { KeepsakeError } from "./errors.js";
 import type { UploadSource } from "./upload/types.js";
+
+export { fileIdentity } from "./key-file.js";
 
 /** A file on disk; never whole in memory. `close` it when its upload is over, or leave that to the end of the process. */
 export interface FileSource extends UploadSource {

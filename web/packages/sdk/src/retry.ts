@@ -12,12 +12,16 @@ export const RETRY_DEFAULT: RetryPolicy = {
   pauseFirstMs: 200,
   pauseMaxMs: 15_000,
   unreachableMaxMs: 60_000,
+  stallMs: 20_000,
 };
 
 /** While nobody is there a pause is at most this long, so that a restarted node is soon noticed. */
 const UNREACHABLE_PAUSE_MAX_MS = 1_000;
 /** After this long without an answer the pauses may grow up to the policy's own bound. */
 const UNREACHABLE_SOON_MS = 60_000;
+
+/** A host that wants to be left alone for longer is asked all the same. */
+const RETRY_AFTER_MS_MAX = 300_000;
 
 /** The failed attempts of one message so far. */
 export class Attempts {
@@ -34,13 +38,16 @@ export class Attempts {
     return this.#passing + this.#unreachable;
   }
 
-  /** The pause before the next attempt, ms; undefined to give up. `jitter` is drawn evenly from 0 to 1. */
-  pauseAfter(transience: Transience, nowMs: number, jitter: number): number | undefined {
+  /**
+   * The pause before the next attempt, ms; undefined to give up. `jitter` is drawn evenly from 0 to 1. `retryAfterMs`: the
+   * host said when to come again, and all who were told so should not come together.
+   */
+  pauseAfter(transience: Transience, nowMs: number, jitter: number, retryAfterMs = 0): number | undefined {
     if (transience === "permanent") {
       return undefined;
     }
     const bound = transience === "passing" ? this.#passingBound() : this.#unreachableBound(nowMs);
-    return bound === undefined ? undefined : bound * jitter;
+    return bound === undefined ? undefined : Math.min(retryAfterMs, RETRY_AFTER_MS_MAX) + bound * jitter;
   }
 
   #passingBound(): number | undefined {

@@ -1,13 +1,51 @@
-// One HTTP request with its bounds: it ends with a signal, or when its answer is not complete in time.
-// Owns the two; what an end means is understood in faults.ts.
+// One HTTP request with its bounds: it ends with a signal, or when no byte moves on it for too long. Owns the two, and how
+// long is too long; what an end means is understood in faults.ts.
 
 import { aborted } from "./errors.js";
+import type { WatchedFetch } from "./watched-fetch.js";
 
-/** No complete answer within this time counts as unreachable. Eight chunks share a slow line in it. */
-const REQUEST_TIMEOUT_MS = 300_000;
+/** Where nobody tells of the bytes that go out, the whole answer is waited for so long, ms. */
+const BLIND_MS_MAX = 300_000;
+/** A request of fewer bytes says nothing about the line. */
+const MEASURED_BYTES_MIN = 100_000;
+/** What a line is thought to carry before it was measured, and after it stalled: hosts ask for this much, bytes per second. */
+const UNKNOWN_RATE = 65_536;
+const LEAST_RATE = 16_384;
+/** A line may become so many times slower than it was. */
+const SLACK = 3;
+
+/**
+ * How long no byte may move, for all requests to one host: then the line is dead, as when the Wi-Fi changed or a router
+ * forgot the connection. Buffers on the way may swallow a whole chunk at once and show nothing while it trickles out: once
+ * it is handed over, its answer may take as long as the line needs for it.
+ */
+export class Patience {
+  readonly stallMs: number;
+  #rate = UNKNOWN_RATE;
+
+  constructor(stallMs: number) {
+    this.stallMs = stallMs;
+  }
+
+  /** Between two bytes that move, while `bytesUnseen` may lie in buffers. */
+  ms(bytesUnseen: number): number {
+    return this.stallMs + (bytesUnseen / this.#rate) * 1000;
+  }
+
+  answered(bytes: number, ms: number): void {
+    if (bytes >= MEASURED_BYTES_MIN) {
+      this.#rate = Math.max((bytes / Math.max(ms, 1)) * (1000 / SLACK), LEAST_RATE);
+    }
+  }
+
+  /** Maybe it was not dead but slow. */
+  stalled(): void {
+    this.#rate = LEAST_RATE;
+  }
+}
 
 /** `fetch` with bounds. The answer's body is read within them too: it belongs to the request. */
-export function timedFetch(plain: typeof fetch, signal?: AbortSignal): typeof fetch {
+export function timedFetch(watched: WatchedFetch, patience: Patience, signal?: AbortSignal): typeof fetch {
   return async (input, init) => {
     const controller = new AbortController();
     const stop = () => controller.abort(aborted("the request"));
@@ -15,16 +53,23 @@ export function timedFetch(plain: typeof fetch, signal?: AbortSignal): typeof fe
       stop();
     }
     signal?.addEventListener("abort", stop, { once: true });
-    const timer = setTimeout(() => {
-      controller.abort(new DOMException(`no answer in ${REQUEST_TIMEOUT_MS / 1000} s`, "TimeoutError"));
-    }, REQUEST_TIMEOUT_MS);
+    const bytes = (init?.body as Uint8Array | undefined)?.byteLength ?? 0;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const watch = (bytesOut: number) => {
+      const ms = watched.isBlind ? BLIND_MS_MAX : patience.ms(bytesOut >= bytes ? bytes : 0);
+      clearTimeout(timer);
+      timer = setTimeout(() => {
+        patience.stalled();
+        controller.abort(new DOMException(`no byte moved for ${Math.round(ms / 1000)} s`, "TimeoutError"));
+      }, ms);
+    };
+    watch(0);
+    const fromMs = performance.now();
     try {
-      const response = await plain(input, { ...init, signal: controller.signal });
-      const body = await response.arrayBuffer();
-      const { status, statusText, headers } = response;
-      const whole = new Response(body.byteLength > 0 ? body : null, { status, statusText, headers });
-      Object.defineProperty(whole, "url", { value: response.url });
-      return whole;
+      const url = new URL(input instanceof Request ? input.url : input);
+      const response = await watched(url, { ...init, signal: controller.signal }, watch);
+      patience.answered(bytes, performance.now() - fromMs);
+      return response;
     } finally {
       clearTimeout(timer);
       signal?.removeEventListener("abort", stop);

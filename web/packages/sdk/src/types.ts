@@ -71,6 +71,9 @@ export interface RetryPolicy {
   pauseMaxMs: number;
   /** While nobody answers, attempts go on for this long, ms. */
   unreachableMaxMs: number;
+  /** A line that moves no byte for so long is given up, for another connection, ms. A chunk that is on its way has the time
+   * that the line needs for it on top. */
+  stallMs: number;
 }
 
 export interface CapsuleHeader {

@@ -8,11 +8,11 @@ import { runUpload } from "./upload/run.js";
 import type { Scheduler } from "./upload/scheduler.js";
 import { OpenSource } from "./upload/source.js";
 import type {
+  Uploadable,
   UploadOptions,
   UploadPhase,
   UploadProgress,
   UploadResult,
-  UploadSource,
   UploadState,
 } from "./upload/types.js";
 import { Gate } from "./wait.js";
@@ -28,7 +28,7 @@ export class Upload {
   readonly #stop = new AbortController();
   readonly #sessions = new Map<string, SessionId | undefined>();
 
-  constructor(scheduler: Scheduler, file: Blob | UploadSource, options: UploadOptions) {
+  constructor(scheduler: Scheduler, file: Uploadable, options: UploadOptions) {
     this.#scheduler = scheduler;
     this.#options = options;
     const source = new OpenSource(file);

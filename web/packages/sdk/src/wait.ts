@@ -73,17 +73,28 @@ export class Gate {
 
 /** A bounded number of places; who comes first is served first. */
 export class Window {
-  #free: number;
+  #limit: number;
+  #taken = 0;
   readonly #waiting: (() => void)[] = [];
 
   constructor(places: number) {
-    this.#free = places;
+    this.#limit = places;
+  }
+
+  get limit(): number {
+    return this.#limit;
+  }
+
+  /** More places at once; with fewer, nobody has to leave who is in. */
+  resize(places: number): void {
+    this.#limit = places;
+    this.#admit();
   }
 
   /** Waits for a place; call the result to give it back. */
   async enter(signal?: AbortSignal): Promise<() => void> {
-    if (this.#free > 0) {
-      this.#free -= 1;
+    if (this.#taken < this.#limit) {
+      this.#taken += 1;
     } else {
       await this.#turn(signal);
     }
@@ -91,7 +102,8 @@ export class Window {
     return () => {
       if (!left) {
         left = true;
-        this.#leave();
+        this.#taken -= 1;
+        this.#admit();
       }
     };
   }
@@ -117,12 +129,14 @@ export class Window {
     });
   }
 
-  #leave(): void {
-    const next = this.#waiting.shift();
-    if (next) {
+  #admit(): void {
+    while (this.#taken < this.#limit) {
+      const next = this.#waiting.shift();
+      if (!next) {
+        return;
+      }
+      this.#taken += 1;
       next();
-    } else {
-      this.#free += 1;
     }
   }
 }

@@ -8,6 +8,7 @@ import type {
   MemoryType as WireMemoryType,
   Role as WireRole,
 } from "../generated/keepsake.did.js";
+import { KeepsakeError } from "./errors.js";
 import type { AnyAssetKind, MemoryType, Role, Subject } from "./types.js";
 
 /** Candid's `opt`. */
@@ -22,8 +23,17 @@ export function dateOf(ns: bigint): Date {
   return new Date(Number(ns / 1_000_000n));
 }
 
-export function nsOf(date: Date): bigint {
-  return BigInt(date.getTime()) * 1_000_000n;
+/** The last time that the wire's `nat64` can say, in the year 2554. */
+const NS_MAX = 2n ** 64n - 1n;
+
+/** ns since 1970; undefined for what the wire cannot say: a time before 1970, after 2554, or none at all. */
+export function nsOf(date: Date): bigint | undefined {
+  const ms = date.getTime();
+  if (!Number.isFinite(ms) || ms < 0) {
+    return undefined;
+  }
+  const ns = BigInt(Math.trunc(ms)) * 1_000_000n;
+  return ns > NS_MAX ? undefined : ns;
 }
 
 /** The name of a variant without data. */
@@ -51,5 +61,10 @@ export function personOf(subject: Subject): PersonRef {
 }
 
 export function principalOf(who: Principal | string): Principal {
-  return typeof who === "string" ? Principal.fromText(who) : who;
+  try {
+    return Principal.from(who);
+  } catch (cause) {
+    const message = `${JSON.stringify(who)} is no principal: it looks like 2vxsx-fae, or longer`;
+    throw new KeepsakeError("InvalidArgument", message, { code: "bad_argument", cause });
+  }
 }

@@ -1,4 +1,5 @@
-// The parts that need no node: retries, cuts, keys, progress, media, waiting, and the tables.
+// The parts that need no node: retries, cuts, keys, progress, waiting, and the tables. Rules that other clients share
+// are in rules.test.ts.
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
@@ -11,8 +12,8 @@ import { fileURLToPath } from "node:url";
 import { MEANINGS } from "@keepsake/sdk";
 import { Attempts, RETRY_DEFAULT } from "../dist/retry.js";
 import { UploadKey } from "../dist/upload/idem.js";
-import { clip, mediaOf, memoryTypeOfMime } from "../dist/upload/media.js";
-import { Cut, Missing } from "../dist/upload/plan.js";
+import { clip } from "../dist/upload/media.js";
+import { Cut } from "../dist/upload/plan.js";
 import { ProgressBoard } from "../dist/upload/progress.js";
 import { OpenSource } from "../dist/upload/source.js";
 import { Gate, Window } from "../dist/wait.js";
@@ -70,14 +71,6 @@ test("the table of codes is the service's", () => {
   assert.deepEqual(MEANINGS, Object.fromEntries(rows.map(([, name, meaning]) => [name, meaning])));
 });
 
-test("pauses double up to the bound, with full jitter, and stop after the last attempt", () => {
-  const attempts = new Attempts({ ...RETRY_DEFAULT, pauseFirstMs: 100 });
-  const pauses = Array.from({ length: 8 }, () => attempts.pauseAfter("passing", 0, 1));
-  assert.deepEqual(pauses, [100, 200, 400, 800, 1600, 3200, 6400, undefined]);
-  assert.equal(new Attempts(RETRY_DEFAULT).pauseAfter("passing", 0, 0.5), 100);
-  assert.equal(new Attempts(RETRY_DEFAULT).pauseAfter("permanent", 0, 1), undefined);
-});
-
 test("an absent node is waited for by time and not by number", () => {
   const attempts = new Attempts({ ...RETRY_DEFAULT, unreachableMaxMs: 60_000 });
   for (let second = 0; second < 60; second += 1) {
@@ -110,36 +103,24 @@ test("chunks cover the file without gap or overlap", () => {
   }
 });
 
-test("hidden ranges count as missing", () => {
-  const cut = new Cut(95, 10);
-  const shown: [number, number][] = [
-    [1, 2],
-    [4, 5],
-  ];
-  const hidden = new Missing({ missing: shown, missingTruncated: true }, cut);
-  assert.deepEqual([...hidden.indices()], [1, 4, 5, 6, 7, 8, 9]);
-  assert.deepEqual([hidden.count, hidden.bytesPresent], [7, 30]);
-  const all = new Missing({ missing: [[9, 10]], missingTruncated: false }, cut);
-  assert.deepEqual([[...all.indices()], all.bytesPresent], [[9], 90]);
-});
-
 test("the same file gives the same keys, and every part changes them", () => {
-  const file = { name: "a.jpg", sample: new Uint8Array(32), size: 5, lastModified: 7, chunkBytes: 9 };
-  const key = new UploadKey(file);
-  assert.equal(key.session("original"), new UploadKey({ ...file }).session("original"));
+  const file = { name: "a.jpg", sample: new Uint8Array(32), size: 5, lastModified: 7 };
+  const key = new UploadKey(file, 9);
+  assert.equal(key.session("original"), new UploadKey({ ...file }, 9).session("original"));
+  assert.equal(key.session("original"), new UploadKey(file, 8).cutInto(9).session("original"));
   const keys = [
     key.session("original"),
-    new UploadKey({ ...file, name: "b.jpg" }).session("original"),
-    new UploadKey({ ...file, sample: new Uint8Array(32).fill(1) }).session("original"),
-    new UploadKey({ ...file, size: 6 }).session("original"),
-    new UploadKey({ ...file, lastModified: 8 }).session("original"),
-    new UploadKey({ ...file, chunkBytes: 8 }).session("original"),
+    new UploadKey({ ...file, name: "b.jpg" }, 9).session("original"),
+    new UploadKey({ ...file, sample: new Uint8Array(32).fill(1) }, 9).session("original"),
+    new UploadKey({ ...file, size: 6 }, 9).session("original"),
+    new UploadKey({ ...file, lastModified: 8 }, 9).session("original"),
+    new UploadKey(file, 8).session("original"),
     key.session("display", new Uint8Array(32)),
     key.session("display", new Uint8Array(32).fill(1)),
     key.session("thumbnail", new Uint8Array(32)),
     key.publish("a"),
     key.publish("b"),
-    new UploadKey({ ...file, size: 6 }).publish("a"),
+    new UploadKey({ ...file, size: 6 }, 9).publish("a"),
   ];
   assert.equal(new Set(keys).size, keys.length);
   assert.ok(keys.every((text) => text.length <= 256 && !text.includes("jpg")));
@@ -152,34 +133,6 @@ test("samples tell files apart and read a bounded part of them", async () => {
   assert.equal(source.reads, 1 << 20);
   bytes[bytes.length - 1] = (bytes[bytes.length - 1] ?? 0) ^ 1;
   assert.notEqual(hex(await new OpenSource(source).sample()), before);
-});
-
-test("first bytes win over the name, and a name is not believed where the bytes are none", () => {
-  const text = (words: string) => new TextEncoder().encode(words);
-  const png = new Uint8Array([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0]);
-  assert.deepEqual(mediaOf(png, "a.jpg", "image/jpeg"), { mimeType: "image/png" });
-  const cases = [
-    [text("hello"), "a.jpg", "text/plain", "image/jpeg"],
-    [text("hé").slice(0, 2), "a.png", "text/plain", "image/png"],
-    [text("hello"), "a.heic", "text/plain", "image/heic"],
-    [text("%PDF-1.7"), "a.gif", "application/pdf", "image/gif"],
-    [text("PK\x03\x04"), "a.webp", "application/zip", "image/webp"],
-    [text("\0\0\0\x18ftypheic"), "a.jpg", "image/heif", "image/jpeg"],
-    [text("\0\0\0\x18ftypisom"), "a.jpg", "video/mp4", "image/jpeg"],
-    [text("\0\x01\x02"), "a.jpg", "application/octet-stream", "image/jpeg"],
-    [text("hello"), "a.pdf", "application/pdf", undefined],
-    [text("hello"), "noname", "application/octet-stream", undefined],
-    [text("\0\x01"), "a.tiff", "image/tiff", undefined],
-  ] as const;
-  for (const [bytes, name, mimeType, misnamed] of cases) {
-    const media = mediaOf(bytes, name, "");
-    assert.deepEqual([media.mimeType, media.misnamed], [mimeType, misnamed], name);
-  }
-  assert.equal(mediaOf(text("x"), "a", "Text/HTML; charset=utf-8").mimeType, "text/html");
-  assert.deepEqual(
-    ["image/jpeg", "video/mp4", "audio/mpeg", "text/plain", "text/html"].map(memoryTypeOfMime),
-    ["image", "video", "audio", "note", "document"],
-  );
 });
 
 test("clipping never splits a character", () => {

@@ -1,14 +1,15 @@
 // The Uppy uploader plugin: takes the files that Uppy wants uploaded, a few at a time, and tells Uppy how they do.
 // It owns the queue and the translation of results; one file's life is in file-upload.ts, the upload itself in the SDK.
 
-import type {
-  CapsuleId,
-  Deriver,
-  Keepsake,
-  ResumeStore,
-  UploadOptions,
-  UploadProgress,
-  UploadResult,
+import {
+  type CapsuleId,
+  type Deriver,
+  type Keepsake,
+  KeepsakeError,
+  type ResumeStore,
+  type UploadOptions,
+  type UploadProgress,
+  type UploadResult,
 } from "@keepsake/sdk";
 import {
   BasePlugin,
@@ -104,6 +105,7 @@ export class KeepsakeUploader<M extends Meta, B extends Body> extends BasePlugin
   readonly #upload = async (fileIds: string[]): Promise<void> => {
     const files = filterFilesToUpload(this.uppy.getFilesByIds(fileIds)) as UppyFile<M, B>[];
     if (files.length === 0) return;
+    this.#queue.resume();
     this.uppy.emit("upload-start", filterFilesToEmitUploadStarted(files) as UppyFile<M, B>[]);
     await Promise.all(files.map((file) => this.#uploadFile(file.id)));
   };
@@ -118,7 +120,11 @@ export class KeepsakeUploader<M extends Meta, B extends Body> extends BasePlugin
         this.opts.keepsake.upload(originalOf(file), { ...this.#uploadOptions(file), ...how }),
       onProgress: (progress) => this.#emitProgress(fileId, progress),
       onSuccess: (result) => this.#emitSuccess(fileId, result),
-      onError: (error) => this.uppy.emit("upload-error", this.uppy.getFile(fileId), error),
+      onError: (error) => {
+        // Nobody can upload before somebody has signed in: the rest waits, instead of failing one by one.
+        if (error instanceof KeepsakeError && error.kind === "SignedOut") this.#queue.pause();
+        this.uppy.emit("upload-error", this.uppy.getFile(fileId), error);
+      },
     });
     this.#uploads.set(fileId, upload);
     await upload.ended;

@@ -319,3 +319,33 @@ async function eventually(isSo: () => Promise<boolean>): Promise<void> {
   }
   assert.fail("it did not come true in 20 seconds");
 }
+
+test("where the sign-in has ended the rest of the files waits, and goes on after the next one", async () => {
+  let isOver = false;
+  const keepsake = await somebody(Ed25519KeyIdentity.generate(), async (input, init) =>
+    isOver
+      ? new Response("Invalid delegation expiry: Specified sender delegation has expired", { status: 400 })
+      : await fetch(input, init),
+  );
+  const uppy = await uppyOf(keepsake, 2);
+  const ids = [1, 2, 3, 4, 5].map((number) => add(uppy, `${number}.bin`, randomBytes(1000)));
+  isOver = true;
+  const failed: string[] = [];
+  const signedOut = new Promise<void>((resolve) => {
+    uppy.on("upload-error", (file, error) => {
+      assert.equal((error as { kind?: string }).kind, "SignedOut");
+      failed.push(file?.name ?? "");
+      if (failed.length === 2) resolve();
+    });
+  });
+  const whole = uppy.upload();
+  await signedOut;
+  isOver = false;
+  // Those that waited were not even tried.
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  assert.deepEqual(failed.sort(), ["1.bin", "2.bin"]);
+  await Promise.all([uppy.retryAll(), whole]);
+  for (const id of ids) {
+    assert.ok(uppy.getFile(id)?.progress.uploadComplete, id);
+  }
+});

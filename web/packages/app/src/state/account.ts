@@ -1,13 +1,13 @@
 // Who is here, and the connected client. It owns how the page starts: find the service, get an identity, connect.
 
 import type { Identity } from "@icp-sdk/core/agent";
-import { Keepsake } from "@keepsake/sdk";
+import { browserIdentity, Keepsake, keptBrowserIdentity } from "@keepsake/sdk";
 import { signal } from "@preact/signals";
 import type { ServiceAddress } from "../canister-address.js";
-import { browserIdentity, keptBrowserIdentity } from "../identity/browser-key.js";
 import { findService } from "../service-address.js";
 import { explain } from "./explain.js";
 import { forgetKeptFiles } from "./kept-files.js";
+import { forgetAllMissing } from "./missing-files.js";
 import { capsuleInAddress, lookUp } from "./visit.js";
 
 export interface Account {
@@ -74,6 +74,7 @@ export async function enter(): Promise<void> {
 export async function signOut(): Promise<void> {
   await internetIdentity?.signOut();
   // Nothing of the person stays in the page, nor in the browser.
+  forgetAllMissing();
   await forgetKeptFiles();
   location.reload();
 }

@@ -88,7 +88,7 @@ async function refreshVisited(): Promise<void> {
 export function selectCapsule(id: CapsuleId): void {
   if (visited.value?.id !== id) visited.value = undefined;
   openCapsuleId.value = id;
-  history.replaceState(null, "", `#${id}`);
+  if (capsuleInAddress() !== id) history.replaceState(null, "", `#${id}`);
 }
 
 export async function createCapsule(subject: string): Promise<void> {

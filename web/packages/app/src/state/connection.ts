@@ -6,6 +6,8 @@ import { computed, signal } from "@preact/signals";
 export const isOnline = signal(navigator.onLine);
 /** The service has not answered lately, though the browser has a network. */
 export const isUnreachable = signal(false);
+/** The identity's delegation has ended: nothing is answered until the person signs in again. */
+export const isSignedOut = signal(false);
 export const isCutOff = computed(() => !isOnline.value || isUnreachable.value);
 
 addEventListener("online", () => {

@@ -5,7 +5,7 @@ import { signal } from "@preact/signals";
 export type DialogName = "account" | "new-capsule" | "sharing" | "sessions";
 
 export const openDialog = signal<DialogName | undefined>(undefined);
-/** The memory in the viewer. */
+/** The memory in the viewer. Opened and closed by viewing.ts, which keeps the address in step. */
 export const viewedId = signal<string | undefined>(undefined);
 /** Dialogs that are drawn, the topmost last. What lies below it cannot be reached, messages included. */
 export const drawnDialogs = signal<readonly string[]>([]);

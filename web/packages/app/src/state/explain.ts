@@ -7,6 +7,10 @@ const BY_CODE: Record<string, string> = {
   file_empty: text.errors.emptyFile,
   file_changed: text.errors.fileChanged,
   file_unreadable: text.errors.fileUnreadable,
+  insecure_address: text.errors.insecure,
+  no_storage: text.errors.noStorage,
+  delegation_expired: text.errors.signedOut,
+  body_too_large: text.errors.tooLargeForProxy,
   last_owner: text.errors.lastOwner,
   role_not_for_anonymous: text.errors.anonymous,
 };

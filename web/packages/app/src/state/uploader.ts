@@ -10,12 +10,22 @@ import GoldenRetriever from "@uppy/golden-retriever";
 import { text } from "../text.js";
 import { account } from "./account.js";
 import { openCapsuleId } from "./capsules.js";
+import { isClutter } from "./clutter.js";
+import { isSignedOut } from "./connection.js";
 import { explain } from "./explain.js";
 import { refreshGallery } from "./gallery.js";
 import { keptUnder } from "./kept-files.js";
+import {
+  findMissing,
+  forgetMissing,
+  type MissingFile,
+  missingFilesOf,
+  rememberMissing,
+  unpublished,
+} from "./missing-files.js";
 import { notify } from "./notices.js";
 import { isDark } from "./theme.js";
-import { addRows, removeRow, rowState, setProgress, setRow, tally } from "./uploads.js";
+import { addRows, removeRow, rowState, rows, setProgress, setRow, tally } from "./uploads.js";
 import { lookAgain } from "./watch.js";
 
 interface FileMeta extends Meta {
@@ -42,13 +52,14 @@ function makeUppy(): Uppy<FileMeta, KeepsakeBody> {
     restrictions: { minFileSize: 1, maxFileSize: Number(keepsake.config.capsule_bytes_max) },
     locale: { strings: text.uppy.core, pluralize: text.uppy.pluralize },
     // Here and not when they are added: a change of state for each of many files would cost their number squared.
-    onBeforeFileAdded: (file) => withCapsule(file),
+    onBeforeFileAdded: (file) => accepted(file),
   });
   made.use(KeepsakeUploader, {
     keepsake,
     limit: FILES_AT_ONCE,
     capsuleId: (file) => (file.meta as FileMeta).capsuleId,
   });
+  showMissing(missingFilesOf(principal));
   followAdding(made);
   followUploads(made);
   void keepForReload(made);
@@ -108,17 +119,21 @@ export function retry(id: string): void {
 }
 
 export function remove(id: string): void {
+  const row = rows.peek().find((candidate) => candidate.id === id);
+  if (row?.state.peek().phase === "missing") forgetMissing(row.name, row.bytes);
   if (uppy.getFile(id) !== undefined) uppy.removeFile(id);
   removeRow(id);
 }
 
 function followAdding(made: Uppy<FileMeta, KeepsakeBody>): void {
   made.on("files-added", (files) => {
+    for (const { name, size } of files) foundAgain(name, size ?? 0);
     addRows(files.map(rowOf));
     // A browser short of room may otherwise drop the key and the kept files.
     void navigator.storage?.persist?.();
   });
   made.on("restriction-failed", (file, error) => {
+    if (file !== undefined && isClutter(file.name, String(file.meta.relativePath ?? ""))) return;
     notify("error", file === undefined ? error.message : `${file.name}: ${error.message}`);
   });
 }
@@ -134,6 +149,7 @@ function followUploads(made: Uppy<FileMeta, KeepsakeBody>): void {
   made.on("upload-error", (file, error) => {
     if (file === undefined) return;
     setRow(file.id, { phase: "failed", message: explain(error) });
+    if (error instanceof KeepsakeError && error.kind === "SignedOut") isSignedOut.value = true;
     if (error instanceof KeepsakeError && (error.kind === "Unauthorized" || error.kind === "NotFound")) {
       void lookAgain().catch(() => {});
     }
@@ -150,7 +166,11 @@ function followUploads(made: Uppy<FileMeta, KeepsakeBody>): void {
 
 // One tab at a time: two of them would both go on with the same files.
 async function keepForReload(made: Uppy<FileMeta, KeepsakeBody>): Promise<void> {
-  made.on("restored", () => goOn(made));
+  made.on("restored", () => {
+    goOn(made)
+      .then(() => showMissing(missingFilesOf(account().principal)))
+      .catch((error: unknown) => made.log(error, "error"));
+  });
   const keep = () => {
     const indexedDB = { version: 1, maxFileSize: KEPT_FILE_BYTES_MAX, maxTotalSize: KEPT_BYTES_MAX };
     made.use(GoldenRetriever, { indexedDB });
@@ -164,18 +184,53 @@ async function keepForReload(made: Uppy<FileMeta, KeepsakeBody>): Promise<void> 
   }
 }
 
-function goOn(made: Uppy<FileMeta, KeepsakeBody>): void {
+/** After a reload: what was not finished goes on, but for what was paused, and what is no longer at hand. */
+async function goOn(made: Uppy<FileMeta, KeepsakeBody>): Promise<void> {
   const files = made.getFiles() as PageFile[];
   const finished = files.filter((file) => file.progress.uploadComplete);
   const ghosts = files.filter((file) => file.isGhost && !file.progress.uploadComplete);
   const rest = files.filter((file) => !file.isGhost && !file.progress.uploadComplete);
-  for (const ghost of ghosts) notify("error", text.notices.chooseAgain(ghost.name));
+  // Before Uppy forgets them: the page may be closed while it is asked which of them are published.
+  rememberMissing(ghosts.map(missingOf));
+  // The uploads that Uppy remembers leave out what failed, and wake what was paused: all begin anew, and send what is missing.
+  made.setState({ currentUploads: {}, recoveredState: null });
   made.removeFiles([...finished, ...ghosts].map((file) => file.id));
-  if (rest.length === 0) return;
-  addRows(rest.map(rowOf));
-  for (const file of rest) made.setFileState(file.id, { error: null, isPaused: false });
-  notify("info", text.notices.goesOn(rest.length));
-  made.emit("restore-confirmed");
+  if (rest.length > 0) restart(made, rest);
+  const missing = await unpublished(account().keepsake, ghosts.map(missingOf));
+  for (const { name, size } of ghosts) {
+    const isMissing = missing.some((file) => file.name === name && file.bytes === size);
+    if (!isMissing) foundAgain(name, size ?? 0);
+  }
+}
+
+function restart(made: Uppy<FileMeta, KeepsakeBody>, files: PageFile[]): void {
+  addRows(files.map((file) => ({ ...rowOf(file), phase: file.isPaused ? "paused" : "queued" })));
+  for (const { id, progress } of files) {
+    const fresh = { ...progress, uploadStarted: null, bytesUploaded: false as const, percentage: 0 };
+    made.setFileState(id, { error: null, progress: fresh });
+  }
+  notify("info", text.notices.goesOn(files.length));
+  made.upload().catch((error: unknown) => made.log(error, "error"));
+}
+
+/** Rows for files that the person has to choose again, those of earlier reloads too. */
+function showMissing(files: readonly MissingFile[]): void {
+  const shown = files.map(({ name, bytes, type }) => ({ id: missingId(name, bytes), name, bytes, type }));
+  addRows(shown.map((row) => ({ ...row, phase: "missing" as const })));
+}
+
+/** It is chosen again, published after all, or not wanted any more. */
+function foundAgain(name: string, bytes: number): void {
+  forgetMissing(name, bytes);
+  removeRow(missingId(name, bytes));
+}
+
+function missingId(name: string, bytes: number): string {
+  return `missing/${bytes}/${name}`;
+}
+
+function missingOf({ name, size, type, meta }: PageFile): MissingFile {
+  return { name, bytes: size ?? 0, type, capsuleId: meta.capsuleId };
 }
 
 function warnBeforeClosing(): void {
@@ -184,8 +239,13 @@ function warnBeforeClosing(): void {
   });
 }
 
-function withCapsule(file: PageFile): PageFile {
-  return { ...file, meta: { capsuleId: openCapsuleId.peek(), ...file.meta } };
+/** False: nobody wants it. A file that is chosen again goes where it was going; one of a folder is called by its path. */
+function accepted(file: PageFile): PageFile | false {
+  const path = typeof file.meta.relativePath === "string" ? file.meta.relativePath : "";
+  if (isClutter(file.name, path)) return false;
+  const capsuleId = findMissing(file.name, file.size ?? 0)?.capsuleId ?? openCapsuleId.peek();
+  const title = path.includes("/") ? { title: path } : {};
+  return { ...file, meta: { capsuleId, ...title, ...file.meta } };
 }
 
 function rowOf(file: PageFile): { id: string; name: string; bytes: number; type: string } {

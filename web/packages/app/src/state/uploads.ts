@@ -2,8 +2,10 @@
 
 import type { UploadProgress } from "@keepsake/sdk";
 import { batch, computed, type Signal, signal } from "@preact/signals";
+import { isCutOff } from "./connection.js";
 
-export type RowPhase = "queued" | UploadProgress["phase"];
+/** `missing`: the browser no longer has the file, and the person has to choose it again. */
+export type RowPhase = "queued" | "missing" | UploadProgress["phase"];
 
 export interface RowState {
   phase: RowPhase;
@@ -30,6 +32,7 @@ export const rows = signal<readonly UploadRow[]>([]);
 const SHOWN_MAX = 40;
 const ORDER: Record<RowPhase, number> = {
   failed: 0,
+  missing: 0,
   publishing: 1,
   uploading: 1,
   hashing: 1,
@@ -44,13 +47,25 @@ export const shownRows = computed(() =>
 );
 
 export const tally = computed(() => {
-  const counts = { total: 0, done: 0, failed: 0, active: 0, secondsLeft: undefined as number | undefined };
+  const counts = {
+    total: 0,
+    done: 0,
+    /** Of those that are done: the capsule had them before. */
+    there: 0,
+    failed: 0,
+    missing: 0,
+    active: 0,
+    secondsLeft: undefined as number | undefined,
+  };
   let bytesLeft = 0;
   let bytesPerSecond = 0;
   for (const { state, bytes } of rows.value) {
-    const { phase, progress } = state.value;
+    const { phase, progress, alreadyThere } = state.value;
     counts.total += 1;
-    if (phase === "done") counts.done += 1;
+    if (phase === "done") {
+      counts.done += 1;
+      counts.there += alreadyThere ? 1 : 0;
+    } else if (phase === "missing") counts.missing += 1;
     else if (phase === "failed") counts.failed += 1;
     else if (phase !== "canceled") {
       counts.active += 1;
@@ -58,13 +73,17 @@ export const tally = computed(() => {
       bytesPerSecond += phase === "uploading" ? (progress?.bytesPerSecond ?? 0) : 0;
     }
   }
-  if (bytesPerSecond > 0) counts.secondsLeft = bytesLeft / bytesPerSecond;
+  // Nobody knows when the connection comes back.
+  if (bytesPerSecond > 0 && !isCutOff.value) counts.secondsLeft = bytesLeft / bytesPerSecond;
   return counts;
 });
 
-export function addRows(files: readonly Omit<UploadRow, "state">[]): void {
+export function addRows(files: readonly (Omit<UploadRow, "state"> & { phase?: RowPhase })[]): void {
   const fresh = new Set(files.map((file) => file.id));
-  const added = files.map((file) => ({ ...file, state: signal<RowState>({ phase: "queued" }) }));
+  const added = files.map(({ phase = "queued", ...file }) => ({
+    ...file,
+    state: signal<RowState>({ phase }),
+  }));
   rows.value = [...rows.value.filter((row) => !fresh.has(row.id)), ...added];
 }
 

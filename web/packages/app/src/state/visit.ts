@@ -1,11 +1,21 @@
-// The capsule that the page's address names, and whether somebody may see it. It owns no state.
+// The capsule and the memory that the page's address names, and whether somebody may see it. It owns no state.
 
-import { type CapsuleHeader, type CapsuleId, type Keepsake, KeepsakeError } from "@keepsake/sdk";
+import {
+  type CapsuleHeader,
+  type CapsuleId,
+  type Keepsake,
+  KeepsakeError,
+  type MemoryId,
+} from "@keepsake/sdk";
 
 /** The id that a link carries behind its `#`. */
 export function capsuleInAddress(): CapsuleId | undefined {
-  const id = location.hash.slice(1);
-  return id === "" ? undefined : id;
+  return location.hash.slice(1).split("/")[0] || undefined;
+}
+
+/** The memory that a link names behind the capsule. */
+export function memoryInAddress(): MemoryId | undefined {
+  return location.hash.slice(1).split("/")[1] || undefined;
 }
 
 /** The capsule, or undefined where this client may not see it. */

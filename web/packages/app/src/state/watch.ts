@@ -1,10 +1,11 @@
 // Looks after the page while it is open: asks now and then for what changed elsewhere, and notices when nobody
 // answers. It owns the timing only.
 
+import { KeepsakeError } from "@keepsake/sdk";
 import { effect, untracked } from "@preact/signals";
 import { text } from "../text.js";
 import { openCapsule, openCapsuleId, refreshCapsules } from "./capsules.js";
-import { isCutOff, isOnline, isUnreachable } from "./connection.js";
+import { isCutOff, isOnline, isSignedOut, isUnreachable } from "./connection.js";
 import { openGallery, refreshGallery } from "./gallery.js";
 import { notify } from "./notices.js";
 import { loadSessions, sessions } from "./sessions.js";
@@ -60,8 +61,10 @@ async function askForever(): Promise<never> {
       // Those that are told of may have ended; new ones are asked for when somebody looks.
       if (sessions.peek().length > 0) await loadSessions();
       isUnreachable.value = false;
-    } catch {
-      isUnreachable.value = true;
+    } catch (error) {
+      const isOver = error instanceof KeepsakeError && error.kind === "SignedOut";
+      isSignedOut.value = isOver;
+      isUnreachable.value = !isOver;
     } finally {
       clearTimeout(late);
     }

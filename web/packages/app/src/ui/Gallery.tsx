@@ -5,9 +5,9 @@ import type { MemoryHeader } from "@keepsake/sdk";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { date } from "../format.js";
 import { hasRole, openCapsule } from "../state/capsules.js";
-import { viewedId } from "../state/dialogs.js";
 import { galleryError, hasMore, isLoading, loadMore, memories } from "../state/gallery.js";
 import { hasAsset } from "../state/pictures.js";
+import { view as viewMemory } from "../state/viewing.js";
 import { text } from "../text.js";
 import { Picture } from "./Picture.js";
 import { type GridView, useGrid } from "./use-grid.js";
@@ -121,9 +121,7 @@ function Tile(props: {
         aria-haspopup="dialog"
         aria-label={text.gallery.tile(title, text.gallery.types[memory.type], when)}
         onFocus={props.onFocus}
-        onClick={() => {
-          viewedId.value = memory.id;
-        }}
+        onClick={() => viewMemory(memory.id)}
       >
         {hasAsset(memory, "thumbnail") ? (
           <Picture memory={memory} kind="thumbnail" alt="" />

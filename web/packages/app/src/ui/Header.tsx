@@ -5,7 +5,7 @@ import { account, enter, explainStart } from "../state/account.js";
 import { capsuleName, capsules, openCapsule, openCapsuleId, selectCapsule } from "../state/capsules.js";
 import { type DialogName, openDialog } from "../state/dialogs.js";
 import { notify } from "../state/notices.js";
-import { loadSessions, sessions } from "../state/sessions.js";
+import { loadSessions, unfinished } from "../state/sessions.js";
 import { text } from "../text.js";
 
 export function Header() {
@@ -25,7 +25,7 @@ function OwnThings() {
   useEffect(() => {
     void loadSessions();
   }, []);
-  const count = sessions.value.length;
+  const count = unfinished.value.length;
   return (
     <>
       <Opener name="new-capsule" label={text.header.newCapsule} />

@@ -7,6 +7,7 @@ import { loadCapsules } from "../state/capsules.js";
 import { drawnDialogs } from "../state/dialogs.js";
 import { explain } from "../state/explain.js";
 import { notify } from "../state/notices.js";
+import { followAddress } from "../state/viewing.js";
 import { watch } from "../state/watch.js";
 import { text } from "../text.js";
 import { Banner } from "./Banner.js";
@@ -49,7 +50,9 @@ export function Page() {
 function OpenPage() {
   useEffect(() => {
     watch();
-    loadCapsules().catch((error: unknown) => notify("error", explain(error)));
+    loadCapsules()
+      .then(followAddress)
+      .catch((error: unknown) => notify("error", explain(error)));
   }, []);
   return (
     <>

@@ -6,7 +6,7 @@ import { hasAsset, pictureUrl, renewToken } from "../state/pictures.js";
 
 export interface PictureProps {
   memory: Pick<MemoryHeader, "id" | "assets">;
-  kind: Extract<AssetKind, "thumbnail" | "display">;
+  kind: Extract<AssetKind, "thumbnail" | "display" | "original">;
   /** What the picture is called; empty where the text beside it says so. */
   alt: string;
 }

@@ -4,7 +4,7 @@ import type { Session } from "@keepsake/sdk";
 import { useEffect, useRef } from "preact/hooks";
 import { bytes, until } from "../format.js";
 import { selectCapsule } from "../state/capsules.js";
-import { abortSession, loadSessions, sessions, sessionsError } from "../state/sessions.js";
+import { abandon, loadSessions, sessionsError, type Unfinished, unfinished } from "../state/sessions.js";
 import { rows } from "../state/uploads.js";
 import { text } from "../text.js";
 import { Modal } from "./Modal.js";
@@ -20,19 +20,20 @@ export function SessionsDialog(props: { onClose: () => void }) {
   return (
     <Modal title={text.sessions.title} onClose={props.onClose}>
       {sessionsError.value === undefined ? null : <p role="alert">{sessionsError.value}</p>}
-      <p class="quiet">{sessions.value.length === 0 ? text.sessions.none : text.sessions.lead}</p>
+      <p class="quiet">{unfinished.value.length === 0 ? text.sessions.none : text.sessions.lead}</p>
       <ul class="sessions">
-        {sessions.value.map((session) => (
-          <SessionRow key={String(session.id)} session={session} onResumed={props.onClose} />
+        {unfinished.value.map((upload) => (
+          <UnfinishedRow key={upload.key} upload={upload} onResumed={props.onClose} />
         ))}
       </ul>
     </Modal>
   );
 }
 
-function SessionRow({ session, onResumed }: { session: Session; onResumed: () => void }) {
+function UnfinishedRow({ upload, onResumed }: { upload: Unfinished; onResumed: () => void }) {
+  const session = upload.original;
   const input = useRef<HTMLInputElement>(null);
-  const name = session.name ?? text.sessions.unnamed(session.mimeType ?? "");
+  const name = upload.name ?? text.sessions.unnamed(session.mimeType ?? "");
   const percent =
     session.bytesTotal === undefined ? 0 : Math.floor((100 * session.bytesReceived) / session.bytesTotal);
   return (
@@ -73,7 +74,7 @@ function SessionRow({ session, onResumed }: { session: Session; onResumed: () =>
         type="button"
         class="danger"
         aria-label={text.sessions.abortNamed(name)}
-        onClick={() => void abortSession(session)}
+        onClick={() => void abandon(upload)}
       >
         {text.sessions.abort}
       </button>
@@ -91,7 +92,7 @@ async function goOn(session: Session, file: File): Promise<void> {
 function isRunning(session: Session): boolean {
   return rows.value.some(({ bytes, state }) => {
     const { phase } = state.value;
-    const isActive = phase !== "done" && phase !== "failed" && phase !== "canceled";
+    const isActive = !["done", "failed", "canceled", "missing"].includes(phase);
     return isActive && bytes === session.bytesTotal;
   });
 }

@@ -9,6 +9,7 @@ import { capsuleName, hasRole, openCapsule } from "../state/capsules.js";
 import { explain } from "../state/explain.js";
 import { notify } from "../state/notices.js";
 import { text } from "../text.js";
+import { Confirm } from "./Confirm.js";
 import { LinkSharing } from "./LinkSharing.js";
 import { Modal } from "./Modal.js";
 
@@ -70,9 +71,10 @@ export function SharingDialog(props: { onClose: () => void }) {
           <Member
             key={member.principal.toText()}
             member={member}
+            capsule={capsuleName(capsule)}
             onRevoke={
               isOwner
-                ? () => change(keepsake.capsules.revoke(capsule.id, member.principal), text.notices.revoked)
+                ? (said) => change(keepsake.capsules.revoke(capsule.id, member.principal), said)
                 : undefined
             }
           />
@@ -82,25 +84,43 @@ export function SharingDialog(props: { onClose: () => void }) {
   );
 }
 
-function Member(props: { member: CapsuleMember; onRevoke?: () => Promise<void> }) {
+function Member(props: {
+  member: CapsuleMember;
+  capsule: string;
+  onRevoke?: (said: string) => Promise<void>;
+}) {
   const { principal, role } = props.member;
+  const [isAsking, setAsking] = useState(false);
   const who = principal.isAnonymous() ? text.sharing.everybody : principal.toText();
+  const isSelf = who === account().principal;
   return (
     <li>
       <code class="principal">{who}</code>
       <span>
         {text.sharing.roles[role]}
-        {who === account().principal ? ` (${text.sharing.you})` : ""}
+        {isSelf ? ` (${text.sharing.you})` : ""}
       </span>
       {props.onRevoke === undefined ? null : (
         <button
           type="button"
-          aria-label={text.sharing.revokeFrom(who)}
-          onClick={() => void props.onRevoke?.()}
+          aria-label={isSelf ? text.sharing.leaveTitle(props.capsule) : text.sharing.revokeFrom(who)}
+          onClick={() => (isSelf ? setAsking(true) : void props.onRevoke?.(text.notices.revoked))}
         >
-          {text.sharing.revoke}
+          {isSelf ? text.sharing.leave : text.sharing.revoke}
         </button>
       )}
+      {isAsking ? (
+        <Confirm
+          title={text.sharing.leaveTitle(props.capsule)}
+          lead={text.sharing.leaveLead}
+          action={text.sharing.leave}
+          onCancel={() => setAsking(false)}
+          onConfirm={async () => {
+            await props.onRevoke?.(text.notices.left(props.capsule));
+            setAsking(false);
+          }}
+        />
+      ) : null}
     </li>
   );
 }

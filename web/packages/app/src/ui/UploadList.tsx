@@ -1,11 +1,11 @@
 // Every file on its way, with both its lanes, its rate, and the time left. It owns how a row looks.
 
 import type { LaneProgress } from "@keepsake/sdk";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { bytes, rate, timeLeft } from "../format.js";
-import { viewedId } from "../state/dialogs.js";
-import { remove, retry, togglePause } from "../state/uploader.js";
+import { addFiles, remove, retry, togglePause } from "../state/uploader.js";
 import { clearFinished, type RowState, rows, shownRows, tally, type UploadRow } from "../state/uploads.js";
+import { view } from "../state/viewing.js";
 import { text } from "../text.js";
 import { Sign } from "./Sign.js";
 
@@ -20,6 +20,7 @@ export function UploadList() {
     <section class="uploads" aria-label={text.upload.list}>
       <div class="uploads-head">
         <p>{summary()}</p>
+        {tally.value.missing > 0 ? <ChooseAgain count={tally.value.missing} /> : null}
         {tally.value.done > 0 ? (
           <button type="button" onClick={clearFinished}>
             {text.upload.clear}
@@ -37,10 +38,33 @@ export function UploadList() {
   );
 }
 
+/** All of them at once: one after the other would be a chore. */
+function ChooseAgain({ count }: { count: number }) {
+  const input = useRef<HTMLInputElement>(null);
+  return (
+    <>
+      <button type="button" class="primary" onClick={() => input.current?.click()}>
+        {text.upload.chooseMissing(count)}
+      </button>
+      <input
+        ref={input}
+        type="file"
+        multiple
+        hidden
+        onChange={(event) => {
+          addFiles([...(event.currentTarget.files ?? [])]);
+          event.currentTarget.value = "";
+        }}
+      />
+    </>
+  );
+}
+
 function summary(): string {
-  const { done, total, failed, active, secondsLeft } = tally.value;
-  if (active === 0 && failed === 0) return text.upload.allDone(done);
-  if (active === 0) return text.upload.someFailed(failed);
+  const { done, there, total, failed, missing, active, secondsLeft } = tally.value;
+  if (active === 0 && failed > 0) return text.upload.someFailed(failed);
+  if (active === 0 && missing > 0) return text.upload.someMissing(missing);
+  if (active === 0) return text.upload.allDone(done, there);
   return text.upload.summary(done, total, secondsLeft === undefined ? "" : timeLeft(secondsLeft));
 }
 
@@ -72,7 +96,7 @@ function Row({ row }: { row: UploadRow }) {
         <span class="quiet">{bytes(row.bytes)}</span>
       </div>
       <Actions row={row} now={now} />
-      {now.phase === "done" || now.phase === "failed" ? null : (
+      {now.phase === "done" || now.phase === "failed" || now.phase === "missing" ? null : (
         <div class="lanes">
           <span aria-hidden="true">{text.upload.original}</span>
           <Bar label={text.upload.laneOriginal(row.name)} lane={original} />
@@ -97,6 +121,7 @@ function Bar(props: { label: string; lane: LaneProgress }) {
 function stateText(now: RowState): string {
   const { phase, progress } = now;
   if (phase === "failed") return `${text.upload.phases.failed}: ${now.message ?? ""}`;
+  if (phase === "missing") return text.upload.missing;
   if (phase === "done") {
     if (now.alreadyThere) return text.upload.alreadyThere;
     const { state = "done", message = "" } = progress?.derivatives ?? {};
@@ -121,14 +146,15 @@ function Actions({ row, now }: { row: UploadRow; now: RowState }) {
     return (
       <div class="upload-actions">
         {memoryId === undefined ? null : (
-          <Sign
-            sign="open"
-            label={text.upload.view(name)}
-            onClick={() => {
-              viewedId.value = memoryId;
-            }}
-          />
+          <Sign sign="open" label={text.upload.view(name)} onClick={() => view(memoryId)} />
         )}
+        <Sign sign="close" label={text.upload.dismiss(name)} onClick={() => remove(id)} />
+      </div>
+    );
+  }
+  if (phase === "missing") {
+    return (
+      <div class="upload-actions">
         <Sign sign="close" label={text.upload.dismiss(name)} onClick={() => remove(id)} />
       </div>
     );

@@ -5,16 +5,16 @@ import type { Memory, MemoryHeader } from "@keepsake/sdk";
 import { useEffect, useState } from "preact/hooks";
 import { account } from "../state/account.js";
 import { hasRole, openCapsule } from "../state/capsules.js";
-import { viewedId } from "../state/dialogs.js";
 import { explain } from "../state/explain.js";
 import { forget, hasMore, loadMore, memories, refreshGallery } from "../state/gallery.js";
 import { notify } from "../state/notices.js";
-import { hasAsset, pictureUrl } from "../state/pictures.js";
+import { pictureUrl } from "../state/pictures.js";
+import { closeViewer, view } from "../state/viewing.js";
 import { text } from "../text.js";
 import { Confirm } from "./Confirm.js";
 import { Details } from "./Details.js";
 import { Modal } from "./Modal.js";
-import { Picture } from "./Picture.js";
+import { Stage } from "./Stage.js";
 
 export function Viewer({ id }: { id: string }) {
   const [memory, setMemory] = useState<Memory | undefined>(undefined);
@@ -42,7 +42,7 @@ export function Viewer({ id }: { id: string }) {
   const title = header?.title ?? (header === undefined ? text.loading : text.gallery.types[header.type]);
   const go = (to: number) => {
     const next = items[to];
-    if (next !== undefined) viewedId.value = next.id;
+    if (next !== undefined) view(next.id);
   };
   const onKeyDown = (event: KeyboardEvent) => {
     if (isAsking || event.target instanceof HTMLMediaElement) return;
@@ -52,7 +52,7 @@ export function Viewer({ id }: { id: string }) {
     go(to);
   };
   return (
-    <Modal title={title} class="viewer" onClose={close} onKeyDown={onKeyDown}>
+    <Modal title={title} class="viewer" onClose={closeViewer} onKeyDown={onKeyDown}>
       <div class="viewer-body">
         <div class="stage">
           {failure === undefined ? null : <p role="alert">{failure}</p>}
@@ -112,10 +112,6 @@ export function Viewer({ id }: { id: string }) {
   );
 }
 
-function close(): void {
-  viewedId.value = undefined;
-}
-
 function mayDelete(memory: Memory): boolean {
   const capsule = openCapsule.value;
   const isMine = memory.creator.toText() === account().principal;
@@ -138,27 +134,9 @@ async function removed(id: string, title: string): Promise<boolean> {
 // After a deletion the next memory has taken the place of the one that is gone.
 function moveOn(index: number): void {
   const items = memories.value;
-  viewedId.value = index < 0 ? undefined : (items[index] ?? items.at(-1))?.id;
-}
-
-function Stage({ memory, title }: { memory: MemoryHeader | Memory; title: string }) {
-  const [source, setSource] = useState<string | undefined>(undefined);
-  const isPlayed = memory.type === "video" || memory.type === "audio";
-  useEffect(() => {
-    if (isPlayed) void pictureUrl(memory.id, "original").then(setSource);
-  }, [memory.id, isPlayed]);
-  if (isPlayed && source !== undefined) {
-    return memory.type === "video" ? (
-      // biome-ignore lint/a11y/useMediaCaption: the service stores no captions
-      <video src={source} controls aria-label={title} />
-    ) : (
-      // biome-ignore lint/a11y/useMediaCaption: the service stores no captions
-      <audio src={source} controls aria-label={title} />
-    );
-  }
-  if (hasAsset(memory as MemoryHeader, "display"))
-    return <Picture memory={memory} kind="display" alt={title} />;
-  return <p class="quiet">{text.viewer.noPicture}</p>;
+  const next = index < 0 ? undefined : (items[index] ?? items.at(-1));
+  if (next === undefined) closeViewer();
+  else view(next.id);
 }
 
 /** A plain link: the browser streams the file to disk, however large it is. */

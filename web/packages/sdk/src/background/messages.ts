@@ -1,16 +1,8 @@
 // What the page and the Worker in the background say to each other. Owns shapes only.
 
 import type { Error as ServiceError } from "../../generated/keepsake.did.js";
+import type { Envelope } from "../envelope.js";
 import type { PlainFault } from "../faults.js";
-
-/** What every signed message carries beside its content and its signature. */
-export interface Envelope {
-  sender_pubkey?: Uint8Array;
-  sender_delegation?: {
-    delegation: { pubkey: Uint8Array; expiration: bigint; targets?: Uint8Array[] };
-    signature: Uint8Array;
-  }[];
-}
 
 /** To whom messages go, and as whom. */
 export interface SenderSetup {
@@ -19,6 +11,8 @@ export interface SenderSetup {
   rootKey: Uint8Array;
   principal: Uint8Array;
   envelope: Envelope;
+  /** See `RetryPolicy.stallMs`. */
+  stallMs: number;
 }
 
 /** Methods whose messages are large: those are sent apart from the page. */

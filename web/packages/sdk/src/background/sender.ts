@@ -1,20 +1,23 @@
-// Sending large messages from the Worker: the IC's agent, unmodified and with its checks on, apart from the page.
+// Sending large messages from the Worker: the IC's agent with its checks on, apart from the page.
 // Owns the agents, one per upload or download. The key stays in the page: what is to be signed is asked for there.
 
 import {
   Actor,
   type ActorSubclass,
-  HttpAgent,
   IC_REQUEST_DOMAIN_SEPARATOR,
   type Identity,
   requestIdOf,
 } from "@icp-sdk/core/agent";
 import { Principal } from "@icp-sdk/core/principal";
 import { type _SERVICE, idlFactory } from "../../generated/keepsake.did.js";
+import { encodingError } from "../encoding.js";
+import { FastAgent } from "../fast-agent.js";
 import { type PlainFault, plainFault, understand } from "../faults.js";
 import { readWhole } from "../hash/pieces.js";
 import type { NodeKeys } from "../node-keys.js";
-import { timedFetch } from "../timed-fetch.js";
+import { browserFetch } from "../platform/browser-fetch.js";
+import { Patience, timedFetch } from "../timed-fetch.js";
+import { verifyBls } from "../verify/bls.js";
 import type { LargeAnswer, LargeCall, SenderSetup } from "./messages.js";
 
 export type CallResult = { answer: LargeAnswer } | { fault: PlainFault } | { failure: string };
@@ -25,16 +28,19 @@ export class Sender {
   readonly #stop = new AbortController();
 
   constructor(setup: SenderSetup, nodeKeys: NodeKeys, sign: (bytes: Uint8Array) => Promise<Uint8Array>) {
-    const agent = HttpAgent.createSync({
+    const options = {
       host: setup.host,
       identity: remoteIdentity(setup, sign),
       retryTimes: 0,
       rootKey: setup.rootKey,
       subnetNodeKeyExpirableStore: nodeKeys,
-      fetch: timedFetch(globalThis.fetch.bind(globalThis), this.#stop.signal),
-    });
+      fetch: timedFetch(browserFetch, new Patience(setup.stallMs), this.#stop.signal),
+    };
+    const signer = { envelope: async () => setup.envelope, sign };
+    const agent = new FastAgent(options, { signer, verify: verifyBls });
+    const { canisterId } = setup;
     this.#host = new URL(setup.host).origin;
-    this.#service = Actor.createActor<_SERVICE>(idlFactory, { agent, canisterId: setup.canisterId });
+    this.#service = Actor.createActor<_SERVICE>(idlFactory, { agent, canisterId });
   }
 
   close(): void {
@@ -52,7 +58,8 @@ export class Sender {
       const send = this.#service[method] as unknown as (...list: unknown[]) => Promise<LargeAnswer>;
       return { answer: await send(...list) };
     } catch (thrown) {
-      return { fault: plainFault(understand(method, this.#host, thrown)) };
+      const error = encodingError(this.#service, method, list, thrown) ?? thrown;
+      return { fault: plainFault(understand(method, this.#host, error)) };
     }
   }
 }

@@ -1,14 +1,14 @@
 // The module Worker that hashes files, sends large messages and verifies certificates, so that the page waits for none of it.
 // Owns the jobs it was given and no policy; sending is in sender.ts.
 
-import { blsVerify } from "@icp-sdk/core/agent";
-import { sha256 } from "@noble/hashes/sha2.js";
+import { type Incremental, incrementalSha256 } from "../hash/incremental.js";
 import { HASH_PIECE_BYTES } from "../hash/types.js";
 import { NodeKeys } from "../node-keys.js";
+import { verifyBls } from "../verify/bls.js";
 import type { Reply, Request } from "./messages.js";
 import { type CallResult, Sender } from "./sender.js";
 
-const hashers = new Map<number, ReturnType<typeof sha256.create>>();
+const hashers = new Map<number, Promise<Incremental>>();
 const senders = new Map<number, Sender>();
 /** What the page was asked to sign. */
 const questions = new Map<number, (answer: Uint8Array | Error) => void>();
@@ -39,14 +39,14 @@ async function work(data: Extract<Request, { job: number }>): Promise<void> {
     post({ job, ...result }, bytesIn(result));
   } else if ("verify" in data) {
     const { key, signature, message } = data.verify;
-    post({ job, valid: blsVerify(key, signature, message) });
+    post({ job, valid: await verifyBls(key, signature, message) });
   } else if ("blob" in data) {
     await hashBlob(job, data.blob).finally(() => hashers.delete(job));
   } else if ("piece" in data) {
-    hasherOf(job).update(data.piece);
+    (await hasherOf(job)).update(data.piece);
     post({ job, done: true });
   } else if ("end" in data) {
-    post({ job, sha256: hasherOf(job).digest() });
+    post({ job, sha256: (await hasherOf(job)).digest() });
     hashers.delete(job);
   } else {
     hashers.delete(job);
@@ -68,14 +68,14 @@ function ask(sender: number, sign: Uint8Array): Promise<Uint8Array> {
   });
 }
 
-function hasherOf(job: number) {
-  const hasher = hashers.get(job) ?? sha256.create();
+function hasherOf(job: number): Promise<Incremental> {
+  const hasher = hashers.get(job) ?? incrementalSha256();
   hashers.set(job, hasher);
   return hasher;
 }
 
 async function hashBlob(job: number, blob: Blob): Promise<void> {
-  const hasher = hasherOf(job);
+  const hasher = await hasherOf(job);
   for (let at = 0; at < blob.size; at += HASH_PIECE_BYTES) {
     const piece = await blob.slice(at, at + HASH_PIECE_BYTES).arrayBuffer();
     if (!hashers.has(job)) {

@@ -8,6 +8,7 @@ import { inlineHasher } from "../hash/inline.js";
 import { hashPieces } from "../hash/pieces.js";
 import type { Hasher } from "../hash/types.js";
 import { indexedDbStore } from "../resume-store.js";
+import { browserFetch } from "./browser-fetch.js";
 import type { Platform } from "./types.js";
 
 /** Two Workers, so that a large file is hashed while its chunks are sent. */
@@ -35,6 +36,7 @@ function hasher(): Hasher {
 }
 
 export const platform: Platform = {
+  fetch: browserFetch,
   async hashSource(source, signal, onBytes) {
     const worker = source.blob && background("hashing");
     if (!worker || !source.blob) {
@@ -55,9 +57,8 @@ export const platform: Platform = {
   hasher,
   async verify(key, signature, message) {
     try {
-      return (
-        (await background("hashing")?.verify(key, signature, message)) ?? blsVerify(key, signature, message)
-      );
+      return await (background("hashing")?.verify(key, signature, message) ??
+        blsVerify(key, signature, message));
     } catch (error) {
       if (!(error instanceof WorkerMissing)) {
         throw error;

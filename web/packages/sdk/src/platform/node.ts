@@ -1,8 +1,10 @@
-// The SDK in Node: OpenSSL hashes, there is no lane B unless the caller brings one, and nothing is kept on disk.
+// The SDK in Node: OpenSSL hashes, wasm verifies, there is no lane B unless the caller brings one, and nothing is kept on disk.
 
 import { createHash } from "node:crypto";
 import { hashPieces } from "../hash/pieces.js";
 import type { Hasher } from "../hash/types.js";
+import { verifyBls } from "../verify/bls.js";
+import { nodeFetch } from "./node-fetch.js";
 import type { Platform } from "./types.js";
 
 function hasher(): Hasher {
@@ -19,8 +21,10 @@ function hasher(): Hasher {
 }
 
 export const platform: Platform = {
+  fetch: nodeFetch,
   hashSource: (source, signal, onBytes) => hashPieces(source, hasher(), signal, onBytes),
   hasher,
+  verify: verifyBls,
   deriver: () => undefined,
   resumeStore: () => undefined,
   nextTask: () => new Promise((resolve) => setImmediate(resolve)),

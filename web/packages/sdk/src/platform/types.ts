@@ -6,13 +6,15 @@ import type { Deriver } from "../derivatives/types.js";
 import type { Hasher } from "../hash/types.js";
 import type { OpenSource } from "../upload/source.js";
 import type { ResumeStore } from "../upload/types.js";
+import type { WatchedFetch } from "../watched-fetch.js";
 
 export interface Platform {
+  fetch: WatchedFetch;
   /** SHA-256 of a source, off the thread of the page. */
   hashSource(source: OpenSource, signal: AbortSignal, onBytes: (bytes: number) => void): Promise<Uint8Array>;
   hasher(): Hasher;
-  /** BLS signatures of certificates; none: the agent does it, on this thread. */
-  verify?: (key: Uint8Array, signature: Uint8Array, message: Uint8Array) => Promise<boolean>;
+  /** BLS signatures of certificates. */
+  verify: (key: Uint8Array, signature: Uint8Array, message: Uint8Array) => Promise<boolean>;
   /** Sends large messages apart from the page; none: they are sent from where the caller is. */
   remoteSender?: (
     setup: SenderSetup,

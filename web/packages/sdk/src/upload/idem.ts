@@ -10,20 +10,31 @@ import type { AssetKind } from "../types.js";
 /** Changes when the derivation changes, so that old sessions are not mixed with new ones. */
 const VERSION = "ks1";
 
+/** What tells a file from others. */
+export interface FileFacts {
+  name: string;
+  /** See `OpenSource.sample`. */
+  sample: Uint8Array;
+  size: number;
+  /** ms since 1970; 0 where unknown. */
+  lastModified: number;
+}
+
 /** What an upload is known by. Built once, then asked for the key of each session. */
 export class UploadKey {
+  readonly #file: FileFacts;
   readonly #digest: Uint8Array;
 
   /** `chunkBytes` is part of it because another cut makes other chunks. */
-  constructor(file: {
-    name: string;
-    sample: Uint8Array;
-    size: number;
-    lastModified: number;
-    chunkBytes: number;
-  }) {
-    const numbers = [file.size, file.lastModified, file.chunkBytes].map(uint64);
+  constructor(file: FileFacts, chunkBytes: number) {
+    this.#file = file;
+    const numbers = [file.size, file.lastModified, chunkBytes].map(uint64);
     this.#digest = digest([utf8ToBytes(file.name), file.sample, ...numbers]);
+  }
+
+  /** Of the same file, cut in another way. */
+  cutInto(chunkBytes: number): UploadKey {
+    return new UploadKey(this.#file, chunkBytes);
   }
 
   /** The key of the session of an asset; of a derived one with its SHA-256: other bytes need another session. */

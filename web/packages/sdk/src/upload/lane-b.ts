@@ -8,7 +8,6 @@ import { sha256Of } from "../hash/inline.js";
 import type { UploadKey } from "./idem.js";
 import { type LaneContext, runLane } from "./lane.js";
 import type { Media } from "./media.js";
-import { Cut } from "./plan.js";
 import type { ProgressBoard } from "./progress.js";
 import type { AssetFacts } from "./publish.js";
 import type { Scheduler } from "./scheduler.js";
@@ -109,9 +108,9 @@ async function send(job: LaneBJob, image: DerivedImage): Promise<Derived> {
     const blob = new Blob([bytes as Uint8Array<ArrayBuffer>]);
     const { sessionId } = await runLane(job.context, {
       kind,
-      idem: job.key.session(kind, sha256),
+      idem: (chunkBytes) => job.key.cutInto(chunkBytes).session(kind, sha256),
       mimeType,
-      cut: new Cut(bytes.length, scheduler.config.chunk_size),
+      bytes: bytes.length,
       piece: async (start, end) => blob.slice(start, end),
       unreadable: (cause) => job.source.unreadable(cause),
       onBytes: (total, fresh) => onBytes(kind, total, fresh),

@@ -8,9 +8,11 @@ import { KeepsakeError } from "../errors.js";
 import type { Fault } from "../faults.js";
 import * as records from "../records.js";
 import type { AssetKind, CapsuleId, RetryPolicy, SessionId } from "../types.js";
-import type { Gate, Window } from "../wait.js";
+import type { Gate } from "../wait.js";
 import { opt } from "../wire.js";
-import { type Cut, Missing } from "./plan.js";
+import type { LineWindow } from "./line-window.js";
+import { Cut, Missing } from "./plan.js";
+import type { Scheduler } from "./scheduler.js";
 
 /** What the lanes of one upload share. */
 export interface LaneContext {
@@ -23,7 +25,9 @@ export interface LaneContext {
   policy: RetryPolicy;
   gate: Gate;
   /** Bounds the chunks in flight of all uploads together. */
-  window: Window;
+  window: LineWindow;
+  /** Bytes of a chunk, and the way to smaller ones. */
+  chunks: Pick<Scheduler, "chunkBytes" | "shrinkChunks">;
   concurrency: number;
   capsuleId: CapsuleId;
   /** A session may be opened from now on, even if its id is never learned. */
@@ -36,14 +40,21 @@ export interface LaneContext {
 /** One asset to send. */
 export interface LaneJob {
   kind: AssetKind;
-  idem: string;
+  /** The key of its session, if it is cut into chunks of so many bytes. */
+  idem(chunkBytes: number): string;
   mimeType: string;
-  cut: Cut;
+  bytes: number;
   piece(start: number, end: number): Promise<Blob | Uint8Array>;
   /** What it means that a piece cannot be read. */
   unreadable(cause: unknown): KeepsakeError;
   /** Bytes that the service has, as often as that changes; `fresh` of them were sent just now. */
   onBytes(sent: number, fresh: number): void;
+}
+
+/** The same, cut. */
+interface CutJob extends Omit<LaneJob, "idem"> {
+  idem: string;
+  cut: Cut;
 }
 
 /** A session that holds all of its asset. */
@@ -53,27 +64,49 @@ export interface SessionDone {
   chunksPresent: number;
 }
 
-/** Sends what is missing. */
+/** Sends what is missing, in chunks that get through. */
 export async function runLane(context: LaneContext, job: LaneJob): Promise<SessionDone> {
-  const first: { sessionId?: SessionId } = {};
+  for (;;) {
+    const { chunkBytes } = context.chunks;
+    const cut = { ...job, idem: job.idem(chunkBytes), cut: new Cut(job.bytes, chunkBytes) };
+    const met: { sessionId?: SessionId } = {};
+    try {
+      return await runCut(context, cut, met);
+    } catch (error) {
+      const refused = isTooLarge(error) && context.chunks.shrinkChunks(chunkBytes, job.bytes);
+      if (!refused) {
+        throw error;
+      }
+      await giveUp(context, met.sessionId);
+    }
+  }
+}
+
+async function runCut(
+  context: LaneContext,
+  job: CutJob,
+  met: { sessionId?: SessionId },
+): Promise<SessionDone> {
   try {
-    return await tryOnce(context, job, first);
+    return await tryOnce(context, job, met);
   } catch (error) {
     if (!isStale(error)) {
       throw error;
     }
-    if (first.sessionId !== undefined) {
-      await context.connection
-        .call("uploads_abort", [first.sessionId], sending(context, {}))
-        .catch(ignoreMissing);
-    }
-    return await tryOnce(context, job, {});
+    await giveUp(context, met.sessionId);
+    return await tryOnce(context, job, met);
+  }
+}
+
+async function giveUp(context: LaneContext, id: SessionId | undefined): Promise<void> {
+  if (id !== undefined) {
+    await context.connection.call("uploads_abort", [id], sending(context, {})).catch(ignoreMissing);
   }
 }
 
 async function tryOnce(
   context: LaneContext,
-  job: LaneJob,
+  job: CutJob,
   met: { sessionId?: SessionId },
 ): Promise<SessionDone> {
   await context.gate.passed(context.signal);
@@ -88,7 +121,7 @@ async function tryOnce(
   return { sessionId, chunksPresent };
 }
 
-async function begin(context: LaneContext, job: LaneJob): Promise<SessionId> {
+async function begin(context: LaneContext, job: CutJob): Promise<SessionId> {
   const options = {
     total_len: opt(BigInt(job.cut.totalBytes)),
     sha256: opt<Uint8Array>(undefined),
@@ -130,7 +163,7 @@ function explained(error: unknown, capsuleId: CapsuleId): unknown {
 
 async function sendMissing(
   context: LaneContext,
-  job: LaneJob,
+  job: CutJob,
   sessionId: SessionId,
   missing: Missing,
 ): Promise<void> {
@@ -144,7 +177,9 @@ async function sendMissing(
         return;
       }
       try {
-        await sendOne(context, job, sessionId, index);
+        if (!(await sendOne(context, job, sessionId, index, () => !failed))) {
+          return;
+        }
       } catch (error) {
         failed = true;
         throw error;
@@ -162,20 +197,44 @@ async function sendMissing(
   }
 }
 
-/** A place in the window first, then the bytes for it: no more are held than may fly. Read anew for each attempt. */
+/**
+ * A place in the window first, then the bytes for it: no more are held than may fly. Read anew for each attempt. False where
+ * the upload failed while it waited for its place.
+ */
 async function sendOne(
   context: LaneContext,
-  job: LaneJob,
+  job: CutJob,
   sessionId: SessionId,
   index: number,
-): Promise<void> {
+  isWanted: () => boolean,
+): Promise<boolean> {
   await context.gate.passed(context.signal);
   const leave = await context.window.enter(context.signal);
   try {
+    if (!isWanted()) {
+      return false;
+    }
     const [start, end] = [job.cut.start(index), job.cut.end(index)];
     const make = async () => ({ args: [sessionId, index, await job.piece(start, end)], length: end - start });
-    const { connection, sender } = context;
-    await told(context, (sending) => connection.callLarge(sender, "uploads_put_chunk", make, sending));
+    const { connection, sender, window } = context;
+    // Each attempt has a time of its own.
+    let fromMs = performance.now();
+    const onFault = (fault: Fault) => {
+      if (fault.isSlow) {
+        window.late(fromMs, performance.now());
+      }
+    };
+    const timed = () => {
+      fromMs = performance.now();
+      return make();
+    };
+    await told(
+      context,
+      (sending) => connection.callLarge(sender, "uploads_put_chunk", timed, sending),
+      onFault,
+    );
+    window.arrived(fromMs, performance.now());
+    return true;
   } catch (error) {
     throw error instanceof Unreadable ? job.unreadable(error) : error;
   } finally {
@@ -184,12 +243,19 @@ async function sendOne(
 }
 
 /** Runs one message, and tells of its failed attempts while it lasts. */
-async function told<R>(context: LaneContext, send: (sending: Sending) => Promise<R>): Promise<R> {
+async function told<R>(
+  context: LaneContext,
+  send: (sending: Sending) => Promise<R>,
+  onFault?: (fault: Fault) => void,
+): Promise<R> {
   const message = {};
   try {
     return await send(
       sending(context, {
-        onRetry: (failures, fault) => context.onRetry(message, failures, fault.transience === "unreachable"),
+        onRetry: (failures, fault) => {
+          onFault?.(fault);
+          context.onRetry(message, failures, fault.transience === "unreachable");
+        },
       }),
     );
   } finally {
@@ -211,6 +277,10 @@ function isStale(error: unknown): boolean {
   }
   const codes = ["not_found", "chunk_differs", "chunk_length_differs", "session_finished"];
   return error.code !== undefined && codes.includes(error.code);
+}
+
+function isTooLarge(error: unknown): boolean {
+  return error instanceof KeepsakeError && error.code === "body_too_large";
 }
 
 function ignoreMissing(error: unknown): void {

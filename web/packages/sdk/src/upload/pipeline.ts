@@ -15,11 +15,11 @@ import { KeepsakeError } from "../errors.js";
 import * as records from "../records.js";
 import type { CapsuleId, Memory, RetryPolicy, SessionId } from "../types.js";
 import type { Gate } from "../wait.js";
+import { nsOf } from "../wire.js";
 import type { UploadKey } from "./idem.js";
 import { type LaneContext, runLane, type SessionDone } from "./lane.js";
 import { type Derived, runLaneB } from "./lane-b.js";
 import { type Media, memoryTypeOfMime } from "./media.js";
-import { Cut } from "./plan.js";
 import type { ProgressBoard } from "./progress.js";
 import { publish, publishRequest } from "./publish.js";
 import { CHUNKS_IN_FLIGHT_MAX, type Scheduler } from "./scheduler.js";
@@ -73,6 +73,7 @@ export class UploadPipeline {
       policy,
       gate,
       window: scheduler.window,
+      chunks: scheduler,
       concurrency: Math.min(Math.max(Math.trunc(options.concurrency ?? 8), 1), CHUNKS_IN_FLIGHT_MAX),
       capsuleId,
       onOpening: (idem) => run.sessions.set(idem, run.sessions.get(idem)),
@@ -140,9 +141,9 @@ export class UploadPipeline {
     board.lane("original", { state: "sending" });
     const laneA = runLane(this.#context, {
       kind: "original",
-      idem: this.#key.session("original"),
+      idem: (chunkBytes) => this.#key.cutInto(chunkBytes).session("original"),
       mimeType: this.#media.mimeType,
-      cut: new Cut(source.size, scheduler.config.chunk_size),
+      bytes: source.size,
       piece: (start, end) => source.piece(start, end),
       unreadable: (cause) => source.unreadable(cause),
       onBytes: (bytesSent, fresh) => {
@@ -187,7 +188,8 @@ export class UploadPipeline {
         await this.#giveUpSessions();
         return this.#alreadyThere(there, sha256);
       }
-      const request = publishRequest(this.#facts(sha256, original, derived), this.#key, scheduler.config);
+      const facts = this.#facts(sha256, original, derived);
+      const request = publishRequest(facts, this.#key, scheduler.config);
       const published = await this.#send((sending) => publish(scheduler.connection, request, sending));
       scheduler.remember(content, this.#capsuleId, this.#run.source.size, published.memory_id);
       return {
@@ -196,6 +198,7 @@ export class UploadPipeline {
         assets: published.assets.map(records.publishedAsset),
         sha256,
         alreadyThere: false,
+        ...(isLeftOut(facts.dateOfMemory) && { dateLeftOut: facts.dateOfMemory }),
       };
     } finally {
       leave();
@@ -312,6 +315,10 @@ export class UploadPipeline {
     await Promise.all(ids.map(abort));
     this.#run.sessions.clear();
   }
+}
+
+function isLeftOut(date: Date | undefined): boolean {
+  return date !== undefined && nsOf(date) === undefined;
 }
 
 /** The sessions do not hold this file: every later publish would be refused too. */

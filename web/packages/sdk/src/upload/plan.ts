@@ -23,6 +23,15 @@ export class Cut {
   }
 }
 
+/** No proxy is thought to have a lower limit than twice this. */
+const CHUNK_BYTES_MIN = 100_000;
+
+/** Half the chunk, for a proxy that refused `chunkBytes`; undefined where it would be too small, or there too many. */
+export function smallerChunk(chunkBytes: number, totalBytes: number, chunksMax: number): number | undefined {
+  const half = Math.floor(chunkBytes / 2);
+  return half >= CHUNK_BYTES_MIN && Math.ceil(totalBytes / half) <= chunksMax ? half : undefined;
+}
+
 /** Which chunks are missing. */
 export class Missing {
   readonly ranges: readonly (readonly [start: number, end: number])[];

@@ -14,13 +14,11 @@ export async function runUpload(run: Run): Promise<UploadResult> {
   checkSize(run);
   const media = mediaOf(await source.read(0, Math.min(SNIFF_BYTES, source.size)), source.name, source.type);
   const capsuleId = run.options.capsuleId ?? (await ownCapsule(run));
-  const key = new UploadKey({
-    name: source.name,
-    sample: await source.sample(),
-    size: source.size,
-    lastModified: source.lastModified,
-    chunkBytes: scheduler.config.chunk_size,
-  });
+  const { name, size, lastModified } = source;
+  const key = new UploadKey(
+    { name, sample: await source.sample(), size, lastModified },
+    scheduler.config.chunk_size,
+  );
   // The same file twice at once would share its sessions: one waits for the other.
   const leave = await scheduler.mutex.lock(`${capsuleId}/${key}`, stop.signal);
   const sender = await scheduler.connection.remoteSender();

@@ -6,6 +6,8 @@ import { KeyedMutex } from "../keyed-mutex.js";
 import type { Originals } from "../originals.js";
 import type { CapsuleId, MemoryId, UploadConfig } from "../types.js";
 import { Window } from "../wait.js";
+import { LineWindow } from "./line-window.js";
+import { smallerChunk } from "./plan.js";
 import type { ResumeStore } from "./types.js";
 
 /** More in flight only queues in front of the network, and costs memory. */
@@ -14,7 +16,7 @@ export const CHUNKS_IN_FLIGHT_MAX = 32;
 const CHUNKS_IN_FLIGHT_TOGETHER = 16;
 
 export class Scheduler {
-  readonly window = new Window(CHUNKS_IN_FLIGHT_TOGETHER);
+  readonly window = new LineWindow(CHUNKS_IN_FLIGHT_TOGETHER);
   /** One image is decoded at a time. */
   readonly decoding = new Window(1);
   readonly mutex = new KeyedMutex();
@@ -22,6 +24,7 @@ export class Scheduler {
   readonly config: UploadConfig;
   readonly originals: Originals;
   readonly names: ResumeStore | undefined;
+  #chunkBytes: number;
   /** What this page made, by capsule and SHA-256: two equal files dropped together make one memory. */
   readonly #made = new Map<string, MemoryId>();
 
@@ -35,6 +38,20 @@ export class Scheduler {
     this.config = config;
     this.originals = originals;
     this.names = names;
+    this.#chunkBytes = config.chunk_size;
+  }
+
+  /** Bytes of a chunk: what the service takes, or what gets through to it. */
+  get chunkBytes(): number {
+    return this.#chunkBytes;
+  }
+
+  /** Chunks of `refused` bytes do not get through. Whether there is a smaller size for an asset of `totalBytes`. */
+  shrinkChunks(refused: number, totalBytes: number): boolean {
+    const max = this.config.chunks_per_session_max_with_total_len;
+    const smaller = smallerChunk(refused, totalBytes, max);
+    this.#chunkBytes = Math.min(this.#chunkBytes, smaller ?? this.#chunkBytes);
+    return smaller !== undefined;
   }
 
   made(content: string): MemoryId | undefined {

@@ -3,7 +3,7 @@
 
 import { KeepsakeError } from "../errors.js";
 import { sha256Of } from "../hash/inline.js";
-import type { UploadSource } from "./types.js";
+import type { Uploadable, UploadSource } from "./types.js";
 
 /** Sources up to this size are told apart by all of their bytes, larger ones by samples of them. */
 const SAMPLED_BYTES = 1 << 20;
@@ -20,11 +20,13 @@ export class OpenSource {
   readonly #read: (start: number, end: number) => Promise<Uint8Array>;
   readonly #source: UploadSource | undefined;
 
-  constructor(from: Blob | UploadSource) {
+  constructor(given: Uploadable) {
+    const from = opened(given);
     this.name = "name" in from && typeof from.name === "string" ? from.name : "";
     this.type = from.type ?? "";
     this.size = from.size;
-    this.lastModified = ("lastModified" in from ? (from.lastModified as number | undefined) : undefined) ?? 0;
+    const lastModified = "lastModified" in from ? Number(from.lastModified) : 0;
+    this.lastModified = Number.isFinite(lastModified) ? lastModified : 0;
     if (from instanceof Blob) {
       this.blob = from;
       this.#read = async (start, end) => new Uint8Array(await from.slice(start, end).arrayBuffer());
@@ -102,4 +104,30 @@ export class OpenSource {
     const message = `${this.label} cannot be read (${reason}): choose it again`;
     return new KeepsakeError("Integrity", message, { code: "file_unreadable", detail: reason, cause });
   }
+}
+
+/** Bytes at hand become a `Blob` without a name. What cannot be uploaded is refused with what to pass instead. */
+function opened(given: Uploadable): Blob | UploadSource {
+  if (given instanceof Blob) {
+    return given;
+  }
+  if (given instanceof ArrayBuffer || ArrayBuffer.isView(given)) {
+    return new Blob([given as BlobPart]);
+  }
+  const source = given as Partial<UploadSource> | null | undefined;
+  if (typeof source === "object" && typeof source?.slice === "function" && typeof source.size === "number") {
+    return source as UploadSource;
+  }
+  const message = `upload: ${described(given)}`;
+  throw new KeepsakeError("InvalidArgument", message, { code: "bad_argument" });
+}
+
+function described(given: unknown): string {
+  if (typeof given === "string" || given instanceof URL) {
+    return "a path or an address is no file: in Node pass `await fileSource(path)` of @keepsake/sdk/node";
+  }
+  if (typeof given === "object" && given !== null && ("getReader" in given || "pipe" in given)) {
+    return "a stream has no size and cannot be read again: pass a file, a Blob, or bytes";
+  }
+  return `${given === null ? "null" : typeof given} is no file: pass a File, a Blob, bytes, or a source with a size and slice()`;
 }

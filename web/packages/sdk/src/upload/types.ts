@@ -21,6 +21,9 @@ export interface UploadSource {
   isUnchanged?(): Promise<boolean>;
 }
 
+/** What can be uploaded. Bytes at hand have no name: `new File([bytes], name)` gives them one. */
+export type Uploadable = Blob | UploadSource | ArrayBuffer | ArrayBufferView;
+
 export interface UploadOptions {
   /** None: the caller's own capsule, made when it is not there yet. */
   capsuleId?: CapsuleId;
@@ -28,7 +31,7 @@ export interface UploadOptions {
   title?: string;
   tags?: string[];
   description?: string;
-  /** None: when the picture says that it was taken, if lane B finds it. */
+  /** None: when the picture says that it was taken, if lane B finds it. See `UploadResult.dateLeftOut`. */
   dateOfMemory?: Date;
   /** Lane B. Browsers: the Worker unless said otherwise. Node: none unless given. False: lane A alone. */
   derive?: Deriver | false;
@@ -80,6 +83,8 @@ export interface UploadResult {
   sha256: Uint8Array;
   /** The capsule had these bytes before: nothing was made. */
   alreadyThere: boolean;
+  /** The date of the memory, where the service cannot keep it: one before 1970 or after 2554. The memory has none then. */
+  dateLeftOut?: Date;
 }
 
 /** What is remembered about a session beside what the service knows. */

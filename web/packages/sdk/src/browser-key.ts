@@ -1,10 +1,10 @@
-// The key that a browser has with a node: made once, kept in IndexedDB, and never readable by any script.
-// It owns that one entry of the database.
+// A key that a browser keeps: made once, kept in IndexedDB, and never readable by any script. Whoever clears the browser's
+// data loses it. Owns that one entry of the database.
 
 import type { SignIdentity } from "@icp-sdk/core/agent";
 import { ECDSAKeyIdentity } from "@icp-sdk/core/identity";
 import { createStore, get, type UseStore, update } from "idb-keyval";
-import { text } from "../text.js";
+import { KeepsakeError } from "./errors.js";
 
 const KEY = "identity";
 
@@ -12,18 +12,22 @@ const store = (): UseStore => createStore("keepsake-identity", "keys");
 
 /** The browser's identity where it has one already; a browser that keeps no keys has none. */
 export async function keptBrowserIdentity(): Promise<SignIdentity | undefined> {
-  if (!globalThis.isSecureContext) return undefined;
+  if (!globalThis.isSecureContext) {
+    return undefined;
+  }
   const kept = await get<CryptoKeyPair>(KEY, store()).catch(() => undefined);
   return kept === undefined ? undefined : await ECDSAKeyIdentity.fromKeyPair(kept);
 }
 
 /**
- * The browser's identity; made at the first call. Every tab gets the same one.
- *
- * @throws Error where the browser keeps no keys: an insecure address, or storage that is turned off
+ * The browser's identity on this origin; made at the first call. Every tab gets the same one. Throws where the browser keeps
+ * no keys: `insecure_address` (no https, nor localhost), or `no_storage`.
  */
 export async function browserIdentity(): Promise<SignIdentity> {
-  if (!globalThis.isSecureContext || crypto.subtle === undefined) throw new Error(text.errors.insecure);
+  if (!globalThis.isSecureContext || crypto.subtle === undefined) {
+    const message = "this address is not secure, so the browser keeps no key: use https, or http://localhost";
+    throw new KeepsakeError("InvalidArgument", message, { code: "insecure_address" });
+  }
   const fresh = (await ECDSAKeyIdentity.generate({ extractable: false })).getKeyPair();
   try {
     let kept = fresh;
@@ -38,6 +42,8 @@ export async function browserIdentity(): Promise<SignIdentity> {
     );
     return await ECDSAKeyIdentity.fromKeyPair(kept);
   } catch (cause) {
-    throw new Error(text.errors.noStorage, { cause });
+    const message =
+      "the browser keeps no data for this page, so there is no place for a key: allow site data";
+    throw new KeepsakeError("InvalidArgument", message, { code: "no_storage", cause });
   }
 }
