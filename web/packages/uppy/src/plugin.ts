@@ -28,7 +28,7 @@ export interface KeepsakeUploaderOptions<M extends Meta, B extends Body> extends
   keepsake: Keepsake;
   /** Where the memories go; the caller's own capsule if left out. A function is asked once per file. */
   capsuleId?: CapsuleId | ((file: UppyFile<M, B>) => CapsuleId | undefined);
-  /** Files uploaded at once. Each sends several chunks at once, so a few files fill the line. Default 3. */
+  /** Files uploaded at once, up to 100. Each sends several chunks at once, so a few files fill the line. Default 3. */
   limit?: number;
   /** Chunks in flight per file; the SDK's default if left out. */
   concurrency?: number;
@@ -61,12 +61,10 @@ declare module "@uppy/core" {
   }
 }
 
-const defaultOptions = { limit: 3 } satisfies Partial<KeepsakeUploaderOptions<Meta, Body>>;
+const FILES_AT_ONCE = 3;
+const FILES_AT_ONCE_MAX = 100;
 
-type Options<M extends Meta, B extends Body> = DefinePluginOpts<
-  KeepsakeUploaderOptions<M, B>,
-  keyof typeof defaultOptions
->;
+type Options<M extends Meta, B extends Body> = DefinePluginOpts<KeepsakeUploaderOptions<M, B>, never>;
 
 export class KeepsakeUploader<M extends Meta, B extends Body> extends BasePlugin<Options<M, B>, M, B> {
   static VERSION = "0.1.0";
@@ -74,7 +72,7 @@ export class KeepsakeUploader<M extends Meta, B extends Body> extends BasePlugin
   readonly #uploads = new Map<string, FileUpload<M, B>>();
 
   constructor(uppy: Uppy<M, B>, options: KeepsakeUploaderOptions<M, B>) {
-    super(uppy, { ...defaultOptions, ...options });
+    super(uppy, options);
     if (this.opts.keepsake === undefined) {
       throw new TypeError(
         "Pass a client: uppy.use(KeepsakeUploader, { keepsake: await Keepsake.connect(…) })",
@@ -82,7 +80,7 @@ export class KeepsakeUploader<M extends Meta, B extends Body> extends BasePlugin
     }
     this.type = "uploader";
     this.id = this.opts.id || "Keepsake";
-    this.#queue = new RateLimitedQueue(this.opts.limit);
+    this.#queue = new RateLimitedQueue(filesAtOnce(this.opts.limit));
   }
 
   override install(): void {
@@ -173,6 +171,12 @@ export class KeepsakeUploader<M extends Meta, B extends Body> extends BasePlugin
       uploadURL: keepsake.assetUrl(result.memoryId, "original"),
     });
   }
+}
+
+/** Always a number with an end: Uppy's queue counts up to its limit when it goes on after a pause. */
+function filesAtOnce(limit = FILES_AT_ONCE): number {
+  // As for Uppy's own uploaders, 0 is as many as can be.
+  return Math.min(Math.max(Math.trunc(limit) || FILES_AT_ONCE_MAX, 1), FILES_AT_ONCE_MAX);
 }
 
 /**

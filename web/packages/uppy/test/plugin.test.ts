@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
-import { after, before, test } from "node:test";
+import { after, before, mock, test } from "node:test";
 import { Ed25519KeyIdentity } from "@icp-sdk/core/identity";
 import { Keepsake } from "@keepsake/sdk";
 import { type KeepsakeBody, KeepsakeUploader } from "@keepsake/uppy";
@@ -163,6 +163,29 @@ test("no more files than the limit upload at once", async () => {
   const result = await uppy.upload();
   assert.equal(result?.successful?.length, 5);
   assert.equal(most, 2);
+});
+
+test("a limit without an end, or none, asks for no endless number of turns", async () => {
+  const keepsake = await somebody();
+  for (const limit of [undefined, 0, Number.POSITIVE_INFINITY]) {
+    const uppy = await uppyOf(keepsake, limit);
+    add(uppy, "one.bin", randomBytes(1_000));
+    let turns = 0;
+    const queue = globalThis.queueMicrotask;
+    const later = mock.method(globalThis, "queueMicrotask", (work: () => void) => {
+      turns += 1;
+      // An endless loop of them would leave no time for a timeout of this test.
+      if (turns > 10_000) throw new Error("endless turns");
+      queue(work);
+    });
+    try {
+      const result = await uppy.upload();
+      assert.equal(result?.successful?.length, 1, `limit ${limit}`);
+    } finally {
+      later.mock.restore();
+    }
+    uppy.destroy();
+  }
 });
 
 test("a removed file frees its session, the others go on", async () => {
