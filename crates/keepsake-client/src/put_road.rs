@@ -81,7 +81,8 @@ pub(crate) async fn put(line: &Line, url: &Url, chunk: PutChunk<'_>) -> Result<(
     Err(understand(&HttpErrorPayload { status, content_type, content: answer.into_body().to_vec() }, url))
 }
 
-fn understand(answer: &HttpErrorPayload, url: &Url) -> PutError {
+/// What an answer that is no 204 means: `fixtures/client/road.json`.
+pub(crate) fn understand(answer: &HttpErrorPayload, url: &Url) -> PutError {
     let text = String::from_utf8_lossy(&answer.content);
     let reason: String = text.trim().chars().take(300).collect();
     if let Some(error) = refusal(answer.status, &reason) {
@@ -107,54 +108,5 @@ fn refusal(status: u16, text: &str) -> Option<Error> {
         (_, _, Some(Variant::InvalidArgument)) => Some(Error::InvalidArgument(text.into())),
         (_, _, Some(Variant::Conflict)) => Some(Error::Conflict(text.into())),
         _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::transport::Transience;
-
-    fn understand(status: u16, text: &str) -> PutError {
-        let answer = HttpErrorPayload { status, content_type: None, content: text.as_bytes().to_vec() };
-        super::understand(&answer, &Url::parse("http://localhost:4943/").unwrap())
-    }
-
-    #[test]
-    fn the_services_refusals_are_told_from_those_of_others() {
-        let refused = |status, text: &str| match understand(status, text) {
-            PutError::Refused(error) => error.code().to_owned(),
-            other => panic!("{status} {text}: {other:?}"),
-        };
-        assert_eq!(refused(404, "not_found: not found, or not yours to see"), "not_found");
-        assert_eq!(refused(403, "unauthorized: your role does not allow this"), "unauthorized");
-        assert_eq!(refused(507, "resource_exhausted: used up"), "resource_exhausted");
-        assert_eq!(refused(413, "chunk_too_large: 2 > 1"), "chunk_too_large");
-        assert_eq!(refused(409, "chunk_differs: 3"), "chunk_differs");
-        for (status, text) in [(404, "<html>Not Found"), (405, ""), (501, "Unsupported method")] {
-            assert_eq!(understand(status, text), PutError::NoRoad, "{status}");
-        }
-        assert!(matches!(understand(401, "ticket_expired: mint another"), PutError::Ticket(_)));
-    }
-
-    #[test]
-    fn faults_are_as_transient_as_those_of_envelopes() {
-        for (status, text, transience) in [
-            (408, "body_too_slow: x", Transience::Passing),
-            (429, "", Transience::Passing),
-            (500, "trapped: x", Transience::Permanent),
-            (500, "stopped: x", Transience::Passing),
-            (502, "<html>Bad Gateway", Transience::Unreachable),
-            (503, "overloaded: x", Transience::Unreachable),
-            (504, "", Transience::Unreachable),
-            (400, "digest_differs: x", Transience::Permanent),
-            (403, "A page of \"null\" may not use this node.", Transience::Permanent),
-            (413, "<html>Request Entity Too Large", Transience::Permanent),
-        ] {
-            match understand(status, text) {
-                PutError::Transport(error) => assert_eq!(error.transience(), transience, "{status}"),
-                other => panic!("{status}: {other:?}"),
-            }
-        }
     }
 }

@@ -2,8 +2,9 @@
 //! reading of the cases.
 
 use crate::agent::understand;
-use crate::faults::of_status;
+use crate::faults::{of_status, told_in_content_type};
 use crate::line::Line;
+use crate::put_road::{self, PutError};
 use crate::retry::{Attempts, RetryPolicy};
 use crate::transport::{Transience, TransportError};
 use crate::upload::idem::{Identity, UploadKey};
@@ -12,6 +13,7 @@ use crate::upload::plan::{Cut, Missing, smaller};
 use crate::upload::sample::sample;
 use crate::upload::source::OpenSource;
 use crate::upload::window::Limit;
+use ic_agent::agent::agent_error::HttpErrorPayload;
 use keepsake_api::{AssetType, SessionState, UploadStatus};
 use reqwest::header::{HeaderMap, HeaderValue, RETRY_AFTER};
 use serde::Deserialize;
@@ -189,6 +191,15 @@ struct Then {
     retry_after_ms: Option<u128>,
 }
 
+fn then(error: &TransportError) -> Then {
+    Then {
+        transience: word(error.transience()).to_owned(),
+        code: error.code().to_owned(),
+        slow: error.is_slow(),
+        retry_after_ms: error.retry_after().map(|wait| wait.as_millis()),
+    }
+}
+
 fn word(transience: Transience) -> &'static str {
     match transience {
         Transience::Permanent => "permanent",
@@ -220,14 +231,62 @@ fn fault(case: &FaultCase) -> TransportError {
 #[test]
 fn failures_mean_what_the_rules_say() {
     for case in cases::<RetryCases>("retry.json").faults {
-        let error = fault(&case);
-        let then = Then {
-            transience: word(error.transience()).to_owned(),
+        assert_eq!(then(&fault(&case)), case.then, "{:?} {:?} {}", case.status, case.failure, case.body);
+    }
+}
+
+#[derive(Deserialize)]
+struct RoadCase {
+    status: u16,
+    body: String,
+    retry_after: Option<String>,
+    then: RoadThen,
+}
+
+/// What it is, and of a failure what kind.
+#[derive(Debug, Default, Deserialize, PartialEq)]
+#[serde(default)]
+struct RoadThen {
+    r#as: String,
+    transience: Option<String>,
+    code: Option<String>,
+    slow: Option<bool>,
+    retry_after_ms: Option<u128>,
+}
+
+fn only(what: &str) -> RoadThen {
+    RoadThen { r#as: what.to_owned(), ..RoadThen::default() }
+}
+
+fn failed(Then { transience, code, slow, retry_after_ms }: Then) -> RoadThen {
+    let (transience, code, slow) = (Some(transience), Some(code), Some(slow));
+    RoadThen { transience, code, slow, retry_after_ms, ..only("failed") }
+}
+
+fn met(case: &RoadCase) -> RoadThen {
+    if case.status == 204 {
+        return only("stored");
+    }
+    let head = case.retry_after.iter().map(|value| (RETRY_AFTER, HeaderValue::from_str(value).unwrap()));
+    let content_type = told_in_content_type(&head.collect()).to_str().ok().map(str::to_owned);
+    let content = case.body.clone().into_bytes();
+    match put_road::understand(&HttpErrorPayload { status: case.status, content_type, content }, &url()) {
+        PutError::NoRoad => only("no_road"),
+        PutError::Ticket(_) => only("ticket"),
+        PutError::Refused(error) => failed(Then {
+            transience: word(Transience::Permanent).to_owned(),
             code: error.code().to_owned(),
-            slow: error.is_slow(),
-            retry_after_ms: error.retry_after().map(|wait| wait.as_millis()),
-        };
-        assert_eq!(then, case.then, "{:?} {:?} {}", case.status, case.failure, case.body);
+            slow: false,
+            retry_after_ms: None,
+        }),
+        PutError::Transport(error) => failed(then(&error)),
+    }
+}
+
+#[test]
+fn chunks_without_envelopes_are_answered_by_the_rules() {
+    for case in cases::<Vec<RoadCase>>("road.json") {
+        assert_eq!(met(&case), case.then, "{} {}", case.status, case.body);
     }
 }
 
