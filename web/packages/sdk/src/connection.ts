@@ -22,6 +22,7 @@ import { type Fault, understand } from "./faults.js";
 import { readWhole } from "./hash/pieces.js";
 import { isMainnet } from "./mainnet.js";
 import { NodeKeys } from "./node-keys.js";
+import { type PutChunk, type PutEnd, putChunk, Unanswered } from "./put-chunk.js";
 import { Attempts, RETRY_DEFAULT } from "./retry.js";
 import { Patience, timedFetch } from "./timed-fetch.js";
 import type { KeepsakeOptions, RetryPolicy } from "./types.js";
@@ -116,12 +117,16 @@ export class Connection {
     return envelope && platform.remoteSender({ ...setup, envelope }, (bytes) => signer.sign(bytes));
   }
 
-  /** Sends a large message, by `remote` where there is one. `make` is asked anew for each attempt. */
+  /**
+   * Sends a large message: as `first` does where it can, else by `remote` where there is one. `make` is asked anew for each
+   * attempt.
+   */
   async callLarge<M extends LargeMethod>(
-    remote: RemoteSender | undefined,
+    remote: () => Promise<RemoteSender | undefined>,
     method: M,
     make: () => Promise<Omit<LargeCall, "method">>,
     sending: Sending,
+    first?: (call: Omit<LargeCall, "method">) => Promise<LargeAnswer | undefined>,
   ): Promise<Ok<M>> {
     const local = async ({ args, length }: Omit<LargeCall, "method">) => {
       const list = await Promise.all(args.map((arg) => (arg instanceof Blob ? read(arg, length) : arg)));
@@ -129,8 +134,12 @@ export class Connection {
     };
     const send = async () => {
       const call = await make();
+      const done = await first?.(call);
+      if (done) {
+        return done;
+      }
       try {
-        const answer = remote?.call({ method, ...call });
+        const answer = (await remote())?.call({ method, ...call });
         return await (answer ? orAborted(answer, sending.signal, method) : local(call));
       } catch (error) {
         if (error instanceof WorkerMissing) {
@@ -144,6 +153,27 @@ export class Connection {
       throw refusal(method, answer.Err);
     }
     return answer.Ok as Ok<M>;
+  }
+
+  /** Sends a chunk once, without an envelope; see `putChunk`. */
+  async put(chunk: PutChunk, signal: AbortSignal | undefined): Promise<PutEnd> {
+    const fetch = timedFetch(this.#fetch, this.#patience, signal);
+    const { body } = chunk;
+    if (!(body instanceof Blob)) {
+      return await putChunk(fetch, this.host, chunk);
+    }
+    if (!this.#fetch.takesBlobs) {
+      return await putChunk(fetch, this.host, { ...chunk, body: await read(body, body.size) });
+    }
+    try {
+      return await putChunk(fetch, this.host, chunk);
+    } catch (error) {
+      if (error instanceof Unanswered) {
+        // A file that is gone fails as a host that is.
+        await read(body, body.size);
+      }
+      throw error;
+    }
   }
 
   /** Sends a message whose answer is `variant { Ok; Err }`. `args` may be made anew for each attempt. */

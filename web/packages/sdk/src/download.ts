@@ -94,7 +94,7 @@ async function range(
   sending: Sending,
 ): Promise<Uint8Array> {
   const make = async () => ({ args: [blobId, BigInt(offset), length], length });
-  const bytes = await connection.callLarge(remote, "blob_read_range", make, sending);
+  const bytes = await connection.callLarge(async () => remote, "blob_read_range", make, sending);
   if (bytes.length !== length) {
     const message = `${blobId}: ${bytes.length} bytes came instead of ${length}: download it again`;
     throw new KeepsakeError("Integrity", message, { code: "bytes_differ" });

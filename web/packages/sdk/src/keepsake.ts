@@ -60,7 +60,7 @@ export class Keepsake {
     this.memories = new MemoriesClient(connection);
     this.sessions = new SessionsClient(connection, names);
     this.serviceActor = connection.service;
-    this.#scheduler = new Scheduler(connection, config, new Originals(this.memories), names);
+    this.#scheduler = new Scheduler(connection, config, new Originals(this.memories), names, options.road);
     this.#assetHost = (options.assetHost ?? assetHostOf(connection)).replace(/\/$/, "");
   }
 

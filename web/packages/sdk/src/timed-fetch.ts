@@ -53,7 +53,8 @@ export function timedFetch(watched: WatchedFetch, patience: Patience, signal?: A
       stop();
     }
     signal?.addEventListener("abort", stop, { once: true });
-    const bytes = (init?.body as Uint8Array | undefined)?.byteLength ?? 0;
+    const body = init?.body as Blob | Uint8Array | undefined;
+    const bytes = body instanceof Blob ? body.size : (body?.byteLength ?? 0);
     let timer: ReturnType<typeof setTimeout> | undefined;
     const watch = (bytesOut: number) => {
       const ms = watched.isBlind ? BLIND_MS_MAX : patience.ms(bytesOut >= bytes ? bytes : 0);

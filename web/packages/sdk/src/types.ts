@@ -41,6 +41,8 @@ export interface KeepsakeOptions {
    * the first one.
    */
   rootKey?: Uint8Array;
+  /** How chunks travel: without envelopes where the host takes them so (`auto`, the default), or always in envelopes. */
+  road?: "auto" | "envelopes";
   /** How often, and how long, calls are tried again. */
   retry?: Partial<RetryPolicy>;
   /** Where asset addresses point to; none: the host, on the Internet Computer the canister's own gateway name. */

@@ -9,6 +9,8 @@ export interface WatchedFetch {
   (url: URL, init: RequestInit, onBytes: (bytesOut: number) => void): Promise<Response>;
   /** It cannot tell of the bytes that go out. */
   isBlind?: boolean;
+  /** It reads a `Blob` by itself, without bringing the bytes here first. */
+  takesBlobs?: boolean;
 }
 
 export function watchedBy(plain: typeof fetch): WatchedFetch {

@@ -16,7 +16,10 @@ export type Deed =
 export interface Met {
   /** Of all requests, from 1. */
   count: number;
+  /** Chunks without envelopes are updates too. */
   isUpdate: boolean;
+  isPut: boolean;
+  url: string;
   /** As the head says. */
   bytes: number;
 }
@@ -35,8 +38,9 @@ export class FaultyProxy {
     let proxy: FaultyProxy | undefined;
     const server = createServer((incoming, outgoing) => {
       const bytes = Number(incoming.headers["content-length"] ?? 0);
-      const isUpdate = incoming.url?.endsWith("/call") ?? false;
-      const met = { count: (proxy?.met.length ?? 0) + 1, isUpdate, bytes };
+      const isPut = incoming.method === "PUT";
+      const isUpdate = isPut || (incoming.url?.endsWith("/call") ?? false);
+      const met = { count: (proxy?.met.length ?? 0) + 1, isUpdate, isPut, url: incoming.url ?? "", bytes };
       proxy?.met.push(met);
       act(host, deed(met), incoming, outgoing);
     });

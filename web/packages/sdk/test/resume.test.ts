@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { Ed25519KeyIdentity } from "@icp-sdk/core/identity";
 import { KeepsakeError, type UploadProgress } from "@keepsake/sdk";
+import { RATE_FROM_MS } from "../dist/upload/progress.js";
 import { RunningNode } from "./node.js";
 import {
   broken,
@@ -247,7 +248,14 @@ test("a signal that has fired already stops before anything is sent", async () =
 });
 
 test("rate and time left are told while sending", async () => {
-  const keepsake = await connect(node);
+  const wire = new Wire();
+  wire.fault = async (method, when, count) => {
+    if (method === "uploads_put_chunk" && when === "before" && count === 4) {
+      // A rate is not told before so many of them.
+      await new Promise((resolve) => setTimeout(resolve, RATE_FROM_MS + 100));
+    }
+  };
+  const keepsake = await connect(node, { fetch: wire.fetch });
   let told = false;
   const upload = keepsake.upload(sourceOf("a.bin", randomBytes(12 * MiB)), {
     concurrency: 1,

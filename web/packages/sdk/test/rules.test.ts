@@ -7,6 +7,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { HttpErrorCode, HttpFetchErrorCode, ProtocolError, TransportError } from "@icp-sdk/core/agent";
 import { understand } from "../dist/faults.js";
+import { putEnd } from "../dist/put-chunk.js";
 import { Attempts, type Transience } from "../dist/retry.js";
 import { UploadKey } from "../dist/upload/idem.js";
 import { LineWindow } from "../dist/upload/line-window.js";
@@ -64,25 +65,28 @@ test("types.json: what a file is", () => {
 test("retry.json: what a failure is", () => {
   for (const { status, body, retry_after, failure, then } of cases("retry.json").faults) {
     const thrown = failure === undefined ? answered(status, body, retry_after) : failed(failure);
-    const { transience, error, isSlow, retryAfterMs } = understand(
-      "uploads_put_chunk",
-      "http://host",
-      thrown,
-    );
-    const found = {
-      transience,
-      code: error.code,
-      slow: isSlow ?? false,
-      retry_after_ms: retryAfterMs ?? null,
-    };
-    assert.deepEqual(found, then, `${status ?? failure} ${body ?? ""}`);
-    assert.doesNotMatch(error.message, /<html>/, "a proxy's page is no sentence");
+    assert.deepEqual(meaning(thrown), then, `${status ?? failure} ${body ?? ""}`);
   }
 });
 
+function meaning(thrown: unknown): object {
+  const fault = understand("uploads_put_chunk", "http://host", thrown);
+  const { transience, error, isSlow, retryAfterMs } = fault;
+  assert.doesNotMatch(error.message, /<html>/, "a proxy's page is no sentence");
+  return {
+    transience,
+    code: error.code,
+    slow: isSlow ?? false,
+    retry_after_ms: retryAfterMs ?? null,
+  };
+}
+
+function retryAfterHeader(value: string | undefined): [string, string][] {
+  return value === undefined ? [] : [["Retry-After", value]];
+}
+
 function answered(status: number, body: string, retryAfter: string | undefined): unknown {
-  const headers: [string, string][] = retryAfter === undefined ? [] : [["Retry-After", retryAfter]];
-  return ProtocolError.fromCode(new HttpErrorCode(status, "", headers, body));
+  return ProtocolError.fromCode(new HttpErrorCode(status, "", retryAfterHeader(retryAfter), body));
 }
 
 function failed(how: string): unknown {
@@ -109,6 +113,14 @@ test("retry.json: pauses", () => {
       const pause = attempts.pauseAfter(transience as Transience, at_ms, 1, retry_after_ms);
       assert.equal(pause ?? null, pause_ms, `${note}: at ${at_ms}`);
     }
+  }
+});
+
+test("road.json: what an answer to a chunk without an envelope means", () => {
+  for (const { status, body, retry_after, then } of cases("road.json")) {
+    const end = putEnd(status, "", retryAfterHeader(retry_after), body);
+    const found = end.as === "failed" ? { as: end.as, ...meaning(end.error) } : { as: end.as };
+    assert.deepEqual(found, then, `${status} ${body}`);
   }
 });
 

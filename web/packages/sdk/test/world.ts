@@ -34,10 +34,12 @@ export function connect(host: Host, options: Partial<KeepsakeOptions> = {}): Pro
   return Keepsake.connect({ host: host.url, canisterId: host.canisterId, identity, ...options });
 }
 
-/** Counts the updates that go over the wire, and may break them. */
+/** Counts the updates that go over the wire, chunks without envelopes among them, and may break them. */
 export class Wire {
   /** Methods of the updates sent, in order. */
   readonly sent: string[] = [];
+  /** Chunks without envelopes among them. */
+  puts = 0;
   /** Most updates in flight at once. */
   widest = 0;
   #flying = 0;
@@ -49,11 +51,12 @@ export class Wire {
   }
 
   readonly fetch: typeof fetch = async (input, init) => {
-    const method = methodOf(init?.body);
-    if (method === undefined || !String(input).endsWith("/call")) {
+    const method = init?.method === "PUT" ? "uploads_put_chunk" : methodOf(init?.body);
+    if (method === undefined || !/\/call$|\/upload\/\d+$/.test(String(input))) {
       return await fetch(input, init);
     }
     this.sent.push(method);
+    this.puts += init?.method === "PUT" ? 1 : 0;
     const count = this.count(method);
     this.#flying += 1;
     this.widest = Math.max(this.widest, this.#flying);
@@ -63,7 +66,7 @@ export class Wire {
       const body = await response.arrayBuffer();
       await this.fault(method, "after", count);
       const { status, statusText, headers } = response;
-      return new Response(body, { status, statusText, headers });
+      return new Response(status === 204 ? null : body, { status, statusText, headers });
     } finally {
       this.#flying -= 1;
     }

@@ -36,12 +36,13 @@ export const browserFetch: WatchedFetch = (url, init, onBytes) =>
     // The browser does not say why.
     request.onerror = () => reject(new TypeError("Failed to fetch"));
     request.onloadend = () => init.signal?.removeEventListener("abort", stop);
-    const body = init.body as Uint8Array<ArrayBuffer> | undefined;
+    const body = init.body as Blob | Uint8Array<ArrayBuffer> | undefined;
     if (body) {
       request.upload.onprogress = ({ loaded }) => onBytes(loaded);
     }
     request.send(body);
   });
+browserFetch.takesBlobs = true;
 
 function headersOf(text: string): Headers {
   const headers = new Headers();

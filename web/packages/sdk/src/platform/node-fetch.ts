@@ -15,16 +15,23 @@ const kept = { keepAlive: true, timeout: IDLE_MS_MAX };
 const [plainAgent, secureAgent] = [new Agent(kept), new SecureAgent(kept)];
 
 export const nodeFetch: WatchedFetch = async (url, init, onBytes) => {
-  let at = url;
+  let [at, own] = [url, init];
   for (let redirects = 0; ; redirects += 1) {
-    const { incoming, parts } = await send(at, init, onBytes);
+    const { incoming, parts } = await send(at, own, onBytes);
     const { statusCode = 0, statusMessage = "", headers, rawHeaders } = incoming;
     const isMoved =
       statusCode === 307 || statusCode === 308 || (isGet(init) && /^30[12]$/.test(`${statusCode}`));
     if (!isMoved || headers.location === undefined || redirects >= REDIRECTS_MAX) {
       return answerOf(statusCode, statusMessage, headersOf(rawHeaders), parts, at.href);
     }
-    at = new URL(headers.location, at);
+    const next = new URL(headers.location, at);
+    if (next.origin !== at.origin) {
+      // As browsers do: what opens something here is not for others.
+      const left = new Headers(init.headers);
+      left.delete("authorization");
+      own = { ...init, headers: left };
+    }
+    at = next;
   }
 };
 

@@ -12,6 +12,7 @@ import type { Gate } from "../wait.js";
 import { opt } from "../wire.js";
 import type { LineWindow } from "./line-window.js";
 import { Cut, Missing } from "./plan.js";
+import type { Road, SessionRoad } from "./road.js";
 import type { Scheduler } from "./scheduler.js";
 
 /** What the lanes of one upload share. */
@@ -19,8 +20,10 @@ export interface LaneContext {
   connection: Connection;
   /** Its requests end with `signal`. */
   service: Service;
-  /** Sends chunks apart from the page, where that can be. */
-  sender: RemoteSender | undefined;
+  /** Sends envelopes apart from the page, where that can be. */
+  sender: () => Promise<RemoteSender | undefined>;
+  /** The way without envelopes, where there is one. */
+  road: Road;
   signal: AbortSignal;
   policy: RetryPolicy;
   gate: Gate;
@@ -170,6 +173,7 @@ async function sendMissing(
   let sent = missing.bytesPresent;
   job.onBytes(sent, 0);
   const indices = missing.indices();
+  const session = { id: sessionId, road: context.road.of(sessionId) };
   let failed = false;
   const worker = async () => {
     for (const index of indices) {
@@ -177,7 +181,7 @@ async function sendMissing(
         return;
       }
       try {
-        if (!(await sendOne(context, job, sessionId, index, () => !failed))) {
+        if (!(await sendOne(context, job, session, index, () => !failed))) {
           return;
         }
       } catch (error) {
@@ -204,7 +208,7 @@ async function sendMissing(
 async function sendOne(
   context: LaneContext,
   job: CutJob,
-  sessionId: SessionId,
+  session: { id: SessionId; road: SessionRoad | undefined },
   index: number,
   isWanted: () => boolean,
 ): Promise<boolean> {
@@ -215,7 +219,11 @@ async function sendOne(
       return false;
     }
     const [start, end] = [job.cut.start(index), job.cut.end(index)];
-    const make = async () => ({ args: [sessionId, index, await job.piece(start, end)], length: end - start });
+    let piece: Blob | Uint8Array;
+    const make = async () => {
+      piece = await job.piece(start, end);
+      return { args: [session.id, index, piece], length: end - start };
+    };
     const { connection, sender, window } = context;
     // Each attempt has a time of its own.
     let fromMs = performance.now();
@@ -230,7 +238,10 @@ async function sendOne(
     };
     await told(
       context,
-      (sending) => connection.callLarge(sender, "uploads_put_chunk", timed, sending),
+      (sending) => {
+        const put = async () => ((await session.road?.put(index, piece, sending)) ? { Ok: null } : undefined);
+        return connection.callLarge(sender, "uploads_put_chunk", timed, sending, put);
+      },
       onFault,
     );
     window.arrived(fromMs, performance.now());
@@ -270,9 +281,11 @@ function sending(
   return { service: context.service, signal: context.signal, policy: context.policy, ...more };
 }
 
+const STALE_METHODS = /^(uploads_put_chunk|uploads_status|mint_upload_ticket):/;
+
 /** The session holds other bytes than this file, or is gone: a new one helps. */
 function isStale(error: unknown): boolean {
-  if (!(error instanceof KeepsakeError) || !/^uploads_(put_chunk|status):/.test(error.message)) {
+  if (!(error instanceof KeepsakeError) || !STALE_METHODS.test(error.message)) {
     return false;
   }
   const codes = ["not_found", "chunk_differs", "chunk_length_differs", "session_finished"];

@@ -45,8 +45,8 @@ export interface UploadParameters {
   capsuleId: CapsuleId;
   key: UploadKey;
   policy: RetryPolicy;
-  /** Sends chunks apart from the page, where that can be. */
-  sender: RemoteSender | undefined;
+  /** Sends envelopes apart from the page, where that can be. */
+  sender: () => Promise<RemoteSender | undefined>;
 }
 
 /** One upload whose parameters are decided. */
@@ -69,6 +69,7 @@ export class UploadPipeline {
       connection: scheduler.connection,
       service: scheduler.connection.scoped(stop.signal),
       sender,
+      road: scheduler.road,
       signal: stop.signal,
       policy,
       gate,

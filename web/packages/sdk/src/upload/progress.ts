@@ -5,7 +5,7 @@ import type { LaneProgress, UploadPhase, UploadProgress } from "./types.js";
 /** The rate is taken over this long, ms. */
 const RATE_OVER_MS = 8_000;
 /** A rate from less than this is no rate, ms. */
-const RATE_FROM_MS = 250;
+export const RATE_FROM_MS = 250;
 
 export type LaneName = "original" | "derivatives";
 

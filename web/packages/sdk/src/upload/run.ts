@@ -1,6 +1,7 @@
 // Before the pipeline of an upload begins: is the file one that can be uploaded, into which capsule, by which keys, whose
 // turn is it. Owns those questions; the pipeline itself is in pipeline.ts.
 
+import type { RemoteSender } from "../background/client.js";
 import type { Sending } from "../connection.js";
 import { KeepsakeError } from "../errors.js";
 import type { CapsuleId, RetryPolicy } from "../types.js";
@@ -21,11 +22,15 @@ export async function runUpload(run: Run): Promise<UploadResult> {
   );
   // The same file twice at once would share its sessions: one waits for the other.
   const leave = await scheduler.mutex.lock(`${capsuleId}/${key}`, stop.signal);
-  const sender = await scheduler.connection.remoteSender();
+  let asked: Promise<RemoteSender | undefined> | undefined;
+  const sender = () => {
+    asked ??= scheduler.connection.remoteSender();
+    return asked;
+  };
   try {
     return await new UploadPipeline(run, { media, capsuleId, key, policy: policyOf(run), sender }).go();
   } finally {
-    sender?.close();
+    asked?.then((made) => made?.close()).catch(() => {});
     leave();
   }
 }

@@ -8,6 +8,7 @@ import type { CapsuleId, MemoryId, UploadConfig } from "../types.js";
 import { Window } from "../wait.js";
 import { LineWindow } from "./line-window.js";
 import { smallerChunk } from "./plan.js";
+import { Road } from "./road.js";
 import type { ResumeStore } from "./types.js";
 
 /** More in flight only queues in front of the network, and costs memory. */
@@ -24,6 +25,7 @@ export class Scheduler {
   readonly config: UploadConfig;
   readonly originals: Originals;
   readonly names: ResumeStore | undefined;
+  readonly road: Road;
   #chunkBytes: number;
   /** What this page made, by capsule and SHA-256: two equal files dropped together make one memory. */
   readonly #made = new Map<string, MemoryId>();
@@ -33,11 +35,13 @@ export class Scheduler {
     config: UploadConfig,
     originals: Originals,
     names: ResumeStore | undefined,
+    ways: "auto" | "envelopes" = "auto",
   ) {
     this.connection = connection;
     this.config = config;
     this.originals = originals;
     this.names = names;
+    this.road = new Road(connection, config, ways);
     this.#chunkBytes = config.chunk_size;
   }
 

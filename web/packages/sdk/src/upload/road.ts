@@ -1,0 +1,156 @@
+// Which way the chunks of a session go: by `PUT` with a ticket where the host has such a road and nothing in between
+// refuses it, else in envelopes. Owns that choice for all uploads of a client, and the tickets: they stay in memory and go
+// into no text.
+
+import type { PutRoad, UploadConfig } from "../../generated/keepsake.did.js";
+import type { Connection, Sending } from "../connection.js";
+import { KeepsakeError } from "../errors.js";
+import { type PutEnd, Unanswered } from "../put-chunk.js";
+import { RETRY_DEFAULT } from "../retry.js";
+import type { SessionId } from "../types.js";
+
+/** A ticket opens for this long, unless the host allows less, seconds. */
+const TICKET_SECS = 3_600;
+/** A chunk meets at most so many tickets that do not open: those that expired on the way are new the second time. */
+const TICKETS_MAX = 3;
+/**
+ * A browser does not say that a page of another origin may not `PUT`: the request just fails. So many in a row, with a host
+ * that answers messages and before any `PUT` got an answer, are taken for that.
+ */
+const UNANSWERED_MAX = 2;
+const ONCE = { ...RETRY_DEFAULT, attemptsMax: 1, unreachableMaxMs: 0 };
+
+/** The `PUT` road of one host. */
+export class Road {
+  readonly #connection: Connection;
+  readonly #offered: PutRoad | undefined;
+  #isClosed = false;
+  #isProven = false;
+  #unanswered = 0;
+
+  /** `envelopes`: what the host offers is not taken. */
+  constructor(connection: Connection, config: UploadConfig, ways: "auto" | "envelopes") {
+    this.#connection = connection;
+    this.#offered = ways === "auto" ? config.put_road[0] : undefined;
+  }
+
+  /** The road of one session; undefined: its chunks go in envelopes. */
+  of(sessionId: SessionId): SessionRoad | undefined {
+    const offered = this.isClosed ? undefined : this.#offered;
+    return offered && new SessionRoad(this, this.#connection, sessionId, offered);
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** From now on chunks go in envelopes. */
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  answered(): void {
+    this.#isProven = true;
+  }
+
+  /** A `PUT` got no answer. Perhaps none gets one: `ping` tells whether the host is there. */
+  async unanswered(ping: () => Promise<unknown>): Promise<void> {
+    if (this.#isProven) {
+      return;
+    }
+    const hostIsThere = await ping().then(
+      () => true,
+      () => false,
+    );
+    if (hostIsThere && !this.#isProven) {
+      this.#unanswered += 1;
+      this.#isClosed ||= this.#unanswered >= UNANSWERED_MAX;
+    }
+  }
+}
+
+/** The `PUT` road of one session, with its ticket. */
+export class SessionRoad {
+  readonly #road: Road;
+  readonly #connection: Connection;
+  readonly #sessionId: SessionId;
+  readonly #path: string;
+  readonly #ticketSecs: number;
+  /** One chunk asks for it, the others wait. */
+  #ticket: Promise<string> | undefined;
+
+  constructor(road: Road, connection: Connection, sessionId: SessionId, { path, ticket_secs_max }: PutRoad) {
+    this.#road = road;
+    this.#connection = connection;
+    this.#sessionId = sessionId;
+    this.#path = path;
+    this.#ticketSecs = Math.min(TICKET_SECS, ticket_secs_max);
+  }
+
+  /** Sends a chunk once; a ticket that does not open is renewed. False: it is to go in an envelope. */
+  async put(index: number, body: Blob | Uint8Array, sending: Sending): Promise<boolean> {
+    let refused: unknown;
+    for (let tickets = 0; tickets < TICKETS_MAX && !this.#road.isClosed; tickets += 1) {
+      const ticket = await this.#openTicket(sending);
+      const end = ticket && (await this.#send(ticket, index, body, sending));
+      if (!end || end.as === "no_road") {
+        this.#road.close();
+      } else if (end.as === "ticket") {
+        refused = end.error;
+        await this.#forget(ticket);
+      } else if (end.as === "failed") {
+        throw end.error;
+      } else {
+        return true;
+      }
+    }
+    if (!this.#road.isClosed) {
+      throw refused;
+    }
+    return false;
+  }
+
+  async #send(ticket: string, index: number, body: Blob | Uint8Array, sending: Sending): Promise<PutEnd> {
+    try {
+      const chunk = { path: this.#path, ticket, sessionId: this.#sessionId, index, body };
+      const end = await this.#connection.put(chunk, sending.signal);
+      this.#road.answered();
+      return end;
+    } catch (error) {
+      if (!(error instanceof Unanswered)) {
+        throw error;
+      }
+      await this.#road.unanswered(() => this.#mint({ ...sending, policy: ONCE }));
+      throw error.error;
+    }
+  }
+
+  /** None: the host that offered the road is another one by now. */
+  async #openTicket(sending: Sending): Promise<string | undefined> {
+    this.#ticket ??= this.#mint(sending);
+    const asked = this.#ticket;
+    try {
+      return await asked;
+    } catch (error) {
+      if (this.#ticket === asked) {
+        this.#ticket = undefined;
+      }
+      if (error instanceof KeepsakeError && error.code === "no_put_road") {
+        return undefined;
+      }
+      throw error;
+    }
+  }
+
+  /** Lets go of a ticket that does not open, unless another one is there already. */
+  async #forget(ticket: string): Promise<void> {
+    const asked = this.#ticket;
+    if ((await asked?.catch(() => undefined)) === ticket && this.#ticket === asked) {
+      this.#ticket = undefined;
+    }
+  }
+
+  #mint(sending: Sending): Promise<string> {
+    return this.#connection.call("mint_upload_ticket", [this.#sessionId, this.#ticketSecs], sending);
+  }
+}
