@@ -4,6 +4,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { mkdir, open, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { TestInfo } from "@playwright/test";
+import { CHUNK_BYTES, holdChunks } from "../src/chunks.ts";
 import { heapBytes, rendererBytesPeak } from "../src/measure.ts";
 import { Onlooker } from "../src/onlooker.ts";
 import {
@@ -76,6 +77,7 @@ test("a file of 3 GB is read piece by piece, and can be stopped", async ({ newPe
   const path = await hugeFile(info);
   await expect(page.locator(".uppy-Dashboard-inner")).toBeVisible();
   const before = await heapBytes(page);
+  await holdChunks(page, Math.ceil((HUGE_BYTES / CHUNK_BYTES) * 0.05));
   await chooseFiles(page, [path]);
   await uploadedShare(page, "huge.bin", 0.03);
   expect((await heapBytes(page)) - before).toBeLessThan(HEAP_GROWTH_MAX);
@@ -109,9 +111,11 @@ test("a file of 3 GB goes up whole, and the page stays small", async ({ newPerso
 
 test("offline: the page says so, waits, and goes on by itself", async ({ newPerson }, info) => {
   const page = await newPerson();
+  const release = await holdChunks(page, 10);
   await chooseFiles(page, [await written(info, "large.bin", randomBytes(100_000_000))]);
   await uploadedShare(page, "large.bin", 0.1);
   await page.context().setOffline(true);
+  await release();
   await expect(page.getByText(text.notices.offline)).toBeVisible();
   await expect(row(page, "large.bin")).toContainText(text.upload.offline);
   await page.context().setOffline(false);
@@ -141,12 +145,14 @@ test("closing the tab while uploading asks first, and nothing is asked when all 
     asked += 1;
     void dialog.dismiss();
   });
+  const release = await holdChunks(page, 10);
   await chooseFiles(page, [await written(info, "large.bin", randomBytes(60_000_000))]);
   await uploadedShare(page, "large.bin", 0.1);
   // A browser asks only on behalf of a page that somebody has used.
   await page.getByRole("heading", { level: 1 }).click();
   await page.close({ runBeforeUnload: true });
   await expect.poll(() => asked).toBe(1);
+  await release();
   await allUploaded(page, 1);
   await page.close({ runBeforeUnload: true });
   await expect.poll(() => page.isClosed()).toBe(true);

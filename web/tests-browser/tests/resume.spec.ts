@@ -2,13 +2,13 @@
 
 import { randomBytes } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
-import type { Page, Request } from "@playwright/test";
+import type { Page } from "@playwright/test";
+import { CHUNK_BYTES, countChunks, holdChunks } from "../src/chunks.ts";
 import { Onlooker, sha256 } from "../src/onlooker.ts";
 import { allUploaded, chooseFiles, dropFiles, row, text, tilesCount, uploadedShare } from "../src/page.ts";
 import { expect, test } from "../src/test.ts";
 
 const LARGE_BYTES = 100_000_000;
-const CHUNK_BYTES = 1_800_000;
 const CHUNKS = Math.ceil(LARGE_BYTES / CHUNK_BYTES);
 /** More than the browser keeps for a reload. */
 const TOO_LARGE_TO_KEEP = 270_000_000;
@@ -33,19 +33,12 @@ async function forgetFiles(page: Page, address: string): Promise<void> {
   });
 }
 
-/** Counts the messages that are large enough to be chunks, from now on. */
-function countChunks(page: Page): () => number {
-  let count = 0;
-  page.on("request", (request: Request) => {
-    if (!request.url().includes("/call")) return;
-    void request.sizes().then(
-      ({ requestBodySize }) => {
-        if (requestBodySize > CHUNK_BYTES / 2) count += 1;
-      },
-      () => {},
-    );
-  });
-  return () => count;
+/** Chooses a file of `bytes`, and brings it to `share` of its way; no further before the result is called. */
+async function partOf(page: Page, path: string, bytes: number, share: number): Promise<() => Promise<void>> {
+  const release = await holdChunks(page, Math.ceil((bytes / CHUNK_BYTES) * share) + 1);
+  await chooseFiles(page, [path]);
+  await uploadedShare(page, "large.bin", share);
+  return release;
 }
 
 test("the node killed in the middle of 100 MB and started again: it ends well without a reload", async ({
@@ -54,9 +47,9 @@ test("the node killed in the middle of 100 MB and started again: it ends well wi
 }, info) => {
   const page = await newPerson();
   const { path, hash } = await largeFile(info.outputDir);
-  await chooseFiles(page, [path]);
-  await uploadedShare(page, "large.bin", 0.3);
+  const release = await partOf(page, path, LARGE_BYTES, 0.3);
   await node.kill();
+  await release();
   await expect(row(page, "large.bin")).toContainText(text.upload.offline);
   await expect(page.getByText(text.notices.unreachable)).toBeVisible();
   await node.startAgain();
@@ -74,11 +67,11 @@ test("a reload in the middle: it goes on by itself and sends only the missing ch
 }, info) => {
   const page = await newPerson();
   const { path, hash } = await largeFile(info.outputDir);
-  await chooseFiles(page, [path]);
-  await uploadedShare(page, "large.bin", 0.4);
+  const release = await partOf(page, path, LARGE_BYTES, 0.4);
   page.on("dialog", (dialog) => void dialog.accept());
   const chunksAfter = countChunks(page);
   await page.reload();
+  await release();
   await allUploaded(page, 1);
   await tilesCount(page, 1);
   expect(chunksAfter()).toBeGreaterThan(0);
@@ -94,12 +87,12 @@ test("an unfinished upload of another browser session goes on when its file is c
 }, info) => {
   const page = await newPerson();
   const { path } = await largeFile(info.outputDir);
-  await chooseFiles(page, [path]);
-  await uploadedShare(page, "large.bin", 0.4);
+  const release = await partOf(page, path, LARGE_BYTES, 0.4);
   page.on("dialog", (dialog) => void dialog.accept());
   // What Golden Retriever keeps is gone, as after a day, or for a file too large to be kept.
   const address = page.url();
   await forgetFiles(page, address);
+  await release();
   const chunksAfter = countChunks(page);
   await page.goto(address);
   await page.getByRole("button", { name: text.header.uploads }).click();
@@ -118,8 +111,7 @@ test("a tab closed in the middle: the next one names the file, which goes on whe
   test.setTimeout(480_000);
   const closed = await newPerson();
   const { path, hash } = await largeFile(info.outputDir, TOO_LARGE_TO_KEEP);
-  await chooseFiles(closed, [path]);
-  await uploadedShare(closed, "large.bin", 0.2);
+  await partOf(closed, path, TOO_LARGE_TO_KEEP, 0.2);
   const page = await closed.context().newPage();
   await closed.close();
   await page.goto(node.url);
@@ -139,8 +131,7 @@ test("an unfinished upload of a tab that is gone is ended in the list, and its r
 }, info) => {
   const closed = await newPerson();
   const { path } = await largeFile(info.outputDir);
-  await chooseFiles(closed, [path]);
-  await uploadedShare(closed, "large.bin", 0.1);
+  await partOf(closed, path, LARGE_BYTES, 0.1);
   const page = await closed.context().newPage();
   const address = closed.url();
   await closed.close();
@@ -158,8 +149,7 @@ test("an unfinished upload of a tab that is gone is ended in the list, and its r
 test("an unfinished upload can be ended, and its room is free", async ({ newPerson }, info) => {
   const page = await newPerson();
   const { path } = await largeFile(info.outputDir);
-  await chooseFiles(page, [path]);
-  await uploadedShare(page, "large.bin", 0.2);
+  await partOf(page, path, LARGE_BYTES, 0.2);
   await page.getByRole("button", { name: text.upload.pause("large.bin") }).click();
   await expect(row(page, "large.bin")).toContainText(text.upload.phases.paused);
   await page.getByRole("button", { name: text.header.uploads }).click();
