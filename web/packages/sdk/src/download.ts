@@ -7,7 +7,6 @@ import type { RemoteSender } from "./background/client.js";
 import type { Connection, Sending } from "./connection.js";
 import { KeepsakeError, throwIfAborted } from "./errors.js";
 import { sha256Of } from "./hash/inline.js";
-import { same } from "./originals.js";
 import type { DownloadOptions, Memory, MemoryAsset, UploadConfig } from "./types.js";
 
 /** Pieces in flight at once. Each takes about 6 MB of memory. */
@@ -100,6 +99,10 @@ async function range(
     throw new KeepsakeError("Integrity", message, { code: "bytes_differ" });
   }
   return bytes;
+}
+
+function same(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, index) => byte === b[index]);
 }
 
 function check(asset: MemoryAsset, found: Uint8Array): void {

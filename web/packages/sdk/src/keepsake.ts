@@ -7,7 +7,6 @@ import { Connection, type Service } from "./connection.js";
 import { assetOf, pieces } from "./download.js";
 import { KeepsakeError } from "./errors.js";
 import { MemoriesClient } from "./memories.js";
-import { Originals } from "./originals.js";
 import { limitUse } from "./records.js";
 import { SessionsClient } from "./sessions.js";
 import type {
@@ -60,7 +59,7 @@ export class Keepsake {
     this.memories = new MemoriesClient(connection);
     this.sessions = new SessionsClient(connection, names);
     this.serviceActor = connection.service;
-    this.#scheduler = new Scheduler(connection, config, new Originals(this.memories), names, options.road);
+    this.#scheduler = new Scheduler(connection, config, names, options.road);
     this.#assetHost = (options.assetHost ?? assetHostOf(connection)).replace(/\/$/, "");
   }
 

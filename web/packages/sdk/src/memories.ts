@@ -41,6 +41,15 @@ export class MemoriesClient {
     } while (cursor !== undefined);
   }
 
+  /**
+   * The memories of a capsule whose originals have these SHA-256, in the order asked for; undefined where there is none. Throws
+   * `contents_pending` where a store of an older version is still being looked through.
+   */
+  async find(capsuleId: CapsuleId, sha256: Uint8Array[]): Promise<(MemoryId | undefined)[]> {
+    const found = await this.#connection.call("memories_find", [capsuleId, sha256]);
+    return found.map(([id]) => id);
+  }
+
   async read(id: MemoryId): Promise<Memory> {
     return records.memory(await this.#connection.call("memories_read", [id]));
   }

@@ -3,6 +3,7 @@
 
 import { aborted, KeepsakeError } from "./errors.js";
 import type { SessionId } from "./types.js";
+import { freeSessions } from "./upload/opened.js";
 import { ProgressBoard } from "./upload/progress.js";
 import { runUpload } from "./upload/run.js";
 import type { Scheduler } from "./upload/scheduler.js";
@@ -119,23 +120,13 @@ export class Upload {
   async #freeSessions(): Promise<void> {
     const { connection } = this.#scheduler;
     try {
-      const ids = [...this.#sessions.values()].filter((id) => id !== undefined);
-      if (ids.length < this.#sessions.size) {
-        ids.push(...(await this.#sessionsOfLostReplies()));
-      }
-      await Promise.all(ids.map((id) => connection.call("uploads_abort", [id], { goneIsDone: true })));
+      await freeSessions(connection, this.#sessions, {});
       this.#forgetNames();
     } catch (error) {
       if (!(error instanceof KeepsakeError && ["Network", "NotFound"].includes(error.kind))) {
         throw error;
       }
     }
-  }
-
-  async #sessionsOfLostReplies(): Promise<SessionId[]> {
-    const rows = await this.#scheduler.connection.call("sessions_list", []);
-    const ours = rows.filter((row) => this.#sessions.has(row.idem) && "Pending" in row.state);
-    return ours.map((row) => row.session_id);
   }
 
   #forgetNames(): void {

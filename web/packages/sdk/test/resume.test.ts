@@ -230,7 +230,7 @@ test("a begin whose answer was lost is freed by cancel too", async () => {
       throw broken();
     }
   };
-  const upload = keepsake.upload(sourceOf("a.bin", randomBytes(100)));
+  const upload = keepsake.upload(sourceOf("a.bin", randomBytes(2 * CHUNK)));
   while (wire.count("uploads_begin") < 2) {
     await new Promise((resolve) => setTimeout(resolve, 5));
   }

@@ -6,13 +6,14 @@ import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { HttpErrorCode, HttpFetchErrorCode, ProtocolError, TransportError } from "@icp-sdk/core/agent";
+import type { AssetKind } from "@keepsake/sdk";
 import { understand } from "../dist/faults.js";
 import { putEnd } from "../dist/put-chunk.js";
 import { Attempts, type Transience } from "../dist/retry.js";
 import { UploadKey } from "../dist/upload/idem.js";
 import { LineWindow } from "../dist/upload/line-window.js";
 import { mediaOf, memoryTypeOfMime } from "../dist/upload/media.js";
-import { Cut, Missing, smallerChunk } from "../dist/upload/plan.js";
+import { Cut, carriedKinds, Missing, smallerChunk } from "../dist/upload/plan.js";
 import { OpenSource } from "../dist/upload/source.js";
 import { hex, sourceOf } from "./world.js";
 
@@ -113,6 +114,14 @@ test("retry.json: pauses", () => {
       const pause = attempts.pauseAfter(transience as Transience, at_ms, 1, retry_after_ms);
       assert.equal(pause ?? null, pause_ms, `${note}: at ${at_ms}`);
     }
+  }
+});
+
+test("carried.json: what comes along in the publish", () => {
+  for (const { note, bytes_max, original, derived, carried } of cases("carried.json")) {
+    const assets = Object.entries({ original, ...derived } as Record<AssetKind, number>);
+    const listed = assets.map(([kind, bytes]) => ({ kind: kind as AssetKind, bytes }));
+    assert.deepEqual([...carriedKinds(listed, bytes_max)].sort(), carried, note);
   }
 });
 

@@ -3,7 +3,13 @@
 
 import { createHash, randomInt } from "node:crypto";
 import { Ed25519KeyIdentity } from "@icp-sdk/core/identity";
-import { type Deriver, Keepsake, type KeepsakeOptions, type UploadSource } from "@keepsake/sdk";
+import {
+  type DerivedImage,
+  type Deriver,
+  Keepsake,
+  type KeepsakeOptions,
+  type UploadSource,
+} from "@keepsake/sdk";
 import type { Host } from "./serving.js";
 
 export const SEED = Number(process.env.KEEPSAKE_SEED ?? randomInt(2 ** 31));
@@ -40,6 +46,8 @@ export class Wire {
   readonly sent: string[] = [];
   /** Chunks without envelopes among them. */
   puts = 0;
+  /** Methods of the queries sent. */
+  readonly asked: string[] = [];
   /** Most updates in flight at once. */
   widest = 0;
   #flying = 0;
@@ -50,8 +58,15 @@ export class Wire {
     return this.sent.filter((sent) => sent === method).length;
   }
 
+  /** Waited for before a query is sent. */
+  onQuery: (method: string) => void | Promise<void> = () => {};
+
   readonly fetch: typeof fetch = async (input, init) => {
     const method = init?.method === "PUT" ? "uploads_put_chunk" : methodOf(init?.body);
+    if (method !== undefined && String(input).endsWith("/query")) {
+      this.asked.push(method);
+      await this.onQuery(method);
+    }
     if (method === undefined || !/\/call$|\/upload\/\d+$/.test(String(input))) {
       return await fetch(input, init);
     }
@@ -118,7 +133,16 @@ export function pictureLike(length: number): Uint8Array<ArrayBuffer> {
 }
 
 /** Stands in for the codecs that only browsers have: the same derivatives for the same bytes. */
-export const deriveFixed: Deriver = async (source) => {
+export const deriveFixed = deriving(2_000_000);
+
+/** The same for a small photo. */
+export const deriveSmall = deriving(100_000);
+
+function deriving(displayBytes: number): Deriver {
+  return (source) => derived(source, displayBytes);
+}
+
+async function derived(source: Blob, displayBytes: number): Promise<DerivedImage> {
   const first = new Uint8Array(await source.slice(0, 64).arrayBuffer());
   const made = (
     kind: "display" | "thumbnail" | "placeholder",
@@ -135,9 +159,9 @@ export const deriveFixed: Deriver = async (source) => {
     orientation: 6,
     takenAt: new Date("2024-05-06T07:08:09Z"),
     derivatives: [
-      made("display", 2_000_000, 1440, 1080),
+      made("display", displayBytes, 1440, 1080),
       made("thumbnail", 40_000, 400, 300),
       made("placeholder", 700, 24, 18),
     ],
   };
-};
+}

@@ -1,10 +1,11 @@
-// Lane B: derive, then send what was derived. Owns when there is nothing to derive, and why; the pictures are made in
-// derivatives/, the bytes are sent by lane.ts.
+// Lane B: derive, then send what was derived and does not come along in the publish. Owns when there is nothing to derive,
+// and why; the pictures are made in derivatives/, the bytes are sent by lane.ts.
 
 import { platform } from "#platform";
-import type { DerivedImage, Deriver } from "../derivatives/types.js";
+import type { Derivative, DerivedImage, Deriver } from "../derivatives/types.js";
 import { KeepsakeError, throwIfAborted } from "../errors.js";
 import { sha256Of } from "../hash/inline.js";
+import type { AssetKind } from "../types.js";
 import type { UploadKey } from "./idem.js";
 import { type LaneContext, runLane } from "./lane.js";
 import type { Media } from "./media.js";
@@ -12,12 +13,6 @@ import type { ProgressBoard } from "./progress.js";
 import type { AssetFacts } from "./publish.js";
 import type { Scheduler } from "./scheduler.js";
 import type { OpenSource } from "./source.js";
-
-/** What lane B brought. */
-export interface Derived {
-  image?: DerivedImage;
-  assets: AssetFacts[];
-}
 
 export interface LaneBJob {
   scheduler: Scheduler;
@@ -29,7 +24,8 @@ export interface LaneBJob {
   derive: Deriver | false | undefined;
 }
 
-export async function runLaneB(job: LaneBJob): Promise<Derived> {
+/** The picture; none where there is none to make, or it cannot be made. */
+export async function derivedBy(job: LaneBJob): Promise<DerivedImage | undefined> {
   const deriver = job.derive === undefined ? platform.deriver() : job.derive;
   const reason = reasonToSkip(job.media, deriver);
   if (reason !== undefined || !deriver) {
@@ -39,8 +35,7 @@ export async function runLaneB(job: LaneBJob): Promise<Derived> {
   if (!blob) {
     return skip(job, "skipped", "the source cannot be decoded: it has no asBlob()");
   }
-  const image = await derive(job, deriver, blob);
-  return image ? await send(job, image) : { assets: [] };
+  return await derive(job, deriver, blob);
 }
 
 function reasonToSkip(media: Media, deriver: Deriver | false | undefined): string | undefined {
@@ -56,9 +51,8 @@ function reasonToSkip(media: Media, deriver: Deriver | false | undefined): strin
   return media.mimeType.startsWith("image/") ? undefined : `${media.mimeType} is no image`;
 }
 
-function skip(job: LaneBJob, state: "skipped" | "failed", message: string | undefined): Derived {
+function skip(job: LaneBJob, state: "skipped" | "failed", message: string | undefined): undefined {
   job.board.lane("derivatives", { state, message });
-  return { assets: [] };
 }
 
 /** A picture that cannot be decoded is kept as it is: the upload goes on without derivatives. */
@@ -70,7 +64,7 @@ async function derive(job: LaneBJob, deriver: Deriver, blob: Blob): Promise<Deri
     job.board.lane("derivatives", { state: "working" });
     const image = await deriver(blob, { signal });
     if (!image) {
-      skip(job, "skipped", `${job.media.mimeType} cannot be decoded here: kept without derivatives`);
+      return skip(job, "skipped", `${job.media.mimeType} cannot be decoded here: kept without derivatives`);
     }
     return image;
   } catch (error) {
@@ -78,17 +72,24 @@ async function derive(job: LaneBJob, deriver: Deriver, blob: Blob): Promise<Deri
     if (error instanceof KeepsakeError && error.kind === "Integrity") {
       throw error;
     }
-    skip(job, "failed", error instanceof Error ? error.message : String(error));
-    return undefined;
+    return skip(job, "failed", error instanceof Error ? error.message : String(error));
   } finally {
     leave();
   }
 }
 
-async function send(job: LaneBJob, image: DerivedImage): Promise<Derived> {
+/** Whether it stays in the memory's record. */
+export function isInline({ kind, bytes }: Derivative, { config }: Scheduler): boolean {
+  return kind === "placeholder" && bytes.length <= config.inline_max;
+}
+
+/** Sends those that are not `carried`. */
+export async function sendDerived(
+  job: LaneBJob,
+  image: DerivedImage,
+  carried: ReadonlySet<AssetKind>,
+): Promise<AssetFacts[]> {
   const { board, scheduler } = job;
-  const isInline = ({ kind, bytes }: { kind: string; bytes: Uint8Array }) =>
-    kind === "placeholder" && bytes.length <= scheduler.config.inline_max;
   const sent = new Map<string, number>();
   const bytesTotal = image.derivatives.reduce((sum, { bytes }) => sum + bytes.length, 0);
   board.lane("derivatives", { state: "sending", bytesTotal });
@@ -101,9 +102,12 @@ async function send(job: LaneBJob, image: DerivedImage): Promise<Derived> {
     const { kind, bytes, mimeType, width, height } = derivative;
     const sha256 = sha256Of(bytes);
     const facts = { kind, mimeType, sha256, bytes: bytes.length, width, height, orientation: 1 };
-    if (isInline(derivative)) {
+    if (isInline(derivative, scheduler)) {
       onBytes(kind, bytes.length, 0);
       return { ...facts, inlineBytes: bytes };
+    }
+    if (carried.has(kind)) {
+      return { ...facts, carriedBytes: bytes };
     }
     const blob = new Blob([bytes as Uint8Array<ArrayBuffer>]);
     const { sessionId } = await runLane(job.context, {
@@ -117,7 +121,5 @@ async function send(job: LaneBJob, image: DerivedImage): Promise<Derived> {
     });
     return { ...facts, sessionId };
   });
-  const done = await Promise.all(assets);
-  board.lane("derivatives", { state: "done" });
-  return { image, assets: done };
+  return await Promise.all(assets);
 }

@@ -12,6 +12,7 @@ import type { Gate } from "../wait.js";
 import { opt } from "../wire.js";
 import type { LineWindow } from "./line-window.js";
 import { Cut, Missing } from "./plan.js";
+import { explained } from "./refused.js";
 import type { Road, SessionRoad } from "./road.js";
 import type { Scheduler } from "./scheduler.js";
 
@@ -139,29 +140,6 @@ async function begin(context: LaneContext, job: CutJob): Promise<SessionId> {
   } catch (error) {
     throw explained(error, context.capsuleId);
   }
-}
-
-/** A capsule that cannot be uploaded to: says so in its own words. */
-function explained(error: unknown, capsuleId: CapsuleId): unknown {
-  if (!(error instanceof KeepsakeError)) {
-    return error;
-  }
-  const { kind, code } = error;
-  if (kind === "NotFound" && code === "not_found") {
-    const message = `${capsuleId}: there is no such capsule, or you have no role in it any more: ask its owner`;
-    return new KeepsakeError(kind, message, { code, detail: capsuleId, cause: error });
-  }
-  if (kind === "Unauthorized") {
-    const message = `${capsuleId}: your role does not allow uploads: ask its owner for the role of a member`;
-    return new KeepsakeError(kind, message, { code, detail: capsuleId, cause: error });
-  }
-  if (kind === "ResourceExhausted") {
-    const message =
-      `${capsuleId}: a quota is used up (space of the capsule, or your open uploads): ` +
-      "delete something or end other uploads, then upload again";
-    return new KeepsakeError(kind, message, { code, detail: capsuleId, cause: error });
-  }
-  return error;
 }
 
 async function sendMissing(
@@ -292,7 +270,8 @@ function isStale(error: unknown): boolean {
   return error.code !== undefined && codes.includes(error.code);
 }
 
-function isTooLarge(error: unknown): boolean {
+/** A proxy lets no message of this size through. */
+export function isTooLarge(error: unknown): boolean {
   return error instanceof KeepsakeError && error.code === "body_too_large";
 }
 

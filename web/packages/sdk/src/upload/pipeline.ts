@@ -2,29 +2,42 @@
 //
 //            ┌─ lane A  hash ∥ chunks, several in flight ────────────────┐
 //   source ──┤                                                          ├─► uploads_publish ─► memory
-//            └─ lane B  decode → display, thumbnail ─ chunks; placeholder┘
+//            └─ lane B  decode → display, thumbnail, placeholder ────────┘
+//
+// What is small enough comes along in the publish: of a small photo everything, so that it is one update.
 //
 // Owns the order of things. Nothing has to be written on this side: the idempotency key of each session follows from
 // the file, so the same upload finds its pending sessions again, asks what is missing, and sends only that.
 
-import { bytesToHex } from "@noble/hashes/utils.js";
 import { platform } from "#platform";
 import type { RemoteSender } from "../background/client.js";
 import type { Sending } from "../connection.js";
+import type { DerivedImage } from "../derivatives/types.js";
 import { KeepsakeError } from "../errors.js";
+import { sha256OfLarge } from "../hash/large.js";
 import * as records from "../records.js";
-import type { CapsuleId, Memory, RetryPolicy, SessionId } from "../types.js";
+import type { AssetKind, CapsuleId, Memory, RetryPolicy, SessionId } from "../types.js";
 import type { Gate } from "../wait.js";
 import { nsOf } from "../wire.js";
 import type { UploadKey } from "./idem.js";
-import { type LaneContext, runLane, type SessionDone } from "./lane.js";
-import { type Derived, runLaneB } from "./lane-b.js";
+import { isTooLarge, type LaneContext, runLane } from "./lane.js";
+import { derivedBy, isInline, type LaneBJob, sendDerived } from "./lane-b.js";
 import { type Media, memoryTypeOfMime } from "./media.js";
+import { freeSessions } from "./opened.js";
+import { carriedKinds } from "./plan.js";
+import { ALREADY_THERE, present, presentResult } from "./present.js";
 import type { ProgressBoard } from "./progress.js";
-import { publish, publishRequest } from "./publish.js";
+import { type AssetFacts, type MemoryFacts, publish, publishRequest } from "./publish.js";
+import { explained } from "./refused.js";
 import { CHUNKS_IN_FLIGHT_MAX, type Scheduler } from "./scheduler.js";
 import type { OpenSource } from "./source.js";
 import type { UploadOptions, UploadResult } from "./types.js";
+
+/**
+ * A file up to this size is hashed and looked for before anything is sent; a larger one meanwhile, because it takes long to
+ * hash. Bytes.
+ */
+const LOOKED_FOR_FIRST_BYTES = 32 << 20;
 
 /** What the pipeline needs from the `Upload` that it belongs to. */
 export interface Run {
@@ -44,9 +57,29 @@ export interface UploadParameters {
   media: Media;
   capsuleId: CapsuleId;
   key: UploadKey;
+  /** Of the whole file, where it is known already. */
+  sha256: Uint8Array | undefined;
   policy: RetryPolicy;
   /** Sends envelopes apart from the page, where that can be. */
   sender: () => Promise<RemoteSender | undefined>;
+}
+
+/** What both lanes brought. */
+interface Sent {
+  sha256: Uint8Array;
+  image: DerivedImage | undefined;
+  assets: AssetFacts[];
+  /** Chunks of the original that were there before. */
+  chunksPresent: number;
+}
+
+/** Ends the lanes: the capsule has the file already. */
+class Found {
+  readonly memory: Memory;
+
+  constructor(memory: Memory) {
+    this.memory = memory;
+  }
 }
 
 /** One upload whose parameters are decided. */
@@ -56,21 +89,28 @@ export class UploadPipeline {
   readonly #capsuleId: CapsuleId;
   readonly #key: UploadKey;
   readonly #context: LaneContext;
+  readonly #lanes = new AbortController();
   #hashing: Promise<Uint8Array> | undefined;
-  #lookedForSame = false;
+  #deriving: Promise<DerivedImage | undefined> | undefined;
 
-  constructor(run: Run, { media, capsuleId, key, policy, sender }: UploadParameters) {
+  constructor(run: Run, { media, capsuleId, key, sha256, policy, sender }: UploadParameters) {
     this.#run = run;
     this.#media = media;
     this.#capsuleId = capsuleId;
     this.#key = key;
+    this.#hashing = sha256 && Promise.resolve(sha256);
     const { scheduler, board, gate, stop, options } = run;
+    const end = () => this.#lanes.abort(stop.signal.reason);
+    if (stop.signal.aborted) {
+      end();
+    }
+    stop.signal.addEventListener("abort", end, { once: true });
     this.#context = {
       connection: scheduler.connection,
-      service: scheduler.connection.scoped(stop.signal),
+      service: scheduler.connection.scoped(this.#lanes.signal),
       sender,
       road: scheduler.road,
-      signal: stop.signal,
+      signal: this.#lanes.signal,
       policy,
       gate,
       window: scheduler.window,
@@ -85,62 +125,130 @@ export class UploadPipeline {
   }
 
   async go(): Promise<UploadResult> {
-    const there = await this.#same(true);
+    const isLookedForFirst = this.#run.source.size <= LOOKED_FOR_FIRST_BYTES;
+    const there = isLookedForFirst ? await this.#same() : undefined;
     if (there) {
       return this.#alreadyThere(there);
     }
+    try {
+      return await this.#sendAll(!isLookedForFirst);
+    } catch (reason) {
+      if (!(reason instanceof Found)) {
+        throw reason;
+      }
+      await this.#giveUpSessions();
+      return this.#alreadyThere(reason.memory);
+    }
+  }
+
+  async #sendAll(lookFor: boolean): Promise<UploadResult> {
+    const { scheduler, source, gate, stop } = this.#run;
     for (let restarts = 0; ; restarts += 1) {
-      const { sha256, original, derived } = await this.#bothLanes();
-      await this.#run.source.checkUnchanged();
-      await this.#run.gate.passed(this.#run.stop.signal);
+      const sent = await this.#bothLanes(lookFor);
+      await source.checkUnchanged();
+      await gate.passed(stop.signal);
       try {
-        return await this.#publish(sha256, original, derived);
+        return await this.#publish(sent);
       } catch (error) {
-        if (!isOtherBytes(error)) {
+        const carried = sent.assets.reduce((sum, { carriedBytes }) => sum + (carriedBytes?.length ?? 0), 0);
+        const carriesLess = isTooLarge(error) && carried > 0 && scheduler.shrinkChunks(carried, source.size);
+        if (!carriesLess && !isOtherBytes(error)) {
           throw error;
         }
         await this.#giveUpSessions();
         // An earlier, interrupted upload may have sent other bytes under the same key: once more, from the start.
-        if (original.chunksPresent === 0 || restarts > 0) {
-          throw this.#run.source.changed(error);
+        if (!carriesLess && (sent.chunksPresent === 0 || restarts > 0)) {
+          throw source.changed(error);
         }
       }
     }
   }
 
   /** The memory that has these bytes, if the caller wants that one. */
-  async #same(first: boolean): Promise<Memory | undefined> {
-    const { scheduler, options, source, stop } = this.#run;
-    if (options.ifPresent === "again" || this.#lookedForSame) {
+  async #same(): Promise<Memory | undefined> {
+    const { scheduler, options } = this.#run;
+    if (options.ifPresent === "again") {
       return undefined;
     }
-    try {
-      const found = await scheduler.originals.find(this.#capsuleId, source.size, () => this.#hash());
-      this.#lookedForSame = true;
-      return found;
-    } catch (error) {
-      const passing = error instanceof KeepsakeError && error.kind === "Network" && !stop.signal.aborted;
-      // Nobody answers: the lanes wait for that, and it is looked for again before the publish.
-      if (passing && first) {
-        return undefined;
-      }
-      throw error;
-    }
+    return await present(
+      scheduler.connection,
+      (send) => this.#send(send),
+      this.#capsuleId,
+      await this.#hash(),
+    );
   }
 
   /** SHA-256 of the whole file; made once. */
   #hash(): Promise<Uint8Array> {
-    const { source, stop } = this.#run;
-    this.#hashing ??= platform.hashSource(source, stop.signal, () => {});
+    this.#hashing ??= platform.hashSource(this.#run.source, this.#lanes.signal, () => {});
     return this.#hashing;
   }
 
-  async #bothLanes(): Promise<{ sha256: Uint8Array; original: SessionDone; derived: Derived }> {
-    const { board, source, stop, scheduler, options } = this.#run;
+  async #bothLanes(lookFor: boolean): Promise<Sent> {
+    const { board } = this.#run;
     board.enter("uploading");
     board.restartClock();
     board.lane("original", { state: "sending" });
-    const laneA = runLane(this.#context, {
+    const laneB = this.#laneB();
+    this.#deriving ??= derivedBy(laneB);
+    const image = this.#deriving;
+    const carried = image.then((made) => this.#carried(made));
+    const looking = lookFor ? this.#same() : Promise.resolve(undefined);
+    const all = [
+      this.#hash(),
+      this.#original(carried),
+      carried.then(async (kinds) => {
+        const made = await image;
+        return made ? await sendDerived(laneB, made, kinds) : [];
+      }),
+      looking.then((memory) => memory && this.#lanes.abort(new Found(memory))),
+    ] as const;
+    for (const one of all) {
+      one.catch((error) => this.#lanes.abort(error));
+    }
+    await Promise.allSettled(all);
+    if (this.#lanes.signal.aborted) {
+      // The first failure ended the others; it is the reason.
+      throw this.#lanes.signal.reason;
+    }
+    const [sha256, { original, chunksPresent }, derived] = await Promise.all(all);
+    const { carriedBytes } = original;
+    if (carriedBytes && bytesDiffer(await sha256OfLarge(carriedBytes), sha256)) {
+      throw this.#run.source.changed();
+    }
+    const dimensions = await image;
+    const facts = {
+      ...original,
+      sha256,
+      width: dimensions?.width,
+      height: dimensions?.height,
+      orientation: dimensions?.orientation,
+    };
+    return { sha256, image: dimensions, assets: [facts, ...derived], chunksPresent };
+  }
+
+  /** What needs no session. */
+  #carried(image: DerivedImage | undefined): ReadonlySet<AssetKind> {
+    const { scheduler, source } = this.#run;
+    const derived = (image?.derivatives ?? []).filter((one) => !isInline(one, scheduler));
+    const assets = [
+      { kind: "original" as const, bytes: source.size },
+      ...derived.map(({ kind, bytes }) => ({ kind, bytes: bytes.length })),
+    ];
+    return carriedKinds(assets, scheduler.carriedBytesMax);
+  }
+
+  /** Lane A. */
+  async #original(
+    carried: Promise<ReadonlySet<AssetKind>>,
+  ): Promise<{ original: Omit<AssetFacts, "sha256">; chunksPresent: number }> {
+    const { board, source, scheduler } = this.#run;
+    const facts = { kind: "original" as const, mimeType: this.#media.mimeType, bytes: source.size };
+    const mayComeAlong = source.size <= scheduler.carriedBytesMax;
+    if (mayComeAlong && (await carried).has("original")) {
+      return { original: { ...facts, carriedBytes: await source.read(0, source.size) }, chunksPresent: 0 };
+    }
+    const { sessionId, chunksPresent } = await runLane(this.#context, {
       kind: "original",
       idem: (chunkBytes) => this.#key.cutInto(chunkBytes).session("original"),
       mimeType: this.#media.mimeType,
@@ -151,11 +259,14 @@ export class UploadPipeline {
         board.moved(fresh);
         board.lane("original", { bytesSent });
       },
-    }).then((done) => {
-      board.lane("original", { state: "done" });
-      return done;
     });
-    const laneB = runLaneB({
+    board.lane("original", { state: "done" });
+    return { original: { ...facts, sessionId }, chunksPresent };
+  }
+
+  #laneB(): LaneBJob {
+    const { scheduler, board, source, options } = this.#run;
+    return {
       scheduler,
       context: this.#context,
       board,
@@ -163,74 +274,44 @@ export class UploadPipeline {
       media: this.#media,
       key: this.#key,
       derive: options.derive,
-    });
-    const all = [this.#hash(), laneA, laneB] as const;
-    for (const one of all) {
-      one.catch((error) => stop.abort(error));
-    }
-    const settled = await Promise.allSettled(all);
-    const failed = settled.some((result) => result.status === "rejected");
-    if (failed) {
-      // The first failure ended the others; it is the reason.
-      throw stop.signal.reason;
-    }
-    const [sha256, original, derived] = await Promise.all(all);
-    return { sha256, original, derived };
+    };
   }
 
-  async #publish(sha256: Uint8Array, original: SessionDone, derived: Derived): Promise<UploadResult> {
-    const { scheduler, board, stop } = this.#run;
+  async #publish(sent: Sent): Promise<UploadResult> {
+    const { scheduler, board } = this.#run;
     board.enter("publishing");
-    const content = `${this.#capsuleId}/${bytesToHex(sha256)}`;
-    const leave = await scheduler.mutex.lock(content, stop.signal);
-    try {
-      const there = (await this.#madeMeanwhile(content)) ?? (await this.#same(false));
-      if (there) {
-        await this.#giveUpSessions();
-        return this.#alreadyThere(there, sha256);
-      }
-      const facts = this.#facts(sha256, original, derived);
-      const request = publishRequest(facts, this.#key, scheduler.config);
-      const published = await this.#send((sending) => publish(scheduler.connection, request, sending));
-      scheduler.remember(content, this.#capsuleId, this.#run.source.size, published.memory_id);
-      return {
-        memoryId: published.memory_id,
-        capsuleId: this.#capsuleId,
-        assets: published.assets.map(records.publishedAsset),
-        sha256,
-        alreadyThere: false,
-        ...(isLeftOut(facts.dateOfMemory) && { dateLeftOut: facts.dateOfMemory }),
-      };
-    } finally {
-      leave();
+    const facts = this.#facts(sent);
+    const request = publishRequest(facts, this.#key, scheduler.config);
+    const published = await this.#send((sending) => publish(scheduler.connection, request, sending)).catch(
+      (error) => {
+        // Nothing was begun that could have been refused.
+        throw request.sessions.length === 0 ? explained(error, this.#capsuleId) : error;
+      },
+    );
+    const alreadyThere = published.already[0] ?? false;
+    this.#tellArrived(sent, alreadyThere);
+    return {
+      memoryId: published.memory_id,
+      capsuleId: this.#capsuleId,
+      assets: published.assets.map(records.publishedAsset),
+      sha256: sent.sha256,
+      alreadyThere,
+      ...(!alreadyThere && isLeftOut(facts.dateOfMemory) && { dateLeftOut: facts.dateOfMemory }),
+    };
+  }
+
+  /** What came along is there now. */
+  #tellArrived({ assets, image }: Sent, alreadyThere: boolean): void {
+    const { board, source } = this.#run;
+    const message = alreadyThere ? ALREADY_THERE : undefined;
+    board.moved(assets.reduce((sum, { carriedBytes }) => sum + (carriedBytes?.length ?? 0), 0));
+    board.lane("original", { state: "done", bytesSent: source.size, ...(message && { message }) });
+    if (image) {
+      board.lane("derivatives", { state: "done", bytesSent: board.derivatives.bytesTotal });
     }
   }
 
-  /** Two equal files under different names, uploaded at once by this page, make one memory. */
-  async #madeMeanwhile(content: string): Promise<Memory | undefined> {
-    const { scheduler, options } = this.#run;
-    const id = options.ifPresent === "again" ? undefined : scheduler.made(content);
-    if (id === undefined) {
-      return undefined;
-    }
-    try {
-      const args: [string] = [id];
-      return records.memory(
-        await this.#send((sending) => scheduler.connection.call("memories_read", args, sending)),
-      );
-    } catch (error) {
-      if (error instanceof KeepsakeError && error.kind === "NotFound") {
-        return undefined;
-      }
-      throw error;
-    }
-  }
-
-  #facts(
-    sha256: Uint8Array,
-    original: SessionDone,
-    { image, assets }: Derived,
-  ): Parameters<typeof publishRequest>[0] {
+  #facts({ image, assets }: Sent): MemoryFacts {
     const { source, options } = this.#run;
     const { mimeType } = this.#media;
     return {
@@ -243,29 +324,18 @@ export class UploadPipeline {
       mimeType,
       dateOfMemory: options.dateOfMemory ?? image?.takenAt,
       lastModified: source.lastModified,
-      assets: [
-        {
-          kind: "original",
-          mimeType,
-          sha256,
-          bytes: source.size,
-          width: image?.width,
-          height: image?.height,
-          orientation: image?.orientation,
-          sessionId: original.sessionId,
-        },
-        ...assets,
-      ],
+      assets,
+      once: options.ifPresent !== "again",
     };
   }
 
   /** One message outside the lanes. It is not cut off when the upload is stopped: it may have run. */
   async #send<R>(send: (sending: Sending) => Promise<R>): Promise<R> {
     const message = {};
-    const { signal, policy, onRetry, onSettled } = this.#context;
+    const { policy, onRetry, onSettled } = this.#context;
     try {
       return await send({
-        signal,
+        signal: this.#run.stop.signal,
         policy,
         onRetry: (failures, fault) => onRetry(message, failures, fault.transience === "unreachable"),
       });
@@ -274,23 +344,13 @@ export class UploadPipeline {
     }
   }
 
-  #alreadyThere(memory: Memory, sha256?: Uint8Array): UploadResult {
+  #alreadyThere(memory: Memory): UploadResult {
     const { board, source } = this.#run;
-    const message = "the capsule has these bytes already";
-    board.lane("original", { state: "done", bytesSent: source.size, message });
+    board.lane("original", { state: "done", bytesSent: source.size, message: ALREADY_THERE });
     if (board.derivatives.state === "waiting") {
-      board.lane("derivatives", { state: "skipped", message });
+      board.lane("derivatives", { state: "skipped", message: ALREADY_THERE });
     }
-    const original = memory.assets.find((asset) => asset.kind === "original");
-    return {
-      memoryId: memory.id,
-      capsuleId: memory.capsuleId,
-      assets: memory.assets.map(({ id, kind, bytes, sha256: hash = new Uint8Array(), blobId }) => {
-        return { id, kind, bytes, sha256: hash, blobId };
-      }),
-      sha256: sha256 ?? original?.sha256 ?? new Uint8Array(),
-      alreadyThere: true,
-    };
+    return presentResult(memory);
   }
 
   #opened(idem: string, id: SessionId): void {
@@ -308,14 +368,14 @@ export class UploadPipeline {
   }
 
   async #giveUpSessions(): Promise<void> {
-    const ids = [...this.#run.sessions.values()].filter((id) => id !== undefined);
-    const abort = (id: SessionId) =>
-      this.#send((sending) =>
-        this.#run.scheduler.connection.call("uploads_abort", [id], { ...sending, goneIsDone: true }),
-      );
-    await Promise.all(ids.map(abort));
-    this.#run.sessions.clear();
+    const { scheduler, sessions } = this.#run;
+    await this.#send((sending) => freeSessions(scheduler.connection, sessions, sending));
+    sessions.clear();
   }
+}
+
+function bytesDiffer(a: Uint8Array, b: Uint8Array): boolean {
+  return a.some((byte, at) => byte !== b[at]);
 }
 
 function isLeftOut(date: Date | undefined): boolean {

@@ -1,6 +1,6 @@
-// How a file is cut into chunks, and which of them are to be sent. Pure arithmetic.
+// How a file is cut into chunks, which of them are to be sent, and what needs no session. Pure arithmetic.
 
-import type { UploadStatus } from "../types.js";
+import type { AssetKind, UploadStatus } from "../types.js";
 
 /** A file of `totalBytes`, cut into chunks of `chunkBytes`; the last may be shorter. Both are at least 1. */
 export class Cut {
@@ -30,6 +30,23 @@ const CHUNK_BYTES_MIN = 100_000;
 export function smallerChunk(chunkBytes: number, totalBytes: number, chunksMax: number): number | undefined {
   const half = Math.floor(chunkBytes / 2);
   return half >= CHUNK_BYTES_MIN && Math.ceil(totalBytes / half) <= chunksMax ? half : undefined;
+}
+
+/** Which assets come along in the publish itself: the smallest first, as many as have `bytesMax` together. */
+export function carriedKinds(
+  assets: readonly { kind: AssetKind; bytes: number }[],
+  bytesMax: number,
+): ReadonlySet<AssetKind> {
+  const carried = new Set<AssetKind>();
+  let together = 0;
+  for (const { kind, bytes } of [...assets].sort((a, b) => a.bytes - b.bytes)) {
+    together += bytes;
+    if (together > bytesMax) {
+      break;
+    }
+    carried.add(kind);
+  }
+  return carried;
 }
 
 /** Which chunks are missing. */

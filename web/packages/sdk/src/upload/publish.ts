@@ -34,6 +34,9 @@ export interface AssetFacts {
   height?: number;
   orientation?: number;
   sessionId?: SessionId;
+  /** Bytes that come along and become a blob. */
+  carriedBytes?: Uint8Array;
+  /** Bytes that come along and stay in the record. */
   inlineBytes?: Uint8Array;
 }
 
@@ -49,6 +52,8 @@ export interface MemoryFacts {
   /** ms since 1970; 0 where unknown. */
   lastModified: number;
   assets: AssetFacts[];
+  /** Where the capsule has the same original, nothing is made. */
+  once: boolean;
 }
 
 /** The request for these facts, with its own key. */
@@ -68,25 +73,33 @@ export function publishRequest(facts: MemoryFacts, key: UploadKey, limits: Uploa
           },
         ],
   );
-  const inline = facts.assets.flatMap((asset) =>
-    asset.inlineBytes === undefined ? [] : [{ bytes: asset.inlineBytes, metadata: metadataOf(asset) }],
-  );
-  const request = {
+  const along = (of: (asset: AssetFacts) => Uint8Array | undefined) =>
+    facts.assets.flatMap((asset) => {
+      const bytes = of(asset);
+      return bytes === undefined ? [] : [{ bytes, metadata: metadataOf(asset) }];
+    });
+  const carried = along(({ carriedBytes }) => carriedBytes);
+  const request: Omit<PublishRequest, "idem"> = {
     capsule_id: facts.capsuleId,
     metadata: memoryMetadata(facts, limits),
     sessions,
-    inline_assets: inline,
+    inline_assets: along(({ inlineBytes }) => inlineBytes),
+    carried_assets: carried.length > 0 ? [carried] : [],
+    if_present: facts.once ? [{ Return: null }] : [],
   };
-  return { ...request, carried_assets: [], if_present: [], idem: key.publish(plainText(request)) };
+  return { ...request, idem: key.publish(plainText(request)) };
 }
 
-/** The same for the same request. */
+/** The same for the same request. The bytes that come along are in it by their SHA-256. */
 function plainText(request: object): string {
-  return JSON.stringify(request, (_, value: unknown) => {
+  return JSON.stringify(request, (name, value: unknown) => {
     if (typeof value === "bigint") {
       return String(value);
     }
-    return value instanceof Uint8Array ? bytesToHex(value) : value;
+    if (value instanceof Uint8Array) {
+      return name === "bytes" ? undefined : bytesToHex(value);
+    }
+    return value;
   });
 }
 

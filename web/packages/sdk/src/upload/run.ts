@@ -16,10 +16,8 @@ export async function runUpload(run: Run): Promise<UploadResult> {
   const media = mediaOf(await source.read(0, Math.min(SNIFF_BYTES, source.size)), source.name, source.type);
   const capsuleId = run.options.capsuleId ?? (await ownCapsule(run));
   const { name, size, lastModified } = source;
-  const key = new UploadKey(
-    { name, sample: await source.sample(), size, lastModified },
-    scheduler.config.chunk_size,
-  );
+  const sample = await source.sample();
+  const key = new UploadKey({ name, sample, size, lastModified }, scheduler.config.chunk_size);
   // The same file twice at once would share its sessions: one waits for the other.
   const leave = await scheduler.mutex.lock(`${capsuleId}/${key}`, stop.signal);
   let asked: Promise<RemoteSender | undefined> | undefined;
@@ -28,7 +26,15 @@ export async function runUpload(run: Run): Promise<UploadResult> {
     return asked;
   };
   try {
-    return await new UploadPipeline(run, { media, capsuleId, key, policy: policyOf(run), sender }).go();
+    const sha256 = source.isSampledWhole ? sample : undefined;
+    return await new UploadPipeline(run, {
+      media,
+      capsuleId,
+      key,
+      sha256,
+      policy: policyOf(run),
+      sender,
+    }).go();
   } finally {
     asked?.then((made) => made?.close()).catch(() => {});
     leave();

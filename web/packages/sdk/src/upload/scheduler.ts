@@ -1,10 +1,9 @@
-// What the uploads of one client share: places for chunks, one decoder, a mutex by key, what is there already.
+// What the uploads of one client share: places for chunks, one decoder, a mutex by key, the road.
 // Owns no upload.
 
 import type { Connection } from "../connection.js";
 import { KeyedMutex } from "../keyed-mutex.js";
-import type { Originals } from "../originals.js";
-import type { CapsuleId, MemoryId, UploadConfig } from "../types.js";
+import type { UploadConfig } from "../types.js";
 import { Window } from "../wait.js";
 import { LineWindow } from "./line-window.js";
 import { smallerChunk } from "./plan.js";
@@ -23,23 +22,18 @@ export class Scheduler {
   readonly mutex = new KeyedMutex();
   readonly connection: Connection;
   readonly config: UploadConfig;
-  readonly originals: Originals;
   readonly names: ResumeStore | undefined;
   readonly road: Road;
   #chunkBytes: number;
-  /** What this page made, by capsule and SHA-256: two equal files dropped together make one memory. */
-  readonly #made = new Map<string, MemoryId>();
 
   constructor(
     connection: Connection,
     config: UploadConfig,
-    originals: Originals,
     names: ResumeStore | undefined,
     ways: "auto" | "envelopes" = "auto",
   ) {
     this.connection = connection;
     this.config = config;
-    this.originals = originals;
     this.names = names;
     this.road = new Road(connection, config, ways);
     this.#chunkBytes = config.chunk_size;
@@ -50,20 +44,16 @@ export class Scheduler {
     return this.#chunkBytes;
   }
 
-  /** Chunks of `refused` bytes do not get through. Whether there is a smaller size for an asset of `totalBytes`. */
+  /** Bytes of the assets that may come along in a publish, together. A proxy that lets no chunk through lets no such through. */
+  get carriedBytesMax(): number {
+    return Math.min(this.config.carried_bytes_max[0] ?? 0, this.#chunkBytes);
+  }
+
+  /** Messages of `refused` bytes do not get through. Whether there is a smaller size for an asset of `totalBytes`. */
   shrinkChunks(refused: number, totalBytes: number): boolean {
     const max = this.config.chunks_per_session_max_with_total_len;
     const smaller = smallerChunk(refused, totalBytes, max);
     this.#chunkBytes = Math.min(this.#chunkBytes, smaller ?? this.#chunkBytes);
     return smaller !== undefined;
-  }
-
-  made(content: string): MemoryId | undefined {
-    return this.#made.get(content);
-  }
-
-  remember(content: string, capsuleId: CapsuleId, bytes: number, id: MemoryId): void {
-    this.#made.set(content, id);
-    this.originals.add(capsuleId, bytes, id);
   }
 }

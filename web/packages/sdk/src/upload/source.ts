@@ -2,7 +2,7 @@
 // the file is still the one that it was. A file is never whole in memory.
 
 import { KeepsakeError } from "../errors.js";
-import { sha256Of } from "../hash/inline.js";
+import { sha256OfLarge } from "../hash/large.js";
 import type { Uploadable, UploadSource } from "./types.js";
 
 /** Sources up to this size are told apart by all of their bytes, larger ones by samples of them. */
@@ -72,10 +72,15 @@ export class OpenSource {
     }
   }
 
+  /** The sample is the SHA-256 of the whole. */
+  get isSampledWhole(): boolean {
+    return this.size <= SAMPLED_BYTES;
+  }
+
   /** Tells this content from others without reading a large file whole: SHA-256 of samples. */
   async sample(): Promise<Uint8Array> {
-    if (this.size <= SAMPLED_BYTES) {
-      return sha256Of(await this.read(0, this.size));
+    if (this.isSampledWhole) {
+      return await sha256OfLarge(await this.read(0, this.size));
     }
     const each = SAMPLED_BYTES / SAMPLES;
     const together = new Uint8Array(SAMPLED_BYTES);
@@ -83,7 +88,7 @@ export class OpenSource {
       const start = Math.floor(((this.size - each) * index) / (SAMPLES - 1));
       together.set(await this.read(start, start + each), index * each);
     }
-    return sha256Of(together);
+    return await sha256OfLarge(together);
   }
 
   changed(cause?: unknown): KeepsakeError {
