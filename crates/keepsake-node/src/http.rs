@@ -9,6 +9,7 @@ mod body;
 pub(crate) mod connection;
 pub(crate) mod origins;
 mod pages;
+mod peer;
 pub(crate) mod places;
 mod stall;
 mod upload;

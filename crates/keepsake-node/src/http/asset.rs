@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use keepsake_service::http::AssetRequest;
 
-use super::places::Remote;
+use super::peer::peer_of;
 use crate::engine::{AssetStream, Engine};
 use crate::ic::RequestError;
 
@@ -34,7 +34,7 @@ async fn respond(engine: &Engine, asked: AssetRequest) -> Result<Response, Reque
 
 /// The engine, which reads for whoever sent `request`.
 pub(super) fn reads_for(engine: &Engine, request: &Request) -> Engine {
-    engine.asked_by(request.extensions().get::<Remote>().and_then(Remote::peer))
+    engine.asked_by(peer_of(request))
 }
 
 pub(super) fn asset_request(request: &Request) -> AssetRequest {

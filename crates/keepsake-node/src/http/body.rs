@@ -11,6 +11,7 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::peer::peer_of;
 use super::places::Remote;
 use crate::admission::{Admission, BODY_BYTES_MAX, Permit, Received, SMALL_BYTES_MAX};
 use crate::ic::RequestError;
@@ -43,11 +44,12 @@ pub(super) async fn read(room: &Admission, request: Request) -> Result<Received,
     let length = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     let declared = length.and_then(|text| text.parse::<usize>().ok());
     let remote = request.extensions().get::<Remote>().cloned();
+    let peer = peer_of(&request);
     let mut body = request.into_body();
     if declared.is_some_and(|declared| declared > BODY_BYTES_MAX) {
         return Err(refused(body, too_large()));
     }
-    let mut permit = room.permit(remote.as_ref().and_then(Remote::peer), declared);
+    let mut permit = room.permit(peer, declared);
     let collected = collect(&mut body, declared.unwrap_or(0), &mut permit, remote.as_ref()).await;
     if let Some(remote) = &remote {
         remote.has_body();

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use candid::encode_args;
+use ic_agent::agent::EnvelopeContent;
 use keepsake_api::BeginOptions;
 use keepsake_node::engine::EngineOptions;
 use keepsake_node::serve::{Load, PlaceLimits, ServeOptions, Server};
@@ -49,6 +50,12 @@ impl Node {
         let finish = encode_args((1_u64, Bytes::new(&sha256), LARGE_BYTES as u64)).unwrap();
         mine.update(&self.canister_id, "uploads_finish").with_arg(finish).call_and_wait().await.unwrap();
         sealed(&me, &self.query(&me, "blob_read", candid::encode_one("blob_1").unwrap()))
+    }
+
+    /// A chunk for a session that is not there.
+    fn put_of_nothing(&self, seed: u8) -> EnvelopeContent {
+        let put = encode_args((999_u64, 0_u32, Bytes::new(&vec![7; LARGE_BYTES]))).unwrap();
+        self.call(&ed25519(1), "uploads_put_chunk", put, seed)
     }
 
     /// A connection that has sent `text`.
@@ -116,6 +123,38 @@ async fn connections_that_declare_4_mib_and_send_one_byte_take_one_unit_each() {
     assert_eq!(node.load.load().chunk_body_bytes, 40 * 4096);
     node.answers_queries_and_begins(1).await;
     drop(slow);
+    node.is_let_go().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn chunks_that_come_slowly_through_a_proxy_take_half_of_the_room_of_whoever_it_names() {
+    const SLOW: usize = 60;
+    let (node, _dir) = Node::start().await;
+    node.answers_queries_and_begins(1).await;
+    let head = node.head_of_a_call("x-forwarded-for: 203.0.113.9\r\ncontent-length: 2000000");
+    let mut slow = tokio::task::JoinSet::new();
+    for _ in 0..SLOW {
+        let mut stream = node.connected(&head).await;
+        slow.spawn(async move {
+            // A burst that takes room, and then little above the least rate.
+            stream.write_all(&vec![b'x'; 600_000]).await.ok();
+            while stream.write_all(&[b'x'; 16 << 10]).await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+        });
+    }
+    soon("a part of the room", async {
+        while node.load.load().chunk_body_bytes < 10 << 20 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
+    for seed in 2..5 {
+        let call = sealed(&ed25519(1), &node.put_of_nothing(seed));
+        let answer = soon("a chunk", node.post_canister("v3", "call", &call)).await;
+        assert_eq!(answer.status, 200, "it is there, and answered");
+    }
+    slow.shutdown().await;
     node.is_let_go().await;
 }
 
