@@ -1,6 +1,6 @@
 //! The line between clients and the proxy: how fast it is, and when it stands still. Owns what a connection may read now.
 
-use crate::plan::{Counts, Plan};
+use crate::plan::{Answer, Counts, Plan};
 use hyper::Method;
 use std::future::Future;
 use std::io;
@@ -27,6 +27,9 @@ struct State {
     /// Bytes since the plan came.
     bytes: u64,
     answered: u64,
+    /// Requests that an answer of the proxy's own was for, and those with a ticket, since the plan.
+    meant: u64,
+    tickets: u64,
     dead: u64,
     stalled_until: Option<Instant>,
     /// When what was read so far has come over the line.
@@ -59,6 +62,8 @@ impl Line {
             counts: Counts::default(),
             bytes: 0,
             answered: 0,
+            meant: 0,
+            tickets: 0,
             dead: 0,
             stalled_until: None,
             free_at: now,
@@ -73,6 +78,7 @@ impl Line {
         state.random = plan.seed;
         (state.since, state.free_at) = (now, now);
         (state.bytes, state.answered, state.dead, state.stalled_until) = (0, 0, 0, None);
+        (state.meant, state.tickets) = (0, 0);
         state.plan = plan;
     }
 
@@ -93,11 +99,24 @@ impl Line {
         }
     }
 
+    /// Whether a request's ticket is to be another one.
+    pub fn forges(&self) -> bool {
+        let state = &mut *self.lock();
+        let forges = state.plan.forge_tickets.is_some_and(|every| state.tickets.is_multiple_of(every));
+        state.tickets += 1;
+        state.counts.forged += u64::from(forges);
+        forges
+    }
+
     /// What becomes of a request whose body has `len` bytes, as far as it says.
-    pub fn fate(&self, len: Option<u64>) -> Fate {
+    pub fn fate(&self, method: &Method, len: Option<u64>) -> Fate {
         let state = &mut *self.lock();
         state.counts.requests += 1;
+        let is_meant = |answer: &Answer| answer.method.as_ref().is_none_or(|meant| method == meant.as_str());
+        state.meant += u64::from(state.plan.answer.as_ref().is_some_and(is_meant));
         if let Some(answer) = &state.plan.answer
+            && is_meant(answer)
+            && state.meant > answer.after
             && answer.times.is_none_or(|times| state.answered < times)
             && answer.for_ms.is_none_or(|ms| state.since.elapsed() < Duration::from_millis(ms))
         {

@@ -14,6 +14,8 @@ pub struct Plan {
     pub lose_replies: f64,
     /// Share of replies, 0 to 1, of which half arrives.
     pub cut_replies: f64,
+    /// The first of each so many requests that have a bearer's ticket goes on with another one, which opens nothing.
+    pub forge_tickets: Option<u64>,
     /// Longer bodies are answered 413 with a proxy's page. Bytes.
     pub body_max: Option<u64>,
     /// All connections together take so many bits a second from clients.
@@ -27,7 +29,7 @@ pub struct Plan {
 }
 
 /// An answer of the proxy's own.
-#[derive(Deserialize, Serialize, Clone, Debug, PartialEq)]
+#[derive(Deserialize, Serialize, Clone, Debug, Default, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Answer {
     /// Such as 502.
@@ -36,6 +38,11 @@ pub struct Answer {
     pub retry_after: Option<u64>,
     /// So many requests; all where it is not named.
     pub times: Option<u64>,
+    /// After so many that it lets pass.
+    #[serde(default)]
+    pub after: u64,
+    /// Only to this method, such as `PUT`; to all where it is not named.
+    pub method: Option<String>,
     /// For so long after the plan came; for ever where it is not named.
     pub for_ms: Option<u64>,
 }
@@ -75,6 +82,8 @@ pub struct Counts {
     pub puts: u64,
     /// Of them answered by the proxy itself, 413 among them.
     pub answered: u64,
+    /// Requests whose ticket was forged.
+    pub forged: u64,
     /// Requests and replies that were lost.
     pub lost: u64,
     /// Replies that were cut.

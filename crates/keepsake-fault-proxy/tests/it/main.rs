@@ -77,7 +77,7 @@ async fn without_a_plan_everything_passes() {
 
 #[tokio::test]
 async fn it_answers_by_itself_so_many_times_and_says_when_to_come_again() {
-    let answer = Answer { status: 503, retry_after: Some(7), times: Some(2), for_ms: None };
+    let answer = Answer { status: 503, retry_after: Some(7), times: Some(2), ..Answer::default() };
     let (proxy, served) = proxy(Plan { answer: Some(answer), ..Plan::default() }).await;
     for _ in 0..2 {
         let reply = ask(&proxy, 10).await;
@@ -85,6 +85,19 @@ async fn it_answers_by_itself_so_many_times_and_says_when_to_come_again() {
     }
     assert!(ask(&proxy, 10).await.starts_with("HTTP/1.1 200"));
     assert_eq!((served.load(Ordering::SeqCst), proxy.line.counts().answered), (1, 2));
+}
+
+#[tokio::test]
+async fn it_answers_one_method_alone_after_some_that_it_lets_pass() {
+    for (method, statuses) in [("PUT", ["200", "405", "405"]), ("POST", ["200"; 3])] {
+        let answer = Answer { status: 405, after: 1, method: Some(method.to_owned()), ..Answer::default() };
+        let (proxy, _) = proxy(Plan { answer: Some(answer), ..Plan::default() }).await;
+        for status in statuses {
+            let reply = ask(&proxy, 10).await;
+            assert!(reply.starts_with(&format!("HTTP/1.1 {status}")), "{method}: {reply}");
+        }
+        assert_eq!((proxy.line.counts().puts, proxy.line.counts().updates), (3, 0));
+    }
 }
 
 #[tokio::test]
