@@ -40,6 +40,12 @@ Developer commands of Keepsake.
       --mib N                          size of the file [default: 2048]
       --data DIR                       folder to measure in [default: target/keepsake-bench]
 
+  cargo xtask bench roads [OPTIONS]    the ways to a node, beside dd, tus (installed by npm) and the targets: a large
+                                       file, small photos, slow lines; takes an hour
+      --rounds N, --line-rounds N      medians of so many; 0 leaves the part out [default: 5]
+      --mib N, --photos N              [default: 512, 2000]
+      --data DIR                       folder to measure in [default: target/keepsake-bench]
+
   cargo xtask bench canister [OPTIONS] instructions of each message of the canister, beside the targets; writes
                                        benches/instructions.toml
       --module FILE                    measure this module [default: one that is built now]
