@@ -7,6 +7,7 @@ use crate::line::Line;
 use crate::put_road::{self, PutError};
 use crate::retry::{Attempts, RetryPolicy};
 use crate::transport::{Transience, TransportError};
+use crate::upload::carried::carried_kinds;
 use crate::upload::idem::{Identity, UploadKey};
 use crate::upload::media::{Media, memory_type};
 use crate::upload::plan::{Cut, Missing, smaller};
@@ -18,6 +19,7 @@ use keepsake_api::{AssetType, SessionState, UploadStatus};
 use reqwest::header::{HeaderMap, HeaderValue, RETRY_AFTER};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 use url::Url;
@@ -370,5 +372,31 @@ fn the_window_of_a_line_is_that_of_the_rules() {
             }
             assert_eq!(limit.get(), event.limit, "{}: at {} ms", case.note, event.at_ms);
         }
+    }
+}
+
+#[derive(Deserialize)]
+struct CarriedCase {
+    note: String,
+    bytes_max: u64,
+    original: u64,
+    derived: BTreeMap<String, u64>,
+    carried: Vec<String>,
+}
+
+#[test]
+fn what_goes_along_in_the_publish_is_that_of_the_rules() {
+    let kind_of = |name: &str| match name {
+        "original" => AssetType::Original,
+        "display" => AssetType::Display,
+        "thumbnail" => AssetType::Thumbnail,
+        other => panic!("{other}"),
+    };
+    for case in cases::<Vec<CarriedCase>>("carried.json") {
+        let mut assets = vec![(AssetType::Original, case.original)];
+        assets.extend(case.derived.iter().map(|(name, bytes)| (kind_of(name), *bytes)));
+        let found: BTreeSet<_> =
+            carried_kinds(&assets, case.bytes_max).into_iter().map(|kind| kind as u8).collect();
+        assert_eq!(found, case.carried.iter().map(|name| kind_of(name) as u8).collect(), "{}", case.note);
     }
 }

@@ -15,7 +15,7 @@
 //! (name, size, time, a sample of the content) or from the caller's own key, so the same upload finds its pending sessions again,
 //! asks `uploads_status`, and sends only what is missing. The hash always covers the whole file.
 
-mod carried;
+pub(crate) mod carried;
 mod derive;
 pub mod events;
 pub(crate) mod hash;
@@ -39,7 +39,7 @@ pub use source::Source;
 
 use crate::client::{CallError, Client};
 use crate::transport::Transport;
-use carried::{Brought, Room};
+use carried::{Brought, carried_kinds, carried_max};
 use derive::{Derived, LaneB, SentDerivatives};
 use idem::{Identity, UploadKey};
 use keepsake_api::{AssetType, IfPresent, LimitUse, PublishedAsset};
@@ -242,10 +242,10 @@ impl<T: Transport> Client<T> {
             Some(id) => id.clone(),
             None => self.own_capsule_id().await?,
         };
-        let room = self.room(chunk_bytes).await?;
+        let carried_max = self.carried_max(chunk_bytes).await?;
         let is_sampled = options.upload_key.is_none();
         let (source, sample) = blocking(move || {
-            source.hold(room.left())?;
+            source.hold(carried_max)?;
             let sample = if is_sampled { sample_of(&mut source)? } else { Vec::new() };
             Ok::<_, UploadError>((Arc::new(source), sample))
         })
@@ -269,7 +269,7 @@ impl<T: Transport> Client<T> {
                 capsule_id: capsule_id.clone(),
                 key,
                 chunk_bytes,
-                room: self.room(chunk_bytes).await?,
+                carried_max: self.carried_max(chunk_bytes).await?,
                 opened: Opened::default(),
             };
             let opened = upload.opened.clone();
@@ -289,9 +289,9 @@ impl<T: Transport> Client<T> {
         Ok(options.chunk_bytes_max.map_or(service_max, |wanted| wanted.clamp(1, service_max)))
     }
 
-    /// Of the publish: a message that carries assets is no longer than one that carries a chunk.
-    async fn room(&self, chunk_bytes: u32) -> Result<Room, CallError> {
-        Ok(Room::new(self.limits().await?.carried_bytes_max, chunk_bytes))
+    /// A message that carries assets is no longer than one that carries a chunk.
+    async fn carried_max(&self, chunk_bytes: u32) -> Result<u64, CallError> {
+        Ok(carried_max(self.limits().await?.carried_bytes_max, chunk_bytes))
     }
 
     /// By what to cut the file anew, where a proxy let no chunk of `refused` bytes through. Later uploads begin with that.
@@ -367,27 +367,43 @@ struct Upload<T> {
     capsule_id: String,
     key: UploadKey,
     chunk_bytes: u32,
-    /// Of the publish.
-    room: Room,
+    /// May go along in the publish, bytes.
+    carried_max: u64,
     opened: Opened,
 }
 
 impl<T: Transport> Upload<T> {
     async fn run(mut self) -> Result<Uploaded, UploadError> {
-        let carried = self.room.take(&self.source);
-        let (original, lane_b) = tokio::try_join!(self.original(carried), self.lane_b())?;
+        let (original, lane_b) = if self.source.len() <= self.carried_max {
+            // What goes along is known when all of them are there.
+            let derived = self.derived().await?;
+            let carried = self.carried(&derived);
+            tokio::try_join!(self.original(&carried), self.lane_b(derived, &carried))?
+        } else {
+            let lane_b = async {
+                let derived = self.derived().await?;
+                let carried = self.carried(&derived);
+                self.lane_b(derived, &carried).await
+            };
+            tokio::try_join!(self.original(&[]), lane_b)?
+        };
         let (source, sha256) = (Arc::clone(&self.source), original.sha256);
         blocking(move || source.check_unchanged(&sha256)).await?;
         self.options.date_of_memory_ns = self.date().await?;
         self.publish(original, lane_b).await
     }
 
-    async fn original(&self, carried: Option<Brought>) -> Result<Brought, UploadError> {
-        if let Some(carried) = carried {
-            return Ok(carried);
+    fn carried(&self, derived: &Result<Derived, String>) -> Vec<AssetType> {
+        let mut assets = vec![(AssetType::Original, self.source.len())];
+        if let Ok(Derived { display, thumbnail, .. }) = derived {
+            assets.extend([display, thumbnail].map(|asset| (asset.kind, asset.bytes.len() as u64)));
         }
+        carried_kinds(&assets, self.carried_max)
+    }
+
+    async fn original(&self, carried: &[AssetType]) -> Result<Brought, UploadError> {
         let source = Arc::clone(&self.source);
-        Ok(self.job(AssetType::Original, source, &self.mime_type, None).run().await?.into())
+        self.bring(AssetType::Original, source, &self.mime_type, None, carried).await
     }
 
     /// The date of the memory, if there is one.
@@ -409,22 +425,29 @@ impl<T: Transport> Upload<T> {
         })
     }
 
-    async fn lane_b(&self) -> Result<LaneB, UploadError> {
-        let derived = match self.derive().await? {
+    /// The smaller versions, or why there are none.
+    async fn derived(&self) -> Result<Result<Derived, String>, UploadError> {
+        let derived = self.derive().await?;
+        if let Err(reason) = &derived {
+            self.options.emit(UploadEvent::DerivativesSkipped { reason: reason.clone() });
+        }
+        Ok(derived)
+    }
+
+    async fn lane_b(
+        &self,
+        derived: Result<Derived, String>,
+        carried: &[AssetType],
+    ) -> Result<LaneB, UploadError> {
+        let Derived { original, display, thumbnail, placeholder } = match derived {
             Ok(derived) => derived,
-            Err(reason) => {
-                self.options.emit(UploadEvent::DerivativesSkipped { reason: reason.clone() });
-                return Ok(LaneB::Skipped(reason));
-            }
+            Err(reason) => return Ok(LaneB::Skipped(reason)),
         };
-        let Derived { original, display, thumbnail, placeholder } = derived;
-        let mut room = self.room;
-        let [of_display, of_thumbnail] = [&display, &thumbnail].map(|asset| {
+        let bring = |asset: &derive::DerivedAsset| {
             let source = OpenSource::of_bytes(self.source.name(), asset.bytes.clone(), Some(asset.sha256));
-            (room.take(&source), source)
-        });
-        let (in_display, in_thumbnail) =
-            tokio::try_join!(self.bring(&display, of_display), self.bring(&thumbnail, of_thumbnail))?;
+            self.bring(asset.kind, Arc::new(source), asset.mime_type, Some(asset.sha256), carried)
+        };
+        let (in_display, in_thumbnail) = tokio::try_join!(bring(&display), bring(&thumbnail))?;
         Ok(LaneB::Made(Box::new(SentDerivatives {
             original,
             display: (in_display, display),
@@ -433,16 +456,20 @@ impl<T: Transport> Upload<T> {
         })))
     }
 
+    /// Brings an asset to where the publish can name it: nowhere yet, where it goes along.
     async fn bring(
         &self,
-        asset: &derive::DerivedAsset,
-        (carried, source): (Option<Brought>, OpenSource),
+        kind: AssetType,
+        source: Arc<OpenSource>,
+        mime_type: &str,
+        content: Option<hash::Sha>,
+        carried: &[AssetType],
     ) -> Result<Brought, UploadError> {
-        if let Some(carried) = carried {
-            return Ok(carried);
+        let along = if carried.contains(&kind) { Brought::carried(&source) } else { None };
+        match along {
+            Some(along) => Ok(along),
+            None => Ok(self.job(kind, source, mime_type, content.as_ref()).run().await?.into()),
         }
-        let job = self.job(asset.kind, Arc::new(source), asset.mime_type, Some(&asset.sha256));
-        Ok(job.run().await?.into())
     }
 
     fn job(

@@ -1,13 +1,14 @@
 //! Which assets go along in the publish, and which have a session of their own. Owns the choice.
 //!
-//! The original comes first, then display and thumbnail, each where it fits what the others leave. So a small photo is one
-//! message, and a large one has the session of its original alone.
+//! The smallest come first. So a small photo is one message, and a large one has the session of its original alone.
+//! `fixtures/client/carried.json` has the cases.
 
 use super::ChunkCounts;
 use super::hash::{Sha, sha256};
 use super::lane::SessionDone;
 use super::source::OpenSource;
 use bytes::Bytes;
+use keepsake_api::AssetType;
 
 /// How an asset reaches the publish.
 #[derive(Clone, Debug)]
@@ -35,26 +36,28 @@ impl From<SessionDone> for Brought {
     }
 }
 
-/// What is left of the publish, bytes.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Room(u64);
+/// What may go along in a publish, bytes: what the service takes, and whoever is on the way in one message.
+pub(crate) fn carried_max(carried_bytes_max: Option<u32>, message_bytes_max: u32) -> u64 {
+    carried_bytes_max.unwrap_or(0).min(message_bytes_max).into()
+}
 
-impl Room {
-    /// What the service takes with a publish, and whoever is on the way in one message.
-    pub(crate) fn new(carried_bytes_max: Option<u32>, message_bytes_max: u32) -> Self {
-        Self(carried_bytes_max.unwrap_or(0).min(message_bytes_max).into())
-    }
+/// Which assets go along, by their bytes: the smallest first, as many as have `bytes_max` together.
+pub(crate) fn carried_kinds(assets: &[(AssetType, u64)], bytes_max: u64) -> Vec<AssetType> {
+    let mut smallest_first = assets.to_vec();
+    smallest_first.sort_by_key(|(_, bytes)| *bytes);
+    let mut left = bytes_max;
+    let fits = |(kind, bytes): (AssetType, u64)| {
+        left = left.checked_sub(bytes)?;
+        Some(kind)
+    };
+    smallest_first.into_iter().map_while(fits).collect()
+}
 
-    /// Bytes.
-    pub(crate) fn left(self) -> u64 {
-        self.0
-    }
-
-    /// Takes an asset that is in memory, where it fits. It counts as one chunk.
-    pub(crate) fn take(&mut self, source: &OpenSource) -> Option<Brought> {
+impl Brought {
+    /// An asset that goes along, where its bytes are in memory. It counts as one chunk.
+    pub(crate) fn carried(source: &OpenSource) -> Option<Self> {
         let bytes = source.whole()?;
-        self.0 = self.0.checked_sub(source.len())?;
-        Some(Brought {
+        Some(Self {
             sha256: source.sha256().unwrap_or_else(|| sha256(bytes)),
             total_len: source.len(),
             counts: ChunkCounts { sent: 1, ..ChunkCounts::default() },
@@ -67,22 +70,10 @@ impl Room {
 mod tests {
     use super::*;
 
-    fn asset(len: usize) -> OpenSource {
-        OpenSource::of_bytes("a", vec![7; len].into(), None)
-    }
-
-    #[test]
-    fn what_fits_what_the_others_leave_goes_along() {
-        let mut room = Room::new(Some(100), 1_000);
-        let taken = [60, 50, 40, 1].map(|len| room.take(&asset(len)).is_some());
-        assert_eq!(taken, [true, false, true, false]);
-        assert_eq!(room.left(), 0);
-    }
-
     #[test]
     fn nothing_goes_along_where_the_service_takes_nothing_or_the_way_lets_no_such_message_through() {
-        assert_eq!(Room::new(None, 1_000).left(), 0);
-        assert!(Room::new(None, 1_000).take(&asset(1)).is_none());
-        assert_eq!(Room::new(Some(1_800_000), 900_000).left(), 900_000);
+        assert_eq!(carried_max(None, 1_000), 0);
+        assert_eq!(carried_max(Some(1_800_000), 900_000), 900_000);
+        assert_eq!(carried_max(Some(800_000), 900_000), 800_000);
     }
 }
