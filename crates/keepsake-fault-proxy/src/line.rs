@@ -15,6 +15,9 @@ use tokio::time::{Instant, Sleep, sleep};
 /// What one read takes at most, and what a slow line lets through at once.
 const PIECE_BYTES: usize = 4 << 10;
 
+/// A line goes on while the proxy sleeps too long, as timers and busy machines have it: so much is made up for.
+const LATE_MAX: Duration = Duration::from_millis(100);
+
 /// The line, and what is wrong with it.
 #[derive(Clone, Debug)]
 pub struct Line(Arc<Mutex<State>>);
@@ -180,7 +183,8 @@ impl State {
     fn has_read(&mut self, bytes: usize) {
         if let Some(bits) = self.plan.bits_per_s {
             let takes = Duration::from_nanos(bytes as u64 * 8_000_000_000 / bits.max(1));
-            self.free_at = self.free_at.max(Instant::now()) + takes;
+            let now = Instant::now();
+            self.free_at = self.free_at.max(now.checked_sub(LATE_MAX).unwrap_or(now)) + takes;
         }
         let before = self.bytes;
         self.bytes += bytes as u64;
@@ -289,5 +293,21 @@ mod tests {
         assert!(waits > Duration::from_secs(50) && waits <= Duration::from_secs(100), "{waits:?}");
         line.set(Plan::default());
         assert_eq!(line.lock().waits(), Duration::ZERO);
+    }
+
+    #[test]
+    fn what_the_proxy_slept_too_long_is_made_up_for_and_no_more() {
+        let line = Line::new();
+        line.set(Plan { bits_per_s: Some(80_000), ..Plan::default() });
+        // Read 50 ms after it could have been: it takes 100 ms, half of which has passed.
+        line.lock().free_at = Instant::now().checked_sub(Duration::from_millis(50)).unwrap();
+        line.lock().has_read(1_000);
+        let waits = line.lock().waits();
+        assert!(waits <= Duration::from_millis(50), "{waits:?}");
+        // A line that was idle for long has saved nothing up.
+        line.lock().free_at = Instant::now().checked_sub(Duration::from_secs(5)).unwrap();
+        line.lock().has_read(10_000);
+        let waits = line.lock().waits();
+        assert!(waits > Duration::from_millis(500), "{waits:?}");
     }
 }
