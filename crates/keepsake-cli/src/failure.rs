@@ -220,6 +220,8 @@ pub(crate) fn ends_a_run(error: &anyhow::Error) -> Option<String> {
         } => None,
         CallError::Transport { error, .. } => Some(error.to_string()),
         CallError::Refused { error: error @ Refusal::Unauthorized, .. } => Some(error.to_string()),
+        // It was waited for, and holds for all files.
+        CallError::Refused { error, .. } if error.code() == "contents_pending" => Some(error.to_string()),
         CallError::Refused { .. } | CallError::Decode { .. } => None,
     })
 }

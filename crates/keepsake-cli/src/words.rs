@@ -61,6 +61,7 @@ fn attempt(method: &str) -> &'static str {
         "usage" => "cannot read what is used",
         "memories_read" | "memories_list_assets" => "cannot read the memory",
         "memories_list" => "cannot list the memories",
+        "memories_find" => "cannot ask which files are there",
         "memories_delete" => "cannot delete the memory",
         "capsules_create" => "cannot make the capsule",
         "capsules_delete" => "cannot delete the capsule",

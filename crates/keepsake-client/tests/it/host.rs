@@ -1,7 +1,7 @@
 //! A way to the service that counts messages, and an older service that does not know all of them. Asserts nothing.
 
 use candid::Principal;
-use keepsake_client::api::UploadConfig;
+use keepsake_client::api::{Answer, Error, UploadConfig};
 use keepsake_client::{Client, RetryPolicy, Source, Transport, TransportError};
 use keepsake_conformance::in_process::{InProcess, InProcessTransport};
 use keepsake_conformance::{Host, Who};
@@ -18,6 +18,8 @@ pub(crate) struct Way {
     is_old: bool,
     /// The reply to the first publish is lost.
     loses_a_reply: bool,
+    /// The service goes through older memories while so many questions come.
+    indexes_for: u32,
 }
 
 /// A client's way to the service.
@@ -39,6 +41,10 @@ impl Way {
 
     pub(crate) fn losing_a_reply() -> Self {
         Self { loses_a_reply: true, ..Self::default() }
+    }
+
+    pub(crate) fn indexing_for(questions: u32) -> Self {
+        Self { indexes_for: questions, ..Self::default() }
     }
 
     /// The messages since the last time.
@@ -69,7 +75,11 @@ impl Transport for Counted {
     }
 
     async fn query(&self, method: &'static str, arg: Vec<u8>) -> Result<Vec<u8>, TransportError> {
-        self.way.count(method);
+        let nth = self.way.count(method);
+        if method == "memories_find" && nth <= self.way.indexes_for {
+            let pending: Answer<Vec<Option<String>>> = Err(Error::Conflict("contents_pending: later".into()));
+            return Ok(candid::encode_one(pending).unwrap());
+        }
         let reply = self.inner.query(method, arg).await?;
         if !self.way.is_old || method != "upload_config" {
             return Ok(reply);

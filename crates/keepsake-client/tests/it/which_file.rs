@@ -2,7 +2,7 @@
 
 use crate::host::{Way, capsule, client, photo};
 use keepsake_client::api::IfPresent;
-use keepsake_client::{CancellationToken, Source, UploadError, UploadOptions};
+use keepsake_client::{CancellationToken, RetryPolicy, Source, UploadError, UploadOptions};
 use keepsake_conformance::Who;
 use keepsake_conformance::in_process::InProcess;
 
@@ -66,4 +66,18 @@ async fn a_file_that_changed_since_it_was_hashed_is_hashed_anew() {
     let stopped = CancellationToken::new();
     stopped.cancel();
     assert!(matches!(Source::file(&path).hashed(&stopped).await, Err(UploadError::Cancelled)));
+}
+
+#[tokio::test]
+async fn a_service_that_goes_through_older_memories_is_waited_for_and_not_for_ever() {
+    let (host, way) = (InProcess::start(), Way::indexing_for(1));
+    let patient = client(&host, Who::Owner, &way).await;
+    let capsule_id = capsule(&patient).await;
+    assert_eq!(patient.find_originals(&capsule_id, &[[7; 32]]).await.unwrap(), [None]);
+    assert_eq!(way.counts()["memories_find"], 2);
+
+    let way = Way::indexing_for(u32::MAX);
+    let hasty = client(&host, Who::Owner, &way).await.with_retry(RetryPolicy::never());
+    let error = hasty.find_originals(&capsule_id, &[[7; 32]]).await.unwrap_err();
+    assert_eq!((error.code(), way.counts()["memories_find"]), (Some("contents_pending"), 1));
 }

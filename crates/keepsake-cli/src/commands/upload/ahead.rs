@@ -14,6 +14,8 @@ use tokio::task::{JoinError, JoinSet};
 const FILES_MAX: usize = 16;
 /// Bytes that are hashed for one question; a longer file is asked for alone.
 const BYTES_MAX: u64 = 32 << 20;
+/// To read so much takes seconds: it is said.
+const LONG_BYTES: u64 = 2 << 30;
 /// Between two looks at files that other processes upload.
 const BUSY_PAUSE: Duration = Duration::from_millis(100);
 /// What is claimed for longer may be claimed by something else: the file is uploaded without a claim.
@@ -140,6 +142,9 @@ async fn look_up(lookup: Lookup, files: Vec<Waiting>) -> Batch {
             }
             batch.back.push(Waiting { file, busy_since: busy_since.or_else(|| Some(Instant::now())) });
             continue;
+        }
+        if std::fs::metadata(&file).is_ok_and(|metadata| metadata.len() >= LONG_BYTES) {
+            lookup.progress.note(&format!("{}: read first, to see whether it is there", file.display()));
         }
         let source = Source::file(&file).hashed(&lookup.cancel).await;
         batch.ready.push(Next { file, source, found: None, claim });
