@@ -19,7 +19,7 @@ import { type Signer, signerOf } from "./envelope.js";
 import { KeepsakeError, refusal, throwIfAborted } from "./errors.js";
 import { FastAgent } from "./fast-agent.js";
 import { type Fault, understand } from "./faults.js";
-import { readWhole } from "./hash/pieces.js";
+import { readBlobs, readWhole } from "./hash/pieces.js";
 import { isMainnet } from "./mainnet.js";
 import { NodeKeys } from "./node-keys.js";
 import { type PutChunk, type PutEnd, putChunk, Unanswered } from "./put-chunk.js";
@@ -128,8 +128,8 @@ export class Connection {
     sending: Sending,
     first?: (call: Omit<LargeCall, "method">) => Promise<LargeAnswer | undefined>,
   ): Promise<Ok<M>> {
-    const local = async ({ args, length }: Omit<LargeCall, "method">) => {
-      const list = await Promise.all(args.map((arg) => (arg instanceof Blob ? read(arg, length) : arg)));
+    const local = async ({ args }: Omit<LargeCall, "method">) => {
+      const list = (await readable(readBlobs(args))) as unknown[];
       return await this.#sendTo<LargeAnswer>(sending.service ?? this.service, method, list);
     };
     const send = async () => {
@@ -163,14 +163,14 @@ export class Connection {
       return await putChunk(fetch, this.host, chunk);
     }
     if (!this.#fetch.takesBlobs) {
-      return await putChunk(fetch, this.host, { ...chunk, body: await read(body, body.size) });
+      return await putChunk(fetch, this.host, { ...chunk, body: await readable(readWhole(body, body.size)) });
     }
     try {
       return await putChunk(fetch, this.host, chunk);
     } catch (error) {
       if (error instanceof Unanswered) {
         // A file that is gone fails as a host that is.
-        await read(body, body.size);
+        await readable(readWhole(body, body.size));
       }
       throw error;
     }
@@ -271,9 +271,9 @@ export class Connection {
   }
 }
 
-async function read(blob: Blob, length: number): Promise<Uint8Array> {
+async function readable<R>(reading: Promise<R>): Promise<R> {
   try {
-    return await readWhole(blob, length);
+    return await reading;
   } catch (cause) {
     throw new Unreadable(String(cause), { cause });
   }

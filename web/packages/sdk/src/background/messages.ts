@@ -1,6 +1,6 @@
 // What the page and the Worker in the background say to each other. Owns shapes only.
 
-import type { Error as ServiceError } from "../../generated/keepsake.did.js";
+import type { PublishResult, Error as ServiceError } from "../../generated/keepsake.did.js";
 import type { Envelope } from "../envelope.js";
 import type { PlainFault } from "../faults.js";
 
@@ -16,13 +16,13 @@ export interface SenderSetup {
 }
 
 /** Methods whose messages are large: those are sent apart from the page. */
-export type LargeMethod = "uploads_put_chunk" | "blob_read_range";
+export type LargeMethod = "uploads_put_chunk" | "uploads_publish" | "blob_read_range";
 
 export interface LargeCall {
   method: LargeMethod;
-  /** Candid's values; a `Blob` among them is read first. */
+  /** Candid's values; a `Blob` in place of bytes is read first. */
   args: unknown[];
-  /** Bytes of that `Blob`. */
+  /** Bytes in them, or in the answer. */
   length: number;
 }
 
@@ -39,7 +39,7 @@ export type Request =
   | { question: number; signature: Uint8Array }
   | { question: number; refused: string };
 
-export type LargeAnswer = { Ok: null | Uint8Array } | { Err: ServiceError };
+export type LargeAnswer = { Ok: null | Uint8Array | PublishResult } | { Err: ServiceError };
 
 /** From the Worker: one `done` per piece, `bytes` now and then for a blob, then a result or a failure. */
 export type Reply =

@@ -13,7 +13,7 @@ import { type _SERVICE, idlFactory } from "../../generated/keepsake.did.js";
 import { encodingError } from "../encoding.js";
 import { FastAgent } from "../fast-agent.js";
 import { type PlainFault, plainFault, understand } from "../faults.js";
-import { readWhole } from "../hash/pieces.js";
+import { readBlobs } from "../hash/pieces.js";
 import type { NodeKeys } from "../node-keys.js";
 import { browserFetch } from "../platform/browser-fetch.js";
 import { Patience, timedFetch } from "../timed-fetch.js";
@@ -47,10 +47,10 @@ export class Sender {
     this.#stop.abort();
   }
 
-  async call({ method, args, length }: LargeCall): Promise<CallResult> {
+  async call({ method, args }: LargeCall): Promise<CallResult> {
     let list: unknown[];
     try {
-      list = await Promise.all(args.map((arg) => (arg instanceof Blob ? readWhole(arg, length) : arg)));
+      list = (await readBlobs(args)) as unknown[];
     } catch (error) {
       return { failure: String(error) };
     }

@@ -56,7 +56,7 @@ async function work(data: Extract<Request, { job: number }>): Promise<void> {
 /** Bytes that were read are handed over, not copied; they may be a view of a larger answer. */
 function bytesIn(result: CallResult): Transferable[] {
   const value = "answer" in result && "Ok" in result.answer ? result.answer.Ok : null;
-  return value ? [value.buffer] : [];
+  return value instanceof Uint8Array ? [value.buffer] : [];
 }
 
 function ask(sender: number, sign: Uint8Array): Promise<Uint8Array> {

@@ -32,3 +32,18 @@ export async function readWhole(piece: Blob, length: number): Promise<Uint8Array
   }
   return bytes;
 }
+
+/** The same values with the bytes of each `Blob` in its place. */
+export async function readBlobs(value: unknown): Promise<unknown> {
+  if (value instanceof Blob) {
+    return await readWhole(value, value.size);
+  }
+  if (Array.isArray(value)) {
+    return await Promise.all(value.map(readBlobs));
+  }
+  if (value === null || typeof value !== "object" || Object.getPrototypeOf(value) !== Object.prototype) {
+    return value;
+  }
+  const fields = Object.entries(value).map(async ([name, field]) => [name, await readBlobs(field)] as const);
+  return Object.fromEntries(await Promise.all(fields));
+}

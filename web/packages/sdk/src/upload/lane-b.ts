@@ -106,10 +106,10 @@ export async function sendDerived(
       onBytes(kind, bytes.length, 0);
       return { ...facts, inlineBytes: bytes };
     }
-    if (carried.has(kind)) {
-      return { ...facts, carriedBytes: bytes };
-    }
     const blob = new Blob([bytes as Uint8Array<ArrayBuffer>]);
+    if (carried.has(kind)) {
+      return { ...facts, carriedBytes: blob };
+    }
     const { sessionId } = await runLane(job.context, {
       kind,
       idem: (chunkBytes) => job.key.cutInto(chunkBytes).session(kind, sha256),

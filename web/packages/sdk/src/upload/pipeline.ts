@@ -10,7 +10,7 @@
 // the file, so the same upload finds its pending sessions again, asks what is missing, and sends only that.
 
 import { platform } from "#platform";
-import type { RemoteSender } from "../background/client.js";
+import { type RemoteSender, Unreadable } from "../background/client.js";
 import type { Sending } from "../connection.js";
 import type { DerivedImage } from "../derivatives/types.js";
 import { KeepsakeError } from "../errors.js";
@@ -150,7 +150,7 @@ export class UploadPipeline {
       try {
         return await this.#publish(sent);
       } catch (error) {
-        const carried = sent.assets.reduce((sum, { carriedBytes }) => sum + (carriedBytes?.length ?? 0), 0);
+        const carried = carriedBytes(sent.assets);
         const carriesLess = isTooLarge(error) && carried > 0 && scheduler.shrinkChunks(carried, source.size);
         if (!carriesLess && !isOtherBytes(error)) {
           throw error;
@@ -212,8 +212,9 @@ export class UploadPipeline {
       throw this.#lanes.signal.reason;
     }
     const [sha256, { original, chunksPresent }, derived] = await Promise.all(all);
-    const { carriedBytes } = original;
-    if (carriedBytes && bytesDiffer(await sha256OfLarge(carriedBytes), sha256)) {
+    // Of a file that changed a browser reads no `Blob`; what other sources gave is compared.
+    const { carriedBytes: read } = original;
+    if (read instanceof Uint8Array && bytesDiffer(await sha256OfLarge(read), sha256)) {
       throw this.#run.source.changed();
     }
     const dimensions = await image;
@@ -246,7 +247,7 @@ export class UploadPipeline {
     const facts = { kind: "original" as const, mimeType: this.#media.mimeType, bytes: source.size };
     const mayComeAlong = source.size <= scheduler.carriedBytesMax;
     if (mayComeAlong && (await carried).has("original")) {
-      return { original: { ...facts, carriedBytes: await source.read(0, source.size) }, chunksPresent: 0 };
+      return { original: { ...facts, carriedBytes: await source.piece(0, source.size) }, chunksPresent: 0 };
     }
     const { sessionId, chunksPresent } = await runLane(this.#context, {
       kind: "original",
@@ -282,12 +283,17 @@ export class UploadPipeline {
     board.enter("publishing");
     const facts = this.#facts(sent);
     const request = publishRequest(facts, this.#key, scheduler.config);
-    const published = await this.#send((sending) => publish(scheduler.connection, request, sending)).catch(
-      (error) => {
-        // Nothing was begun that could have been refused.
-        throw request.sessions.length === 0 ? explained(error, this.#capsuleId) : error;
-      },
-    );
+    const { connection, sender } = this.#context;
+    const length = carriedBytes(sent.assets);
+    const published = await this.#send((sending) =>
+      publish(connection, sender, request, length, sending),
+    ).catch((error) => {
+      if (error instanceof Unreadable) {
+        throw this.#run.source.unreadable(error);
+      }
+      // Nothing was begun that could have been refused.
+      throw request.sessions.length === 0 ? explained(error, this.#capsuleId) : error;
+    });
     const alreadyThere = published.already[0] ?? false;
     this.#tellArrived(sent, alreadyThere);
     return {
@@ -304,7 +310,7 @@ export class UploadPipeline {
   #tellArrived({ assets, image }: Sent, alreadyThere: boolean): void {
     const { board, source } = this.#run;
     const message = alreadyThere ? ALREADY_THERE : undefined;
-    board.moved(assets.reduce((sum, { carriedBytes }) => sum + (carriedBytes?.length ?? 0), 0));
+    board.moved(carriedBytes(assets));
     board.lane("original", { state: "done", bytesSent: source.size, ...(message && { message }) });
     if (image) {
       board.lane("derivatives", { state: "done", bytesSent: board.derivatives.bytesTotal });
@@ -372,6 +378,10 @@ export class UploadPipeline {
     await this.#send((sending) => freeSessions(scheduler.connection, sessions, sending));
     sessions.clear();
   }
+}
+
+function carriedBytes(assets: AssetFacts[]): number {
+  return assets.reduce((sum, { carriedBytes: along, bytes }) => sum + (along ? bytes : 0), 0);
 }
 
 function bytesDiffer(a: Uint8Array, b: Uint8Array): boolean {

@@ -8,6 +8,7 @@ import type {
   PublishRequest,
   UploadConfig,
 } from "../../generated/keepsake.did.js";
+import type { RemoteSender } from "../background/client.js";
 import type { Connection, Ok, Sending } from "../connection.js";
 import { KeepsakeError } from "../errors.js";
 import type { AssetKind, CapsuleId, MemoryType, SessionId } from "../types.js";
@@ -34,8 +35,8 @@ export interface AssetFacts {
   height?: number;
   orientation?: number;
   sessionId?: SessionId;
-  /** Bytes that come along and become a blob. */
-  carriedBytes?: Uint8Array;
+  /** Bytes that come along and become a blob; read when they are sent. */
+  carriedBytes?: Blob | Uint8Array;
   /** Bytes that come along and stay in the record. */
   inlineBytes?: Uint8Array;
 }
@@ -56,7 +57,7 @@ export interface MemoryFacts {
   once: boolean;
 }
 
-/** The request for these facts, with its own key. */
+/** The request for these facts, with its own key. Bytes that come along may be a `Blob` still. */
 export function publishRequest(facts: MemoryFacts, key: UploadKey, limits: UploadConfig): PublishRequest {
   const short = limits.text_short_bytes_max;
   const metadataOf = (asset: AssetFacts) =>
@@ -73,9 +74,9 @@ export function publishRequest(facts: MemoryFacts, key: UploadKey, limits: Uploa
           },
         ],
   );
-  const along = (of: (asset: AssetFacts) => Uint8Array | undefined) =>
+  const along = (of: (asset: AssetFacts) => Blob | Uint8Array | undefined) =>
     facts.assets.flatMap((asset) => {
-      const bytes = of(asset);
+      const bytes = of(asset) as Uint8Array | undefined;
       return bytes === undefined ? [] : [{ bytes, metadata: metadataOf(asset) }];
     });
   const carried = along(({ carriedBytes }) => carriedBytes);
@@ -96,22 +97,31 @@ function plainText(request: object): string {
     if (typeof value === "bigint") {
       return String(value);
     }
-    if (value instanceof Uint8Array) {
-      return name === "bytes" ? undefined : bytesToHex(value);
+    if (name === "bytes") {
+      return undefined;
     }
-    return value;
+    return value instanceof Uint8Array ? bytesToHex(value) : value;
   });
 }
 
-/** Sends it until it is answered. `hash_pending` means: the same again, at once. */
+/** Sends it until it is answered, apart from the page where `length` bytes come along. `hash_pending` means: the same again, at once. */
 export async function publish(
   connection: Connection,
+  remote: () => Promise<RemoteSender | undefined>,
   request: PublishRequest,
+  length: number,
   sending: Sending,
 ): Promise<Ok<"uploads_publish">> {
   for (let repeated = 0; ; repeated += 1) {
     try {
-      return await connection.call("uploads_publish", [request], sending);
+      return length === 0
+        ? await connection.call("uploads_publish", [request], sending)
+        : await connection.callLarge(
+            remote,
+            "uploads_publish",
+            async () => ({ args: [request], length }),
+            sending,
+          );
     } catch (error) {
       const pending = error instanceof KeepsakeError && error.code === "hash_pending";
       if (!pending || repeated >= HASH_PENDING_MAX) {
