@@ -129,7 +129,7 @@ function stateText(now: RowState): string {
       ? text.upload.noPreview(message)
       : text.upload.phases.done;
   }
-  if (progress?.offline) return text.upload.offline;
+  if (progress?.offline && phase !== "paused") return text.upload.offline;
   const parts: string[] = [text.upload.phases[phase]];
   if (phase === "uploading" && progress !== undefined) {
     if (progress.bytesPerSecond > 0) parts.push(rate(progress.bytesPerSecond));

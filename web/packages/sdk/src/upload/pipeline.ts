@@ -125,6 +125,7 @@ export class UploadPipeline {
   }
 
   async go(): Promise<UploadResult> {
+    await this.#run.gate.passed(this.#run.stop.signal);
     const isLookedForFirst = this.#run.source.size <= LOOKED_FOR_FIRST_BYTES;
     const there = isLookedForFirst ? await this.#same() : undefined;
     if (there) {
