@@ -112,7 +112,7 @@ test("a file of 3 GB goes up whole, and the page stays small", async ({ newPerso
 test("offline: the page says so, waits, and goes on by itself", async ({ newPerson }, info) => {
   const page = await newPerson();
   const release = await holdChunks(page, 10);
-  await chooseFiles(page, [await written(info, "large.bin", randomBytes(100_000_000))]);
+  await chooseFiles(page, [await written(info, "large.bin", randomBytes(54_000_000))]);
   await uploadedShare(page, "large.bin", 0.1);
   await page.context().setOffline(true);
   await release();
@@ -146,7 +146,7 @@ test("closing the tab while uploading asks first, and nothing is asked when all 
     void dialog.dismiss();
   });
   const release = await holdChunks(page, 10);
-  await chooseFiles(page, [await written(info, "large.bin", randomBytes(60_000_000))]);
+  await chooseFiles(page, [await written(info, "large.bin", randomBytes(54_000_000))]);
   await uploadedShare(page, "large.bin", 0.1);
   // A browser asks only on behalf of a page that somebody has used.
   await page.getByRole("heading", { level: 1 }).click();

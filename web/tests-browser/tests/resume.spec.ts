@@ -8,12 +8,12 @@ import { Onlooker, sha256 } from "../src/onlooker.ts";
 import { allUploaded, chooseFiles, dropFiles, row, text, tilesCount, uploadedShare } from "../src/page.ts";
 import { expect, test } from "../src/test.ts";
 
-const LARGE_BYTES = 100_000_000;
+const LARGE_BYTES = 54_000_000;
 const CHUNKS = Math.ceil(LARGE_BYTES / CHUNK_BYTES);
 /** More than the browser keeps for a reload. */
 const TOO_LARGE_TO_KEEP = 270_000_000;
-/** Chunks that may be under way, or arrived and not yet counted by the page, when it is reloaded. */
-const IN_FLIGHT_MAX = 8;
+/** Of its chunks, where 0.4 had arrived: on a busy machine one may be given up as stalled, and be sent again. */
+const SENT_AFTER_MAX = 0.8;
 
 async function largeFile(folder: string, length = LARGE_BYTES): Promise<{ path: string; hash: string }> {
   const bytes = randomBytes(length);
@@ -41,7 +41,7 @@ async function partOf(page: Page, path: string, bytes: number, share: number): P
   return release;
 }
 
-test("the node killed in the middle of 100 MB and started again: it ends well without a reload", async ({
+test("the node killed in the middle of 54 MB and started again: it ends well without a reload", async ({
   newPerson,
   node,
 }, info) => {
@@ -69,13 +69,13 @@ test("a reload in the middle: it goes on by itself and sends only the missing ch
   const { path, hash } = await largeFile(info.outputDir);
   const release = await partOf(page, path, LARGE_BYTES, 0.4);
   page.on("dialog", (dialog) => void dialog.accept());
-  const chunksAfter = countChunks(page);
   await page.reload();
+  const chunksAfter = countChunks(page);
   await release();
   await allUploaded(page, 1);
   await tilesCount(page, 1);
   expect(chunksAfter()).toBeGreaterThan(0);
-  expect(chunksAfter()).toBeLessThanOrEqual(Math.ceil(CHUNKS * 0.6) + IN_FLIGHT_MAX);
+  expect(chunksAfter()).toBeLessThanOrEqual(CHUNKS * SENT_AFTER_MAX);
 
   const onlooker = await Onlooker.of(page, node);
   const [memory] = await onlooker.memories();
@@ -101,7 +101,7 @@ test("an unfinished upload of another browser session goes on when its file is c
   const [chooser] = await Promise.all([page.waitForEvent("filechooser"), resume.click()]);
   await chooser.setFiles(path);
   await allUploaded(page, 1);
-  expect(chunksAfter()).toBeLessThanOrEqual(Math.ceil(CHUNKS * 0.6) + IN_FLIGHT_MAX);
+  expect(chunksAfter()).toBeLessThanOrEqual(CHUNKS * SENT_AFTER_MAX);
 });
 
 test("a tab closed in the middle: the next one names the file, which goes on when it is dropped again", async ({
@@ -120,7 +120,7 @@ test("a tab closed in the middle: the next one names the file, which goes on whe
   await dropFiles(page, [path]);
   await allUploaded(page, 1, 300_000);
   const chunks = Math.ceil(TOO_LARGE_TO_KEEP / CHUNK_BYTES);
-  expect(chunksAfter()).toBeLessThanOrEqual(Math.ceil(chunks * 0.8) + IN_FLIGHT_MAX);
+  expect(chunksAfter()).toBeLessThanOrEqual(chunks * 0.9);
   const onlooker = await Onlooker.of(page, node);
   const [memory] = await onlooker.memories();
   expect(await onlooker.originalSha256(memory?.id ?? "")).toBe(hash);
