@@ -17,10 +17,8 @@ impl Faults {
         let upstream = upstream.parse().expect("the node tells an address");
         let runtime = Runtime::new().expect("threads start");
         let listen = "127.0.0.1:0".parse().expect("this is an address");
-        let _inside = runtime.enter();
-        let proxy = Proxy::start(listen, upstream).expect("a port is free");
+        let proxy = runtime.block_on(async { Proxy::start(listen, upstream) }).expect("a port is free");
         proxy.line.set(plan);
-        drop(_inside);
         Self { proxy, _runtime: runtime }
     }
 

@@ -5,6 +5,9 @@ use crate::support::{Node, User, fresh_dir, jpeg, path, random_file, text};
 use keepsake_fault_proxy::{Answer, Plan};
 use std::path::Path;
 
+/// More refusals in a row than a busy node gets attempts.
+const REFUSALS: u64 = 12;
+
 fn user(dir: &Path, faults: &Faults) -> User {
     User { home: dir.join("ann"), url: faults.url() }
 }
@@ -15,8 +18,6 @@ fn a_proxy_that_answers_for_a_node_that_starts_again_is_waited_for() {
     let node = Node::start(&dir.path().join("data"));
     let photo = dir.path().join("photo.jpg");
     std::fs::write(&photo, jpeg(320, 240, 4)).unwrap();
-    // More refusals in a row than a busy node gets attempts.
-    const REFUSALS: u64 = 12;
     let args = ["upload", path(&photo), "--again", "--json"];
     let faults = Faults::before(&node, Plan::default());
     assert_eq!(user(dir.path(), &faults).run(&args).status.code(), Some(0));

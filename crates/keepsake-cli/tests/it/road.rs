@@ -17,9 +17,10 @@ fn scene_behind(plan: Plan) -> (Scene, Faults) {
     (scene, faults)
 }
 
-/// The proxy's answer to PUTs.
-fn to_puts(answer: Answer) -> Plan {
-    Plan { answer: Some(Answer { method: Some("PUT".to_owned()), ..answer }), ..Plan::default() }
+/// The proxy answers PUTs, `times` of them, after some that pass.
+fn to_puts(status: u16, after: u64, times: Option<u64>) -> Plan {
+    let answer = Answer { status, after, times, method: Some("PUT".to_owned()), ..Answer::default() };
+    Plan { answer: Some(answer), ..Plan::default() }
 }
 
 impl Faults {
@@ -58,7 +59,7 @@ fn chunks_go_by_put_unless_they_are_told_to_take_envelopes() {
 #[test]
 fn where_the_way_knows_no_put_chunks_go_in_envelopes() {
     for status in [404, 405, 501] {
-        let (scene, faults) = scene_behind(to_puts(Answer { status, ..Answer::default() }));
+        let (scene, faults) = scene_behind(to_puts(status, 0, None));
         scene.comes_back(&scene.uploads(&["--in-flight", "1"]));
         assert_eq!(faults.chunks(), (1, 5), "{status}: what is in between is asked once");
         let (code, told) = scene.user.fails(&["upload", path(&scene.file), "--again", "--road", "put"]);
@@ -89,8 +90,7 @@ fn a_ticket_that_does_not_open_is_replaced_and_not_for_ever() {
 #[test]
 fn faults_on_the_way_are_tried_again() {
     for status in [408, 429, 502, 503, 504] {
-        let answer = Answer { status, after: 1, times: Some(1), ..Answer::default() };
-        let (scene, faults) = scene_behind(to_puts(answer));
+        let (scene, faults) = scene_behind(to_puts(status, 1, Some(1)));
         let uploaded = scene.uploads(&["--in-flight", "1"]);
         assert_eq!(faults.chunks(), (6, 0), "{status}");
         scene.comes_back(&uploaded);

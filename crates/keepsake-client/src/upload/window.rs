@@ -17,7 +17,7 @@ const SLOW: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(crate) struct Limit {
     max: u32,
-    limit: u32,
+    chunks: u32,
     /// Up to here it grows with every chunk, above by one in each round.
     threshold: u32,
     arrived: u32,
@@ -27,11 +27,11 @@ pub(crate) struct Limit {
 
 impl Limit {
     pub(crate) fn new(max: u32) -> Self {
-        Self { max, limit: FIRST.min(max), threshold: u32::MAX, arrived: 0, changed_at: None }
+        Self { max, chunks: FIRST.min(max), threshold: u32::MAX, arrived: 0, changed_at: None }
     }
 
     pub(crate) fn get(&self) -> u32 {
-        self.limit
+        self.chunks
     }
 
     /// A chunk that set out at `from` arrived at `now`.
@@ -40,9 +40,9 @@ impl Limit {
             return self.late(from, now);
         }
         self.arrived += 1;
-        if self.limit < self.max && (self.limit < self.threshold || self.arrived >= self.limit) {
+        if self.chunks < self.max && (self.chunks < self.threshold || self.arrived >= self.chunks) {
             self.arrived = 0;
-            self.limit += 1;
+            self.chunks += 1;
         }
     }
 
@@ -53,8 +53,8 @@ impl Limit {
         }
         self.changed_at = Some(now);
         self.arrived = 0;
-        self.threshold = (self.limit / 2).max(1);
-        self.limit = self.threshold;
+        self.threshold = (self.chunks / 2).max(1);
+        self.chunks = self.threshold;
     }
 }
 

@@ -17,15 +17,15 @@ const LINES: [(u64, &str); 4] =
 
 pub(super) fn measure(place: &Place<'_>, size: &Size) -> Result<Vec<Row>> {
     println!("Uploading 20 MB over slow lines, {} times (5½ minutes each) …", size.line_rounds);
-    let file = place.folder.join("line.bin");
-    disk::make_random(&file, BYTES, place.stop)?;
     let shares = thread::scope(|scope| {
-        let file = &file;
         // The JavaScript SDK's lines come beside these.
         let lines = LINES.map(|(bits_per_s, name)| {
             scope.spawn(move || -> Result<f64> {
+                // A file for each: another upload of the same one would be waited for.
+                let file = place.folder.join(format!("line-{bits_per_s}.bin"));
+                disk::make_random(&file, BYTES, place.stop)?;
                 let shares = (0..size.line_rounds)
-                    .map(|round| share(place, &format!("line-{bits_per_s}-{round}"), bits_per_s, file));
+                    .map(|round| share(place, &format!("line-{bits_per_s}-{round}"), bits_per_s, &file));
                 Ok(median(shares.collect::<Result<_>>().map_err(|error: anyhow::Error| error.context(name))?))
             })
         });
