@@ -14,7 +14,7 @@ use std::time::Instant;
 const WIDTH: u16 = 640;
 const HEIGHT: u16 = 480;
 /// Makes photos of about 30 KB.
-const QUALITY: u8 = 80;
+const QUALITY: u8 = 72;
 /// Photos whose messages are counted, beside one whose messages are those of the run too.
 const COUNTED: usize = 10;
 
