@@ -38,7 +38,7 @@ mod tests {
         let of = |values: &[&'static str]| {
             let mut headers = HeaderMap::new();
             values.iter().for_each(|value| {
-                headers.append(X_FORWARDED_FOR, HeaderValue::from_static(value));
+                headers.append(X_FORWARDED_FOR, HeaderValue::from_bytes(value.as_bytes()).unwrap());
             });
             forwarded(&headers)
         };

@@ -130,7 +130,7 @@ async fn upload_all(client: Service, capsule: String, numbers: Vec<u64>, counter
             title: Some(title(number)),
             upload_key: Some(title(number)),
             // Every fourth photo of a client is one message; the others come by both lanes, each file in a few chunks.
-            chunk_bytes_max: (number / CLIENTS % 4 > 0).then_some(CHUNK_BYTES),
+            chunk_bytes_max: (!(number / CLIENTS).is_multiple_of(4)).then_some(CHUNK_BYTES),
             ..UploadOptions::default()
         };
         let source = Source::bytes(format!("{number}.jpg"), original(number));
