@@ -37,9 +37,9 @@ mod tests {
     fn the_last_address_counts_and_nothing_else_does() {
         let of = |values: &[&'static str]| {
             let mut headers = HeaderMap::new();
-            values.iter().for_each(|value| {
+            for value in values {
                 headers.append(X_FORWARDED_FOR, HeaderValue::from_bytes(value.as_bytes()).unwrap());
-            });
+            }
             forwarded(&headers)
         };
         let peer = |address: &str| Some(Peer::of(address.parse().unwrap()));
