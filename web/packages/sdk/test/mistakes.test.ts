@@ -6,25 +6,26 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { DelegationChain, DelegationIdentity, Ed25519KeyIdentity } from "@icp-sdk/core/identity";
-import { Keepsake, KeepsakeError, type KeepsakeOptions, type Uploadable } from "@keepsake/sdk";
+import { Keepsake, type KeepsakeOptions, type Uploadable } from "@keepsake/sdk";
 import { fileIdentity } from "@keepsake/sdk/node";
 import { RunningNode } from "./node.js";
-import { connect, deriveFixed, hex, pictureLike, randomBytes, sha256, sourceOf, Wire } from "./world.js";
+import {
+  connect,
+  deriveFixed,
+  hex,
+  pictureLike,
+  randomBytes,
+  says,
+  sha256,
+  sourceOf,
+  Wire,
+} from "./world.js";
 
 let node: RunningNode;
 before(async () => {
   node = await RunningNode.start();
 });
 after(() => node.remove());
-
-function says(kind: string, code: string, text: RegExp) {
-  return (error: unknown) => {
-    assert.ok(error instanceof KeepsakeError, String(error));
-    assert.deepEqual([error.kind, error.code], [kind, code], error.message);
-    assert.match(error.message, text);
-    return true;
-  };
-}
 
 test("bytes at hand are taken: a Buffer, an array, an ArrayBuffer", async () => {
   const keepsake = await connect(node);

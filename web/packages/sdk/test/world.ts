@@ -1,12 +1,14 @@
 // What the tests share: clients with new identities, files of random bytes, and a network that can be watched and broken.
 // Owns the seeded randomness: a failing run is repeated by KEEPSAKE_SEED.
 
+import assert from "node:assert/strict";
 import { createHash, randomInt } from "node:crypto";
 import { Ed25519KeyIdentity } from "@icp-sdk/core/identity";
 import {
   type DerivedImage,
   type Deriver,
   Keepsake,
+  KeepsakeError,
   type KeepsakeOptions,
   type UploadSource,
 } from "@keepsake/sdk";
@@ -163,5 +165,15 @@ async function derived(source: Blob, displayBytes: number): Promise<DerivedImage
       made("thumbnail", 40_000, 400, 300),
       made("placeholder", 700, 24, 18),
     ],
+  };
+}
+
+/** Asserts the kind, the code, and that the message says what to do. */
+export function says(kind: string, code: string, text: RegExp) {
+  return (error: unknown) => {
+    assert.ok(error instanceof KeepsakeError, String(error));
+    assert.deepEqual([error.kind, error.code], [kind, code], error.message);
+    assert.match(error.message, text);
+    return true;
   };
 }

@@ -7,7 +7,7 @@ import { after, before, test } from "node:test";
 import { IC_ROOT_KEY } from "@icp-sdk/core/agent";
 import { Keepsake, KeepsakeError } from "@keepsake/sdk";
 import { RunningNode } from "./node.js";
-import { connect, randomBytes, sha256, sourceOf, Wire } from "./world.js";
+import { connect, randomBytes, says, sha256, sourceOf, Wire } from "./world.js";
 
 const CHUNK = 1_800_000;
 let node: RunningNode;
@@ -15,16 +15,6 @@ before(async () => {
   node = await RunningNode.start();
 });
 after(() => node.remove());
-
-/** Asserts the kind, the code, and that the message says what to do. */
-function says(kind: string, code: string, text: RegExp) {
-  return (error: unknown) => {
-    assert.ok(error instanceof KeepsakeError, String(error));
-    assert.deepEqual([error.kind, error.code], [kind, code], error.message);
-    assert.match(error.message, text);
-    return true;
-  };
-}
 
 test("an empty file is refused before anything is sent", async () => {
   const wire = new Wire();
