@@ -9,11 +9,12 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { MEANINGS } from "@keepsake/sdk";
+import { KeepsakeError, MEANINGS } from "@keepsake/sdk";
 import { Attempts, RETRY_DEFAULT } from "../dist/retry.js";
 import { UploadKey } from "../dist/upload/idem.js";
 import { clip } from "../dist/upload/media.js";
 import { Cut } from "../dist/upload/plan.js";
+import { present } from "../dist/upload/present.js";
 import { ProgressBoard } from "../dist/upload/progress.js";
 import { OpenSource } from "../dist/upload/source.js";
 import { Gate, Window } from "../dist/wait.js";
@@ -196,4 +197,26 @@ test("nobody passes a closed gate until it opens or is given up", async () => {
   gate.open();
   await waiting;
   assert.equal(passed, true);
+});
+
+test("a service that goes through older memories is asked again, and not for ever", async () => {
+  const pending = new KeepsakeError("Conflict", "contents_pending", { code: "contents_pending" });
+  const ask = async (pendingFor: number, unreachableMaxMs: number) => {
+    let asked = 0;
+    const call = async () => {
+      asked += 1;
+      if (asked <= pendingFor) {
+        throw pending;
+      }
+      return [[]];
+    };
+    const found = present({ call: call as never }, (send) => send({}), "capsule_1", new Uint8Array(32), {
+      unreachableMaxMs,
+    });
+    return { outcome: await found.catch((error: unknown) => error), asked };
+  };
+  assert.deepEqual(await ask(1, Number.POSITIVE_INFINITY), { outcome: undefined, asked: 2 });
+  const { outcome, asked } = await ask(Number.POSITIVE_INFINITY, 0);
+  assert.ok(outcome instanceof KeepsakeError && outcome.code === "contents_pending");
+  assert.equal(asked, 1);
 });

@@ -165,10 +165,10 @@ export class UploadPipeline {
     }
   }
 
-  /** The memory that has these bytes, if the caller wants that one. */
+  /** The memory that has these bytes, if the caller wants that one and the host knows its files by their content. */
   async #same(): Promise<Memory | undefined> {
     const { scheduler, options } = this.#run;
-    if (options.ifPresent === "again") {
+    if (options.ifPresent === "again" || !scheduler.knowsContents) {
       return undefined;
     }
     return await present(
@@ -176,6 +176,7 @@ export class UploadPipeline {
       (send) => this.#send(send),
       this.#capsuleId,
       await this.#hash(),
+      this.#context.policy,
     );
   }
 

@@ -49,6 +49,11 @@ export class Scheduler {
     return Math.min(this.config.carried_bytes_max[0] ?? 0, this.#chunkBytes);
   }
 
+  /** Whether the host can be asked for a memory by the SHA-256 of its original: that came with carried assets. */
+  get knowsContents(): boolean {
+    return this.config.carried_bytes_max[0] !== undefined;
+  }
+
   /** Messages of `refused` bytes do not get through. Whether there is a smaller size for an asset of `totalBytes`. */
   shrinkChunks(refused: number, totalBytes: number): boolean {
     const max = this.config.chunks_per_session_max_with_total_len;
