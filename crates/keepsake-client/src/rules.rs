@@ -8,6 +8,7 @@ use crate::put_road::{self, PutError};
 use crate::retry::{Attempts, RetryPolicy};
 use crate::transport::{Transience, TransportError};
 use crate::upload::carried::carried_kinds;
+use crate::upload::display::{Picture, is_original, is_plain};
 use crate::upload::idem::{Identity, UploadKey};
 use crate::upload::media::{Media, memory_type};
 use crate::upload::plan::{Cut, Missing, smaller};
@@ -398,5 +399,55 @@ fn what_goes_along_in_the_publish_is_that_of_the_rules() {
         let found: BTreeSet<_> =
             carried_kinds(&assets, case.bytes_max).into_iter().map(|kind| kind as u8).collect();
         assert_eq!(found, case.carried.iter().map(|name| kind_of(name) as u8).collect(), "{}", case.note);
+    }
+}
+
+#[derive(Deserialize)]
+struct DisplayCases {
+    plain: Vec<PlainCase>,
+    choices: Vec<ChoiceCase>,
+}
+
+#[derive(Deserialize)]
+struct PlainCase {
+    note: String,
+    bytes: String,
+    is_plain: bool,
+}
+
+#[derive(Deserialize)]
+struct ChoiceCase {
+    note: String,
+    original: OriginalCase,
+    display: PictureCase,
+    is_original: bool,
+}
+
+#[derive(Deserialize)]
+struct OriginalCase {
+    #[serde(flatten)]
+    picture: PictureCase,
+    orientation: u8,
+    is_plain: bool,
+}
+
+#[derive(Deserialize)]
+struct PictureCase {
+    bytes: u64,
+    width: u32,
+    height: u32,
+}
+
+#[test]
+fn which_display_is_the_original_is_that_of_the_rules() {
+    let rules: DisplayCases = cases("display.json");
+    for PlainCase { note, bytes, is_plain: plain } in rules.plain {
+        assert_eq!(is_plain(&unhex(&bytes)), plain, "{note}");
+    }
+    let picture = |case: &PictureCase| Picture { bytes: case.bytes, size: (case.width, case.height) };
+    for ChoiceCase { note, original, display, is_original: expected } in rules.choices {
+        let OriginalCase { picture: shown, orientation, is_plain } = original;
+        let found = is_original(picture(&shown), orientation, picture(&display), || is_plain);
+        assert_eq!(found, expected, "{note}");
     }
 }

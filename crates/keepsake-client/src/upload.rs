@@ -17,6 +17,7 @@
 
 pub(crate) mod carried;
 mod derive;
+pub(crate) mod display;
 pub mod events;
 pub(crate) mod hash;
 pub(crate) mod idem;

@@ -3,6 +3,7 @@
 //! Owns when to derive and how much at once; the images are made by `keepsake-derivatives`.
 
 use super::carried::Brought;
+use super::display::original_as_display;
 use super::events::UploadEvent;
 use super::hash::{Sha, sha256};
 use super::{Upload, UploadError, blocking};
@@ -68,7 +69,8 @@ impl<T: Transport> Upload<T> {
             // Held by the thread and not by the future: a decode that nobody waits for still counts.
             let _permit = permit;
             let reader = source.reader()?;
-            Ok::<_, UploadError>(derive_from(reader, &Limits::default()).map(Derived::from))
+            let made = derive_from(reader, &Limits::default()).map(Derived::from);
+            Ok::<_, UploadError>(made.map(|derived| derived.with_shortest_display(source.whole())))
         })
         .await?;
         match made {
@@ -101,6 +103,18 @@ impl<T: Transport> Upload<T> {
                 bytes: asset.bytes.len() as u64,
             });
         }
+    }
+}
+
+impl Derived {
+    /// The original's own bytes as display, where the made ones are longer and no better.
+    fn with_shortest_display(mut self, original: Option<&Bytes>) -> Self {
+        if let Some(bytes) = original_as_display(original, &self.original, &self.display) {
+            self.display.mime_type = self.original.mime_type;
+            self.display.sha256 = sha256(&bytes);
+            self.display.bytes = bytes;
+        }
+        self
     }
 }
 

@@ -91,11 +91,18 @@ impl Transport for Counted {
 
 /// A photo of `len` bytes: what follows the picture no decoder looks at.
 pub(crate) fn photo(len: usize, seed: u8) -> Source {
-    let pixels: Vec<u8> = (0..64 * 48 * 3_u32).map(|at| at.to_le_bytes()[0].wrapping_mul(seed)).collect();
-    let mut bytes = Vec::new();
-    jpeg_encoder::Encoder::new(&mut bytes, 90).encode(&pixels, 64, 48, jpeg_encoder::ColorType::Rgb).unwrap();
+    let mut bytes = jpeg(seed, 90);
     bytes.resize(len.max(bytes.len()), seed);
     Source::bytes(format!("{seed}.jpg"), bytes)
+}
+
+/// A JPEG of 64 × 48 pixels, and nothing else.
+pub(crate) fn jpeg(seed: u8, quality: u8) -> Vec<u8> {
+    let pixels: Vec<u8> = (0..64 * 48 * 3_u32).map(|at| at.to_le_bytes()[0].wrapping_mul(seed)).collect();
+    let mut bytes = Vec::new();
+    let encoder = jpeg_encoder::Encoder::new(&mut bytes, quality);
+    encoder.encode(&pixels, 64, 48, jpeg_encoder::ColorType::Rgb).unwrap();
+    bytes
 }
 
 /// The capsule of the caller.

@@ -1,8 +1,8 @@
 //! What goes along in the publish and what has a session: a small photo is one message.
 
-use crate::host::{Way, capsule, client, photo};
+use crate::host::{Way, capsule, client, jpeg, photo};
 use keepsake_client::api::AssetType;
-use keepsake_client::{Client, Transport, UploadEvent, UploadOptions, Uploaded, upload_events};
+use keepsake_client::{Client, Source, Transport, UploadEvent, UploadOptions, Uploaded, upload_events};
 use keepsake_conformance::Who;
 use keepsake_conformance::in_process::InProcess;
 use std::collections::BTreeMap;
@@ -41,6 +41,25 @@ async fn a_small_photo_is_one_update_and_one_query() {
     let (uploaded, counts) = upload(30_000, &Way::default(), UploadOptions::default()).await;
     assert_eq!(counts, BTreeMap::from([("upload_config", 1), ("uploads_publish", 1)]));
     assert_eq!((uploaded.original_chunks.sent, uploaded.derived_chunks.sent), (1, 2));
+}
+
+#[tokio::test]
+async fn a_display_that_would_be_longer_than_its_plain_original_is_the_original() {
+    let host = InProcess::start();
+    let client = client(&host, Who::Owner, &Way::default()).await;
+    for (note, quality, behind, is_original) in [
+        ("the display would be longer", 20, &b""[..], true),
+        ("it is shorter", 95, b"", false),
+        ("the original says more", 20, b"a video", false),
+    ] {
+        let bytes = [&jpeg(3, quality), behind].concat();
+        let uploaded = client.upload(Source::bytes("a.jpg", bytes), UploadOptions::default()).await.unwrap();
+        check(&client, &uploaded).await;
+        let [original, display, ..] = &uploaded.assets[..] else { panic!("{note}") };
+        assert_eq!(display.sha256 == original.sha256, is_original, "{note}");
+        let memory = client.memories_read(&uploaded.memory_id).await.unwrap();
+        assert_eq!(memory.blob_internal_assets.len() + memory.inline_assets.len(), 4, "{note}");
+    }
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ import type { AssetKind } from "@keepsake/sdk";
 import { understand } from "../dist/faults.js";
 import { putEnd } from "../dist/put-chunk.js";
 import { Attempts, type Transience } from "../dist/retry.js";
+import { isPlain, mayBeDisplay } from "../dist/upload/display.js";
 import { UploadKey } from "../dist/upload/idem.js";
 import { LineWindow } from "../dist/upload/line-window.js";
 import { mediaOf, memoryTypeOfMime } from "../dist/upload/media.js";
@@ -122,6 +123,17 @@ test("carried.json: what comes along in the publish", () => {
     const assets = Object.entries({ original, ...derived } as Record<AssetKind, number>);
     const listed = assets.map(([kind, bytes]) => ({ kind: kind as AssetKind, bytes }));
     assert.deepEqual([...carriedKinds(listed, bytes_max)].sort(), carried, note);
+  }
+});
+
+test("display.json: which display is the original", () => {
+  const { plain, choices } = cases("display.json");
+  for (const { note, bytes, is_plain } of plain) {
+    assert.equal(isPlain(Buffer.from(bytes, "hex")), is_plain, note);
+  }
+  for (const { note, original, display, is_original } of choices) {
+    const { orientation, is_plain } = original;
+    assert.equal(mayBeDisplay(original, orientation, display) && is_plain, is_original, note);
   }
 });
 

@@ -6,6 +6,7 @@ import type { Derivative, DerivedImage, Deriver } from "../derivatives/types.js"
 import { KeepsakeError, throwIfAborted } from "../errors.js";
 import { sha256Of } from "../hash/inline.js";
 import type { AssetKind } from "../types.js";
+import { withShortestDisplay } from "./display.js";
 import type { UploadKey } from "./idem.js";
 import { type LaneContext, runLane } from "./lane.js";
 import type { Media } from "./media.js";
@@ -66,7 +67,7 @@ async function derive(job: LaneBJob, deriver: Deriver, blob: Blob): Promise<Deri
     if (!image) {
       return skip(job, "skipped", `${job.media.mimeType} cannot be decoded here: kept without derivatives`);
     }
-    return image;
+    return await withShortestDisplay(image, job.source, job.media.mimeType);
   } catch (error) {
     throwIfAborted(signal, "the upload");
     if (error instanceof KeepsakeError && error.kind === "Integrity") {
