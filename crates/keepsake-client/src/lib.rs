@@ -75,5 +75,5 @@ pub use transport::{Transience, Transport, TransportError};
 pub use turns::{Claim, Turn, Turns};
 pub use upload::{
     ChunkCounts, EventSender, EventStream, Lane, Road, Source, UploadError, UploadEvent, UploadOptions,
-    Uploaded, upload_events,
+    Uploaded, text_of, upload_events,
 };

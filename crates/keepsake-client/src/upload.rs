@@ -23,6 +23,7 @@ pub(crate) mod hash;
 pub(crate) mod idem;
 pub(crate) mod lane;
 pub(crate) mod media;
+mod name;
 pub(crate) mod opened;
 pub(crate) mod plan;
 mod publish;
@@ -35,6 +36,7 @@ pub(crate) mod window;
 
 pub use events::{EventSender, EventStream, Lane, UploadEvent, upload_events};
 pub use hash::hex;
+pub use name::text_of;
 pub use road::Road;
 pub use source::Source;
 

@@ -14,7 +14,9 @@ use crate::progress::Progress;
 use anyhow::Result;
 use choose::{Chosen, Skip, choose};
 use keepsake_client::api::{Error as Refusal, Role};
-use keepsake_client::{AgentTransport, CallError, CancellationToken, Client, RetryPolicy, Transience};
+use keepsake_client::{
+    AgentTransport, CallError, CancellationToken, Client, RetryPolicy, Transience, text_of,
+};
 use many::Uploads;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -63,7 +65,7 @@ fn tell_skipped(context: &Context, skipped: &[(PathBuf, Skip)]) {
             Skip::Empty => "empty",
             Skip::Ignored => "hidden, or the system's",
         };
-        context.output.note(format_args!("{}: skipped: {why}", path.display()));
+        context.output.note(format_args!("{}: skipped: {why}", text_of(path)));
     }
 }
 

@@ -66,6 +66,27 @@ fn the_sum_counts_each_file_once_and_says_what_was_left_out() {
     assert_eq!((output.status.code(), &summary(&output)["already_there"]), (Some(0), &json!(4)));
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn files_whose_names_are_no_text_keep_names_of_their_own() {
+    use std::os::unix::ffi::OsStrExt;
+    let dir = fresh_dir();
+    let node = Node::start(&dir.path().join("data"));
+    let user = User::new(dir.path(), "ann", &node);
+    let folder = dir.path().join("photos");
+    std::fs::create_dir(&folder).unwrap();
+    for (name, len) in [(b"bad\xff\xfe.bin", 300), (b"bad\xfe\xff.bin", 301)] {
+        random_file(&folder.join(std::ffi::OsStr::from_bytes(name)), len);
+    }
+    let output = user.run(&["upload", "-r", path(&folder), "--json"]);
+    let told = text(&output.stdout);
+    for name in ["bad%FF%FE.bin", "bad%FE%FF.bin"] {
+        assert!(told.contains(name), "{told}");
+        let listed = text(&user.run(&["ls", "--json"]).stdout);
+        assert!(listed.contains(name), "{listed}");
+    }
+}
+
 #[test]
 fn a_run_ends_when_there_is_no_room_and_leaves_no_session_behind() {
     let dir = fresh_dir();

@@ -4,6 +4,7 @@
 //! never whole in memory.
 
 use super::hash::{Sha, sha256, sha256_of, sha256_of_file};
+use super::name::text_of;
 use super::{UploadError, blocking};
 use bytes::Bytes;
 use std::fs::{File, Metadata};
@@ -30,7 +31,7 @@ impl Source {
     /// A file on disk. Its name becomes the name of the original.
     pub fn file(path: impl Into<PathBuf>) -> Self {
         let path = path.into();
-        let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        let name = path.file_name().map_or_else(String::new, text_of);
         Self { kind: Kind::File(path), name, content: None }
     }
 

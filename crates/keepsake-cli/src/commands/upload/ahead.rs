@@ -2,7 +2,7 @@
 //! before their turn. Owns the queue; uploads nothing.
 
 use crate::progress::Progress;
-use keepsake_client::{AgentTransport, CancellationToken, Claim, Client, Source, UploadError};
+use keepsake_client::{AgentTransport, CancellationToken, Claim, Client, Source, UploadError, text_of};
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -138,13 +138,13 @@ async fn look_up(lookup: Lookup, files: Vec<Waiting>) -> Batch {
         let claim = Claim::of(&file);
         if claim.is_none() && busy_since.is_none_or(|since| since.elapsed() < BUSY_MAX) {
             if !lookup.is_told.swap(true, Ordering::Relaxed) {
-                lookup.progress.note(&format!("{}: another program uploads it: waiting", file.display()));
+                lookup.progress.note(&format!("{}: another program uploads it: waiting", text_of(&file)));
             }
             batch.back.push(Waiting { file, busy_since: busy_since.or_else(|| Some(Instant::now())) });
             continue;
         }
         if std::fs::metadata(&file).is_ok_and(|metadata| metadata.len() >= LONG_BYTES) {
-            lookup.progress.note(&format!("{}: read first, to see whether it is there", file.display()));
+            lookup.progress.note(&format!("{}: read first, to see whether it is there", text_of(&file)));
         }
         let source = Source::file(&file).hashed(&lookup.cancel).await;
         batch.ready.push(Next { file, source, found: None, claim });

@@ -16,7 +16,7 @@ use anyhow::{Result, anyhow};
 use keepsake_client::api::{IfPresent, LimitUse, Memory};
 use keepsake_client::{
     AgentTransport, CancellationToken, Client, EventStream, Source, Turn, Turns, UploadError, UploadOptions,
-    Uploaded, upload_events,
+    Uploaded, text_of, upload_events,
 };
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -165,7 +165,7 @@ impl<'a> Uploads<'a> {
     }
 
     async fn tell(&mut self, outcome: Outcome) {
-        let file = outcome.file.display().to_string();
+        let file = text_of(&outcome.file);
         match outcome.result {
             Ok(Done::Uploaded(uploaded)) => {
                 self.tally.made(uploaded.total_len);
@@ -187,7 +187,7 @@ impl<'a> Uploads<'a> {
     /// Tells why a file failed, and stops the run where no other can fare better.
     pub(super) async fn tell_failure(&mut self, file: &Path, error: &anyhow::Error) {
         self.tally.failed(exit_of(error));
-        let (name, why) = (file.display().to_string(), why(error));
+        let (name, why) = (text_of(file), why(error));
         self.progress.say(&format!("keepsake: {name}: {why}"));
         let mut line = FailedLine { file: Some(name), error: why, ..FailedLine::new(error) };
         if let Some(why) = ends_a_run(error) {
@@ -281,7 +281,7 @@ async fn upload(
         return Ok(Done::Known(Known { memory_id, bytes, sha256: *sha256, memory: None }));
     }
     // Two files in two folders may have one name.
-    let follow = progress.follow(file.display().to_string(), events);
+    let follow = progress.follow(text_of(&file), events);
     let (uploaded, ()) = tokio::join!(client.upload(source, options), follow);
     let uploaded = uploaded?;
     if let Some(turn) = &mut turn {
