@@ -4,7 +4,9 @@ mod actions;
 
 pub(crate) use actions::{CapsuleAction, IdentityAction, Road, SessionsAction, SiteAction};
 
+use crate::globs::glob;
 use clap::{Args, Parser, Subcommand};
+use globset::Glob;
 use keepsake_client::api::Principal;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -221,7 +223,7 @@ pub(crate) struct Fsck {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  keepsake upload photo.jpg\n  keepsake upload -r ~/Pictures/2024 --tag holiday\n\nOf folders, links, pipes, empty and hidden files are skipped, and what systems keep there (@eaDir, Thumbs.db and the like). When no other file can fare better (no room, no node, no right) the rest is not tried. Exit code 8: some files are there and others are not.\n\nAn upload that was interrupted goes on where it stopped: run the same command again.\nA file whose bytes are in the capsule already is not sent: its memory is named instead; --again makes another one. Two runs over one folder share it."
+    after_help = "Examples:\n  keepsake upload photo.jpg\n  keepsake upload -r ~/Pictures/2024 --tag holiday\n  keepsake upload -r ~/Takeout --exclude '*.json' --exclude raw/\n\nOf folders, links, pipes, empty and hidden files are skipped, and what systems keep there (@eaDir, Thumbs.db and the like). When no other file can fare better (no room, no node, no right) the rest is not tried. Exit code 8: some files are there and others are not. A GLOB with a slash is of the path below the folder; a file that is named itself is always taken.\n\nAn upload that was interrupted goes on where it stopped: run the same command again.\nA file whose bytes are in the capsule already is not sent: its memory is named instead; --again makes another one. Two runs over one folder share it."
 )]
 pub(crate) struct Upload {
     /// Files, and with -r folders.
@@ -230,6 +232,12 @@ pub(crate) struct Upload {
     /// Go into folders.
     #[arg(short, long)]
     pub(crate) recursive: bool,
+    /// Of folders, only files with such a name, as '*.jpg'; may be given several times.
+    #[arg(long, value_name = "GLOB", value_parser = glob)]
+    pub(crate) include: Vec<Glob>,
+    /// Of folders, no file or folder with such a name; may be given several times.
+    #[arg(long, value_name = "GLOB", value_parser = glob)]
+    pub(crate) exclude: Vec<Glob>,
     /// A tag for the memories; may be given several times.
     #[arg(short, long, value_name = "TAG")]
     pub(crate) tag: Vec<String>,

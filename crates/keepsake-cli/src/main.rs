@@ -10,6 +10,7 @@ mod context;
 mod failure;
 mod file_name;
 mod full;
+mod globs;
 mod identity;
 mod interrupt;
 mod output;

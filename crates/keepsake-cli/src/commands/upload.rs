@@ -64,6 +64,7 @@ fn tell_skipped(context: &Context, skipped: &[(PathBuf, Skip)]) {
             Skip::Special => "no regular file",
             Skip::Empty => "empty",
             Skip::Ignored => "hidden, or the system's",
+            Skip::Excluded => "by --include or --exclude",
         };
         context.output.note(format_args!("{}: skipped: {why}", text_of(path)));
     }

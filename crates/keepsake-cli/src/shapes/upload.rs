@@ -157,11 +157,13 @@ pub(crate) struct SkippedShape {
     pub(crate) empty: u64,
     /// Hidden, or the system's; a folder counts once.
     pub(crate) ignored: u64,
+    /// By `--include` or `--exclude`; a folder counts once.
+    pub(crate) excluded: u64,
 }
 
 impl SkippedShape {
     pub(crate) fn all(&self) -> u64 {
-        self.symlinks + self.specials + self.empty + self.ignored
+        self.symlinks + self.specials + self.empty + self.ignored + self.excluded
     }
 }
 

@@ -54,7 +54,7 @@ fn the_sum_counts_each_file_once_and_says_what_was_left_out() {
     let counts = ["new", "already_there", "failed", "not_tried", "bytes", "exit_code", "stopped"];
     let counts = counts.map(|count| sum[count].clone());
     assert_eq!(counts, [json!(3), json!(1), json!(1), json!(0), json!(306), json!(8), json!(null)], "{sum}");
-    let skipped = json!({ "symlinks": 1, "specials": 1, "empty": 1, "ignored": 2 });
+    let skipped = json!({ "symlinks": 1, "specials": 1, "empty": 1, "ignored": 2, "excluded": 0 });
     assert_eq!(sum["skipped"], skipped);
     assert!(told.contains("3 new, 1 already there, 1 failed, 5 skipped (1 symlink, "), "{told}");
     assert!(

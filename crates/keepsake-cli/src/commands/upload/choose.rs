@@ -2,6 +2,7 @@
 
 use crate::args::Upload;
 use crate::failure::{Exit, Failure};
+use crate::globs::Globs;
 use keepsake_client::UploadError;
 use std::collections::HashSet;
 use std::ffi::OsStr;
@@ -30,6 +31,8 @@ pub(super) enum Skip {
     Empty,
     /// Hidden, or the system's.
     Ignored,
+    /// By a pattern of the command line.
+    Excluded,
 }
 
 /// What was found.
@@ -45,10 +48,11 @@ pub(super) struct Chosen {
 /// The files to upload.
 pub(super) fn choose(args: &Upload) -> Chosen {
     let (mut chosen, mut seen) = (Chosen::default(), HashSet::new());
+    let globs = Globs::new(&args.include, &args.exclude);
     for path in &args.files {
         let before = chosen.files.len();
         match (path.is_dir(), args.recursive) {
-            (true, true) => chosen.add_folder(path),
+            (true, true) => chosen.add_folder(path, &globs),
             (true, false) => {
                 let error = Failure::new(Exit::Usage, "this is a folder: give -r to upload what is in it");
                 chosen.problems.push((path.clone(), error.into()));
@@ -64,17 +68,19 @@ pub(super) fn choose(args: &Upload) -> Chosen {
 }
 
 impl Chosen {
-    fn add_folder(&mut self, dir: &Path) {
+    fn add_folder(&mut self, dir: &Path, globs: &Globs) {
         let mut walk = walkdir::WalkDir::new(dir).sort_by_file_name().into_iter();
         while let Some(entry) = walk.next() {
             match entry {
-                Ok(entry) if entry.depth() > 0 && is_ignored(entry.file_name()) => {
-                    if entry.file_type().is_dir() {
-                        walk.skip_current_dir();
+                Ok(entry) => match why_left_out(&entry, dir, globs) {
+                    Some(why) => {
+                        if entry.file_type().is_dir() {
+                            walk.skip_current_dir();
+                        }
+                        self.skipped.push((entry.into_path(), why));
                     }
-                    self.skipped.push((entry.into_path(), Skip::Ignored));
-                }
-                Ok(entry) => self.add_entry(&entry),
+                    None => self.add_entry(&entry),
+                },
                 Err(error) => {
                     let path = error.path().unwrap_or(dir).to_owned();
                     let reason =
@@ -101,6 +107,18 @@ impl Chosen {
             self.files.push(path);
         }
     }
+}
+
+/// Why what was found below `dir` is left out by its name.
+fn why_left_out(entry: &walkdir::DirEntry, dir: &Path, globs: &Globs) -> Option<Skip> {
+    if entry.depth() == 0 {
+        return None;
+    }
+    if is_ignored(entry.file_name()) {
+        return Some(Skip::Ignored);
+    }
+    let below = entry.path().strip_prefix(dir).unwrap_or(entry.path());
+    (!globs.take(below, entry.file_type().is_dir())).then_some(Skip::Excluded)
 }
 
 fn is_ignored(name: &OsStr) -> bool {
@@ -151,6 +169,22 @@ mod tests {
             ("sub/@eaDir", Skip::Ignored),
         ];
         assert_eq!(skipped, expected.map(|(name, why)| (root.join(name), why)));
+    }
+
+    #[test]
+    fn patterns_choose_what_a_folder_gives_and_not_what_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("photos");
+        std::fs::create_dir_all(root.join("raw")).unwrap();
+        for name in ["a.JPG", "a.json", "raw/b.jpg"] {
+            std::fs::write(root.join(name), "x").unwrap();
+        }
+        let (folder, named) = (root.to_str().unwrap().to_owned(), root.join("a.json"));
+        let args = ["-r", &folder, named.to_str().unwrap(), "--include", "*.jpg", "--exclude", "raw/"];
+        let chosen = choose(&upload(&args));
+        assert_eq!(chosen.files, [root.join("a.JPG"), named.clone()]);
+        assert_eq!(chosen.skipped, [(named, Skip::Excluded), (root.join("raw"), Skip::Excluded)]);
+        assert!(Arguments::try_parse_from(["keepsake", "upload", "-r", &folder, "--include", "[a"]).is_err());
     }
 
     #[cfg(unix)]

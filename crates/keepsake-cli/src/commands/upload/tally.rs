@@ -32,6 +32,7 @@ impl Tally {
                 Skip::Special => &mut counts.specials,
                 Skip::Empty => &mut counts.empty,
                 Skip::Ignored => &mut counts.ignored,
+                Skip::Excluded => &mut counts.excluded,
             } += 1;
         }
         Self {
@@ -116,12 +117,13 @@ impl Tally {
 
     /// For people.
     pub(super) fn told(&self) -> String {
-        let SkippedShape { symlinks, specials, empty, ignored } = self.skipped;
+        let SkippedShape { symlinks, specials, empty, ignored, excluded } = self.skipped;
         let skipped = [
             (symlinks, "symlink", "symlinks"),
             (specials, "special file", "special files"),
             (empty, "empty", "empty"),
             (ignored, "hidden or the system's", "hidden or the system's"),
+            (excluded, "excluded", "excluded"),
         ];
         let skipped: Vec<_> = skipped
             .iter()
