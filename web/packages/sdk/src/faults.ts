@@ -128,9 +128,7 @@ function httpFault(method: string, host: string, code: HttpErrorCode, thrown: Ag
     return tooLarge(method, host, thrown);
   }
   if (status === 502 || status === 503 || status === 504) {
-    // A proxy answers for a node that is not there.
-    const fault = unreachable(method, host, new Error(`HTTP ${status}: ${reason}`));
-    return { ...fault, surelyNotRun: status === 503, isSlow: status === 504, retryAfterMs };
+    return { ...away(method, host, status, reason), retryAfterMs };
   }
   if (status === 429 || status >= 500) {
     const message = `${method}: the node is busy (HTTP ${status}: ${reason}): try again later`;
@@ -204,6 +202,14 @@ function unreachable(method: string, host: string, thrown: unknown): Fault {
   const error = new KeepsakeError("Network", message, { code: "unreachable", detail: reason, cause: thrown });
   const surelyNotRun = /ECONNREFUSED|ENOTFOUND|EAI_AGAIN/.test(reason);
   return { error, transience: "unreachable", surelyNotRun, isSlow: /no byte moved for/.test(reason) };
+}
+
+/** A proxy answers for a node that is not there, or the node that it has no room now. */
+function away(method: string, host: string, status: number, reason: string): Fault {
+  const detail = `HTTP ${status}: ${reason}`;
+  const message = `${method}: ${host} answers, and the node behind it is away or has no room now (${detail}): see that it runs`;
+  const error = new KeepsakeError("Network", message, { code: "unreachable", detail });
+  return { error, transience: "unreachable", surelyNotRun: status === 503, isSlow: status === 504 };
 }
 
 function notANode(method: string, host: string, thrown: unknown): Fault {
