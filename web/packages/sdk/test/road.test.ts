@@ -9,7 +9,7 @@ import { Ed25519KeyIdentity } from "@icp-sdk/core/identity";
 import type { KeepsakeOptions } from "@keepsake/sdk";
 import { RunningNode } from "./node.js";
 import { type Deed, FaultyProxy, type Met } from "./proxy.js";
-import { broken, connect, randomBytes, sha256, sourceOf, Wire } from "./world.js";
+import { broken, connect, randomBytes, says, sha256, sourceOf, Wire } from "./world.js";
 
 const CHUNK = 1_800_000;
 const RETRY = { pauseFirstMs: 1, pauseMaxMs: 20 };
@@ -119,6 +119,23 @@ test("tickets that never open end the upload", async () => {
   };
   await assert.rejects(through(deed), /ticket_wrong/);
   assert.ok(asked >= 3 && asked <= 6, `${asked} were tried`);
+});
+
+test("a limit that fills up in the middle is told, and leaves no session", async () => {
+  let asked = 0;
+  const proxy = await FaultyProxy.before(node, ({ isPut }) => {
+    asked += isPut ? 1 : 0;
+    return isPut && asked > 2 ? { status: 507, body: "resource_exhausted: a limit is full" } : undefined;
+  });
+  try {
+    const host = { url: proxy.url, canisterId: node.canisterId, remove: async () => {} };
+    const keepsake = await connect(host, { retry: RETRY });
+    const upload = keepsake.upload(new File([randomBytes(5 * CHUNK)], "a.bin"));
+    await assert.rejects(upload.done, says("ResourceExhausted", "resource_exhausted", /limit is full/));
+    assert.deepEqual([upload.progress.original.bytesSent, await keepsake.sessions.list()], [2 * CHUNK, []]);
+  } finally {
+    proxy.close();
+  }
 });
 
 test("a session that is gone is begun anew", async () => {

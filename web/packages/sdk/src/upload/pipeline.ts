@@ -134,6 +134,10 @@ export class UploadPipeline {
     try {
       return await this.#sendAll(!isLookedForFirst);
     } catch (reason) {
+      if (isInVain(reason)) {
+        // What cannot be reached now ends by its time to live.
+        await this.#giveUpSessions().catch(() => {});
+      }
       if (!(reason instanceof Found)) {
         throw reason;
       }
@@ -392,6 +396,14 @@ function bytesDiffer(a: Uint8Array, b: Uint8Array): boolean {
 
 function isLeftOut(date: Date | undefined): boolean {
   return date !== undefined && nsOf(date) === undefined;
+}
+
+/** What was sent is of no use to a later upload, or takes room where there is none. */
+function isInVain(error: unknown): boolean {
+  return (
+    isTooLarge(error) ||
+    (error instanceof KeepsakeError && (error.code === "file_changed" || error.kind === "ResourceExhausted"))
+  );
 }
 
 /** The sessions do not hold this file: every later publish would be refused too. */
