@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Host, kill, serve } from "./serving.js";
 
-const PROGRAM =
+export const PROGRAM =
   process.env.KEEPSAKE_BIN ?? fileURLToPath(new URL("../../../../target/debug/keepsake", import.meta.url));
 
 export class RunningNode implements Host {
