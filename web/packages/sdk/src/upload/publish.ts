@@ -88,7 +88,10 @@ export function publishRequest(facts: MemoryFacts, key: UploadKey, limits: Uploa
     carried_assets: carried.length > 0 ? [carried] : [],
     if_present: facts.once ? [{ Return: null }] : [],
   };
-  return { ...request, idem: key.publish(plainText(request)) };
+  // A session is its upload's alone. Without one, who asks for another memory of the same bytes would get the last one again.
+  const drawn =
+    facts.once || sessions.length > 0 ? "" : bytesToHex(crypto.getRandomValues(new Uint8Array(16)));
+  return { ...request, idem: key.publish(plainText(request) + drawn) };
 }
 
 /** The same for the same request. The bytes that come along are in it by their SHA-256. */
