@@ -1,5 +1,6 @@
 // The fault proxy before a node, as a program: what goes wrong on a line or in a proxy, the same for every client. Owns its
-// start and the two lines that it speaks. It lies beside the node's program; else the debug build of this checkout.
+// start and the two lines that it speaks; the page's tests use it too. KEEPSAKE_BIN names the node's program, beside which it
+// lies; else the debug build of this checkout.
 
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -7,14 +8,18 @@ import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { PROGRAM } from "./node.js";
-import { type Host, kill } from "./serving.js";
 
 const NAME = "keepsake-fault-proxy";
-const BESIDE = join(dirname(PROGRAM), NAME);
+const BESIDE = join(dirname(process.env.KEEPSAKE_BIN ?? ""), NAME);
 const FAULT_PROXY = existsSync(BESIDE)
   ? BESIDE
   : fileURLToPath(new URL(`../../../../target/debug/${NAME}`, import.meta.url));
+
+/** What it stands before. */
+interface Upstream {
+  readonly url: string;
+  readonly canisterId: string;
+}
 
 /** What goes wrong from now on, all of it optional: `crates/keepsake-fault-proxy/src/plan.rs` says what each means. */
 export interface Plan {
@@ -49,7 +54,7 @@ export interface Counts {
   bytes: number;
 }
 
-export class FaultProxy implements Host {
+export class FaultProxy implements Upstream {
   readonly url: string;
   readonly canisterId: string;
   readonly #child: ChildProcessWithoutNullStreams;
@@ -67,7 +72,7 @@ export class FaultProxy implements Host {
     this.#lines = lines;
   }
 
-  static async before({ url, canisterId }: Host, plan: Plan = {}): Promise<FaultProxy> {
+  static async before({ url, canisterId }: Upstream, plan: Plan = {}): Promise<FaultProxy> {
     if (!existsSync(FAULT_PROXY)) {
       throw new Error(`there is no ${FAULT_PROXY}: build it with cargo build -p ${NAME}`);
     }
@@ -94,7 +99,9 @@ export class FaultProxy implements Host {
   }
 
   async remove(): Promise<void> {
-    await kill(this.#child);
+    const ended = once(this.#child, "exit");
+    this.#child.stdin.end();
+    await ended;
   }
 
   async #ask(line: string): Promise<string> {

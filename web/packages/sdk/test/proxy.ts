@@ -22,6 +22,8 @@ export interface Met {
   url: string;
   /** As the head says. */
   bytes: number;
+  /** When it came, by `performance.now()`. */
+  atMs: number;
 }
 
 export class FaultyProxy {
@@ -40,7 +42,8 @@ export class FaultyProxy {
       const bytes = Number(incoming.headers["content-length"] ?? 0);
       const isPut = incoming.method === "PUT";
       const isUpdate = isPut || (incoming.url?.endsWith("/call") ?? false);
-      const met = { count: (proxy?.met.length ?? 0) + 1, isUpdate, isPut, url: incoming.url ?? "", bytes };
+      const [count, atMs] = [(proxy?.met.length ?? 0) + 1, performance.now()];
+      const met = { count, isUpdate, isPut, url: incoming.url ?? "", bytes, atMs };
       proxy?.met.push(met);
       act(host, deed(met), incoming, outgoing);
     });
