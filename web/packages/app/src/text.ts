@@ -23,7 +23,12 @@ export const text = {
     signedOut: "Your sign-in has ended. Sign in again and it goes on.",
     tooLargeForProxy:
       "A proxy before this service lets no message of this size through. Tell whoever runs it to raise its limit (client_max_body_size).",
-    network: "The service does not answer. It is tried again by itself.",
+    network: "The service does not answer. Try again in a moment.",
+    busy: "The service, or a proxy before it, takes no more just now. Try again later.",
+    failedThere: "The service failed on this. Try again; if it stays so, tell whoever runs it.",
+    clock: "The service takes this for an old message. Set the clock of this device right, then try again.",
+    notTheService:
+      "The answer was not the service's: a proxy or a filter may stand in between. Tell whoever runs it.",
     unauthorized: "Your role here does not allow this. Ask an owner of the capsule.",
     notFound: "It is not there any more, or you may no longer see it.",
     exhausted: "There is no room left: delete something, or end uploads that are open.",

@@ -11,6 +11,10 @@ const BY_CODE: Record<string, string> = {
   no_storage: text.errors.noStorage,
   delegation_expired: text.errors.signedOut,
   body_too_large: text.errors.tooLargeForProxy,
+  busy: text.errors.busy,
+  rejected: text.errors.failedThere,
+  expired: text.errors.clock,
+  not_a_node: text.errors.notTheService,
   last_owner: text.errors.lastOwner,
   role_not_for_anonymous: text.errors.anonymous,
 };
