@@ -5,6 +5,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test as base, expect, type Page } from "@playwright/test";
+import { FaultProxy } from "../../packages/sdk/test/fault-proxy.ts";
 import { RunningCanister } from "./canister.ts";
 import { RunningNode } from "./node.ts";
 import { appDist, sdkDist } from "./places.ts";
@@ -18,6 +19,8 @@ interface OfEachTest {
   node: RunningNode;
   /** The canister's real module behind an HTTP gateway, of this test's own, empty; started when a test asks for it. */
   canister: RunningCanister;
+  /** Before `node`, with nothing wrong until a test says so. The page comes by way of it from its own address. */
+  faultProxy: FaultProxy;
   /** Address of the page, which talks to `node`. */
   appUrl: string;
   /** Opens the page, or a link to it, as somebody with a browser of their own. */
@@ -61,6 +64,11 @@ export const test = base.extend<OfEachTest, OfAllTests>({
     const node = await RunningNode.start(["--app", appDist, "--cors-origin", site.url]);
     await use(node);
     await node.remove();
+  },
+  faultProxy: async ({ node }, use) => {
+    const proxy = await FaultProxy.before(node);
+    await use(proxy);
+    await proxy.remove();
   },
   // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the fixtures' names from the pattern
   canister: async ({}, use, testInfo) => {
