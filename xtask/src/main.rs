@@ -41,9 +41,12 @@ Developer commands of Keepsake.
       --data DIR                       folder to measure in [default: target/keepsake-bench]
 
   cargo xtask bench roads [OPTIONS]    the ways to a node, beside dd, tus (installed by npm) and the targets: a large
-                                       file, small photos, slow lines; takes an hour
+                                       file, small photos, slow lines, by the CLI, the SDK in Node.js and in
+                                       Chromium; takes an hour
+      --only PART[,PART…]              of large, browser, photos, sdk-photos, lines
       --rounds N, --line-rounds N      medians of so many; 0 leaves the part out [default: 5]
-      --mib N, --photos N              [default: 512, 2000]
+      --mib N, --photos N, --line-mb N [default: 512, 2000, 20]
+      --debug                          to try it quickly: with the programs that tests use
       --data DIR                       folder to measure in [default: target/keepsake-bench]
 
   cargo xtask bench canister [OPTIONS] instructions of each message of the canister, beside the targets; writes

@@ -66,6 +66,11 @@ pub(crate) fn chromium() -> Option<PathBuf> {
     found().or_else(|| debian::install(&["chromium"]).then(found).flatten())
 }
 
+/// Where npm puts the packages of the workspace.
+pub(crate) fn packages() -> PathBuf {
+    root().join("node_modules")
+}
+
 fn root() -> PathBuf {
     workspace::root().join("web")
 }

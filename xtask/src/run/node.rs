@@ -22,12 +22,13 @@ const LOG_TAIL_LINES: usize = 15;
 pub(crate) struct Node {
     /// Where it answers.
     pub(crate) url: String,
+    pub(crate) canister_id: String,
     running: Running,
     log: PathBuf,
 }
 
 impl Node {
-    /// Starts `keepsake serve` and waits until it is healthy.
+    /// Starts `keepsake serve` with the built app and waits until it is healthy.
     pub(crate) fn start(
         program: &Path,
         data: &Path,
@@ -35,23 +36,37 @@ impl Node {
         log: &Path,
         stop: &StopFlag,
     ) -> Result<Self> {
+        Self::start_with_app(program, data, listen, log, stop, &web::app())
+    }
+
+    /// With another folder as its page; none where that is not there.
+    pub(crate) fn start_with_app(
+        program: &Path,
+        data: &Path,
+        listen: SocketAddr,
+        log: &Path,
+        stop: &StopFlag,
+        app: &Path,
+    ) -> Result<Self> {
         let log_file = File::create(log).with_context(|| log.display().to_string())?;
         let mut command = Command::new(program);
         command.args(["serve", "--json", "--listen", &listen.to_string(), "--data"]).arg(data);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log_file);
-        if web::app().exists() {
-            command.arg("--app").arg(web::app());
+        if app.exists() {
+            command.arg("--app").arg(app);
         }
         let mut running = Running::start("keepsake serve", &mut command)?;
         let stdout = running.child.stdout.take().expect("standard output is piped");
         let mut line = String::new();
         BufReader::new(stdout).read_line(&mut line)?;
-        let mut node = Self { url: String::new(), running, log: log.to_owned() };
-        let told: Option<Value> = serde_json::from_str(&line).ok();
-        match told.as_ref().and_then(|told| told["url"].as_str()) {
-            Some(url) => url.clone_into(&mut node.url),
-            None => bail!("the node does not start:\n{}", node.log_tail()),
-        }
+        let (url, canister_id) = (String::new(), String::new());
+        let mut node = Self { url, canister_id, running, log: log.to_owned() };
+        let told: Value = serde_json::from_str(&line).unwrap_or_default();
+        let (Some(url), Some(canister_id)) = (told["url"].as_str(), told["canister_id"].as_str()) else {
+            bail!("the node does not start:\n{}", node.log_tail());
+        };
+        url.clone_into(&mut node.url);
+        canister_id.clone_into(&mut node.canister_id);
         node.wait_until_healthy(stop)?;
         Ok(node)
     }

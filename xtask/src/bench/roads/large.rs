@@ -1,7 +1,9 @@
-//! One large file: the CLI by both roads, tus, and the disk alone, by turns. Owns these rows.
+//! One large file: the CLI by both roads, the JavaScript SDK in Node.js, tus, and the disk alone, by turns. Owns these rows.
 
+use super::sdk::Sdk;
+use super::took::{Taken, Took};
 use super::tus::Tus;
-use super::{Place, Row, Size, median, processor_secs, secs};
+use super::{Place, Row, Size, processor_secs, secs};
 use crate::bench::disk;
 use crate::bench::process::{Peak, Usage};
 use crate::child::Running;
@@ -11,61 +13,67 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// What one client took, in each round.
+/// By each client.
 #[derive(Default)]
-struct Taken {
-    wall: Vec<Duration>,
-    client: Vec<f64>,
-    host: Vec<f64>,
+struct All {
+    raw: Vec<Duration>,
+    put: Taken,
+    envelopes: Taken,
+    sdk: Taken,
+    tus: Taken,
 }
 
-impl Taken {
-    fn add(&mut self, (wall, client, host): (Duration, Usage, Usage)) {
-        self.wall.push(wall);
-        self.client.push(processor_secs(client));
-        self.host.push(processor_secs(host));
-    }
-
-    fn row(&self, what: &str) -> Row {
-        let (client, host) = (median(self.client.clone()), median(self.host.clone()));
-        let wall = secs(&self.wall);
-        Row::new(what, format!("{wall:.2} s; processor: client {client:.2} s, host {host:.2} s"), "")
-    }
-}
-
-pub(super) fn measure(place: &Place<'_>, size: &Size, tus: Option<&Tus>) -> Result<Vec<Row>> {
+pub(super) fn measure(
+    place: &Place<'_>,
+    size: &Size,
+    sdk: Option<&Sdk>,
+    tus: Option<&Tus>,
+) -> Result<Vec<Row>> {
     println!("Uploading {} MiB, {} times by each road …", size.mib, size.rounds);
     let file = place.folder.join("large.bin");
     disk::make_random(&file, size.mib << 20, place.stop)?;
     let (mut node, program) = place.node("large")?;
-    let server = tus.map(|tus| tus.serve(&place.folder.join("tus"))).transpose()?;
-    let (mut raw, mut put, mut envelopes, mut of_tus) =
-        (Vec::new(), Taken::default(), Taken::default(), Taken::default());
+    let server = tus.map(|tus| tus.serve(&place.folder.join("tus"), None)).transpose()?;
+    let mut all = All::default();
     for _ in 0..size.rounds {
-        raw.push(dd(place, &file)?);
-        put.add(by_cli(place, &node, &program, &file, "put")?);
-        envelopes.add(by_cli(place, &node, &program, &file, "envelopes")?);
-        // The JavaScript SDK's turn comes here.
+        all.raw.push(dd(place, &file)?);
+        all.put.add(by_cli(place, &node, &program, &file, "put")?);
+        all.envelopes.add(by_cli(place, &node, &program, &file, "envelopes")?);
+        if let Some(sdk) = sdk {
+            all.sdk.add(sdk.upload(place, &node, &node.url, &file)?);
+        }
         if let Some(server) = &server {
-            of_tus.add(server.upload(&file, place.stop)?);
+            all.tus.add(server.upload(&file, place.stop)?);
         }
     }
     node.stop()?;
     std::fs::remove_file(&file)?;
-    let wall = secs(&put.wall);
-    let ratio = |other: f64| format!("{:.2}", wall / other);
+    Ok(rows(&all, size, sdk.is_some(), server.is_some()))
+}
+
+fn rows(all: &All, size: &Size, has_sdk: bool, has_tus: bool) -> Vec<Row> {
+    let ratio = |one: f64, other: f64| format!("{:.2}", one / other);
+    let [put, tus] = [&all.put, &all.tus].map(Taken::wall_secs);
+    let raw = secs(&all.raw);
     let mut rows = vec![
-        Row::new(format!("{} MiB: dd, fdatasync", size.mib), format!("{:.2} s", secs(&raw)), ""),
-        put.row("  keepsake upload, by PUT"),
-        envelopes.row("  keepsake upload, in envelopes"),
-        Row::new("  by PUT, of the envelopes' time", ratio(secs(&envelopes.wall)), "≤ 0.45"),
+        Row::new(format!("{} MiB: dd, fdatasync", size.mib), format!("{raw:.2} s"), ""),
+        all.put.row("  keepsake upload, by PUT"),
+        all.envelopes.row("  keepsake upload, in envelopes"),
+        Row::new("  by PUT, of the envelopes' time", ratio(put, all.envelopes.wall_secs()), "≤ 0.45"),
     ];
-    if server.is_some() {
-        rows.push(of_tus.row("  tus-js-client → @tus/server, no hash, no fsync"));
-        rows.push(Row::new("  by PUT, of tus's time", ratio(secs(&of_tus.wall)), "≤ 1.0"));
+    if has_tus {
+        rows.push(all.tus.row("  tus-js-client → @tus/server, no hash, no fsync"));
+        rows.push(Row::new("  by PUT, of tus's time", ratio(put, tus), "≤ 1.0"));
     }
-    rows.push(Row::new("  by PUT, of dd's speed", format!("{:.2}", secs(&raw) / wall), "≥ 0.30"));
-    Ok(rows)
+    rows.push(Row::new("  by PUT, of dd's speed", ratio(raw, put), "≥ 0.30"));
+    if has_sdk {
+        rows.push(all.sdk.row("  the SDK in Node.js, hashed and durable"));
+        if has_tus {
+            rows.push(Row::new("  the SDK, of tus's time", ratio(all.sdk.wall_secs(), tus), "≤ 1.3"));
+        }
+        rows.push(all.sdk.row_per_byte("  the SDK, processor time a byte", size.mib, "≤ 2.9 ns"));
+    }
+    rows
 }
 
 fn dd(place: &Place<'_>, file: &Path) -> Result<Duration> {
@@ -81,13 +89,7 @@ fn dd(place: &Place<'_>, file: &Path) -> Result<Duration> {
 }
 
 /// A new memory, deleted afterwards so that the next round does not find it.
-fn by_cli(
-    place: &Place<'_>,
-    node: &Node,
-    program: &Program,
-    file: &Path,
-    road: &str,
-) -> Result<(Duration, Usage, Usage)> {
+fn by_cli(place: &Place<'_>, node: &Node, program: &Program, file: &Path, road: &str) -> Result<Took> {
     let mut command = program.command(&["upload", "--json", "--quiet", "--road", road]);
     command.arg(file).stdout(Stdio::piped());
     let before = Usage::of(node.pid())?;
@@ -96,12 +98,12 @@ fn by_cli(
     let stdout = running.child.stdout.take().expect("standard output is piped");
     let mut peak = Peak::default();
     let status = running.wait(place.stop, |pid| peak.sample(pid))?;
-    let took = begun.elapsed();
+    let wall = begun.elapsed();
     ensure!(status.success(), "the upload failed with {status}");
-    let host = Usage::of(node.pid())?.since(before);
+    let host = processor_secs(Usage::of(node.pid())?.since(before));
     let told: serde_json::Value = serde_json::from_reader(stdout)?;
     ensure!(told["already_there"] == false, "the file was there: {told}");
     let memory_id = told["memory_id"].as_str().context("`keepsake upload` told no memory_id")?;
     program.ask(&["rm", "--yes", memory_id])?;
-    Ok((took, peak.usage(), host))
+    Ok(Took { wall, client: processor_secs(peak.usage()), host })
 }

@@ -16,7 +16,7 @@ const HEIGHT: u16 = 480;
 /// Makes photos of about 30 KB.
 const QUALITY: u8 = 72;
 /// Photos whose messages are counted, beside one whose messages are those of the run too.
-const COUNTED: usize = 10;
+pub(super) const COUNTED: usize = 10;
 
 #[allow(clippy::cast_precision_loss)] // For people.
 pub(super) fn measure(place: &Place<'_>, size: &Size) -> Result<Vec<Row>> {
@@ -62,17 +62,27 @@ fn upload(place: &Place<'_>, program: &Program, folder: &Path) -> Result<Usage> 
     Ok(peak.usage())
 }
 
-/// Updates and queries for a photo: those of a run over eleven less those of a run over one.
-#[allow(clippy::cast_precision_loss)] // Small counts.
 fn messages(place: &Place<'_>) -> Result<[f64; 2]> {
     let (mut node, _) = place.node("messages")?;
     let mut proxy = Proxy::before(&node, place)?;
     let program = proxy.program(place, "messages");
+    let each = messages_of_one(place, &mut proxy, |folder| upload(place, &program, folder).map(drop));
+    node.stop()?;
+    each
+}
+
+/// Updates and queries for a photo: those of a run over eleven less those of a run over one.
+#[allow(clippy::cast_precision_loss)] // Small counts.
+pub(super) fn messages_of_one(
+    place: &Place<'_>,
+    proxy: &mut Proxy,
+    upload: impl Fn(&Path) -> Result<()>,
+) -> Result<[f64; 2]> {
     let mut of_run = |photos: usize, seed: u64| -> Result<[u64; 2]> {
         let folder = place.folder.join(format!("counted-{photos}"));
         make(&folder, photos, seed)?;
         let before = proxy.counts()?;
-        upload(place, &program, &folder)?;
+        upload(&folder)?;
         let after = proxy.counts()?;
         let count = |name: &str| -> Result<u64> {
             let number =
@@ -82,12 +92,11 @@ fn messages(place: &Place<'_>) -> Result<[f64; 2]> {
         Ok([count("updates")?, count("queries")?])
     };
     let (one, more) = (of_run(1, 1 << 32)?, of_run(1 + COUNTED, 2 << 32)?);
-    node.stop()?;
     Ok([0, 1].map(|kind| more[kind].saturating_sub(one[kind]) as f64 / COUNTED as f64))
 }
 
 /// Writes photos that are no two alike; their bytes together.
-fn make(folder: &Path, photos: usize, seed: u64) -> Result<u64> {
+pub(super) fn make(folder: &Path, photos: usize, seed: u64) -> Result<u64> {
     std::fs::create_dir_all(folder)?;
     let mut bytes = 0;
     for number in 0..photos {

@@ -1,6 +1,8 @@
 //! The peer: tus-js-client to @tus/server with files, from npm. Owns their installation and one upload; what they do is in the
 //! two scripts beside.
 
+use super::processor_secs;
+use super::took::Took;
 use crate::bench::process::{Peak, Usage};
 use crate::child::{Running, StopFlag};
 use crate::web;
@@ -8,7 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 const PACKAGES: [&str; 3] = ["tus-js-client@4.3.1", "@tus/server@2.4.5", "@tus/file-store@2.1.1"];
 const SCRIPTS: [(&str, &str); 2] =
@@ -50,10 +52,16 @@ impl Tus {
         Ok(Some(Self { folder }))
     }
 
-    pub(super) fn serve(&self, data: &Path) -> Result<Server<'_>> {
+    /// Where the packages are.
+    pub(super) fn packages(&self) -> PathBuf {
+        self.folder.join("node_modules")
+    }
+
+    /// With a folder of pages, where a browser is to upload.
+    pub(super) fn serve(&self, data: &Path, pages: Option<&Path>) -> Result<Server<'_>> {
         std::fs::create_dir_all(data)?;
         let mut command = Command::new("node");
-        command.arg("server.mjs").arg(data).current_dir(&self.folder).stdout(Stdio::piped());
+        command.arg("server.mjs").arg(data).args(pages).current_dir(&self.folder).stdout(Stdio::piped());
         let mut running = Running::start("tus's server", &mut command)?;
         let stdout = running.child.stdout.take().expect("standard output is piped");
         let mut url = String::new();
@@ -66,8 +74,16 @@ impl Tus {
 }
 
 impl Server<'_> {
-    /// The time, and what client and server used.
-    pub(super) fn upload(&self, file: &Path, stop: &StopFlag) -> Result<(Duration, Usage, Usage)> {
+    pub(super) fn pid(&self) -> u32 {
+        self.running.pid()
+    }
+
+    /// Where its pages are.
+    pub(super) fn origin(&self) -> &str {
+        self.url.trim_end_matches("/files")
+    }
+
+    pub(super) fn upload(&self, file: &Path, stop: &StopFlag) -> Result<Took> {
         let mut command = Command::new("node");
         command.arg("client.mjs").arg(&self.url).arg(file).current_dir(&self.tus.folder);
         let before = Usage::of(self.running.pid())?;
@@ -75,8 +91,9 @@ impl Server<'_> {
         let mut client = Running::start("tus's client", &mut command)?;
         let mut peak = Peak::default();
         let status = client.wait(stop, |pid| peak.sample(pid))?;
-        let took = begun.elapsed();
+        let wall = begun.elapsed();
         ensure!(status.success(), "tus's upload failed with {status}");
-        Ok((took, peak.usage(), Usage::of(self.running.pid())?.since(before)))
+        let host = processor_secs(Usage::of(self.running.pid())?.since(before));
+        Ok(Took { wall, client: processor_secs(peak.usage()), host })
     }
 }
