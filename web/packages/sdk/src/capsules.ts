@@ -1,14 +1,14 @@
 // Capsules: whose memories they are, and who may see them. Thin: one method, one message.
 
 import type { Principal } from "@icp-sdk/core/principal";
-import type { Connection } from "./connection.js";
+import type { Connection, Sending } from "./connection.js";
 import * as records from "./records.js";
 import type { Capsule, CapsuleHeader, CapsuleId, Role, Subject } from "./types.js";
 import { opt, personOf, principalOf, wireRoleOf } from "./wire.js";
 
 export class CapsulesClient {
   readonly #connection: Connection;
-  #ownId: Promise<CapsuleId> | undefined;
+  #ownId: CapsuleId | undefined;
 
   constructor(connection: Connection) {
     this.#connection = connection;
@@ -20,15 +20,16 @@ export class CapsulesClient {
   }
 
   /** Id of the caller's own capsule, asked for once. */
-  ownId(): Promise<CapsuleId> {
-    this.#ownId ??= this.own().then(
-      ({ id }) => id,
-      (error) => {
-        this.#ownId = undefined;
-        throw error;
-      },
-    );
+  async ownId(sending: Sending = {}): Promise<CapsuleId> {
+    this.#ownId ??= (await this.#connection.call("capsules_create", [[]], sending)).id;
     return this.#ownId;
+  }
+
+  /** Somebody else may have deleted it: it is asked for again where it was known. False where it was not this one. */
+  forgetOwnId(id: CapsuleId): boolean {
+    const isKnown = this.#ownId === id;
+    this.#ownId = isKnown ? undefined : this.#ownId;
+    return isKnown;
   }
 
   /** Every capsule that the caller has a role in; those that it made come first. */

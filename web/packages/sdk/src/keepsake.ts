@@ -59,7 +59,7 @@ export class Keepsake {
     this.memories = new MemoriesClient(connection);
     this.sessions = new SessionsClient(connection, names);
     this.serviceActor = connection.service;
-    this.#scheduler = new Scheduler(connection, config, names, options.road);
+    this.#scheduler = new Scheduler(connection, this.capsules, config, names, options.road);
     this.#assetHost = (options.assetHost ?? assetHostOf(connection)).replace(/\/$/, "");
   }
 

@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { Ed25519KeyIdentity } from "@icp-sdk/core/identity";
 import { KeepsakeError } from "@keepsake/sdk";
 import { RunningNode } from "./node.js";
 import { FaultyProxy } from "./proxy.js";
@@ -59,6 +60,22 @@ test("a small photo is one update and one query", async () => {
   ]);
   const back = await keepsake.download(result.memoryId, "original");
   assert.equal(sha256(new Uint8Array(await back.arrayBuffer())), sha256(bytes));
+});
+
+test("the caller's own capsule is asked for once, and again where somebody deleted it", async () => {
+  const identity = Ed25519KeyIdentity.generate();
+  const wire = new Wire();
+  const keepsake = await connect(node, { identity, fetch: wire.fetch });
+  const upload = () => keepsake.upload(sourceOf("p.png", pictureLike(20_000))).done;
+  const { capsuleId } = await upload();
+  await upload();
+  assert.deepEqual(wire.sent, ["capsules_create", "uploads_publish", "uploads_publish"]);
+
+  const elsewhere = await connect(node, { identity });
+  await elsewhere.capsules.delete(capsuleId);
+  const again = await upload();
+  assert.notEqual(again.capsuleId, capsuleId);
+  assert.equal((await keepsake.memories.page(again.capsuleId)).items[0]?.id, again.memoryId);
 });
 
 test("of a large photo what was derived comes along; a large display has a session", async () => {

@@ -11,10 +11,27 @@ import { type Run, UploadPipeline } from "./pipeline.js";
 import type { UploadResult } from "./types.js";
 
 export async function runUpload(run: Run): Promise<UploadResult> {
-  const { source, scheduler, stop } = run;
   checkSize(run);
+  const { capsules } = run.scheduler;
+  const { capsuleId } = run.options;
+  if (capsuleId !== undefined) {
+    return await uploadInto(run, capsuleId);
+  }
+  // The first upload asks for the caller's own capsule; the others ask again only where it is gone.
+  const own = await ownCapsule(run);
+  try {
+    return await uploadInto(run, own);
+  } catch (error) {
+    if (!isGone(error, own) || !capsules.forgetOwnId(own)) {
+      throw error;
+    }
+    return await uploadInto(run, await ownCapsule(run));
+  }
+}
+
+async function uploadInto(run: Run, capsuleId: CapsuleId): Promise<UploadResult> {
+  const { source, scheduler, stop } = run;
   const media = mediaOf(await source.read(0, Math.min(SNIFF_BYTES, source.size)), source.name, source.type);
-  const capsuleId = run.options.capsuleId ?? (await ownCapsule(run));
   const { name, size, lastModified } = source;
   const sample = await source.sample();
   const key = new UploadKey({ name, sample, size, lastModified }, scheduler.config.chunk_size);
@@ -66,10 +83,14 @@ async function ownCapsule(run: Run): Promise<CapsuleId> {
     run.board.retrying(message, failures, fault.transience === "unreachable");
   try {
     const sending = { signal, policy: policyOf(run), onRetry };
-    return (await run.scheduler.connection.call("capsules_create", [[]], sending)).id;
+    return await run.scheduler.capsules.ownId(sending);
   } finally {
     run.board.settled(message);
   }
+}
+
+function isGone(error: unknown, capsuleId: CapsuleId): boolean {
+  return error instanceof KeepsakeError && error.kind === "NotFound" && error.detail === capsuleId;
 }
 
 /** While nobody answers, an upload waits: for ever, or as long as it was told. */

@@ -1,6 +1,7 @@
 // What the uploads of one client share: places for chunks, one decoder, a mutex by key, the road.
 // Owns no upload.
 
+import type { CapsulesClient } from "../capsules.js";
 import type { Connection } from "../connection.js";
 import { KeyedMutex } from "../keyed-mutex.js";
 import type { UploadConfig } from "../types.js";
@@ -21,6 +22,7 @@ export class Scheduler {
   readonly decoding = new Window(1);
   readonly mutex = new KeyedMutex();
   readonly connection: Connection;
+  readonly capsules: CapsulesClient;
   readonly config: UploadConfig;
   readonly names: ResumeStore | undefined;
   readonly road: Road;
@@ -28,11 +30,13 @@ export class Scheduler {
 
   constructor(
     connection: Connection,
+    capsules: CapsulesClient,
     config: UploadConfig,
     names: ResumeStore | undefined,
     ways: "auto" | "envelopes" = "auto",
   ) {
     this.connection = connection;
+    this.capsules = capsules;
     this.config = config;
     this.names = names;
     this.road = new Road(connection, config, ways);
