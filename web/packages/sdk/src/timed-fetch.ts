@@ -8,8 +8,9 @@ import type { WatchedFetch } from "./watched-fetch.js";
 const BLIND_MS_MAX = 300_000;
 /** A request of fewer bytes says nothing about the line. */
 const MEASURED_BYTES_MIN = 100_000;
-/** What a line is thought to carry before it was measured, and after it stalled: hosts ask for this much, bytes per second. */
-const UNKNOWN_RATE = 65_536;
+/** What one of the first two chunks is thought to get of a line that was not measured yet, bytes per second. */
+const UNKNOWN_RATE = 32_768;
+/** After it stalled: hosts ask for this much. */
 const LEAST_RATE = 16_384;
 /** A line may become so many times slower than it was. */
 const SLACK = 3;
@@ -44,6 +45,48 @@ export class Patience {
   }
 }
 
+/** Tells when nothing moved for too long. Its timer is looked at when it fires, not set anew for each piece of a chunk. */
+class Stall {
+  readonly #onStall: (ms: number) => void;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #firesAtMs = Number.POSITIVE_INFINITY;
+  #movedAtMs = 0;
+  #ms = 0;
+
+  constructor(onStall: (ms: number) => void) {
+    this.#onStall = onStall;
+  }
+
+  /** From now on it may take `ms`. */
+  moved(ms: number): void {
+    this.#movedAtMs = performance.now();
+    this.#ms = ms;
+    if (this.#movedAtMs + ms < this.#firesAtMs) {
+      this.#fireAfter(ms);
+    }
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
+    this.#firesAtMs = Number.NEGATIVE_INFINITY;
+  }
+
+  #fireAfter(ms: number): void {
+    clearTimeout(this.#timer);
+    this.#firesAtMs = performance.now() + ms;
+    this.#timer = setTimeout(() => this.#look(), ms);
+  }
+
+  #look(): void {
+    const leftMs = this.#movedAtMs + this.#ms - performance.now();
+    if (leftMs > 0) {
+      this.#fireAfter(leftMs);
+    } else {
+      this.#onStall(this.#ms);
+    }
+  }
+}
+
 /** `fetch` with bounds. The answer's body is read within them too: it belongs to the request. */
 export function timedFetch(watched: WatchedFetch, patience: Patience, signal?: AbortSignal): typeof fetch {
   return async (input, init) => {
@@ -55,15 +98,12 @@ export function timedFetch(watched: WatchedFetch, patience: Patience, signal?: A
     signal?.addEventListener("abort", stop, { once: true });
     const body = init?.body as Blob | Uint8Array | undefined;
     const bytes = body instanceof Blob ? body.size : (body?.byteLength ?? 0);
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const watch = (bytesOut: number) => {
-      const ms = watched.isBlind ? BLIND_MS_MAX : patience.ms(bytesOut >= bytes ? bytes : 0);
-      clearTimeout(timer);
-      timer = setTimeout(() => {
-        patience.stalled();
-        controller.abort(new DOMException(`no byte moved for ${Math.round(ms / 1000)} s`, "TimeoutError"));
-      }, ms);
-    };
+    const stall = new Stall((ms) => {
+      patience.stalled();
+      controller.abort(new DOMException(`no byte moved for ${Math.round(ms / 1000)} s`, "TimeoutError"));
+    });
+    const watch = (bytesOut: number) =>
+      stall.moved(watched.isBlind ? BLIND_MS_MAX : patience.ms(bytesOut >= bytes ? bytes : 0));
     watch(0);
     const fromMs = performance.now();
     try {
@@ -72,7 +112,7 @@ export function timedFetch(watched: WatchedFetch, patience: Patience, signal?: A
       patience.answered(bytes, performance.now() - fromMs);
       return response;
     } finally {
-      clearTimeout(timer);
+      stall.end();
       signal?.removeEventListener("abort", stop);
     }
   };
