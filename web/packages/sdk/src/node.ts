@@ -27,7 +27,11 @@ export async function fileSource(
     type: options.type ?? "",
     size,
     lastModified: Math.trunc(mtimeMs),
-    slice: (start, end) => readAt(file, start, end),
+    slice: async (start, end) => {
+      const bytes = new Uint8Array(end - start);
+      return bytes.subarray(0, await readInto(file, bytes, start));
+    },
+    readInto: (into, start) => readInto(file, into, start),
     asBlob: () => openAsBlob(path),
     isUnchanged: async () => {
       const now = await stat(path).catch(() => undefined);
@@ -51,16 +55,15 @@ async function openFile(path: string): Promise<FileHandle> {
   }
 }
 
-/** Shorter than asked for where the file ends before. */
-async function readAt(file: FileHandle, start: number, end: number): Promise<Uint8Array> {
-  const buffer = new Uint8Array(end - start);
+/** Fewer than there is room for where the file ends before. */
+async function readInto(file: FileHandle, into: Uint8Array, start: number): Promise<number> {
   let filled = 0;
-  while (filled < buffer.length) {
-    const { bytesRead } = await file.read(buffer, filled, buffer.length - filled, start + filled);
+  while (filled < into.length) {
+    const { bytesRead } = await file.read(into, filled, into.length - filled, start + filled);
     if (bytesRead === 0) {
       break;
     }
     filled += bytesRead;
   }
-  return buffer.subarray(0, filled);
+  return filled;
 }

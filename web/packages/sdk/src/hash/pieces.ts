@@ -11,11 +11,10 @@ export async function hashPieces(
   onBytes: (bytes: number) => void,
 ): Promise<Uint8Array> {
   try {
-    for (let at = 0; at < source.size; at += HASH_PIECE_BYTES) {
+    for (let at = 0; at < source.size; ) {
       throwIfAborted(signal, "hashing");
-      const end = Math.min(at + HASH_PIECE_BYTES, source.size);
-      await hasher.update(await source.read(at, end));
-      onBytes(end);
+      at += await source.feed(at, HASH_PIECE_BYTES, (bytes) => hasher.update(bytes));
+      onBytes(at);
     }
     return await hasher.digest();
   } catch (error) {

@@ -2,7 +2,7 @@
 
 /** SHA-256 of bytes that come one after the other. */
 export interface Hasher {
-  /** Waits until there is room for the next. */
+  /** Looks at the bytes at once, then waits until there is room for the next. */
   update(bytes: Uint8Array): Promise<void>;
   /** 32 bytes; ends the hasher. */
   digest(): Promise<Uint8Array>;
@@ -11,4 +11,4 @@ export interface Hasher {
 }
 
 /** Bytes to hash at once: large enough to be fast, small enough to be held several times. */
-export const HASH_PIECE_BYTES = 1 << 20;
+export const HASH_PIECE_BYTES = 2 << 20;

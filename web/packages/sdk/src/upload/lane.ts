@@ -49,6 +49,8 @@ export interface LaneJob {
   mimeType: string;
   bytes: number;
   piece(start: number, end: number): Promise<Blob | Uint8Array>;
+  /** A piece arrived: nobody looks at it any more. */
+  onArrived?(piece: Blob | Uint8Array): void;
   /** What it means that a piece cannot be read. */
   unreadable(cause: unknown): KeepsakeError;
   /** Bytes that the service has, as often as that changes; `fresh` of them were sent just now. */
@@ -197,7 +199,7 @@ async function sendOne(
       return false;
     }
     const [start, end] = [job.cut.start(index), job.cut.end(index)];
-    let piece: Blob | Uint8Array;
+    let piece: Blob | Uint8Array = new Uint8Array();
     const make = async () => {
       piece = await job.piece(start, end);
       return { args: [session.id, index, piece], length: end - start };
@@ -222,6 +224,7 @@ async function sendOne(
       },
       onFault,
     );
+    job.onArrived?.(piece);
     window.arrived(fromMs, performance.now());
     return true;
   } catch (error) {

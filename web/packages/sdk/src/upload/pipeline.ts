@@ -20,7 +20,7 @@ import type { AssetKind, CapsuleId, Memory, RetryPolicy, SessionId } from "../ty
 import type { Gate } from "../wait.js";
 import { nsOf } from "../wire.js";
 import type { UploadKey } from "./idem.js";
-import { isTooLarge, type LaneContext, runLane } from "./lane.js";
+import { isTooLarge, type LaneContext, type LaneJob, runLane } from "./lane.js";
 import { derivedBy, isInline, type LaneBJob, sendDerived } from "./lane-b.js";
 import { type Media, memoryTypeOfMime } from "./media.js";
 import { freeSessions } from "./opened.js";
@@ -255,18 +255,20 @@ export class UploadPipeline {
     if (mayComeAlong && (await carried).has("original")) {
       return { original: { ...facts, carriedBytes: await source.piece(0, source.size) }, chunksPresent: 0 };
     }
-    const { sessionId, chunksPresent } = await runLane(this.#context, {
+    const job: LaneJob = {
       kind: "original",
       idem: (chunkBytes) => this.#key.cutInto(chunkBytes).session("original"),
       mimeType: this.#media.mimeType,
       bytes: source.size,
       piece: (start, end) => source.piece(start, end),
+      onArrived: (piece) => source.giveBack(piece),
       unreadable: (cause) => source.unreadable(cause),
       onBytes: (bytesSent, fresh) => {
         board.moved(fresh);
         board.lane("original", { bytesSent });
       },
-    });
+    };
+    const { sessionId, chunksPresent } = await source.during(() => runLane(this.#context, job));
     board.lane("original", { state: "done" });
     return { original: { ...facts, sessionId }, chunksPresent };
   }

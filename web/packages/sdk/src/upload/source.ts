@@ -1,8 +1,9 @@
 // What is uploaded, opened: a name, a size, and reads by position. Owns the checks that every read is whole and that
-// the file is still the one that it was. A file is never whole in memory.
+// the file is still the one that it was, and the memory that pieces are read into. A file is never whole in memory.
 
 import { KeepsakeError } from "../errors.js";
 import { sha256OfLarge } from "../hash/large.js";
+import { InFlight } from "./in-flight.js";
 import type { Uploadable, UploadSource } from "./types.js";
 
 /** Sources up to this size are told apart by all of their bytes, larger ones by samples of them. */
@@ -19,6 +20,10 @@ export class OpenSource {
   readonly blob: Blob | undefined;
   readonly #read: (start: number, end: number) => Promise<Uint8Array>;
   readonly #source: UploadSource | undefined;
+  /** Of a file that says when it changed: bytes that are hashed on their way may be no others than those of a second reading. */
+  readonly #inFlight: InFlight | undefined;
+  /** Memory of pieces that nobody looks at any more: new memory costs more than what is read into it. */
+  readonly #spare: ArrayBuffer[] = [];
 
   constructor(given: Uploadable) {
     const from = opened(given);
@@ -32,7 +37,10 @@ export class OpenSource {
       this.#read = async (start, end) => new Uint8Array(await from.slice(start, end).arrayBuffer());
     } else {
       this.#source = from;
-      this.#read = (start, end) => from.slice(start, end);
+      this.#inFlight = from.isUnchanged && new InFlight();
+      this.#read = from.readInto
+        ? (start, end) => this.#readInto(start, end)
+        : (start, end) => from.slice(start, end);
     }
   }
 
@@ -43,7 +51,39 @@ export class OpenSource {
 
   /** The same, read later and elsewhere where the source allows it. */
   async piece(start: number, end: number): Promise<Blob | Uint8Array> {
-    return this.blob?.slice(start, end) ?? (await this.read(start, end));
+    if (this.blob) {
+      return this.blob.slice(start, end);
+    }
+    const bytes = await this.read(start, end);
+    this.#inFlight?.add(start, bytes);
+    return bytes;
+  }
+
+  /** While `lane` lasts, it reads pieces: {@link feed} has them too. */
+  async during<R>(lane: () => Promise<R>): Promise<R> {
+    this.#inFlight?.begin();
+    try {
+      return await lane();
+    } finally {
+      this.#inFlight?.end();
+    }
+  }
+
+  /**
+   * Gives `take` the bytes from `at` on, as many as are at hand or `most`, and says how many those were. `take` looks at them
+   * before it first waits for something.
+   */
+  async feed(at: number, most: number, take: (bytes: Uint8Array) => Promise<void>): Promise<number> {
+    await this.#inFlight?.coming(at);
+    const flying = this.#inFlight?.from(at);
+    if (flying) {
+      await take(flying);
+      return flying.length;
+    }
+    const own = await this.read(at, Math.min(at + most, this.size));
+    await take(own);
+    this.giveBack(own);
+    return own.length;
   }
 
   /** Exactly the bytes from `start` up to `end`. */
@@ -58,6 +98,25 @@ export class OpenSource {
       throw this.changed();
     }
     return bytes;
+  }
+
+  /** Nobody looks at these bytes any more, nor sends them: their memory serves the next. */
+  giveBack(piece: Blob | Uint8Array): void {
+    if (piece instanceof Blob) {
+      return;
+    }
+    this.#inFlight?.remove(piece);
+    if (this.#source?.readInto) {
+      this.#spare.push(piece.buffer as ArrayBuffer);
+    }
+  }
+
+  async #readInto(start: number, end: number): Promise<Uint8Array> {
+    const length = end - start;
+    const at = this.#spare.findIndex(({ byteLength }) => byteLength >= length);
+    const memory = this.#spare.splice(at, at < 0 ? 0 : 1)[0] ?? new ArrayBuffer(length);
+    const bytes = new Uint8Array(memory, 0, length);
+    return bytes.subarray(0, await this.#source?.readInto?.(bytes, start));
   }
 
   /** The whole, read lazily, for lane B. */

@@ -15,6 +15,11 @@ export interface UploadSource {
   lastModified?: number;
   /** The bytes from `start` up to `end`. */
   slice(start: number, end: number): Promise<Uint8Array>;
+  /**
+   * The same into memory that is there: fills `into` with the bytes from `start` on, and says how many came. Where a source can,
+   * its memory serves again and again; of large files that is half of the processor's time.
+   */
+  readInto?(into: Uint8Array, start: number): Promise<number>;
   /** The whole as a `Blob` that is read lazily, for lane B; without it there are no derivatives. */
   asBlob?(): Promise<Blob>;
   /** False where the bytes may be others than at the start of the upload. */
