@@ -1,4 +1,4 @@
-//! `cargo xtask mutants`: breaks the core by hand, one promise at a time, and sees that a test notices. Owns the
+//! `cargo xtask mutants`: breaks a promise by hand, one at a time, and sees that a test notices. Owns the
 //! runner; the mutations are in `xtask/mutants.txt`.
 //!
 //! Works on a copy of the committed tree, so that nothing here is touched.
@@ -152,6 +152,8 @@ impl Tree {
             ],
             "tree" => &["-p", "keepsake-core", "--lib", "--", "tree::"],
             "flat" => &["-p", "keepsake-core", "--test", "flat_memory"],
+            "rules" => &["-p", "keepsake-client", "--lib", "--", "rules::"],
+            "put" => &["-p", "keepsake-node", "--test", "it", "--", "put_road::"],
             other => bail!("there are no tests called `{other}`"),
         };
         let built = self.cargo().arg("--no-run").args(arguments).output()?;
