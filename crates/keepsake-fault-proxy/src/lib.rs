@@ -92,7 +92,7 @@ async fn forward(
     mut request: Request<Incoming>,
 ) -> Result<Reply> {
     line.came(request.method(), request.uri().path());
-    let fate = line.fate(request.method(), request.body().size_hint().exact());
+    let fate = line.fate(request.method(), request.uri().path(), request.body().size_hint().exact());
     if let Some(ticket) = request.headers_mut().get_mut(AUTHORIZATION)
         && line.forges()
     {

@@ -111,8 +111,8 @@ impl Line {
         forges
     }
 
-    /// What becomes of a request whose body has `len` bytes, as far as it says.
-    pub fn fate(&self, method: &Method, len: Option<u64>) -> Fate {
+    /// What becomes of a request to `path` whose body has `len` bytes, as far as it says.
+    pub fn fate(&self, method: &Method, path: &str, len: Option<u64>) -> Fate {
         let state = &mut *self.lock();
         state.counts.requests += 1;
         let is_meant = |answer: &Answer| answer.method.as_ref().is_none_or(|meant| method == meant.as_str());
@@ -131,6 +131,9 @@ impl Line {
         if state.plan.body_max.is_some_and(|max| len.is_none_or(|len| len > max)) && len != Some(0) {
             state.counts.answered += 1;
             return Fate::Answered(413, None);
+        }
+        if state.plan.faults_at.as_ref().is_some_and(|end| !path.ends_with(end)) {
+            return Fate::Passed;
         }
         let (lose, lose_reply, cut) =
             (state.plan.lose_requests, state.plan.lose_replies, state.plan.cut_replies);

@@ -14,6 +14,8 @@ pub struct Plan {
     pub lose_replies: f64,
     /// Share of replies, 0 to 1, of which half arrives.
     pub cut_replies: f64,
+    /// Nothing is lost or cut but where the path ends so, such as `/call`; everywhere where it is not named.
+    pub faults_at: Option<String>,
     /// The first of each so many requests that have a bearer's ticket goes on with another one, which opens nothing.
     pub forge_tickets: Option<u64>,
     /// Longer bodies are answered 413 with a proxy's page. Bytes.

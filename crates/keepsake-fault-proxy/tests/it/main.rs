@@ -121,6 +121,16 @@ async fn what_is_lost_or_cut_differs_in_what_the_node_has_seen() {
 }
 
 #[tokio::test]
+async fn what_is_lost_may_be_that_of_one_path_alone() {
+    let at = |end: &str| Plan { lose_replies: 1.0, faults_at: Some(end.to_owned()), ..Plan::default() };
+    let (proxy, served) = proxy(at("/call")).await;
+    assert!(ask(&proxy, 10).await.starts_with("HTTP/1.1 200"));
+    proxy.line.set(at("/upload/1"));
+    assert_eq!((ask(&proxy, 10).await.as_str(), served.load(Ordering::SeqCst)), ("", 2));
+    assert_eq!(proxy.line.counts().lost, 1);
+}
+
+#[tokio::test]
 async fn shares_are_repeatable() {
     let lost = async || {
         let (proxy, _) = proxy(Plan { lose_replies: 0.5, seed: 7, ..Plan::default() }).await;

@@ -34,6 +34,7 @@ export interface Plan {
   lose_requests?: number;
   lose_replies?: number;
   cut_replies?: number;
+  faults_at?: string;
   body_max?: number;
   stall?: { after_bytes: number; ms: number };
   dead?: { connections: number; after_bytes: number };
