@@ -4,6 +4,9 @@ use crate::behind::Faults;
 use crate::support::{Node, User, fresh_dir, jpeg, path, random_file, text};
 use keepsake_fault_proxy::{Answer, Plan};
 use std::path::Path;
+use std::process::Stdio;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 /// More refusals in a row than a busy node gets attempts.
 const REFUSALS: u64 = 12;
@@ -109,4 +112,35 @@ fn lost_and_cut_replies_make_no_twin_of_a_small_photo() {
     faults.set(Plan::default());
     assert_eq!(user.json(&["capsule", "show"])["memory_count"], PHOTOS);
     assert_eq!(pending(&user), 0);
+}
+
+#[test]
+fn a_client_that_died_before_the_answer_of_its_publish_came_makes_no_twin_when_it_comes_again() {
+    let dir = fresh_dir();
+    let node = Node::start(&dir.path().join("data"));
+    let photo = dir.path().join("photo.jpg");
+    std::fs::write(&photo, jpeg(320, 240, 9)).unwrap();
+    let sound = User::new(dir.path(), "ann", &node);
+    sound.json(&["capsule", "create"]);
+    // Of a small photo the publish is the only update.
+    let plan = Plan { lose_replies: 1.0, faults_at: Some("/call".to_owned()), ..Plan::default() };
+    let faults = Faults::before(&node, plan);
+    let mut command = user(dir.path(), &faults).command(&["upload", path(&photo)]);
+    let mut doomed = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let ids = || -> Vec<String> {
+        let page = sound.json(&["ls"]);
+        let items = page["items"].as_array().unwrap();
+        items.iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect()
+    };
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while ids().is_empty() || faults.counts().lost < 2 {
+        assert!(doomed.try_wait().unwrap().is_none(), "it waits for the answer");
+        assert!(Instant::now() < deadline, "it publishes");
+        sleep(Duration::from_millis(50));
+    }
+    doomed.kill().unwrap();
+    doomed.wait().unwrap();
+    let again = sound.json(&["upload", path(&photo)]);
+    assert_eq!(ids(), [again["memory_id"].as_str().unwrap()]);
+    assert_eq!(pending(&sound), 0);
 }
