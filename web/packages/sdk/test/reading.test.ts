@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
-import { hashPieces } from "../dist/hash/pieces.js";
+import { hashPieces, piecesOf } from "../dist/hash/pieces.js";
 import { HASH_PIECE_BYTES } from "../dist/hash/types.js";
 import { OpenSource } from "../dist/upload/source.js";
 import { hex, randomBytes, sha256 } from "./world.js";
@@ -120,4 +120,33 @@ test("of a source that cannot say whether it changed, the hash reads all by itse
     return await hashed(source);
   });
   assert.equal(hex(digest), sha256(bytes));
+});
+
+test("all of a blob comes in order, into one memory or into new one, and a blob that is cut is told", async () => {
+  const bytes = randomBytes(5 * HASH_PIECE_BYTES + 7);
+  const digestOf = async (blob: Blob) => {
+    const hash = createHash("sha256");
+    for await (const piece of piecesOf(blob)) {
+      hash.update(piece);
+    }
+    return hash.digest("hex");
+  };
+  const blob = new Blob([bytes]);
+  assert.equal(await digestOf(blob), sha256(bytes));
+
+  // Browsers whose blobs fill no memory of the caller's.
+  const plain = new Blob([bytes]);
+  plain.stream = () =>
+    new ReadableStream({
+      start(controller) {
+        controller.enqueue(bytes.slice(0, 1_000_000));
+        controller.enqueue(bytes.slice(1_000_000));
+        controller.close();
+      },
+    });
+  assert.equal(await digestOf(plain), sha256(bytes));
+
+  const cut = new Blob([bytes]);
+  cut.stream = () => new Blob([bytes.subarray(1)]).stream();
+  await assert.rejects(digestOf(cut), /bytes came instead of/);
 });

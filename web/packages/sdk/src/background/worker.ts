@@ -2,6 +2,7 @@
 // Owns the jobs it was given and no policy; sending is in sender.ts.
 
 import { type Incremental, incrementalSha256 } from "../hash/incremental.js";
+import { piecesOf } from "../hash/pieces.js";
 import { HASH_PIECE_BYTES } from "../hash/types.js";
 import { NodeKeys } from "../node-keys.js";
 import { verifyBls } from "../verify/bls.js";
@@ -76,13 +77,17 @@ function hasherOf(job: number): Promise<Incremental> {
 
 async function hashBlob(job: number, blob: Blob): Promise<void> {
   const hasher = await hasherOf(job);
-  for (let at = 0; at < blob.size; at += HASH_PIECE_BYTES) {
-    const piece = await blob.slice(at, at + HASH_PIECE_BYTES).arrayBuffer();
+  let [at, toldAt] = [0, 0];
+  for await (const piece of piecesOf(blob)) {
     if (!hashers.has(job)) {
       return;
     }
-    hasher.update(new Uint8Array(piece));
-    post({ job, bytes: at + piece.byteLength });
+    hasher.update(piece);
+    at += piece.length;
+    if (at - toldAt >= HASH_PIECE_BYTES || at === blob.size) {
+      toldAt = at;
+      post({ job, bytes: at });
+    }
   }
   post({ job, sha256: hasher.digest() });
 }
