@@ -42,7 +42,7 @@ export function answerOf(
   return response;
 }
 
-function joined(parts: Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer> {
+export function joined(parts: Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer> {
   const [first] = parts;
   if (first && parts.length === 1) {
     return first;

@@ -3,7 +3,8 @@
 
 import { Agent, type IncomingMessage, request } from "node:http";
 import { Agent as SecureAgent, request as secureRequest } from "node:https";
-import { answerOf, type WatchedFetch } from "../watched-fetch.js";
+import { joined, type WatchedFetch } from "../watched-fetch.js";
+import { plainAnswer, plainHeaders } from "./plain-answer.js";
 
 /**
  * Bytes given to the system at once: so many may be on their way unnoticed. More where the one before was taken at once, as
@@ -23,18 +24,17 @@ export const nodeFetch: WatchedFetch = async (url, init, onBytes) => {
   let [at, own] = [url, init];
   for (let redirects = 0; ; redirects += 1) {
     const { incoming, parts } = await send(at, own, onBytes);
-    const { statusCode = 0, statusMessage = "", headers, rawHeaders } = incoming;
+    const { statusCode = 0, statusMessage = "", headers } = incoming;
     const isMoved =
       statusCode === 307 || statusCode === 308 || (isGet(init) && /^30[12]$/.test(`${statusCode}`));
     if (!isMoved || headers.location === undefined || redirects >= REDIRECTS_MAX) {
-      return answerOf(statusCode, statusMessage, headersOf(rawHeaders), parts, at.href);
+      return plainAnswer(statusCode, statusMessage, headers, joined(parts), at.href);
     }
     const next = new URL(headers.location, at);
     if (next.origin !== at.origin) {
       // As browsers do: what opens something here is not for others.
-      const left = new Headers(init.headers);
-      left.delete("authorization");
-      own = { ...init, headers: left };
+      const left = Object.entries(plainHeaders(init.headers));
+      own = { ...init, headers: left.filter(([name]) => name.toLowerCase() !== "authorization") };
     }
     at = next;
   }
@@ -49,7 +49,7 @@ function send(url: URL, init: RequestInit, onBytes: (bytesOut: number) => void):
   return new Promise((resolve, reject) => {
     const isSecure = url.protocol === "https:";
     const body = (init.body ?? new Uint8Array()) as Uint8Array;
-    const headers: Record<string, string> = Object.fromEntries(new Headers(init.headers).entries());
+    const headers = plainHeaders(init.headers);
     if (!isGet(init)) {
       headers["content-length"] = String(body.length);
     }
@@ -128,12 +128,4 @@ function writePieces(
 
 function isGet(init: RequestInit): boolean {
   return (init.method ?? "GET") === "GET";
-}
-
-function headersOf(raw: string[]): Headers {
-  const headers = new Headers();
-  for (let at = 0; at + 1 < raw.length; at += 2) {
-    headers.append(raw[at] ?? "", raw[at + 1] ?? "");
-  }
-  return headers;
 }
