@@ -72,7 +72,13 @@ const PARTS = [
   ["messages: signatures, certificates, Candid", /node_modules|^wasm:|dist\/verify\//],
 ];
 
-/** Milliseconds by part, of this thread. */
+const WITHOUT_PLACE = new Map([
+  ["(garbage collector)", "garbage collection"],
+  ["(idle)", "waiting"],
+  ["(program)", "Node itself"],
+]);
+
+/** Milliseconds by part, of this thread. Time in which others have the processor counts too: measure on an idle machine. */
 function byPart({ nodes, samples, timeDeltas }) {
   const parts = new Map();
   const byId = new Map(nodes.map((node) => [node.id, node]));
@@ -80,12 +86,7 @@ function byPart({ nodes, samples, timeDeltas }) {
     const { functionName, url } = node.callFrame;
     const named =
       PARTS.find(([, place]) => place.test(url))?.[0] ?? (url ? "the rest of the SDK and of Node" : above);
-    const special = {
-      "(garbage collector)": "garbage collection",
-      "(idle)": "waiting",
-      "(program)": "Node itself",
-    };
-    const part = special[functionName] ?? named;
+    const part = WITHOUT_PLACE.get(functionName) ?? named;
     parts.set(node.id, part);
     for (const child of node.children ?? []) {
       mark(byId.get(child), part);
