@@ -27,9 +27,9 @@ const GENERATOR = hexToBytes(
 /** Keys whose pairing is prepared, some 20 kB each: a root key, and those of the subnets that one talks to. */
 const KEYS_MAX = 8;
 
-/** The check; loading the wasm takes some 25 ms, once. */
+/** The check; loading the wasm takes some 50 ms, once. */
 export async function blsByWasm(): Promise<Check> {
-  await initMcl();
+  await mcl.init(mcl.BLS12_381);
   // Points as the standard writes them; mapping as RFC 9380 says; only points of the right subgroup are taken.
   mcl.setETHserialization(true);
   mcl.setMapToMode(mcl.IRTF);
@@ -50,30 +50,6 @@ export async function blsByWasm(): Promise<Check> {
     const product = mcl.precomputedMillerLoop2(mcl.neg(point), generator, hashToCurve(message), prepared);
     return mcl.finalExp(product).isOne();
   };
-}
-
-/**
- * mcl turns its text into bytes by `Uint8Array.from` with a function for each letter: 90 ms, four times all the rest. It does so
- * before `init` first waits, so that nobody else meets the loop that stands in its place meanwhile.
- */
-function initMcl(): Promise<void> {
-  const isThere = Reflect.set(Uint8Array, "from", bytesOfLetters);
-  try {
-    return mcl.init(mcl.BLS12_381);
-  } finally {
-    if (isThere) {
-      // The name is inherited.
-      Reflect.deleteProperty(Uint8Array, "from");
-    }
-  }
-}
-
-function bytesOfLetters(letters: string): Uint8Array {
-  const bytes = new Uint8Array(letters.length);
-  for (let at = 0; at < letters.length; at += 1) {
-    bytes[at] = letters.charCodeAt(at);
-  }
-  return bytes;
 }
 
 function signaturePoint(bytes: Uint8Array): G1 {
