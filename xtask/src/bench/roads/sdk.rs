@@ -110,12 +110,18 @@ impl Sdk {
 impl Browser<'_> {
     /// By the SDK, in a page that the node serves; the memory is deleted afterwards.
     pub(super) fn upload(&self, place: &Place<'_>, node: &Node, file: &Path) -> Result<Took> {
-        self.run(place, (&node.url, node.pid()), "/platform/worker-sdk.js", file, &node.canister_id)
+        self.run(place, (&node.url, node.pid()), "/platform/worker-sdk.js", file, &[&node.canister_id])
     }
 
-    /// By tus-js-client, in a page that tus's server serves.
-    pub(super) fn upload_by_tus(&self, place: &Place<'_>, url: &str, pid: u32, file: &Path) -> Result<Took> {
-        self.run(place, (url, pid), "/worker-tus.js", file, "")
+    /// By tus-js-client, in a page that tus's server serves: in bodies of so many bytes, 0 for one body.
+    pub(super) fn upload_by_tus(
+        &self,
+        place: &Place<'_>,
+        (url, pid): (&str, u32),
+        file: &Path,
+        body_bytes: u32,
+    ) -> Result<Took> {
+        self.run(place, (url, pid), "/worker-tus.js", file, &["", &body_bytes.to_string()])
     }
 
     fn run(
@@ -124,10 +130,10 @@ impl Browser<'_> {
         (url, pid): (&str, u32),
         worker: &str,
         file: &Path,
-        canister_id: &str,
+        more: &[&str],
     ) -> Result<Took> {
         let mut command = self.sdk.script("browser.mjs");
-        command.arg(&self.chromium).args([url, worker]).arg(file).arg(canister_id);
+        command.arg(&self.chromium).args([url, worker]).arg(file).args(more);
         let before = Usage::of(pid)?;
         let (told, ..) = run(place, &mut command)?;
         let host = processor_secs(Usage::of(pid)?.since(before));

@@ -2,7 +2,7 @@
 // the Worker to its answer, and the processor time of all of the browser's processes meanwhile.
 import { chromium } from "@playwright/test";
 
-const [executablePath, page, worker, path, canisterId] = process.argv.slice(2);
+const [executablePath, page, worker, path, canisterId, bodyBytes] = process.argv.slice(2);
 const args = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--no-proxy-server"];
 args.push("--disable-background-networking", "--disable-component-update", "--disable-sync");
 const browser = await chromium.launch({ executablePath, args });
@@ -35,6 +35,7 @@ const before = await processorSecs();
 const { memoryId, alreadyThere, wall_secs } = await ask({
   canisterId,
   endpoint: new URL("/files", page).href,
+  bodyBytes: Number(bodyBytes),
 });
 const processor_secs = (await processorSecs()) - before;
 if (alreadyThere) {
