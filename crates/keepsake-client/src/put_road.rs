@@ -98,15 +98,15 @@ pub(crate) fn understand(answer: &HttpErrorPayload, url: &Url) -> PutError {
     }
 }
 
-/// What the service says, and not whoever is in between: only the service knows the codes.
+/// What the service says, and not whoever is in between: only the service knows the codes, each with its own status.
 fn refusal(status: u16, text: &str) -> Option<Error> {
     let code = text.split_once(':').map_or(text, |(code, _)| code);
     match (status, code, codes::find(code).map(|code| code.variant)) {
         (404, "not_found", _) => Some(Error::NotFound),
         (403, "unauthorized", _) => Some(Error::Unauthorized),
         (507, "resource_exhausted", _) => Some(Error::ResourceExhausted),
-        (_, _, Some(Variant::InvalidArgument)) => Some(Error::InvalidArgument(text.into())),
-        (_, _, Some(Variant::Conflict)) => Some(Error::Conflict(text.into())),
+        (400 | 413, _, Some(Variant::InvalidArgument)) => Some(Error::InvalidArgument(text.into())),
+        (409, _, Some(Variant::Conflict)) => Some(Error::Conflict(text.into())),
         _ => None,
     }
 }
