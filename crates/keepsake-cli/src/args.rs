@@ -232,7 +232,7 @@ pub(crate) struct Upload {
     /// Go into folders.
     #[arg(short, long)]
     pub(crate) recursive: bool,
-    /// Of folders, only files with such a name, as '*.jpg'; may be given several times.
+    /// Of folders, only files with such a name, as '*.jpg', or in such a folder; may be given several times.
     #[arg(long, value_name = "GLOB", value_parser = glob)]
     pub(crate) include: Vec<Glob>,
     /// Of folders, no file or folder with such a name; may be given several times.

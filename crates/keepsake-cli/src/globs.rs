@@ -3,21 +3,28 @@
 //! As in `.gitignore`: a pattern without a slash is of a name at any depth, one with a slash of the path below the folder. Upper
 //! and lower case are alike, as cameras write `.JPG`.
 
-use globset::{Candidate, Error, Glob, GlobBuilder, GlobSet, GlobSetBuilder};
+use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 use std::path::Path;
 
 /// A pattern of the command line.
 ///
 /// # Errors
 /// What is wrong with it.
-pub(crate) fn glob(pattern: &str) -> Result<Glob, Error> {
+pub(crate) fn glob(pattern: &str) -> Result<Glob, String> {
     let pattern = pattern.trim_end_matches('/');
+    if pattern.is_empty() {
+        return Err("it is empty: leave the option out, or name something as '*.json'".to_owned());
+    }
     let of_path = match pattern.strip_prefix('/') {
         Some(path) => path.to_owned(),
         None if pattern.contains('/') => pattern.to_owned(),
         None => format!("**/{pattern}"),
     };
-    GlobBuilder::new(&of_path).literal_separator(true).case_insensitive(true).build()
+    GlobBuilder::new(&of_path)
+        .literal_separator(true)
+        .case_insensitive(true)
+        .build()
+        .map_err(|error| error.to_string())
 }
 
 /// The patterns of a run.
@@ -36,9 +43,9 @@ impl Globs {
 
     /// Whether it is wanted, by its path below the folder: of a folder, whether it is gone into.
     pub(crate) fn take(&self, path: &Path, is_dir: bool) -> bool {
-        let path = Candidate::new(path);
-        let is_included = is_dir || self.include.as_ref().is_none_or(|set| set.is_match_candidate(&path));
-        is_included && !self.exclude.is_match_candidate(&path)
+        let includes = |set: &GlobSet| path.ancestors().any(|path| set.is_match(path));
+        let is_included = is_dir || self.include.as_ref().is_none_or(includes);
+        is_included && !self.exclude.is_match(path)
     }
 }
 
@@ -82,7 +89,12 @@ mod tests {
     #[test]
     fn without_patterns_all_is_wanted_and_a_broken_pattern_is_told() {
         assert!(globs(&[], &[]).take(Path::new("x/y"), false));
-        for broken in ["[a", "{a", "a\\"] {
+        let below = globs(&["2024/"], &["raw"]);
+        assert!(
+            below.take(Path::new("x/2024/a/b.jpg"), false) && !below.take(Path::new("2023/b.jpg"), false)
+        );
+        assert!(!below.take(Path::new("2024/raw"), true));
+        for broken in ["[a", "{a", "a\\", "", "/"] {
             assert!(glob(broken).is_err(), "{broken}");
         }
     }

@@ -6,13 +6,14 @@
 use crate::retry::{Attempts, RetryPolicy, jitter};
 use crate::transport::{Transport, TransportError};
 use crate::upload::CHUNKS_IN_FLIGHT_LIMIT;
+use crate::upload::road::KnownRoad;
 use crate::upload::window::Window;
 use candid::utils::ArgumentEncoder;
 use candid::{CandidType, Principal};
 use keepsake_api::{Answer, UploadConfig};
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 use tokio::sync::{OnceCell, Semaphore};
 
@@ -106,8 +107,7 @@ pub struct Client<T> {
     config: Arc<OnceCell<UploadConfig>>,
     /// The longest chunk that the way lets through, as far as is known, bytes.
     chunk_bytes_max: Arc<AtomicU32>,
-    /// The way to this host takes no `PUT`.
-    no_put_road: Arc<AtomicBool>,
+    pub(crate) known_road: Arc<KnownRoad>,
     /// What flies on the line to the host.
     pub(crate) window: Window,
     /// One image is decoded at a time: each may take 104 MiB.
@@ -121,7 +121,7 @@ impl<T> Clone for Client<T> {
             retry: self.retry.clone(),
             config: Arc::clone(&self.config),
             chunk_bytes_max: Arc::clone(&self.chunk_bytes_max),
-            no_put_road: Arc::clone(&self.no_put_road),
+            known_road: Arc::clone(&self.known_road),
             window: self.window.clone(),
             decoding: Arc::clone(&self.decoding),
         }
@@ -136,7 +136,7 @@ impl<T: Transport> Client<T> {
             retry: RetryPolicy::default(),
             config: Arc::new(OnceCell::new()),
             chunk_bytes_max: Arc::new(AtomicU32::new(u32::MAX)),
-            no_put_road: Arc::default(),
+            known_road: Arc::default(),
             window: Window::new(u32::try_from(CHUNKS_IN_FLIGHT_LIMIT).expect("it is small")),
             decoding: Arc::new(Semaphore::new(1)),
         }
@@ -179,15 +179,6 @@ impl<T: Transport> Client<T> {
     /// Longer chunks do not get through.
     pub(crate) fn cut_no_larger_than(&self, chunk_bytes: u32) {
         self.chunk_bytes_max.fetch_min(chunk_bytes, Ordering::Relaxed);
-    }
-
-    pub(crate) fn has_no_put_road(&self) -> bool {
-        self.no_put_road.load(Ordering::Relaxed)
-    }
-
-    /// A `PUT` met something that knows none: from now on chunks go in envelopes.
-    pub(crate) fn forget_put_road(&self) {
-        self.no_put_road.store(true, Ordering::Relaxed);
     }
 
     /// An update whose answer is `variant { Ok; Err }`.

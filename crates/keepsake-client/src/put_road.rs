@@ -42,7 +42,7 @@ pub struct PutChunk<'a> {
 /// Why a chunk is not there, as far as is known.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PutError {
-    /// There is no such road, whatever the host said: what is in between may know no `PUT`.
+    /// There is no such road, whatever the host said: what is in between may know no `PUT`, or refuse it.
     #[error("there is no way for chunks without envelopes here")]
     NoRoad,
     /// The ticket opens nothing, or no longer: another one may.
@@ -90,7 +90,8 @@ pub(crate) fn understand(answer: &HttpErrorPayload, url: &Url) -> PutError {
     }
     match answer.status {
         401 => PutError::Ticket(reason),
-        404 | 405 | 501 => PutError::NoRoad,
+        // A stall, a limit of bodies and a host that is busy are met by envelopes too.
+        300..500 | 501 if ![408, 413, 429].contains(&answer.status) => PutError::NoRoad,
         500 if reason.starts_with("trapped") => {
             PutError::Transport(TransportError::Rejected { code: REJECT_CANISTER_ERROR, message: reason })
         }

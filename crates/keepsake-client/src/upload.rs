@@ -28,7 +28,7 @@ pub(crate) mod opened;
 pub(crate) mod plan;
 mod publish;
 mod reader;
-mod road;
+pub(crate) mod road;
 pub(crate) mod sample;
 pub mod source;
 mod taken;
@@ -48,7 +48,7 @@ use idem::{Identity, UploadKey};
 use keepsake_api::{AssetType, IfPresent, LimitUse, PublishedAsset};
 use lane::LaneJob;
 use media::Media;
-use opened::{Opened, leaves_nothing};
+use opened::{Opened, leaves_nothing, lost_its_sessions};
 use source::OpenSource;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -253,6 +253,7 @@ impl<T: Transport> Client<T> {
             Ok::<_, UploadError>((Arc::new(source), sample))
         })
         .await?;
+        let mut is_again = false;
         loop {
             let key = UploadKey::new(&Identity {
                 name: options.upload_key.as_deref().unwrap_or(source.name()),
@@ -279,6 +280,10 @@ impl<T: Transport> Client<T> {
             let result = upload.run().await;
             if result.as_ref().is_err_and(leaves_nothing) {
                 opened.abort(self).await;
+            }
+            if !is_again && result.as_ref().is_err_and(lost_its_sessions) {
+                is_again = true;
+                continue;
             }
             let Some(smaller) = self.smaller_chunk(&result, chunk_bytes, source.len()).await? else {
                 return result;

@@ -58,7 +58,7 @@ fn chunks_go_by_put_unless_they_are_told_to_take_envelopes() {
 
 #[test]
 fn where_the_way_knows_no_put_chunks_go_in_envelopes() {
-    for status in [404, 405, 501] {
+    for status in [404, 405, 501, 400, 403, 411] {
         let (scene, faults) = scene_behind(to_puts(status, 0, None));
         scene.comes_back(&scene.uploads(&["--in-flight", "1"]));
         assert_eq!(faults.chunks(), (1, 5), "{status}: what is in between is asked once");
@@ -82,9 +82,18 @@ fn a_ticket_that_does_not_open_is_replaced_and_not_for_ever() {
     assert_eq!(counts.queries, queries + counts.forged, "a new ticket for each that did not open");
 
     let (scene, faults) = scene_behind(Plan { forge_tickets: Some(1), ..Plan::default() });
-    let (code, told) = scene.user.fails(&["upload", path(&scene.file), "--in-flight", "1"]);
+    scene.comes_back(&scene.uploads(&["--in-flight", "1"]));
+    assert_eq!(faults.chunks(), (3, 5), "where no ticket gets through, envelopes do");
+    let (code, told) = scene.user.fails(&["upload", path(&scene.file), "--again", "--road", "put"]);
     assert!(code == 1 && told.contains("ticket_wrong"), "{code}: {told}");
-    assert_eq!((faults.counts().puts, faults.counts().updates), (3, 1), "it was begun, and that is all");
+}
+
+#[test]
+fn puts_that_vanish_while_messages_arrive_are_sent_in_envelopes() {
+    let vanish = Plan { lose_requests: 1.0, faults_at: Some("/1".to_owned()), ..Plan::default() };
+    let (scene, faults) = scene_behind(vanish);
+    scene.comes_back(&scene.uploads(&["--in-flight", "1"]));
+    assert_eq!(faults.chunks(), (2, 5), "so often it is tried");
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //! session turns out to hold other bytes, or to be gone.
 
 use super::events::{EventSender, UploadEvent};
-use super::hash::Sha;
+use super::hash::{Sha, hex};
 use super::opened::Opened;
 use super::plan::{Cut, Missing};
 use super::reader::{Chunk, Reader, read_again};
@@ -48,11 +48,15 @@ pub(crate) struct SessionDone {
 
 impl<T: Transport> LaneJob<T> {
     /// Sends what is missing and gives the hash of the whole.
-    pub(crate) async fn run(self) -> Result<SessionDone, UploadError> {
+    pub(crate) async fn run(mut self) -> Result<SessionDone, UploadError> {
         let cut = self.cut().await?;
         match self.try_once(&cut).await {
             Err((session_id, UploadError::Call(error))) if is_stale(&error) => {
                 self.give_up(session_id, &error).await?;
+                if !error.is_not_found() {
+                    // Another file that looks the same may be on its way elsewhere, by the same key.
+                    self.idem = format!("{}-{}", self.idem, hex(&rand::random::<[u8; 8]>()));
+                }
                 self.try_once(&cut).await.map_err(|(_, error)| error)
             }
             result => result.map_err(|(_, error)| error),

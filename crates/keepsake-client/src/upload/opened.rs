@@ -55,6 +55,14 @@ impl Opened {
     }
 }
 
+/// Somebody ended the sessions before the publish: they can be begun anew. Where it is the capsule that is gone, that says so.
+pub(crate) fn lost_its_sessions(error: &UploadError) -> bool {
+    matches!(
+        error,
+        UploadError::Call(CallError::Refused { method: "uploads_publish", error: Refusal::NotFound })
+    )
+}
+
 /// What was sent is of no use to a later upload, or takes room where there is none.
 pub(crate) fn leaves_nothing(error: &UploadError) -> bool {
     match error {

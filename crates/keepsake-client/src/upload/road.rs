@@ -4,10 +4,12 @@
 
 use crate::client::{CallError, Client};
 use crate::put_road::{PutChunk, PutError};
+use crate::retry::RetryPolicy;
 use crate::transport::{Transport, TransportError};
 use bytes::Bytes;
 use keepsake_api::PutRoad;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use tokio::sync::Mutex;
 
 /// How chunks travel.
@@ -27,6 +29,45 @@ const TICKET_SECS: u32 = 3_600;
 
 /// A chunk meets at most so many tickets that do not open: those that expired on the way are new the second time.
 const TICKETS_MAX: usize = 3;
+
+/// What is in between may swallow a `PUT` without a word. So many in a row, with a host that answers messages and before any `PUT`
+/// got an answer, are taken for that.
+const UNANSWERED_MAX: u32 = 2;
+
+/// What is known of the way of `PUT`s to a host.
+#[derive(Debug, Default)]
+pub(crate) struct KnownRoad {
+    /// Chunks go in envelopes.
+    is_closed: AtomicBool,
+    /// A `PUT` got an answer.
+    is_proven: AtomicBool,
+    unanswered: AtomicU32,
+}
+
+impl KnownRoad {
+    fn is_closed(&self) -> bool {
+        self.is_closed.load(Ordering::Relaxed)
+    }
+
+    fn close(&self) {
+        self.is_closed.store(true, Ordering::Relaxed);
+    }
+
+    fn is_proven(&self) -> bool {
+        self.is_proven.load(Ordering::Relaxed)
+    }
+
+    fn answered(&self) {
+        self.is_proven.store(true, Ordering::Relaxed);
+    }
+
+    /// The host is there, and a `PUT` got no answer.
+    fn unanswered(&self) {
+        if self.unanswered.fetch_add(1, Ordering::Relaxed) + 1 >= UNANSWERED_MAX {
+            self.close();
+        }
+    }
+}
 
 /// The `PUT` road of one session.
 pub(super) struct SessionRoad {
@@ -54,7 +95,7 @@ impl SessionRoad {
     ) -> Result<Option<Self>, CallError> {
         let offered = match road {
             Road::Envelopes => None,
-            Road::Auto if client.has_no_put_road() => None,
+            Road::Auto if client.known_road.is_closed() => None,
             Road::Auto | Road::Put => client.limits().await?.put_road.clone(),
         };
         let only = road == Road::Put;
@@ -74,23 +115,25 @@ impl SessionRoad {
     ) -> Result<(), Missed> {
         let mut refused = String::new();
         for _ in 0..TICKETS_MAX {
-            if client.has_no_put_road() && !self.only {
+            if client.known_road.is_closed() && !self.only {
                 return Err(Missed::TakeEnvelope(bytes));
             }
             let ticket = match self.ticket(client).await {
                 // The host that said so is another one by now.
                 Err(error) if error.code() == Some("no_put_road") && !self.only => {
-                    client.forget_put_road();
+                    client.known_road.close();
                     continue;
                 }
                 minted => minted.map_err(Missed::Call)?,
             };
             let (session_id, path) = (self.session_id, self.road.path.as_str());
             let chunk = PutChunk { path, ticket: &ticket, session_id, index, bytes: bytes.clone() };
-            match client.transport().put_chunk(chunk).await {
+            let end = client.transport().put_chunk(chunk).await;
+            self.learn(client, &end).await;
+            match end {
                 Ok(()) => return Ok(()),
                 Err(PutError::NoRoad) if self.only => return Err(Missed::Call(no_road())),
-                Err(PutError::NoRoad) => client.forget_put_road(),
+                Err(PutError::NoRoad) => client.known_road.close(),
                 Err(PutError::Ticket(why)) => {
                     refused = why;
                     self.forget(&ticket).await;
@@ -101,10 +144,28 @@ impl SessionRoad {
                 Err(PutError::Transport(error)) => return Err(Missed::Call(failed(error))),
             }
         }
-        if client.has_no_put_road() && !self.only {
-            return Err(Missed::TakeEnvelope(bytes));
+        if self.only {
+            return Err(Missed::Call(failed(TransportError::Http { status: 401, reason: refused })));
         }
-        Err(Missed::Call(failed(TransportError::Http { status: 401, reason: refused })))
+        // Tickets do not get through: what is in between keeps them, or another host answers.
+        client.known_road.close();
+        Err(Missed::TakeEnvelope(bytes))
+    }
+
+    /// Takes note of whether `PUT`s get answers. Where one got none, a message tells whether the host is there.
+    async fn learn<T: Transport>(&self, client: &Client<T>, end: &Result<(), PutError>) {
+        let road = &client.known_road;
+        match end {
+            Err(PutError::Transport(TransportError::Unreachable { .. })) if !road.is_proven() => {
+                let once = client.clone().with_retry(RetryPolicy::never());
+                let secs = TICKET_SECS.min(self.road.ticket_secs_max);
+                if once.mint_upload_ticket(self.session_id, secs).await.is_ok() && !road.is_proven() {
+                    road.unanswered();
+                }
+            }
+            Err(PutError::Transport(TransportError::Unreachable { .. } | TransportError::Timeout(_))) => {}
+            _ => road.answered(),
+        }
     }
 
     /// The session's ticket; one chunk asks for it, the others wait.

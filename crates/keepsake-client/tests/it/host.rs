@@ -20,6 +20,8 @@ pub(crate) struct Way {
     loses_a_reply: bool,
     /// The service goes through older memories while so many questions come.
     indexes_for: u32,
+    /// Somebody else ends the sessions before the first publish arrives.
+    ends_sessions: bool,
 }
 
 /// A client's way to the service.
@@ -41,6 +43,10 @@ impl Way {
 
     pub(crate) fn losing_a_reply() -> Self {
         Self { loses_a_reply: true, ..Self::default() }
+    }
+
+    pub(crate) fn ending_sessions() -> Self {
+        Self { ends_sessions: true, ..Self::default() }
     }
 
     pub(crate) fn indexing_for(questions: u32) -> Self {
@@ -67,6 +73,12 @@ impl Transport for Counted {
 
     async fn update(&self, method: &'static str, arg: Vec<u8>) -> Result<Vec<u8>, TransportError> {
         let nth = self.way.count(method);
+        if self.way.ends_sessions && method == "uploads_publish" && nth == 1 {
+            let other = Client::new(self.inner.clone());
+            for id in other.probe_sessions().await.unwrap() {
+                other.uploads_abort(id).await.unwrap();
+            }
+        }
         let reply = self.inner.update(method, arg).await;
         if self.way.loses_a_reply && method == "uploads_publish" && nth == 1 {
             return Err(TransportError::Unreachable { reason: "lost".to_owned(), maybe_sent: true });

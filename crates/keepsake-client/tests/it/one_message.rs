@@ -121,3 +121,28 @@ async fn events_tell_what_went_along_and_name_no_session_for_it() {
     assert_eq!(carried.iter().map(|(asset, _)| *asset).collect::<Vec<_>>(), ALL[..3]);
     assert!(carried[0] == (AssetType::Original, 30_000) && is_published, "{carried:?}");
 }
+
+#[tokio::test]
+async fn sessions_that_somebody_ended_before_the_publish_are_begun_anew() {
+    let (uploaded, counts) = upload(4_000_000, &Way::ending_sessions(), UploadOptions::default()).await;
+    assert_eq!((counts["uploads_begin"], counts["uploads_put_chunk"], counts["uploads_publish"]), (2, 6, 2));
+    assert!(!uploaded.already);
+}
+
+/// Equal in name, size, time and samples, as images of disks are.
+#[tokio::test]
+async fn files_that_look_the_same_and_are_not_arrive_both_when_they_set_out_together() {
+    let host = InProcess::start();
+    let client = client(&host, Who::Owner, &Way::default()).await;
+    let source = |differs: u8| {
+        let mut bytes = vec![1; 20_000_000];
+        bytes[100_000] = differs;
+        Source::bytes("volume.img", bytes)
+    };
+    let uploads = [2, 3].map(|differs| client.upload(source(differs), UploadOptions::default()));
+    let [first, second] = uploads;
+    let (first, second) = tokio::join!(first, second);
+    let (first, second) = (first.unwrap(), second.unwrap());
+    assert_ne!((&first.memory_id, first.sha256), (&second.memory_id, second.sha256));
+    assert_eq!(client.sessions_stats().await.unwrap().pending, 0);
+}

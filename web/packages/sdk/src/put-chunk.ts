@@ -31,7 +31,7 @@ export interface PutChunk {
 export type PutEnd =
   | { as: "stored" }
   | { as: "no_road" }
-  | { as: "ticket"; error: unknown }
+  | { as: "ticket" }
   | { as: "failed"; error: unknown };
 
 /** Nobody answered: the host is not there, or lets no `PUT` through. */
@@ -67,6 +67,9 @@ export async function putChunk(send: typeof fetch, host: URL, chunk: PutChunk): 
   return putEnd(status, statusText, [...response.headers.entries()], text);
 }
 
+/** A stall, a limit of bodies, a host that is busy: an envelope would meet the same. */
+const MET_BY_ENVELOPES = [408, 413, 429];
+
 /** What an answer to a `PUT` means. */
 export function putEnd(
   status: number,
@@ -84,9 +87,9 @@ export function putEnd(
   }
   const error = ProtocolError.fromCode(new HttpErrorCode(status, statusText, headers, body));
   if (status === 401) {
-    return { as: "ticket", error };
+    return { as: "ticket" };
   }
-  if (status === 404 || status === 405 || status === 501) {
+  if (status === 501 || (status >= 300 && status < 500 && !MET_BY_ENVELOPES.includes(status))) {
     return { as: "no_road" };
   }
   if (status === 500 && text.startsWith("trapped")) {

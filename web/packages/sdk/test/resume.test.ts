@@ -266,3 +266,35 @@ test("rate and time left are told while sending", async () => {
   await upload.done;
   assert.ok(told);
 });
+
+test("sessions that somebody ended before the publish are begun anew", async () => {
+  const wire = new Wire();
+  const identity = Ed25519KeyIdentity.generate();
+  const keepsake = await connect(node, { identity, fetch: wire.fetch });
+  const other = await connect(node, { identity });
+  wire.fault = async (method, when, count) => {
+    if (method === "uploads_publish" && when === "before" && count === 1) {
+      await Promise.all((await other.sessions.list()).map(({ id }) => other.sessions.abort(id)));
+    }
+  };
+  const bytes = randomBytes(2 * CHUNK);
+  const result = await keepsake.upload(sourceOf("a.bin", bytes)).done;
+  assert.equal(hex(result.sha256), sha256(bytes));
+  assert.deepEqual([wire.count("uploads_begin"), wire.count("uploads_publish")], [2, 2]);
+});
+
+test("files that look the same and are not arrive both when two clients send them at once", async () => {
+  const identity = Ed25519KeyIdentity.generate();
+  const clients = [await connect(node, { identity }), await connect(node, { identity })];
+  // Equal in name, size, time and samples, as images of disks are.
+  const uploads = clients.map((keepsake, number) => {
+    const bytes = new Uint8Array(12 * CHUNK).fill(1);
+    bytes[100_000] = 2 + number;
+    return keepsake.upload(sourceOf("volume.img", bytes)).done;
+  });
+  const [first, second] = await Promise.all(uploads);
+  assert.notEqual(first?.memoryId, second?.memoryId);
+  assert.notDeepEqual(first?.sha256, second?.sha256);
+  const pending = (await clients[0]?.sessions.list())?.filter(({ state }) => state === "pending");
+  assert.deepEqual(pending, []);
+});

@@ -111,13 +111,13 @@ test("a ticket that does not open is renewed, once for all chunks that wait", as
   assert.ok(minted >= 2 && minted <= 3, `${minted} were minted`);
 });
 
-test("tickets that never open end the upload", async () => {
+test("where no ticket opens anything, chunks go in envelopes", async () => {
   let asked = 0;
   const deed = ({ isPut }: Met): Deed | undefined => {
     asked += isPut ? 1 : 0;
     return isPut ? { status: 401, body: "ticket_wrong: no ticket of this host" } : undefined;
   };
-  await assert.rejects(through(deed), /ticket_wrong/);
+  await through(deed);
   assert.ok(asked >= 3 && asked <= 6, `${asked} were tried`);
 });
 

@@ -2,6 +2,7 @@
 // Owns the session's life up to the publish. Starts over once where the session turns out to hold other bytes, or to
 // be gone; the hash always covers the whole asset and is made elsewhere.
 
+import { bytesToHex } from "@noble/hashes/utils.js";
 import { type RemoteSender, Unreadable } from "../background/client.js";
 import type { Connection, Sending, Service } from "../connection.js";
 import { KeepsakeError } from "../errors.js";
@@ -100,7 +101,12 @@ async function runCut(
       throw error;
     }
     await giveUp(context, met.sessionId);
-    return await tryOnce(context, job, met);
+    if (error.code === "not_found") {
+      return await tryOnce(context, job, met);
+    }
+    // Another file that looks the same may be on its way elsewhere, by the same key.
+    const drawn = bytesToHex(crypto.getRandomValues(new Uint8Array(8)));
+    return await tryOnce(context, { ...job, idem: `${job.idem}-${drawn}` }, met);
   }
 }
 
@@ -265,7 +271,7 @@ function sending(
 const STALE_METHODS = /^(uploads_put_chunk|uploads_status|mint_upload_ticket):/;
 
 /** The session holds other bytes than this file, or is gone: a new one helps. */
-function isStale(error: unknown): boolean {
+function isStale(error: unknown): error is KeepsakeError {
   if (!(error instanceof KeepsakeError) || !STALE_METHODS.test(error.message)) {
     return false;
   }

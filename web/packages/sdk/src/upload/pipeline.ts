@@ -157,10 +157,14 @@ export class UploadPipeline {
       } catch (error) {
         const carried = carriedBytes(sent.assets);
         const carriesLess = isTooLarge(error) && carried > 0 && scheduler.shrinkChunks(carried, source.size);
-        if (!carriesLess && !isOtherBytes(error)) {
+        const isLost = restarts === 0 && this.#run.sessions.size > 0 && isGone(error);
+        if (!carriesLess && !isLost && !isOtherBytes(error)) {
           throw error;
         }
         await this.#giveUpSessions();
+        if (isLost) {
+          continue;
+        }
         // An earlier, interrupted upload may have sent other bytes under the same key: once more, from the start.
         if (!carriesLess && (sent.chunksPresent === 0 || restarts > 0)) {
           throw source.changed(error);
@@ -406,6 +410,11 @@ function isInVain(error: unknown): boolean {
     isTooLarge(error) ||
     (error instanceof KeepsakeError && (error.code === "file_changed" || error.kind === "ResourceExhausted"))
   );
+}
+
+/** Somebody ended the sessions before the publish. Where it is the capsule that is gone, the next attempt says so. */
+function isGone(error: unknown): boolean {
+  return error instanceof KeepsakeError && error.kind === "NotFound";
 }
 
 /** The sessions do not hold this file: every later publish would be refused too. */

@@ -89,14 +89,12 @@ export class SessionRoad {
 
   /** Sends a chunk once; a ticket that does not open is renewed. False: it is to go in an envelope. */
   async put(index: number, body: Blob | Uint8Array, sending: Sending): Promise<boolean> {
-    let refused: unknown;
     for (let tickets = 0; tickets < TICKETS_MAX && !this.#road.isClosed; tickets += 1) {
       const ticket = await this.#openTicket(sending);
       const end = ticket && (await this.#send(ticket, index, body, sending));
       if (!end || end.as === "no_road") {
         this.#road.close();
       } else if (end.as === "ticket") {
-        refused = end.error;
         await this.#forget(ticket);
       } else if (end.as === "failed") {
         throw end.error;
@@ -104,9 +102,8 @@ export class SessionRoad {
         return true;
       }
     }
-    if (!this.#road.isClosed) {
-      throw refused;
-    }
+    // Also where no ticket gets through: what is in between keeps them, or another host answers.
+    this.#road.close();
     return false;
   }
 
