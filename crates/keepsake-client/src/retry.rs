@@ -67,7 +67,8 @@ impl Attempts {
     }
 
     /// Notes a failure at `now`. Returns the pause before the next attempt, or none to give up.
-    /// `jitter` is drawn evenly from 0.0 to 1.0. What the host asked for comes on top.
+    /// `jitter` is drawn evenly from 0.0 to 1.0. What the host asked for comes on top, as far as the policy waits for one that is
+    /// away.
     pub fn pause_after(
         &mut self,
         policy: &RetryPolicy,
@@ -75,8 +76,12 @@ impl Attempts {
         now: Instant,
         jitter: f64,
     ) -> Option<Duration> {
-        let asked = error.retry_after().unwrap_or_default().min(RETRY_AFTER_MAX);
-        Some(asked + self.pause(policy, error.transience(), now, jitter)?)
+        let pause = self.pause(policy, error.transience(), now, jitter)?;
+        let asked_max = match self.unreachable_since {
+            Some(since) => policy.unreachable_max.saturating_sub(now - since).min(RETRY_AFTER_MAX),
+            None => RETRY_AFTER_MAX,
+        };
+        Some(pause + error.retry_after().unwrap_or_default().min(asked_max))
     }
 
     fn pause(

@@ -114,6 +114,7 @@ fn faults_on_the_way_are_tried_again() {
     let output = scene.user.run(&["upload", path(&scene.file), "--in-flight", "1"]);
     let told = text(&output.stderr);
     assert!(output.status.code() == Some(1) && told.contains("client_max_body_size"), "{told}");
-    // Of 1.8 MB, and each half as long as the one before; where the answer is lost in what is still on its way, once more.
-    assert!((5..=10).contains(&faults.counts().puts), "{:?}", faults.counts());
+    // Of 1.8 MB, and each half as long as the one before; where the answer is lost in what is still on its way, once more, and where
+    // that happens to the first two, the others go in envelopes.
+    assert!((2..=10).contains(&faults.counts().puts), "{:?}", faults.counts());
 }

@@ -55,20 +55,25 @@ impl Opened {
     }
 }
 
-/// Somebody ended the sessions before the publish: they can be begun anew. Where it is the capsule that is gone, that says so.
+/// Somebody ended the sessions before the publish, or took chunks and did not hand them on: begun once more, what is missing is sent.
+/// Where it is the capsule that is gone, that says so.
 pub(crate) fn lost_its_sessions(error: &UploadError) -> bool {
-    matches!(
-        error,
-        UploadError::Call(CallError::Refused { method: "uploads_publish", error: Refusal::NotFound })
-    )
+    match error {
+        UploadError::Call(CallError::Refused { method: "uploads_publish", error }) => {
+            *error == Refusal::NotFound || error.code() == "chunks_missing"
+        }
+        _ => false,
+    }
 }
 
-/// What was sent is of no use to a later upload, or takes room where there is none.
+/// What was sent is of no use to a later upload, or takes room where there is none, or whoever sent it may not go on.
 pub(crate) fn leaves_nothing(error: &UploadError) -> bool {
     match error {
         UploadError::Changed { .. } => true,
         UploadError::File { reason, .. } => reason.kind() == io::ErrorKind::NotFound,
-        UploadError::Call(CallError::Refused { error, .. }) => *error == Refusal::ResourceExhausted,
+        UploadError::Call(CallError::Refused { error, .. }) => {
+            matches!(error, Refusal::ResourceExhausted | Refusal::Unauthorized | Refusal::NotFound)
+        }
         // It will be cut in another way, or never get through.
         UploadError::Call(error) => error.is_body_limit(),
         _ => false,

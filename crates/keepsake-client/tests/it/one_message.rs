@@ -129,6 +129,12 @@ async fn sessions_that_somebody_ended_before_the_publish_are_begun_anew() {
     assert!(!uploaded.already);
 }
 
+#[tokio::test]
+async fn a_chunk_that_was_taken_and_not_handed_on_is_sent_again() {
+    let (_, counts) = upload(4_000_000, &Way::keeping_a_chunk(), UploadOptions::default()).await;
+    assert_eq!((counts["uploads_begin"], counts["uploads_put_chunk"], counts["uploads_publish"]), (2, 4, 2));
+}
+
 /// Equal in name, size, time and samples, as images of disks are.
 #[tokio::test]
 async fn files_that_look_the_same_and_are_not_arrive_both_when_they_set_out_together() {

@@ -2,10 +2,10 @@
 
 import type { Principal } from "@icp-sdk/core/principal";
 import { platform } from "#platform";
+import { checkConnect, checkIds, checkText, checkUpload } from "./arguments.js";
 import { CapsulesClient } from "./capsules.js";
 import { Connection, type Service } from "./connection.js";
 import { assetOf, pieces } from "./download.js";
-import { KeepsakeError } from "./errors.js";
 import { MemoriesClient } from "./memories.js";
 import { limitUse } from "./records.js";
 import { SessionsClient } from "./sessions.js";
@@ -65,11 +65,7 @@ export class Keepsake {
 
   /** Fetches the root key where it is not built in, and reads the service's limits. */
   static async connect(options: KeepsakeOptions): Promise<Keepsake> {
-    if (typeof options !== "object" || options === null) {
-      const message =
-        "Keepsake.connect takes { host, canisterId, identity }: a node prints the first two when it starts";
-      throw new KeepsakeError("InvalidArgument", message, { code: "bad_argument" });
-    }
+    checkConnect(options);
     const connection = new Connection(options);
     const policy = {
       ...connection.policy,
@@ -92,11 +88,14 @@ export class Keepsake {
 
   /** Starts an upload. It resumes by itself what an earlier one of the same file left behind. */
   upload(file: Uploadable, options: UploadOptions = {}): Upload {
+    checkUpload(options, this.config);
     return new Upload(this.#scheduler, file, options);
   }
 
   /** Address of an asset for `<img>` and friends; a private one needs a `token`. */
   assetUrl(memoryId: MemoryId, asset: AssetKind | (string & {}), options: { token?: string } = {}): string {
+    checkText(memoryId, "a memory's id");
+    checkText(asset, "an asset's kind or id");
     const path = `/asset/${encodeURIComponent(memoryId)}/${encodeURIComponent(asset)}`;
     const query = options.token === undefined ? "" : `?token=${encodeURIComponent(options.token)}`;
     return `${this.#assetHost}${path}${query}`;
@@ -111,6 +110,7 @@ export class Keepsake {
   /** Tokens of many memories at once; those that the caller may not see have none. */
   async tokens(memoryIds: Iterable<MemoryId>, options: TokenOptions = {}): Promise<Map<MemoryId, string>> {
     const { kinds = [], validForSeconds = TOKEN_SECONDS } = options;
+    checkIds(memoryIds, "tokens");
     const ids = [...new Set(memoryIds)];
     const tokens = new Map<MemoryId, string>();
     for (let at = 0; at < ids.length; at += TOKENS_AT_ONCE) {

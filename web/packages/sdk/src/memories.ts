@@ -1,5 +1,6 @@
 // Memories: pages, one memory, changes, deletion. Thin: one method, one message.
 
+import { checkChanges } from "./arguments.js";
 import type { Connection } from "./connection.js";
 import { KeepsakeError } from "./errors.js";
 import * as records from "./records.js";
@@ -56,6 +57,7 @@ export class MemoriesClient {
 
   /** Changes what is named; the rest stays. A date before 1970 or after 2554 is refused: the service cannot say it yet. */
   async update(id: MemoryId, changes: MemoryChanges): Promise<Memory> {
+    checkChanges(changes);
     const data = {
       name: opt<string>(undefined),
       metadata: [] as [],

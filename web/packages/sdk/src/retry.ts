@@ -40,14 +40,21 @@ export class Attempts {
 
   /**
    * The pause before the next attempt, ms; undefined to give up. `jitter` is drawn evenly from 0 to 1. `retryAfterMs`: the
-   * host said when to come again, and all who were told so should not come together.
+   * host said when to come again, and all who were told so should not come together. No more of that is waited than the policy
+   * waits for one that is away.
    */
   pauseAfter(transience: Transience, nowMs: number, jitter: number, retryAfterMs = 0): number | undefined {
     if (transience === "permanent") {
       return undefined;
     }
     const bound = transience === "passing" ? this.#passingBound() : this.#unreachableBound(nowMs);
-    return bound === undefined ? undefined : Math.min(retryAfterMs, RETRY_AFTER_MS_MAX) + bound * jitter;
+    if (bound === undefined) {
+      return undefined;
+    }
+    const awayMs = nowMs - (this.#unreachableSinceMs ?? nowMs);
+    const leftMs =
+      this.#unreachableSinceMs === undefined ? RETRY_AFTER_MS_MAX : this.#policy.unreachableMaxMs - awayMs;
+    return Math.min(retryAfterMs, RETRY_AFTER_MS_MAX, leftMs) + bound * jitter;
   }
 
   #passingBound(): number | undefined {

@@ -6,7 +6,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { DelegationChain, DelegationIdentity, Ed25519KeyIdentity } from "@icp-sdk/core/identity";
-import { Keepsake, type KeepsakeOptions, type Uploadable } from "@keepsake/sdk";
+import {
+  Keepsake,
+  type KeepsakeOptions,
+  type MemoryChanges,
+  type Uploadable,
+  type UploadOptions,
+} from "@keepsake/sdk";
 import { fileIdentity } from "@keepsake/sdk/node";
 import { RunningNode } from "./node.js";
 import {
@@ -57,6 +63,55 @@ test("connect without arguments, or with nothing in them", async () => {
   await assert.rejects(connectTo(), says("InvalidArgument", "bad_argument", /takes \{ host, canisterId/));
   await assert.rejects(connectTo(null), says("InvalidArgument", "bad_argument", /takes \{ host, canisterId/));
   await assert.rejects(connectTo({}), says("InvalidArgument", "bad_host", /is no web address/));
+});
+
+test("options of another kind are refused by name, before anything is sent", async () => {
+  const wire = new Wire();
+  const keepsake = await connect(node, { fetch: wire.fetch });
+  const file = sourceOf("a.bin", new Uint8Array([1]));
+  const wrong: [unknown, RegExp][] = [
+    [null, /options as an object, not null/],
+    [{ signal: {} }, /signal is an AbortSignal/],
+    [{ dateOfMemory: "2020-01-01" }, /dateOfMemory is a Date, not "2020-01-01"/],
+    [{ ifPresent: "banana" }, /ifPresent is "reuse" or "again", not "banana"/],
+    [{ onProgress: 5 }, /onProgress is a function, not 5/],
+    [{ derive: 5 }, /derive is a function or false/],
+    [{ concurrency: Number.NaN }, /concurrency is a number, not NaN/],
+    [{ tags: "holiday" }, /tags is an array of strings/],
+    [{ capsuleId: 1 }, /capsuleId is a string/],
+  ];
+  for (const [options, reason] of wrong) {
+    const upload = () => keepsake.upload(file, options as UploadOptions);
+    assert.throws(upload, says("InvalidArgument", "bad_argument", reason));
+  }
+  for (const size of [Number.NaN, -1, 1.5]) {
+    assert.throws(
+      () => keepsake.upload({ ...file, size }),
+      says("InvalidArgument", "bad_argument", /no file/),
+    );
+  }
+  const description = "é".repeat(keepsake.config.text_long_bytes_max);
+  const long = says("InvalidArgument", "text_too_long", /takes up to/);
+  assert.throws(() => keepsake.upload(file, { description }), long);
+  const update = (changes?: unknown) => keepsake.memories.update("mem_1", changes as MemoryChanges);
+  await assert.rejects(update(), says("InvalidArgument", "bad_argument", /options as an object/));
+  await assert.rejects(update({ dateOfMemory: "x" }), says("InvalidArgument", "bad_argument", /is a Date/));
+  const tokens = keepsake.tokens("mem_20" as unknown as string[]);
+  await assert.rejects(tokens, says("InvalidArgument", "bad_argument", /array of ids, not "mem_20"/));
+  const assetUrl = keepsake.assetUrl as (memory?: string) => string;
+  assert.throws(() => assetUrl.call(keepsake), says("InvalidArgument", "bad_argument", /is a string/));
+  assert.deepEqual(wire.sent, []);
+
+  const wrongConnects: [unknown, RegExp][] = [
+    [{ identity: Promise.resolve() }, /not a promise/],
+    [{ identity: {} }, /identity that signs/],
+    [{ rootKey: "abc" }, /rootKey is a Uint8Array/],
+    [{ road: "banana" }, /road is "auto" or "envelopes"/],
+  ];
+  for (const [options, reason] of wrongConnects) {
+    const connecting = connect(node, options as Partial<KeepsakeOptions>);
+    await assert.rejects(connecting, says("InvalidArgument", "bad_argument", reason));
+  }
 });
 
 test("a person who is no principal", async () => {

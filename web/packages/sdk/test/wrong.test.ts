@@ -86,26 +86,31 @@ test("a capsule that the caller has no role in, and one where it only reads", as
   await assert.rejects(upload(), says("Unauthorized", "unauthorized", /role of a member/));
 });
 
-test("a role that is taken away in the middle ends the upload with a clear error", async () => {
-  const wire = new Wire();
-  const [owner, other] = [await connect(node), await connect(node, { fetch: wire.fetch })];
-  const { id } = await owner.capsules.own();
-  await owner.capsules.grant(id, other.principal, "member");
-  wire.fault = async (method, when, count) => {
-    if (method === "uploads_put_chunk" && when === "before" && count === 3) {
-      await owner.capsules.revoke(id, other.principal);
-    }
-  };
-  const upload = other.upload(sourceOf("a", randomBytes(8 * CHUNK)), { capsuleId: id, concurrency: 1 });
-  await assert.rejects(upload.done, (error: unknown) => {
-    assert.ok(
-      error instanceof KeepsakeError && ["NotFound", "Unauthorized"].includes(error.kind),
-      String(error),
-    );
-    assert.match(error.message, /role/);
-    return true;
-  });
-  assert.equal((await owner.memories.page(id)).items.length, 0);
+test("a role that is taken away or lowered ends the upload with a clear error, and leaves no session", async () => {
+  for (const lowered of [false, true]) {
+    const wire = new Wire();
+    const [owner, other] = [await connect(node), await connect(node, { fetch: wire.fetch })];
+    const { id } = await owner.capsules.own();
+    await owner.capsules.grant(id, other.principal, "member");
+    wire.fault = async (method, when, count) => {
+      if (method === "uploads_put_chunk" && when === "before" && count === 3) {
+        const { principal } = other;
+        await (lowered ? owner.capsules.grant(id, principal, "guest") : owner.capsules.revoke(id, principal));
+      }
+    };
+    const upload = other.upload(sourceOf("a", randomBytes(8 * CHUNK)), { capsuleId: id, concurrency: 1 });
+    await assert.rejects(upload.done, (error: unknown) => {
+      assert.ok(
+        error instanceof KeepsakeError && ["NotFound", "Unauthorized"].includes(error.kind),
+        String(error),
+      );
+      assert.match(error.message, /role/);
+      return true;
+    });
+    assert.equal((await owner.memories.page(id)).items.length, 0);
+    const pending = (await other.sessions.list()).filter(({ state }) => state === "pending");
+    assert.deepEqual(pending, []);
+  }
 });
 
 test("a file that changes while it is uploaded is not published, and its sessions are freed", async () => {

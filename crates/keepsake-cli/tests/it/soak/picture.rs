@@ -65,9 +65,14 @@ fn sha256(bytes: &[u8]) -> [u8; 32] {
 fn expected(number: u64) -> Hashes {
     let original = original(number);
     let derived = derive(&original, &Limits::default()).expect("a good JPEG");
+    // A plain original is its own display where the made one, of the same pixels, is not shorter.
+    let (made, of) = (&derived.display, &derived.original);
+    let is_original =
+        original.len() <= made.bytes.len() && (made.width, made.height) == (of.width, of.height);
+    let display = if is_original { &original } else { &made.bytes };
     Hashes::from([
         (AssetType::Original, sha256(&original)),
-        (AssetType::Display, sha256(&derived.display.bytes)),
+        (AssetType::Display, sha256(display)),
         (AssetType::Thumbnail, sha256(&derived.thumbnail.bytes)),
         (AssetType::Placeholder, sha256(&derived.placeholder.bytes)),
     ])

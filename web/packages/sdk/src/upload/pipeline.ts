@@ -161,10 +161,10 @@ export class UploadPipeline {
         if (!carriesLess && !isLost && !isOtherBytes(error)) {
           throw error;
         }
-        await this.#giveUpSessions();
         if (isLost) {
           continue;
         }
+        await this.#giveUpSessions();
         // An earlier, interrupted upload may have sent other bytes under the same key: once more, from the start.
         if (!carriesLess && (sent.chunksPresent === 0 || restarts > 0)) {
           throw source.changed(error);
@@ -404,17 +404,21 @@ function isLeftOut(date: Date | undefined): boolean {
   return date !== undefined && nsOf(date) === undefined;
 }
 
-/** What was sent is of no use to a later upload, or takes room where there is none. */
+/** What was sent is of no use to a later upload, or takes room where there is none, or whoever sent it may not go on. */
 function isInVain(error: unknown): boolean {
+  const kinds = ["ResourceExhausted", "Unauthorized", "NotFound"];
   return (
     isTooLarge(error) ||
-    (error instanceof KeepsakeError && (error.code === "file_changed" || error.kind === "ResourceExhausted"))
+    (error instanceof KeepsakeError && (error.code === "file_changed" || kinds.includes(error.kind)))
   );
 }
 
-/** Somebody ended the sessions before the publish. Where it is the capsule that is gone, the next attempt says so. */
+/**
+ * Somebody ended the sessions before the publish, or took chunks and did not hand them on: the next attempt sends what is missing.
+ * Where it is the capsule that is gone, that says so.
+ */
 function isGone(error: unknown): boolean {
-  return error instanceof KeepsakeError && error.kind === "NotFound";
+  return error instanceof KeepsakeError && (error.kind === "NotFound" || error.code === "chunks_missing");
 }
 
 /** The sessions do not hold this file: every later publish would be refused too. */

@@ -179,11 +179,15 @@ function opened(given: Uploadable): Blob | UploadSource {
     return new Blob([given as BlobPart]);
   }
   const source = given as Partial<UploadSource> | null | undefined;
-  if (typeof source === "object" && typeof source?.slice === "function" && typeof source.size === "number") {
+  if (typeof source === "object" && typeof source?.slice === "function" && isSize(source.size)) {
     return source as UploadSource;
   }
   const message = `upload: ${described(given)}`;
   throw new KeepsakeError("InvalidArgument", message, { code: "bad_argument" });
+}
+
+function isSize(size: unknown): boolean {
+  return Number.isSafeInteger(size) && (size as number) >= 0;
 }
 
 function described(given: unknown): string {
