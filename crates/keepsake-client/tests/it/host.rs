@@ -16,14 +16,21 @@ pub(crate) struct Way {
     counts: Arc<Mutex<BTreeMap<&'static str, u32>>>,
     /// The service is one from before publishes carried assets.
     is_old: bool,
-    /// The reply to the first publish is lost.
-    loses_a_reply: bool,
+    /// What goes wrong once.
+    once: Option<Once>,
     /// The service goes through older memories while so many questions come.
     indexes_for: u32,
-    /// The first chunk is taken and not handed on.
-    keeps_a_chunk: bool,
-    /// Somebody else ends the sessions before the first publish arrives.
-    ends_sessions: bool,
+}
+
+/// What goes wrong, the first time.
+#[derive(Clone, Copy, PartialEq)]
+enum Once {
+    /// The reply to a publish is lost.
+    LosesReply,
+    /// A chunk is taken and not handed on.
+    KeepsChunk,
+    /// Somebody else ends the sessions before a publish arrives.
+    EndsSessions,
 }
 
 /// A client's way to the service.
@@ -44,15 +51,15 @@ impl Way {
     }
 
     pub(crate) fn losing_a_reply() -> Self {
-        Self { loses_a_reply: true, ..Self::default() }
+        Self { once: Some(Once::LosesReply), ..Self::default() }
     }
 
     pub(crate) fn keeping_a_chunk() -> Self {
-        Self { keeps_a_chunk: true, ..Self::default() }
+        Self { once: Some(Once::KeepsChunk), ..Self::default() }
     }
 
     pub(crate) fn ending_sessions() -> Self {
-        Self { ends_sessions: true, ..Self::default() }
+        Self { once: Some(Once::EndsSessions), ..Self::default() }
     }
 
     pub(crate) fn indexing_for(questions: u32) -> Self {
@@ -79,17 +86,17 @@ impl Transport for Counted {
 
     async fn update(&self, method: &'static str, arg: Vec<u8>) -> Result<Vec<u8>, TransportError> {
         let nth = self.way.count(method);
-        if self.way.ends_sessions && method == "uploads_publish" && nth == 1 {
+        if self.way.once == Some(Once::EndsSessions) && method == "uploads_publish" && nth == 1 {
             let other = Client::new(self.inner.clone());
             for id in other.probe_sessions().await.unwrap() {
                 other.uploads_abort(id).await.unwrap();
             }
         }
-        if self.way.keeps_a_chunk && method == "uploads_put_chunk" && nth == 1 {
+        if self.way.once == Some(Once::KeepsChunk) && method == "uploads_put_chunk" && nth == 1 {
             return Ok(candid::encode_one(Answer::<()>::Ok(())).unwrap());
         }
         let reply = self.inner.update(method, arg).await;
-        if self.way.loses_a_reply && method == "uploads_publish" && nth == 1 {
+        if self.way.once == Some(Once::LosesReply) && method == "uploads_publish" && nth == 1 {
             return Err(TransportError::Unreachable { reason: "lost".to_owned(), maybe_sent: true });
         }
         reply
