@@ -37,7 +37,8 @@ async fn start() -> Subnet {
     let engine = PocketIcBuilder::new().with_application_subnet().build_async().await;
     let canister = engine.create_canister().await;
     let controllers = Some(vec![principal(Who::Controller)]);
-    let arg = encode_one(Some(Settings { controllers, ..Settings::default() })).expect("settings encode");
+    let admission = Some(keepsake_service::WireAdmission::Everybody);
+    let arg = encode_one(Some(Settings { controllers, admission, ..Settings::default() })).expect("settings encode");
     engine.install_canister(canister, module(), arg, None).await;
     let subnet = Subnet { engine: Arc::new(engine), canister };
     subnet.rounds().await;

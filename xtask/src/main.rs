@@ -10,6 +10,7 @@ mod http;
 mod mutants;
 mod photo;
 mod picture;
+mod pypi;
 mod run;
 mod soak;
 mod table;

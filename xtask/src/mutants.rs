@@ -139,6 +139,17 @@ impl Tree {
                 "--exact",
                 "model::interleaving_uploads",
             ],
+            // The access table alone takes longer than all other questions.
+            "exam" => &[
+                "-p",
+                "keepsake-conformance",
+                "--test",
+                "it",
+                "--",
+                "in_process::",
+                "--skip",
+                "everybody_may_what_the_table_says",
+            ],
             "site" => &["-p", "keepsake-core", "--test", "it", "--", "site::", "certified::"],
             "placement" => &[
                 "-p",
@@ -154,6 +165,8 @@ impl Tree {
             "flat" => &["-p", "keepsake-core", "--test", "flat_memory"],
             "rules" => &["-p", "keepsake-client", "--lib", "--", "rules::"],
             "put" => &["-p", "keepsake-node", "--test", "it", "--", "put_road::"],
+            // Needs the servers that `cargo xtask test` fetches.
+            "s3" => &["-p", "keepsake-s3", "--lib", "--test", "it"],
             other => bail!("there are no tests called `{other}`"),
         };
         let built = self.cargo().arg("--no-run").args(arguments).output()?;

@@ -175,13 +175,14 @@ fn crowd(options: &Options, programs: &Programs, limit: Option<Duration>, stop: 
     Ok(Done {
         name: "crowd",
         what: format!(
-            "{} uploads by 32 clients: {} published, {} lost, {} mixed, sessions left {}; {} others abandoned",
+            "{} uploads by 32 clients: {} published, {} lost, {} mixed, sessions left {}; {} others abandoned, {} taken over from a device that was removed",
             told("uploads"),
             told("published"),
             told("lost"),
             told("mixed"),
             told("sessions_left"),
             told("abandoned"),
+            told("taken_over"),
         ),
         uploads: told("uploads"),
         faults: told("faults"),

@@ -32,6 +32,34 @@ pub struct CapsuleMember {
     pub principal: Principal,
     /// What they may do.
     pub role: Role,
+    /// They made the capsule, or said yes to the role.
+    pub accepted: bool,
+    /// What they call themselves.
+    pub name: Option<String>,
+    /// Their colour, `0xrrggbb`.
+    pub colour: Option<u32>,
+}
+
+/// What a link shows.
+#[derive(CandidType, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+pub struct LinkSight {
+    /// It shows some memories, and not all of the capsule.
+    pub some_memories: bool,
+    /// It shows originals too.
+    pub download: bool,
+    /// When it ends, ns since 1970; none: never by itself.
+    pub expires_at: Option<u64>,
+}
+
+/// An operator made somebody an owner of a capsule.
+#[derive(CandidType, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+pub struct CapsuleGift {
+    /// Whom.
+    pub to: Principal,
+    /// Which controller.
+    pub by: Principal,
+    /// When, ns since 1970.
+    pub at: u64,
 }
 
 /// A capsule with its members and counters, never its memories.
@@ -56,6 +84,18 @@ pub struct Capsule {
     pub inline_bytes_used: u64,
     /// Number of memories.
     pub memory_count: u64,
+    /// What its owners call it.
+    pub name: Option<String>,
+    /// The caller made it, about itself: nothing else is its own capsule, whatever the subject says.
+    pub is_self_capsule: bool,
+    /// The caller made it, or said yes to the role that somebody gave it. A role counts before that, too.
+    pub accepted: bool,
+    /// Who made it; none where the caller has no role of its own in it.
+    pub creator: Option<Principal>,
+    /// What they call themselves.
+    pub creator_name: Option<String>,
+    /// The last time that an operator made somebody its owner.
+    pub given_by_operator: Option<CapsuleGift>,
 }
 
 /// A capsule as its members see it at a glance.
@@ -67,7 +107,7 @@ pub struct CapsuleInfo {
     pub subject: PersonRef,
     /// The caller is an owner.
     pub is_owner: bool,
-    /// This is the caller's own capsule.
+    /// The caller made it, about itself: nothing else is its own capsule, whatever the subject says.
     pub is_self_capsule: bool,
     /// The caller's role.
     pub role: Role,
@@ -77,6 +117,16 @@ pub struct CapsuleInfo {
     pub updated_at: u64,
     /// Number of memories.
     pub memory_count: u64,
+    /// What its owners call it.
+    pub name: Option<String>,
+    /// The caller made it, or said yes to the role that somebody gave it. A role counts before that, too.
+    pub accepted: bool,
+    /// Who made it; none where the caller has no role of its own in it.
+    pub creator: Option<Principal>,
+    /// What they call themselves.
+    pub creator_name: Option<String>,
+    /// Where the caller is a link: what it shows.
+    pub link: Option<LinkSight>,
 }
 
 /// One row of `capsules_list`.
@@ -94,4 +144,14 @@ pub struct CapsuleHeader {
     pub updated_at: u64,
     /// Number of memories.
     pub memory_count: u64,
+    /// What its owners call it.
+    pub name: Option<String>,
+    /// The caller made it, about itself: nothing else is its own capsule, whatever the subject says.
+    pub is_self_capsule: bool,
+    /// The caller made it, or said yes to the role that somebody gave it. A role counts before that, too.
+    pub accepted: bool,
+    /// Who made it; none where the caller has no role of its own in it.
+    pub creator: Option<Principal>,
+    /// What they call themselves.
+    pub creator_name: Option<String>,
 }

@@ -1,6 +1,7 @@
 //! Wire types of uploads: sessions that become blobs, and the one publish that makes a memory of them.
 
 use crate::memories::{AssetMetadata, AssetType, InlineAssetInput, MemoryMetadata};
+use crate::objects::S3Lane;
 use candid::CandidType;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
@@ -52,6 +53,8 @@ pub struct UploadConfig {
     pub carried_bytes_max: Option<u32>,
     /// Chunks may come without envelopes too; none from a host that takes none so.
     pub put_road: Option<PutRoad>,
+    /// Originals may go straight into a bucket; none from a host that has none.
+    pub s3: Option<S3Lane>,
 }
 
 /// Where chunks go without an envelope: `PUT {path}{session}`, with a ticket from `mint_upload_ticket`.
@@ -72,6 +75,9 @@ pub struct BeginOptions {
     pub sha256: Option<ByteBuf>,
     /// MIME type of the file.
     pub mime_type: Option<String>,
+    /// Where its bytes go: `S3` into the host's bucket, by addresses that it signs (`upload_config.s3`); then `total_len` and
+    /// `sha256` are needed. None or `Icp`: here, in chunks.
+    pub hosting: Option<BlobHosting>,
 }
 
 /// Where a session stands.
@@ -134,7 +140,7 @@ pub struct UploadFinishResult {
     pub size: u64,
     /// SHA-256, 32 bytes.
     pub checksum_sha256: Option<ByteBuf>,
-    /// Always `Icp`: the bytes are here.
+    /// `Icp` where the bytes are here, `S3` where they are in the host's bucket.
     pub storage_backend: BlobHosting,
     /// The blob's locator.
     pub storage_location: String,

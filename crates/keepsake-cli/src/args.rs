@@ -1,10 +1,16 @@
 //! The command line: every argument, its help and its default. Owns no behaviour.
 
 mod actions;
+mod s3;
 
-pub(crate) use actions::{CapsuleAction, IdentityAction, Road, SessionsAction, SiteAction};
+pub(crate) use actions::{
+    AdminAction, AdminSettings, CapsuleAction, IdentityAction, Road, SessionsAction, SiteAction, Time,
+};
+
+pub(crate) use s3::S3Args;
 
 use crate::globs::glob;
+use crate::sizes::size;
 use clap::{Args, Parser, Subcommand};
 use globset::Glob;
 use keepsake_client::api::Principal;
@@ -118,7 +124,7 @@ impl Global {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run a node on this machine.
-    Serve(Serve),
+    Serve(Box<Serve>),
     /// Check a data directory that no node uses: exit code 0 sound, 1 broken.
     Fsck(Fsck),
     /// Upload files; each becomes a memory.
@@ -160,6 +166,18 @@ pub(crate) enum Command {
         #[command(subcommand)]
         action: Option<IdentityAction>,
     },
+    /// What whoever runs the host may do; each use is logged. On a host that runs, with a controller's key; with the node
+    /// stopped, by `--data`.
+    #[command(
+        after_help = "Examples:\n  keepsake admin sessions\n  keepsake admin block PRINCIPAL --reason spam\n  keepsake admin give capsule_3 PRINCIPAL --data ~/keepsake     with the node stopped"
+    )]
+    Admin {
+        /// The data directory of a node that does not run.
+        #[arg(long, global = true, value_name = "DIR")]
+        data: Option<PathBuf>,
+        #[command(subcommand)]
+        action: AdminAction,
+    },
     /// Print a completion script for your shell.
     #[command(
         after_help = "Example:\n  keepsake completions bash > ~/.local/share/bash-completion/completions/keepsake"
@@ -170,26 +188,59 @@ pub(crate) enum Command {
     },
 }
 
+/// What the store keeps of the options.
+const KEPT: &str = "Kept in the store: left out, each stays as it was at the last start";
+
+/// Who may see every session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Controller {
+    /// Nobody any more.
+    Nobody,
+    /// Beside others.
+    One(Principal),
+}
+
+impl Controller {
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "none" => Ok(Self::Nobody),
+            text => match Principal::from_text(text) {
+                Ok(nobody)
+                    if nobody == Principal::anonymous() || nobody == Principal::management_canister() =>
+                {
+                    Err("nobody has the key of this principal: name one of a person".to_owned())
+                }
+                Ok(principal) => Ok(Self::One(principal)),
+                Err(error) => Err(error.to_string()),
+            },
+        }
+    }
+}
+
+/// Who may come in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Admission {
+    /// Whoever has a key may make capsules.
+    Everybody,
+    /// Only who was invited, and whom the store knows already.
+    Invited,
+}
+
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  keepsake serve --data ~/keepsake --listen 127.0.0.1:4943\n  keepsake serve --data ~/keepsake --host photos.example     behind a proxy with TLS\n\nStop it with Ctrl-C: requests under way are finished first."
+    after_help = "Examples:\n  keepsake serve --data ~/keepsake --listen 127.0.0.1:4943\n  keepsake serve --data ~/keepsake --host photos.example     behind a proxy with TLS\n  keepsake serve --data ~/keepsake --listen 0.0.0.0:4943 --tls-cert cert.pem --tls-key key.pem\n  keepsake serve --config keepsake.toml\n\nA SIZE is in bytes, or has a unit: 500GiB, 2TB. A certificate is read anew when its files change, and on SIGHUP. Browsers on other machines need https to use the page: docs/home.md.\n\nStop it with Ctrl-C: requests under way are finished first."
 )]
 pub(crate) struct Serve {
     /// Directory that holds everything; made on the first start.
     #[arg(long, env = "KEEPSAKE_DATA", value_name = "DIR")]
     pub(crate) data: PathBuf,
+    /// A file with options of this command, in TOML: `listen = "0.0.0.0:4943"`, `host = ["photos.home"]`. An option that is given
+    /// here wins.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
     /// Address to listen on; port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS", default_value = keepsake_node::serve::DEFAULT_LISTEN)]
     pub(crate) listen: SocketAddr,
-    /// A principal that may see every session and set the site; may be given several times.
-    #[arg(long, value_name = "PRINCIPAL")]
-    pub(crate) controller: Vec<Principal>,
-    /// Most bytes of all memories together [default: 500 GiB].
-    #[arg(long, value_name = "BYTES")]
-    pub(crate) heap_bytes_max: Option<u64>,
-    /// Most bytes of all records together: texts, indexes, sessions [default: 16 GiB].
-    #[arg(long, value_name = "BYTES")]
-    pub(crate) record_bytes_max: Option<u64>,
     /// Folder of a built web app to serve at `/`, where `keepsake site` set none [default: the one built into this
     /// program].
     #[arg(long, value_name = "DIR")]
@@ -202,9 +253,43 @@ pub(crate) struct Serve {
     /// several times.
     #[arg(long, value_name = "ORIGIN")]
     pub(crate) cors_origin: Vec<String>,
+    /// PEM file with the node's own certificate, and those that lead to its authority: it speaks https then.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// PEM file with the certificate's private key, which only you can read.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
     /// Log one JSON object per line.
     #[arg(long)]
     pub(crate) log_json: bool,
+    /// A principal that may see every session and set the site, or `none`; may be given several times [default for a new store:
+    /// none].
+    #[arg(long, value_name = "PRINCIPAL", value_parser = Controller::parse, help_heading = KEPT)]
+    pub(crate) controller: Vec<Controller>,
+    /// Who may make capsules here [default: everybody on loopback; only who was invited where others can reach it, by
+    /// another address or by a --host].
+    #[arg(long, value_name = "WHO", help_heading = KEPT)]
+    pub(crate) admission: Option<Admission>,
+    /// Most bytes of all memories together [default for a new store: 500 GiB].
+    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = KEPT)]
+    pub(crate) heap_bytes_max: Option<u64>,
+    /// Most bytes of all records together: texts, indexes, sessions [default for a new store: 16 GiB].
+    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = KEPT)]
+    pub(crate) record_bytes_max: Option<u64>,
+    /// Most bytes of one capsule [default for a new store: 500 GiB].
+    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = KEPT)]
+    pub(crate) capsule_bytes_max: Option<u64>,
+    /// Most bytes of the records of one capsule, mostly texts [default for a new store: 2 GiB].
+    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = KEPT)]
+    pub(crate) capsule_record_bytes_max: Option<u64>,
+    /// Most bytes of one person's unfinished uploads [default for a new store: 256 GiB].
+    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = KEPT)]
+    pub(crate) bytes_in_flight_per_caller_max: Option<u64>,
+    /// Most unfinished uploads of one person [default for a new store: 1000].
+    #[arg(long, value_name = "N", help_heading = KEPT)]
+    pub(crate) sessions_per_caller_max: Option<u32>,
+    #[command(flatten)]
+    pub(crate) s3: S3Args,
 }
 
 #[derive(Debug, Args)]

@@ -1,7 +1,9 @@
 //! The commands. Owns the choice of one; each is in a file of its own.
 
+mod admin;
 mod capsule;
 mod confirm;
+mod devices;
 mod fsck;
 mod get;
 mod identity;
@@ -10,12 +12,13 @@ mod ls;
 mod rm;
 mod serve;
 mod sessions;
+mod sharing;
 mod show;
 mod site;
 mod upload;
 mod usage;
 
-use crate::args::{Arguments, Command, Global};
+use crate::args::{Arguments, Command, Global, IdentityAction};
 use crate::context::{Context, given, start_log};
 use crate::failure::is_out_of_room;
 use crate::full;
@@ -48,7 +51,7 @@ async fn run_command(global: &Global, command: Command) -> Result<()> {
     }
     let context = || Context::new(global);
     match command {
-        Command::Serve(args) => serve::run(args, global.canister, Output::new(global)).await,
+        Command::Serve(args) => serve::run(*args, global.canister, Output::new(global)).await,
         Command::Fsck(args) => fsck::run(&args, Output::new(global)),
         Command::Upload(args) => upload::run(context()?, args).await,
         Command::Ls(args) => ls::run(&context()?, args).await,
@@ -58,8 +61,16 @@ async fn run_command(global: &Global, command: Command) -> Result<()> {
         Command::Rm(args) => rm::run(&context()?, &args).await,
         Command::Sessions { action } => sessions::run(&context()?, action).await,
         Command::Usage { capsule_id } => usage::run(&context()?, capsule_id).await,
-        Command::Capsule { action } => capsule::run(&context()?, action).await,
+        Command::Capsule { action } => capsule::run(global, &context()?, action).await,
         Command::Site { action } => site::run(&context()?, action).await,
+        Command::Admin { data, action } => admin::run(global, data.as_deref(), action).await,
+        // Whoever comes back by words gets a key of this machine only where they open something.
+        Command::Identity { action: Some(IdentityAction::Recover { name }) } => {
+            devices::recover(global, &name).await
+        }
+        Command::Identity { action: Some(action) } if devices::is_about_devices(&action) => {
+            devices::run(global, &context()?, action).await
+        }
         Command::Identity { action } => {
             identity::run(Output::new(global), given(global.identity.as_ref()), action)
         }

@@ -7,8 +7,11 @@ use crate::output::Output;
 use crate::root_key;
 use crate::terminal;
 use anyhow::Result;
+use keepsake_client::agent::Identity;
+use keepsake_client::api::Standing;
 use keepsake_client::{AgentOptions, AgentTransport, Client, KnownNodes, RetryPolicy, RootKey};
 use std::io::IsTerminal;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A command that only asks does not wait long for a node that is not there.
@@ -24,15 +27,21 @@ pub(crate) struct Context {
 impl Context {
     pub(crate) fn new(global: &Global) -> Result<Self> {
         let output = Output::new(global);
-        let store = KeyStore::of_user()?;
-        let (key, made) = store.load(given(global.identity.as_ref()))?;
+        let (key, made) = KeyStore::of_user()?.load(given(global.identity.as_ref()))?;
         if made {
             output.note(format_args!("made a key for you: {}", key.path.display()));
         }
+        Self::signing_with(global, key.identity)
+    }
+
+    /// The same for another key than that of the user.
+    pub(crate) fn signing_with(global: &Global, identity: Arc<dyn Identity>) -> Result<Self> {
+        let output = Output::new(global);
+        let store = KeyStore::of_user()?;
         let transport = AgentTransport::new(AgentOptions {
             node_url: global.node.clone(),
             canister_id: global.canister,
-            identity: key.identity,
+            identity,
             root_key: match given(global.root_key.as_ref()) {
                 Some(key) => RootKey::Pinned(root_key::read(key)?),
                 None => RootKey::Known(KnownNodes::in_file(store.known_nodes_file())),
@@ -60,7 +69,10 @@ impl Context {
         }
         match self.client.capsules_read_basic(None).await {
             Ok(info) => Ok(Some(info.capsule_id)),
-            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) if error.is_not_found() => {
+                self.refuse_shut_out().await?;
+                Ok(None)
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -72,10 +84,29 @@ impl Context {
 
     /// The capsule that was given, or the caller's own, made when it is not there yet.
     pub(crate) async fn capsule_to_write(&self) -> Result<String> {
-        match &self.capsule_id {
-            Some(id) => Ok(id.clone()),
-            None => Ok(self.client.own_capsule_id().await?),
+        if let Some(id) = &self.capsule_id {
+            return Ok(id.clone());
         }
+        let id = self.client.own_capsule_id().await;
+        if id.is_err() {
+            self.refuse_shut_out().await?;
+        }
+        Ok(id?)
+    }
+
+    /// Nothing is to be seen: says so where that is because the key is shut out.
+    pub(crate) async fn refuse_shut_out(&self) -> Result<()> {
+        let why = match self.client.whoami().await.map(|who| who.standing) {
+            Ok(Standing::Blocked) => {
+                "whoever runs this service shut you out: nothing that you have here was touched, and you reach none of it. Ask them"
+            }
+            Ok(Standing::Removed) => {
+                "this key was removed from its account: ask for a new code on another device of yours (`keepsake identity invite`)"
+            }
+            // What else is wrong the caller says.
+            _ => return Ok(()),
+        };
+        Err(Failure::new(Exit::Unauthorized, why).into())
     }
 }
 

@@ -157,7 +157,9 @@ fn exit_of_transport(error: &TransportError) -> Exit {
         | TransportError::Away { .. }
         | TransportError::Timeout(_)
         | TransportError::Busy { .. } => Exit::Unreachable,
-        TransportError::SignedOut(_) => Exit::Unauthorized,
+        TransportError::SignedOut(_)
+        | TransportError::SignInElsewhere(_)
+        | TransportError::SignInInvalid(_) => Exit::Unauthorized,
         TransportError::OtherCanister { .. } => Exit::Usage,
         _ => Exit::Failed,
     }

@@ -6,6 +6,7 @@
 
 mod args;
 mod commands;
+mod config_file;
 mod context;
 mod failure;
 mod file_name;
@@ -17,14 +18,14 @@ mod output;
 mod progress;
 mod root_key;
 mod shapes;
+mod sizes;
 mod terminal;
 mod words;
 
-use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let arguments = match args::Arguments::try_parse() {
+    let arguments = match config_file::parse(std::env::args_os()) {
         Ok(arguments) => arguments,
         Err(error) => return refuse(&error),
     };

@@ -5,7 +5,7 @@
 //! is wrong, the host's is used (`clock.rs`).
 
 use crate::clock::{ClockedAgent, hinted};
-use crate::faults::of_payload;
+use crate::faults::{of_payload, shown};
 use crate::health::canister_at;
 use crate::known_nodes::KnownNodes;
 use crate::line::{Line, watched_tcp};
@@ -22,7 +22,9 @@ use tokio::sync::OnceCell;
 use url::Url;
 
 pub use ic_agent::Identity;
-pub use ic_agent::identity::{AnonymousIdentity, BasicIdentity, Secp256k1Identity};
+pub use ic_agent::identity::{
+    AnonymousIdentity, BasicIdentity, DelegatedIdentity, Delegation, Secp256k1Identity, SignedDelegation,
+};
 
 /// Hosts of the Internet Computer itself. Their root key is built in and is never fetched.
 const MAINNET_DOMAINS: [&str; 6] =
@@ -156,6 +158,10 @@ impl AgentTransport {
                 Err(wrong) => wrong,
             },
             (false, error @ TransportError::Expired(_)) => self.read_clock(used).await.err().unwrap_or(error),
+            // The sign-in was made by a clock that is behind: another one would be over too.
+            (false, error @ TransportError::SignedOut(_)) if used.signs_on() => {
+                self.wrong_clock().await.unwrap_or(error)
+            }
             (false, error) => error,
         };
         match error {
@@ -186,11 +192,14 @@ impl AgentTransport {
                 Ok(())
             }
             Ok(None) => Ok(()),
-            Err(error) => match hinted(&self.http, &self.url).await {
-                Some(offset) if !offset.is_small() => Err(TransportError::WrongClock(offset.told())),
-                _ => Err(understand(error, &self.url)),
-            },
+            Err(error) => Err(self.wrong_clock().await.unwrap_or_else(|| understand(error, &self.url))),
         }
+    }
+
+    /// What is told where the host's clock cannot be used instead; none where the two agree.
+    async fn wrong_clock(&self) -> Option<TransportError> {
+        let offset = hinted(&self.http, &self.url).await?;
+        (!offset.is_small()).then(|| TransportError::WrongClock(offset.told()))
     }
 }
 
@@ -272,7 +281,7 @@ fn http_client(url: &Url) -> Result<reqwest::Client, TransportError> {
 
 pub(crate) fn understand(error: AgentError, url: &Url) -> TransportError {
     match error {
-        AgentError::TransportError(AgentTransportError::Reqwest(error)) => understand_network(&error),
+        AgentError::TransportError(AgentTransportError::Reqwest(error)) => understand_network(&error, url),
         AgentError::TransportError(AgentTransportError::Generic(reason)) => {
             TransportError::Unreachable { reason, maybe_sent: true }
         }
@@ -304,9 +313,14 @@ fn is_outdated(error: &AgentError) -> bool {
     matches!(error, AgentError::CertificateOutdated(_))
 }
 
-fn understand_network(error: &reqwest::Error) -> TransportError {
+/// How the check of a host's certificate begins what it says.
+const CERTIFICATE_REFUSED: &str = "invalid peer certificate: ";
+
+fn understand_network(error: &reqwest::Error, url: &Url) -> TransportError {
     let reason = with_causes(error);
-    if error.is_connect() {
+    if let Some(refused) = certificate_refused(&reason, url) {
+        refused
+    } else if error.is_connect() {
         TransportError::Unreachable { reason, maybe_sent: false }
     } else if error.is_timeout() {
         TransportError::Timeout(reason)
@@ -315,6 +329,12 @@ fn understand_network(error: &reqwest::Error) -> TransportError {
     } else {
         TransportError::Unreachable { reason, maybe_sent: true }
     }
+}
+
+/// The check of the host's certificate, where that is what failed.
+pub(crate) fn certificate_refused(reason: &str, url: &Url) -> Option<TransportError> {
+    let (_, reason) = reason.split_once(CERTIFICATE_REFUSED)?;
+    Some(TransportError::Certificate { url: shown(url), reason: reason.to_owned() })
 }
 
 fn understand_reject(reject: &RejectResponse) -> TransportError {
@@ -359,7 +379,7 @@ mod tests {
     }
 
     /// Answers every request with `status` and the time of `ago`, until the test ends.
-    fn host_that_answers(status: &'static str, ago: Duration) -> String {
+    fn host_that_answers(status: &'static str, said: &'static str, ago: Duration) -> String {
         use std::io::{Read, Write};
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -368,11 +388,7 @@ mod tests {
                 let (mut stream, mut request) = (stream.unwrap(), [0; 4_096]);
                 let _ = stream.read(&mut request);
                 let date = httpdate::fmt_http_date(std::time::SystemTime::now() - ago);
-                let body = if request.starts_with(b"HEAD") {
-                    ""
-                } else {
-                    "ingress_expiry not within expected range"
-                };
+                let body = if request.starts_with(b"HEAD") { "" } else { said };
                 let head = format!("HTTP/1.1 {status}\r\nDate: {date}\r\nConnection: close\r\n");
                 let _ = write!(stream, "{head}Content-Length: {}\r\n\r\n{body}", body.len());
             }
@@ -384,7 +400,11 @@ mod tests {
     async fn where_the_hosts_time_cannot_be_read_a_wrong_clock_is_told_at_once() {
         for (ago, wrong) in [(Duration::from_secs(360), Some("6 min ahead of")), (Duration::ZERO, None)] {
             let transport = AgentTransport::new(AgentOptions {
-                node_url: host_that_answers("400 Bad Request", ago),
+                node_url: host_that_answers(
+                    "400 Bad Request",
+                    "ingress_expiry not within expected range",
+                    ago,
+                ),
                 canister_id: Principal::management_canister(),
                 identity: Arc::new(AnonymousIdentity),
                 root_key: RootKey::Pinned(vec![0; 133]),
@@ -395,6 +415,41 @@ mod tests {
                 Some(wrong) => assert_eq!(error, TransportError::WrongClock(wrong.to_owned())),
                 None => assert!(matches!(error, TransportError::Expired(_)), "{error:?}"),
             }
+        }
+    }
+
+    /// Who is signed in until `left` from now, by this computer's clock.
+    fn signed_in_for(left: Duration) -> DelegatedIdentity {
+        let [person, session] = [1, 2].map(|seed| BasicIdentity::from_raw_key(&[seed; 32]));
+        let until = std::time::UNIX_EPOCH.elapsed().unwrap() + left;
+        let delegation = Delegation {
+            pubkey: session.public_key().unwrap(),
+            expiration: until.as_nanos().try_into().unwrap(),
+            targets: None,
+            permissions: None,
+        };
+        let signature = person.sign_delegation(&delegation).unwrap().signature.unwrap();
+        let chain = vec![SignedDelegation { delegation, signature }];
+        DelegatedIdentity::new_unchecked(person.public_key().unwrap(), Box::new(session), chain)
+    }
+
+    #[tokio::test]
+    async fn a_sign_in_that_ended_by_the_hosts_clock_alone_blames_this_computers() {
+        let hour = Duration::from_secs(3_600);
+        for (left, ago, is_clock) in
+            [(hour, hour, true), (hour, Duration::ZERO, false), (Duration::ZERO, hour, false)]
+        {
+            let said = "Invalid delegation expiry: Specified sender delegation has expired";
+            let transport = AgentTransport::new(AgentOptions {
+                node_url: host_that_answers("400 Bad Request", said, ago),
+                canister_id: Principal::management_canister(),
+                identity: Arc::new(signed_in_for(left)),
+                root_key: RootKey::Pinned(vec![0; 133]),
+            })
+            .unwrap();
+            let error = transport.query("upload_config", Vec::new()).await.unwrap_err();
+            let expected = if is_clock { "wrong_clock" } else { "delegation_expired" };
+            assert_eq!(error.code(), expected, "{left:?} {ago:?}: {error}");
         }
     }
 

@@ -43,6 +43,10 @@ impl Offset {
         self.0.unsigned_abs() < AGREE_NS.unsigned_abs()
     }
 
+    fn is_before(self, ns: i64) -> bool {
+        self.0 < ns
+    }
+
     fn is_near(self, other: Self) -> bool {
         Self(self.0.saturating_sub(other.0)).is_small()
     }
@@ -104,6 +108,15 @@ impl ClockedAgent {
         agent.set_root_key(self.agent.read_root_key());
         tracing::warn!("this computer's clock is {} the node's, which is used instead", offset.told());
         Ok(Some(Self { agent, identity: Arc::clone(&self.identity), offset }))
+    }
+
+    /// By this computer's clock the delegations that the identity acts by, if it has some, hold for a while yet.
+    pub(crate) fn signs_on(&self) -> bool {
+        let chain = self.identity.delegation_chain();
+        let Some(ends_ns) = chain.iter().map(|signed| signed.delegation.expiration).min() else {
+            return false;
+        };
+        !Offset::between(ends_ns, SystemTime::now()).is_before(AGREE_NS)
     }
 
     fn expiry(&self) -> SystemTime {

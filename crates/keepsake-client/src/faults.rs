@@ -51,6 +51,8 @@ pub(crate) fn of_status(
     match status {
         400 if is_about_delegation(&reason) && is_about_expiry(&reason) => TransportError::SignedOut(reason),
         400 if is_about_expiry(&reason) => TransportError::Expired(reason),
+        400 if is_about_targets(&reason) => TransportError::SignInElsewhere(reason),
+        400 if is_about_delegation(&reason) => TransportError::SignInInvalid(reason),
         408 => TransportError::Timeout(reason),
         // No host of this service refuses what its own limits allow.
         413 => TransportError::BodyLimit { url: shown(url) },
@@ -62,7 +64,7 @@ pub(crate) fn of_status(
 }
 
 /// Without what may be secret in it.
-fn shown(url: &Url) -> String {
+pub(crate) fn shown(url: &Url) -> String {
     let mut url = url.clone();
     // Neither fails for a web address.
     let _ = url.set_username("");
@@ -93,6 +95,11 @@ fn is_about_expiry(reason: &str) -> bool {
 /// A delegation that ran out is not helped by signing again.
 fn is_about_delegation(reason: &str) -> bool {
     reason.to_ascii_lowercase().contains("delegation")
+}
+
+/// As the IC says it: "Canister … is not one of the delegation targets".
+fn is_about_targets(reason: &str) -> bool {
+    reason.to_ascii_lowercase().contains("delegation target")
 }
 
 #[cfg(test)]

@@ -43,32 +43,43 @@ mod blobs;
 mod capsules;
 pub mod client;
 mod clock;
+pub mod code;
 pub mod download;
 mod faults;
 mod health;
 mod http;
 pub mod known_nodes;
 mod line;
+pub mod link;
 pub mod memories;
+mod objects;
+mod operator;
 mod originals;
+mod people;
 pub mod put_road;
+pub mod recovery;
 pub mod retry;
 #[cfg(test)]
 mod rules;
+mod secret;
 pub mod site;
 pub mod transport;
 pub mod turns;
 pub mod upload;
 mod uploads;
 mod usage;
+pub mod words;
 
 pub use agent::{AgentOptions, AgentTransport, RootKey};
 pub use client::{CallError, Client};
+pub use code::{Code, CodeError};
 pub use download::{BlobFacts, DownloadError};
 pub use keepsake_api as api;
 pub use known_nodes::{KnownNodes, KnownNodesError};
+pub use link::{Link, LinkError};
 pub use memories::BytesSource;
 pub use put_road::{PutChunk, PutError};
+pub use recovery::RecoveryWords;
 pub use retry::RetryPolicy;
 pub use tokio_util::sync::CancellationToken;
 pub use transport::{Transience, Transport, TransportError};
@@ -77,3 +88,4 @@ pub use upload::{
     ChunkCounts, EventSender, EventStream, Lane, Road, Source, UploadError, UploadEvent, UploadOptions,
     Uploaded, text_of, upload_events,
 };
+pub use words::WordsError;

@@ -1,7 +1,9 @@
 //! The rules that every client follows, held against this one: `fixtures/client/README.md` says what each case means. Owns the
 //! reading of the cases.
 
-use crate::agent::understand;
+mod secrets;
+
+use crate::agent::{certificate_refused, understand};
 use crate::faults::{of_status, told_in_content_type};
 use crate::line::Line;
 use crate::put_road::{self, PutError};
@@ -226,6 +228,10 @@ fn fault(case: &FaultCase) -> TransportError {
         }
         (None, Some("refused")) => unreachable(false),
         (None, Some("reset")) => unreachable(true),
+        (None, Some("untrusted")) => {
+            let told = "client error (Connect): invalid peer certificate: UnknownIssuer";
+            certificate_refused(told, &url()).expect("it is about the certificate")
+        }
         (None, Some("stalled")) => understand(Line::new(reqwest::Client::new()).stalled(), &url()),
         (None, other) => panic!("{other:?}"),
     }

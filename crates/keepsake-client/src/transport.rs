@@ -92,6 +92,12 @@ pub enum TransportError {
     /// The identity acts by a delegation, and that has ended.
     #[error("the sign-in has ended ({0}): sign in again and go on, nothing that was sent is lost")]
     SignedOut(String),
+    /// The identity acts by a delegation, and that is for other canisters.
+    #[error("this sign-in is for other canisters ({0}): sign in again, for this one")]
+    SignInElsewhere(String),
+    /// The identity acts by a delegation that does not hold: for queries alone, or signed by another key.
+    #[error("this sign-in cannot be used ({0}): sign in again")]
+    SignInInvalid(String),
     /// The signed message was too old when it arrived; signing it again helps.
     #[error("the message expired on its way ({0}): check this computer's clock, then try again")]
     Expired(String),
@@ -117,6 +123,17 @@ pub enum TransportError {
     /// The answer is not proven to come from the host that it claims to come from.
     #[error("the node's answer is not authentic ({0}): do not trust this address")]
     NotAuthentic(String),
+    /// The host's certificate is from an authority that this machine does not trust, for another name, or over.
+    #[error(
+        "the certificate of {url} is not trusted here ({reason}): where its authority is your own, name the authority's file \
+         by SSL_CERT_FILE=FILE; else do not trust this address"
+    )]
+    Certificate {
+        /// Where messages go.
+        url: String,
+        /// What the check said.
+        reason: String,
+    },
     /// The node is not the one that was at this address before, or whether it is cannot be found out.
     #[error("{0}")]
     UnknownNode(String),
@@ -173,8 +190,11 @@ impl TransportError {
             | Self::Http { .. }
             | Self::BodyLimit { .. }
             | Self::SignedOut(_)
+            | Self::SignInElsewhere(_)
+            | Self::SignInInvalid(_)
             | Self::WrongClock(_)
             | Self::NotAuthentic(_)
+            | Self::Certificate { .. }
             | Self::UnknownNode(_)
             | Self::OtherCanister { .. }
             | Self::Protocol(_) => Transience::Permanent,
@@ -207,10 +227,12 @@ impl TransportError {
             Self::Busy { .. } => "busy",
             Self::BodyLimit { .. } => "body_too_large",
             Self::SignedOut(_) => "delegation_expired",
+            Self::SignInElsewhere(_) => "delegation_targets",
+            Self::SignInInvalid(_) => "delegation_invalid",
             Self::Expired(_) => "expired",
             Self::WrongClock(_) => "wrong_clock",
             Self::Rejected { .. } => "rejected",
-            Self::NotAuthentic(_) | Self::UnknownNode(_) => "not_authentic",
+            Self::NotAuthentic(_) | Self::Certificate { .. } | Self::UnknownNode(_) => "not_authentic",
             Self::OtherCanister { .. } => "wrong_canister",
             Self::Http { .. } | Self::Protocol(_) => "not_a_node",
         }
@@ -225,6 +247,9 @@ impl TransportError {
             | Self::Http { .. }
             | Self::BodyLimit { .. }
             | Self::SignedOut(_)
+            | Self::Certificate { .. }
+            | Self::SignInElsewhere(_)
+            | Self::SignInInvalid(_)
             | Self::UnknownNode(_) => true,
             Self::Rejected { code, .. } => *code == REJECT_SYS_TRANSIENT,
             // The host's word alone does not show that it ran nothing.
@@ -257,6 +282,7 @@ mod tests {
             TransportError::Rejected { code: 5, message: String::new() },
             TransportError::Http { status: 400, reason: String::new() },
             TransportError::NotAuthentic(String::new()),
+            TransportError::Certificate { url: String::new(), reason: String::new() },
             TransportError::UnknownNode(String::new()),
             TransportError::Protocol(String::new()),
         ] {

@@ -10,13 +10,13 @@ use crate::snapshot::Snapshot;
 use crate::verdict::{allowed, known};
 use crate::world::{Things, World};
 use candid::{Principal, Reserved};
-use keepsake_client::{Transport, TransportError};
+use keepsake_client::{Client, Transport, TransportError};
 use keepsake_service::Kind;
 use keepsake_service::endpoints::{self, METHODS};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use table::{Of, ROLE_LOST, Row, TABLE};
 
-use crate::api::Role;
+use crate::api::{LinkOptions, Role};
 
 /// State of the thing that a row asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -106,6 +106,8 @@ struct Walk<T> {
     world: World<T>,
     private: Things,
     public: Things,
+    /// Who stands in for others.
+    stand_ins: Vec<(Who, Client<T>)>,
     /// What was seen last of each; none where something was allowed since.
     seen: BTreeMap<bool, Snapshot>,
 }
@@ -115,7 +117,36 @@ impl<T: Transport> Walk<T> {
         let world = World::new(host, "access").await;
         let private = world.things().await;
         let public = public_things(&world).await;
-        Self { world, private, public, seen: BTreeMap::new() }
+        let mut stand_ins = Vec::new();
+        for (who, ..) in Who::STAND_INS {
+            stand_ins.push((who, host.client(who).await));
+        }
+        let walk = Self { world, private, public, stand_ins, seen: BTreeMap::new() };
+        for (who, account) in [(Who::Device, Who::Member), (Who::Removed, Who::Admin)] {
+            let code = allowed(walk.world.by(account).devices_invite("").await);
+            allowed(walk.client(who).devices_join(&code, "", None).await);
+        }
+        allowed(walk.world.by(Who::Admin).devices_remove(walk.client(Who::Removed).principal()).await);
+        let blocked = walk.client(Who::Blocked).principal();
+        allowed(walk.world.by(Who::Controller).admin_block(blocked, None).await);
+        walk.let_look().await;
+        walk
+    }
+
+    fn client(&self, who: Who) -> &Client<T> {
+        let found = self.stand_ins.iter().find(|(one, _)| *one == who);
+        found.map_or_else(|| self.world.by(who), |(_, client)| client)
+    }
+
+    /// The link is into the capsule of the private things, and who is blocked has a role there.
+    async fn let_look(&self) {
+        let (owner, capsule) = (self.world.owner(), &self.private.capsule);
+        let blocked = self.client(Who::Blocked).principal();
+        allowed(owner.capsules_grant(capsule, blocked, Role::Admin).await);
+        let link = self.client(Who::Link);
+        // A key that was a link's stays one, unless an operator frees it.
+        allowed(self.world.by(Who::Controller).admin_unblock(link.principal()).await);
+        allowed(owner.links_create(capsule, link.principal(), &LinkOptions::default()).await);
     }
 
     async fn row(&mut self, row: &Row) {
@@ -128,6 +159,19 @@ impl<T: Transport> Walk<T> {
                 if let Some(letter) = letter(row, state, column) {
                     let reply = self.ask(row, state, who, letter).await;
                     replies.insert((column, state), (letter, reply));
+                }
+            }
+        }
+        for (who, column, only_looks) in Who::STAND_INS {
+            let state = if row.of == Of::Nothing { State::Exists } else { State::Missing };
+            for state in [State::Exists, state].into_iter().collect::<BTreeSet<_>>() {
+                let is_update = endpoints::kind(row.method) == Some(Kind::Update);
+                let column = if only_looks && is_update { Who::Anonymous } else { column };
+                let column = Who::COLUMNS.into_iter().position(|one| one == column).expect("it is a column");
+                if let Some(letter) = letter(row, state, column) {
+                    // A removed key may be asked in again: the code is looked at before the key is.
+                    let may_join = who == Who::Removed && row.method == "devices_join";
+                    self.ask(row, state, who, if may_join { 'c' } else { letter }).await;
                 }
             }
         }
@@ -146,12 +190,16 @@ impl<T: Transport> Walk<T> {
         if is_update && !self.seen.contains_key(&public) {
             self.seen.insert(public, Snapshot::take(&self.world, things).await);
         }
-        let transport = self.world.by(who).transport();
+        let transport = self.client(who).transport();
         let reply = if is_update {
             transport.update(row.method, arg).await
         } else {
             transport.query(row.method, arg).await
         };
+        // A host may turn those away before the service hears of them.
+        if is_update && reply.is_err() && matches!(who, Who::Link | Who::Blocked | Who::Removed) {
+            return Vec::new();
+        }
         let reply = reply.unwrap_or_else(|error: TransportError| panic!("{place}: {error}"));
         let got = judge(row.method, &reply).unwrap_or_else(|wrong| panic!("{place}: {wrong}"));
         let expected = offered(&self.world, row.method, expected);
@@ -176,6 +224,7 @@ impl<T: Transport> Walk<T> {
         } else {
             let capsule = self.world.another_capsule("access").await;
             self.private = self.world.things_in(&capsule.id).await;
+            self.let_look().await;
         }
     }
 }
@@ -238,7 +287,7 @@ fn with_state(things: &Things, of: Of, state: State) -> Things {
 /// The letter of a reply.
 fn judge(method: &str, reply: &[u8]) -> Result<char, String> {
     match method {
-        "capsules_list" | "upload_config" | "_probe_sessions" | "site_list" => return Ok('o'),
+        "capsules_list" | "upload_config" | "_probe_sessions" | "site_list" | "whoami" => return Ok('o'),
         "http_request" | "http_request_update" => {
             let status = decode::<HttpResponse>(reply)?.status_code;
             return match status {
@@ -255,6 +304,10 @@ fn judge(method: &str, reply: &[u8]) -> Result<char, String> {
             Error::NotFound => Ok('n'),
             Error::Unauthorized => Ok('u'),
             Error::NotImplemented(_) => Ok('i'),
+            // A key that was removed has no right, and is told why.
+            Error::Conflict(_) if error.code() == "device_removed" => Ok('u'),
+            Error::Conflict(_) => Ok('c'),
+            Error::InvalidArgument(_) => Ok('e'),
             other => Err(format!("{other:?}")),
         };
     }

@@ -92,6 +92,8 @@ pub async fn roles_count_from_the_next_message_on<H: Host>(host: &H) {
         refused(change, "last_owner");
     }
     grant(Role::Owner).await;
+    refused(stranger.capsules_revoke(id, owner.principal()).await, "last_owner");
+    allowed(stranger.capsules_accept(id).await);
     allowed(stranger.capsules_revoke(id, owner.principal()).await);
     refused(owner.capsules_read_full(Some(id)).await, "not_found");
     refused(stranger.capsules_revoke(id, stranger.principal()).await, "last_owner");
@@ -118,10 +120,17 @@ pub async fn an_anonymous_guest_makes_a_capsule_public<H: Host>(host: &H) {
             allowed(reader.capsules_list().await).iter().all(|c| c.id != id),
             "{who:?} has no role of its own"
         );
-        let seen = allowed(reader.capsules_read_full(Some(id)).await).members;
+        let seen = allowed(reader.capsules_read_full(Some(id)).await);
+        assert_eq!((seen.creator, seen.creator_name), (None, None), "{who:?}: nor who made it");
         assert_eq!(
-            seen,
-            [CapsuleMember { principal: everybody, role: Role::Guest }],
+            seen.members,
+            [CapsuleMember {
+                principal: everybody,
+                role: Role::Guest,
+                accepted: false,
+                name: None,
+                colour: None
+            }],
             "{who:?}: no member is named"
         );
     }

@@ -42,11 +42,48 @@ macro_rules! exam {
             site::the_site_changes_as_a_whole,
             site::a_site_that_breaks_a_rule_changes_nothing,
             site::what_the_site_takes_is_its_own,
+            objects::bytes_elsewhere_are_announced_whole,
+            objects::only_the_gate_says_what_is_there,
+            objects::a_publish_is_whole_over_both_places,
+            objects::a_blob_moves_into_the_bucket,
+            people::a_device_is_its_account,
+            people::a_removed_device_is_shut_out_on_every_road,
+            people::a_ticket_ends_with_its_key,
+            people::a_first_key_can_be_removed,
+            people::a_key_brings_along_what_it_has,
+            people::a_key_brings_along_no_capsule_that_it_lost,
+            people::passkeys_are_found_again,
+            people::names_are_seen_by_whom_they_are_for,
+            people::a_code_opens_once,
+            people::an_invitation_gives_a_role_so_often,
+            people::only_who_is_invited_comes_in,
+            people::a_link_shows_what_it_covers,
+            people::a_link_to_some_memories_shows_no_other,
+            people::a_link_ends_with_its_makers_right,
+            people::a_link_without_download_shows_no_original,
+            people::a_link_tells_what_it_shows_where_its_owner_allows,
+            people::operators_see_to_their_host,
+            people::a_capsule_that_others_gave_is_marked_and_can_be_left,
         }
         $crate::exam! { @needs $start, $clock;
             uploads::a_pending_session_expires_alone,
             blobs::unreferenced_blobs_are_collected,
             http::a_token_expires,
+            objects::objects_go_with_what_they_were_for,
+            people::a_code_ends_with_its_time,
+            people::a_link_ends_with_its_time,
+        }
+    };
+    // For a host that has a bucket, beside one without that takes the whole exam.
+    (bucket: $start:path, moves_clock: $clock:literal) => {
+        $crate::exam! { @questions $start;
+            objects::bytes_elsewhere_are_announced_whole,
+            objects::only_the_gate_says_what_is_there,
+            objects::a_publish_is_whole_over_both_places,
+            objects::a_blob_moves_into_the_bucket,
+        }
+        $crate::exam! { @needs $start, $clock;
+            objects::objects_go_with_what_they_were_for,
         }
     };
     // For another road that chunks come by to a host which takes the whole exam on the first one.

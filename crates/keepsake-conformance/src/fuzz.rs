@@ -1,16 +1,21 @@
 //! What a fuzzer's bytes are turned into: runs of the model, Candid arguments, HTTP requests, upload tickets. Owns the bodies;
 //! `fuzz/` holds the thin targets for cargo-fuzz, and a test feeds them bytes from a generator.
 //!
-//! Each panics when a promise is broken, and only then.
+//! Each panics when a promise is broken, and only then. The messages that are changed, and who may sign them, are in `life`.
+
+mod life;
+mod signed;
+
+pub use signed::{a_stranger_leaves_nothing, everything_by_everybody, methods, signed};
 
 use crate::model::in_process::World;
-use crate::model::{Carried, Claim, Delivery, Operation, Subject, replay};
+use crate::model::{Delivery, Subject, replay};
 use arbitrary::{Arbitrary, Unstructured};
 use candid::Principal;
 use keepsake_client::api::{Answer, HttpRequest, HttpResponse};
 use keepsake_service::open_ticket;
+use life::{Message, lived_in, session_of};
 use serde_bytes::ByteBuf;
-use std::sync::OnceLock;
 
 /// Operations of one run: enough for a session's whole life, few enough to be fast.
 const RUN_MAX: usize = 120;
@@ -43,7 +48,7 @@ pub fn arguments(data: &[u8]) {
     let mut source = Unstructured::new(data);
     let (mut world, messages) = lived_in();
     let picked = source.choose_index(messages.len()).unwrap_or(0);
-    let Message { who, update, method, mut arg } = messages[picked].clone();
+    let Message { who, update, method, mut arg, .. } = messages[picked].clone();
     for _ in 0..source.int_in_range(0..=6_u8).unwrap_or(0) {
         change(&mut arg, &mut source);
     }
@@ -130,138 +135,6 @@ pub fn ticket(data: &[u8]) {
     assert_eq!(opened.is_ok(), may_open, "{text:?} after {later_ns} ns: {opened:?}");
     if let Ok(ticket) = opened {
         assert_eq!((ticket.caller, ticket.session.0), (who, session));
-    }
-}
-
-/// The session that a chunk was put into, and by whom.
-fn session_of(message: &Message) -> Option<(Principal, u64)> {
-    if message.method != "uploads_put_chunk" {
-        return None;
-    }
-    let (session, _, _) = candid::decode_args::<(u64, u32, ByteBuf)>(&message.arg).ok()?;
-    Some((message.who, session))
-}
-
-/// A message that was sent to a world.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Message {
-    who: Principal,
-    update: bool,
-    method: &'static str,
-    arg: Vec<u8>,
-}
-
-/// A world with a capsule, sessions, blobs and a memory in it, and messages that it understands.
-fn lived_in() -> (World, &'static [Message]) {
-    static MESSAGES: OnceLock<Vec<Message>> = OnceLock::new();
-    let messages = MESSAGES.get_or_init(record);
-    let mut world = World::new(World::bounds_of(3));
-    for message in messages.iter().filter(|message| message.update) {
-        world.update(message.who, message.method, &message.arg).expect("it was understood before");
-    }
-    (world, messages)
-}
-
-/// The messages of a short life: two files, one published, one half there, and a photo in one message, twice; queries once each.
-fn record() -> Vec<Message> {
-    let file = |key| Operation::Begin { who: 0, capsule: 0, key, announce: 2 };
-    let publish = Operation::Publish {
-        who: 0,
-        capsule: 0,
-        sessions: [0, u8::MAX],
-        claim: Claim::Right,
-        key: 1,
-        inline: 2,
-        carried: Carried::None,
-        find: false,
-    };
-    let in_one_message = Operation::Publish {
-        who: 0,
-        capsule: 0,
-        sessions: [u8::MAX; 2],
-        claim: Claim::Right,
-        key: 2,
-        inline: 2,
-        carried: Carried::Alone,
-        find: false,
-    };
-    let again = Operation::Publish {
-        who: 0,
-        capsule: 0,
-        sessions: [u8::MAX; 2],
-        claim: Claim::Right,
-        key: 7,
-        inline: 2,
-        carried: Carried::Alone,
-        find: true,
-    };
-    let life = [
-        Operation::CreateCapsule { who: 0, subject: 0 },
-        Operation::Grant { who: 0, capsule: 0, to: 1, role: 2 },
-        file(1),
-        Operation::PutNext { session: 0 },
-        Operation::PutNext { session: 0 },
-        Operation::PutNext { session: 0 },
-        publish,
-        in_one_message,
-        again,
-        Operation::Update { who: 0, memory: 0, title: 1 },
-        file(2),
-        Operation::PutNext { session: 0 },
-    ];
-    let life: Vec<_> = life.into_iter().map(|operation| Delivery { operation, twice: false }).collect();
-    let mut recorder = Recorder { world: World::new(World::bounds_of(3)), messages: Vec::new() };
-    replay(&life, 1, &mut recorder).expect("the model's own run holds");
-    let mut messages: Vec<Message> = Vec::new();
-    let minting = recorder.messages.iter().find_map(session_of).map(|(who, session)| Message {
-        who,
-        update: false,
-        method: "mint_upload_ticket",
-        arg: candid::encode_args((session, 60_u32)).expect("it encodes"),
-    });
-    for message in recorder.messages.into_iter().chain(minting) {
-        if message.update || !messages.contains(&message) {
-            messages.push(message);
-        }
-    }
-    messages
-}
-
-/// Writes down what is sent.
-struct Recorder {
-    world: World,
-    messages: Vec<Message>,
-}
-
-impl Subject for Recorder {
-    fn update(&mut self, who: Principal, method: &'static str, arg: &[u8]) -> Result<Vec<u8>, String> {
-        self.messages.push(Message { who, update: true, method, arg: arg.to_vec() });
-        self.world.update(who, method, arg)
-    }
-
-    fn query(&mut self, who: Principal, method: &'static str, arg: &[u8]) -> Result<Vec<u8>, String> {
-        self.messages.push(Message { who, update: false, method, arg: arg.to_vec() });
-        self.world.query(who, method, arg)
-    }
-
-    fn now_ns(&self) -> u64 {
-        self.world.now_ns()
-    }
-
-    fn advance(&mut self, by_ns: u64) {
-        self.world.advance(by_ns);
-    }
-
-    fn restart(&mut self) {
-        self.world.restart();
-    }
-
-    fn violations(&mut self) -> Vec<String> {
-        Vec::new()
-    }
-
-    fn bounds(&self) -> crate::model::Bounds {
-        self.world.bounds()
     }
 }
 

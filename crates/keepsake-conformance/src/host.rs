@@ -1,6 +1,6 @@
 //! The port of the exam: a running service and the identities that talk to it. Owns no question.
 
-use keepsake_client::api::{HttpRequest, HttpResponse};
+use keepsake_client::api::{Answer, HttpRequest, HttpResponse};
 use keepsake_client::{Client, Transport};
 use std::time::Duration;
 
@@ -25,6 +25,16 @@ pub enum Who {
     Controller,
     /// Has a key, no role, and no capsule of its own when the exam begins.
     Newcomer,
+    /// A key that becomes a device of somebody.
+    Device,
+    /// Another one, which is removed again.
+    Removed,
+    /// Is shut out by the operator.
+    Blocked,
+    /// The key that a link's secret makes.
+    Link,
+    /// Keeps the keys of the host's bucket, where the host has one that it cannot reach itself.
+    Gate,
 }
 
 impl Who {
@@ -38,6 +48,15 @@ impl Who {
         Self::Stranger,
         Self::Anonymous,
         Self::Controller,
+    ];
+
+    /// Callers that stand in for one of the columns: whose letter counts for them, and whether they only look, so that of
+    /// what changes something the anonymous letter counts.
+    pub const STAND_INS: [(Self, Self, bool); 4] = [
+        (Self::Device, Self::Member, false),
+        (Self::Removed, Self::Anonymous, false),
+        (Self::Blocked, Self::Anonymous, false),
+        (Self::Link, Self::Guest, true),
     ];
 
     /// A key for this identity, the same on every host; none for the anonymous one.
@@ -56,6 +75,18 @@ pub trait Host {
 
     /// Asks for `/asset/…` by plain HTTP; none where the host answers the gateway's query only.
     fn direct_http(&self, request: &HttpRequest) -> impl Future<Output = Option<HttpResponse>>;
+
+    /// Puts a chunk by an upload ticket, without an envelope; none where the host mints no tickets.
+    fn put_chunk(
+        &self,
+        ticket: &str,
+        session: u64,
+        index: u32,
+        bytes: &[u8],
+    ) -> impl Future<Output = Option<Answer<()>>> {
+        let _ = (ticket, session, index, bytes);
+        std::future::ready(None)
+    }
 
     /// Moves the host's clock on; false where it is the world's clock.
     fn advance_clock(&self, by: Duration) -> impl Future<Output = bool>;

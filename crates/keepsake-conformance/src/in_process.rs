@@ -1,14 +1,15 @@
 //! The service in this process: the smallest host there can be. Owns its thread, its clock and its two memories;
 //! a message is a function that runs on the thread, one after the other.
 
-use crate::api::{HttpRequest, HttpResponse};
+use crate::api::{Answer, HttpRequest, HttpResponse};
 use crate::host::{Host, Who};
 use candid::Principal;
 use ic_stable_structures::{Memory, VectorMemory};
 use keepsake_client::{Client, RetryPolicy, Transport, TransportError};
-use keepsake_service::http::{AssetBody, AssetRequest, BlobRange, HeapRange};
-use keepsake_service::{Call, Install, Quotas, RecordLimits, Reject, Reply, Service, Upkeep};
+use keepsake_service::http::{AssetBody, AssetRequest, BlobRange, HeapRange, ObjectRange};
+use keepsake_service::{Call, Install, Quotas, RecordLimits, Reject, Reply, Service, Upkeep, open_ticket};
 use serde_bytes::ByteBuf;
+use std::collections::BTreeMap;
 use std::sync::mpsc;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -31,14 +32,26 @@ struct Machine {
     records: VectorMemory,
     heap: VectorMemory,
     service: Service<VectorMemory, VectorMemory>,
+    bucket: Bucket,
     now_ns: u64,
+}
+
+/// A bucket in memory: what a host's bucket has, by key.
+#[derive(Default)]
+struct Bucket(BTreeMap<String, Vec<u8>>);
+
+impl Bucket {
+    fn read(&self, object: &ObjectRange) -> Vec<u8> {
+        let at = |offset: u64| usize::try_from(offset).expect("samples fit memory");
+        self.0[&object.key][at(object.offset)..at(object.offset + object.len)].to_vec()
+    }
 }
 
 impl Machine {
     fn start() -> Self {
         let (records, heap) = (VectorMemory::default(), VectorMemory::default());
         let service = open(&records, &heap);
-        Self { records, heap, service, now_ns: START_NS }
+        Self { records, heap, service, bucket: Bucket::default(), now_ns: START_NS }
     }
 
     fn call(&mut self, caller: Principal) -> Call {
@@ -58,6 +71,7 @@ impl Machine {
         let answer = self.service.asset(&call, request);
         let body = match answer.body {
             AssetBody::Bytes(bytes) => bytes,
+            AssetBody::Bucket(object) => self.bucket.read(&object),
             AssetBody::Heap { blob, runs } => self.blob_bytes(blob, runs),
         };
         HttpResponse {
@@ -66,6 +80,17 @@ impl Machine {
             body: ByteBuf::from(body),
             upgrade: None,
         }
+    }
+
+    /// As a host with a road for chunks takes one in.
+    fn put(&mut self, ticket: &str, session: u64, index: u32, bytes: &[u8]) -> Answer<()> {
+        let now_ns = self.call(Principal::anonymous()).now_ns;
+        let key = self.service.ticket_key().expect("it has a secret");
+        let opened = open_ticket(&key, now_ns, ticket).expect("the exam sends tickets that open");
+        assert_eq!(opened.session.0, session);
+        let call = self.call(opened.caller);
+        let reply = self.service.put(&call, session, index, bytes);
+        candid::decode_one(&reply.bytes).expect("the answer has its type")
     }
 
     /// As a host sends it: piece by piece, as far as it is planned.
@@ -99,9 +124,18 @@ fn open(records: &VectorMemory, heap: &VectorMemory) -> Service<VectorMemory, Ve
         quotas: Quotas::default(),
         records: RecordLimits::default(),
         upkeep: Upkeep::default(),
+        admission: None,
+        invited_by_default: false,
+        attestors: vec![principal(Who::Gate)],
+        gate: None,
         certifies: false,
     };
-    Service::open(records.clone(), heap.clone(), &install).expect("the memories hold a store or nothing")
+    let service = Service::open(records.clone(), heap.clone(), &install);
+    service
+        .expect("the memories hold a store or nothing")
+        .with_put_road("/upload/")
+        .with_previews()
+        .with_bucket(1 << 20)
 }
 
 fn principal(who: Who) -> Principal {
@@ -152,6 +186,11 @@ impl Host for InProcess {
             service_worker: header("service-worker"),
         };
         Some(self.run(move |machine| machine.asset(&request)).await)
+    }
+
+    async fn put_chunk(&self, ticket: &str, session: u64, index: u32, bytes: &[u8]) -> Option<Answer<()>> {
+        let (ticket, bytes) = (ticket.to_owned(), bytes.to_vec());
+        Some(self.run(move |machine| machine.put(&ticket, session, index, &bytes)).await)
     }
 
     async fn advance_clock(&self, by: Duration) -> bool {

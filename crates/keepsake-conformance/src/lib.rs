@@ -24,6 +24,8 @@ pub mod http;
 pub mod in_process;
 pub mod memories;
 pub mod model;
+pub mod objects;
+pub mod people;
 pub mod publish;
 pub mod samples;
 pub mod site;

@@ -1,6 +1,6 @@
 //! The reference model: the whole service in plain maps, and a runner that holds a real one to it.
 //!
-//! A run is a list of weighted [`Operation`]s over several callers, capsules and sessions. After each one, model and
+//! A run is a list of weighted [`Operation`]s over several keys, capsules and sessions. What signs is a key, what acts is an account. After each one, model and
 //! system must agree on every observable, and the system's own check must find nothing. A failing run is made
 //! shorter, then printed with its seed; the same seed makes the same run on every host.
 //!
@@ -9,19 +9,22 @@
 //! may be delivered twice; the second must change nothing).
 
 pub mod in_process;
+mod invitations;
 mod memories;
 mod observe;
 mod operation;
+mod operator;
+mod people;
 mod run;
 mod state;
 mod step;
 mod uploads;
 mod usage;
 
-pub use operation::{Bytes, Carried, Claim, Delivery, Operation};
+pub use operation::{Bytes, Carried, Claim, Delivery, Operation, PeopleOperation};
 pub use run::{Failure, Outcomes, Report, RunOptions, operations, replay, replay_command, run};
 pub use state::{Bounds, Model};
-pub use step::{PEOPLE, key_of, person};
+pub use step::{KEYS, PEOPLE, controller, key_of, person};
 
 use candid::Principal;
 
@@ -39,6 +42,18 @@ pub trait Subject {
     /// # Errors
     /// What the host says.
     fn query(&mut self, caller: Principal, method: &'static str, arg: &[u8]) -> Result<Vec<u8>, String>;
+
+    /// Sends a chunk without an envelope, by an upload ticket; none on a host that has no such road.
+    ///
+    /// # Errors
+    /// What the host says.
+    fn put(
+        &mut self,
+        ticket: &str,
+        session: u64,
+        index: u32,
+        bytes: &[u8],
+    ) -> Result<Option<Vec<u8>>, String>;
 
     /// The time that the next message will see, ns since 1970.
     fn now_ns(&self) -> u64;

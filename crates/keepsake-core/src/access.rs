@@ -1,10 +1,13 @@
 //! Who may do what. Owns the one rule that turns (capsule, caller, need) into yes, "not found" or "unauthorized". What a
-//! role is needed for is said by each operation; roles are given in [`crate::capsule`].
+//! role is needed for is said by each operation; roles are given in [`crate::capsule`]. Whose key stands for whom was found at
+//! the door, see [`crate::door`]: a caller here is an account, a link that is alive, or nobody.
 
-use crate::ids::CapsuleId;
+use crate::ids::{CapsuleId, MemoryId};
+use crate::memory::{AssetKind, MemoryRecord};
 use crate::refusal::{Refusal, RefusalKind};
 use crate::store::Store;
 pub use crate::tables::members::Role;
+use crate::tables::registry::LinkRecord;
 use ic_principal::Principal;
 use ic_stable_structures::Memory;
 
@@ -33,11 +36,77 @@ pub(crate) fn require_somebody(caller: &Principal) -> Result<(), Denied> {
     if *caller == Principal::anonymous() { Err(Denied::Unauthorized) } else { Ok(()) }
 }
 
+/// How much of a capsule somebody sees who may look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sight {
+    /// All of it.
+    All,
+    /// What a link covers.
+    Link {
+        /// Only the memories that it names.
+        named: bool,
+        /// Originals too.
+        originals: bool,
+    },
+}
+
+impl Sight {
+    /// Whether an asset of this kind may be seen.
+    pub(crate) fn shows(self, kind: AssetKind) -> bool {
+        !matches!(self, Self::Link { originals: false, .. }) || kind != AssetKind::Original
+    }
+}
+
 impl<R: Memory, H: Memory> Store<R, H> {
     /// The caller's role in a capsule. A capsule whose guest is the anonymous principal is public: everybody is
-    /// at least its guest. O(log members).
+    /// at least its guest. So is whoever has a link to all of it; a link to some memories gives no role. O(log members).
     pub fn role_of(&self, capsule: CapsuleId, caller: &Principal) -> Option<Role> {
+        let whole = || self.link_into(capsule, caller).is_some_and(|link| link.named.is_none());
+        self.own_role(capsule, caller).or_else(|| whole().then_some(Role::Guest))
+    }
+
+    /// As [`Self::role_of`], but for links.
+    fn own_role(&self, capsule: CapsuleId, caller: &Principal) -> Option<Role> {
         self.members.role(capsule, caller).or_else(|| self.is_public(capsule).then_some(Role::Guest))
+    }
+
+    /// The link that the caller has to this capsule.
+    pub(crate) fn link_into(&self, capsule: CapsuleId, caller: &Principal) -> Option<LinkRecord> {
+        self.registry.link(caller).filter(|link| link.capsule == capsule.0)
+    }
+
+    /// How much of a capsule the caller sees.
+    pub(crate) fn sight(&self, capsule: CapsuleId, caller: &Principal) -> Result<Sight, Denied> {
+        if self.own_role(capsule, caller).is_some() {
+            return Ok(Sight::All);
+        }
+        let link = self.link_into(capsule, caller).ok_or(Denied::NotFound)?;
+        Ok(Sight::Link { named: link.named.is_some(), originals: link.originals })
+    }
+
+    /// How much of a memory the caller sees.
+    pub(crate) fn sight_of_memory(
+        &self,
+        capsule: CapsuleId,
+        id: MemoryId,
+        caller: &Principal,
+    ) -> Result<Sight, Denied> {
+        match self.sight(capsule, caller)? {
+            Sight::Link { named: true, .. } if !self.registry.covers(caller, id) => Err(Denied::NotFound),
+            sight => Ok(sight),
+        }
+    }
+
+    /// A memory as the caller sees it, without the assets that it may not see.
+    pub(crate) fn seen(
+        &self,
+        caller: &Principal,
+        id: MemoryId,
+        mut record: MemoryRecord,
+    ) -> Result<(Sight, MemoryRecord), Denied> {
+        let sight = self.sight_of_memory(CapsuleId(record.capsule), id, caller)?;
+        record.assets.retain(|asset| sight.shows(asset.meta.kind));
+        Ok((sight, record))
     }
 
     /// Everybody may read this capsule.

@@ -1,11 +1,12 @@
 //! Blobs: finished, immutable bytes with a length and a SHA-256. Owns reads, references and deletion; records are in
 //! `tables/blobs.rs`, the bytes are the heap's.
 
-use crate::access::{Denied, Role, require_somebody};
+use crate::access::{Denied, Role, Sight, require_somebody};
 use crate::call::Call;
 use crate::heap::Extent;
-use crate::ids::{BlobId, CapsuleId, MemoryId, SessionId};
+use crate::ids::{BlobId, CapsuleId, MemoryId, ObjectId, SessionId};
 use crate::limits::{BLOB_TTL_NS, CHUNK_BYTES_MAX, RESPONSE_BYTES_MAX, RUNS_SLICE};
+use crate::objects::ObjectRange;
 use crate::refusal::{Refusal, RefusalKind};
 use crate::store::Store;
 pub use crate::tables::blobs::{BlobRecord, BlobRuns};
@@ -20,6 +21,8 @@ use ic_stable_structures::Memory;
 pub struct BlobPart {
     extents: Vec<Extent>,
     len: u64,
+    /// They are in the host's bucket, and nothing of them is here.
+    pub elsewhere: Option<ObjectRange>,
 }
 
 impl BlobPart {
@@ -84,8 +87,18 @@ impl<R: Memory, H: Memory> Store<R, H> {
     /// [`Denied::NotFound`].
     pub fn blob_meta(&self, caller: &Principal, id: BlobId) -> Result<BlobRecord, Denied> {
         let blob = self.blobs.get(id).ok_or(Denied::NotFound)?;
-        self.require(CapsuleId(blob.capsule), caller, Role::Guest)?;
-        Ok(blob)
+        match self.sight(CapsuleId(blob.capsule), caller)? {
+            Sight::All | Sight::Link { named: false, originals: true } => Ok(blob),
+            Sight::Link { .. } if self.shows_blob(caller, id, &blob) => Ok(blob),
+            Sight::Link { .. } => Err(Denied::NotFound),
+        }
+    }
+
+    /// The memory that the blob was published with shows it to whoever has this link.
+    fn shows_blob(&self, link: &Principal, id: BlobId, blob: &BlobRecord) -> bool {
+        let memory = blob.memory.and_then(|memory| self.memory_read(link, MemoryId(memory)).ok());
+        let is_it = |source: &AssetSource| matches!(source, AssetSource::Blob { blob, .. } if *blob == id.0);
+        memory.is_some_and(|memory| memory.assets.iter().any(|asset| is_it(&asset.source)))
     }
 
     /// All of a small blob.
@@ -136,7 +149,10 @@ impl<R: Memory, H: Memory> Store<R, H> {
 
     fn part(&self, blob: &BlobRecord, offset: u64, len: u64) -> BlobPart {
         let len = len.min(blob.len - offset);
-        BlobPart { extents: self.blob_runs(blob, offset, len), len }
+        match self.object_range(blob, offset, len) {
+            None => BlobPart { extents: self.blob_runs(blob, offset, len), len, elsewhere: None },
+            elsewhere => BlobPart { extents: Vec::new(), len, elsewhere },
+        }
     }
 
     /// Reads a part and puts it behind what `into` holds: a host's answer takes the bytes where they go out from.
@@ -161,7 +177,8 @@ impl<R: Memory, H: Memory> Store<R, H> {
     pub fn blob_delete(&mut self, call: &Call, id: BlobId) -> Result<(), BlobError> {
         require_somebody(&call.caller)?;
         let blob = self.blob_meta(&call.caller, id)?;
-        let need = if blob.creator == call.caller { Role::Member } else { Role::Admin };
+        let is_its = self.is_person(&blob.creator, &call.caller);
+        let need = if is_its { Role::Member } else { Role::Admin };
         self.require(CapsuleId(blob.capsule), &call.caller, need)?;
         if blob.references > 0 {
             return Err(BlobError::Referenced(blob.references));
@@ -238,10 +255,18 @@ impl<R: Memory, H: Memory> Store<R, H> {
 
     /// Frees its bytes and its record, which nothing names any more. Of many runs the tick frees the last.
     pub(crate) fn forget_blob(&mut self, call: &Call, id: BlobId, blob: &BlobRecord) {
+        self.free_place(call, blob);
+        if let Some(object) = blob.object {
+            self.leave_object(call, ObjectId(object));
+        }
+        self.blobs.remove(id);
+    }
+
+    /// Frees what it takes of the heap.
+    pub(crate) fn free_place(&mut self, call: &Call, blob: &BlobRecord) {
         self.heap.free(call, &blob.extents);
         if let Some(runs) = blob.runs {
             self.free_runs(call, SessionId(runs.session), RUNS_SLICE);
         }
-        self.blobs.remove(id);
     }
 }

@@ -1,19 +1,24 @@
-//! Capsules: containers of memories with members and counters. Owns what makes, changes and ends one, who becomes a
-//! member, and how many there may be. Who may what is in [`crate::access`], the order of a list in `capsule/listing.rs`.
+//! Capsules: containers of memories with members and counters. Owns what makes, names and ends one, and how many there may be.
+//! Who becomes a member, and stays one, is in `capsule/members.rs`; who may what in [`crate::access`]; the order of a list in
+//! `capsule/listing.rs`.
 
 mod listing;
+mod members;
+
+pub use members::MemberView;
 
 #[cfg(test)]
 pub(crate) use listing::{Listing, listing_key};
 
-use crate::access::{Denied, Role, require_somebody};
+use crate::access::{Denied, Role, Sight, require_somebody};
 use crate::call::Call;
 use crate::ids::CapsuleId;
 use crate::limits::{PERSON_BYTES_MAX, TICK_SLICE};
+use crate::people::{NameError, check_optional_name};
 use crate::refusal::{Refusal, RefusalKind};
 use crate::room::{Exhausted, Usage};
 use crate::store::Store;
-pub use crate::tables::capsules::{CapsuleRecord, Subject};
+pub use crate::tables::capsules::{CapsuleRecord, Given, Subject};
 use crate::tables::idem::{Scope, key_of};
 use ic_principal::Principal;
 use ic_stable_structures::Memory;
@@ -25,8 +30,14 @@ pub struct CapsuleView {
     pub id: CapsuleId,
     /// Its record.
     pub record: CapsuleRecord,
-    /// The caller's role in it.
+    /// The caller's role in it; of a link, [`Role::Guest`].
     pub role: Role,
+    /// The caller made it, about itself.
+    pub is_own: bool,
+    /// The caller made it, or said yes to the role that somebody gave it.
+    pub is_accepted: bool,
+    /// The caller has a role of its own in it: it does not look only because all may, or by a link.
+    pub is_member: bool,
 }
 
 /// Why an operation on capsules is refused.
@@ -38,18 +49,27 @@ pub enum CapsuleError {
     /// There is no room: the data say of what.
     #[error(transparent)]
     Exhausted(#[from] Exhausted),
+    /// A name is too long, or is none.
+    #[error(transparent)]
+    Name(#[from] NameError),
     /// The name of an opaque person is too long.
     #[error("text_too_long: subject has {0} bytes, allowed {PERSON_BYTES_MAX}")]
     SubjectLength(usize),
+    /// The host is by invitation.
+    #[error("not_admitted: this host is by invitation; ask whoever runs it for a code, and redeem it")]
+    NotAdmitted,
     /// The name of an opaque person is empty.
     #[error("subject_empty: a person's name has at least one byte")]
     SubjectEmpty,
     /// It would be left without an owner.
-    #[error("last_owner: grant Owner to somebody else first")]
+    #[error("last_owner: grant Owner to somebody else first, and let them accept it")]
     LastOwner,
     /// The anonymous principal can only read.
     #[error("role_not_for_anonymous: grant Guest to make a capsule public")]
     RoleNotForAnonymous,
+    /// The key of a link can only look.
+    #[error("role_not_for_link: this is the key of a link; give the role to a person")]
+    RoleNotForLink,
 }
 
 impl Refusal for CapsuleError {
@@ -57,10 +77,12 @@ impl Refusal for CapsuleError {
         match self {
             Self::Denied(denied) => denied.kind(),
             Self::Exhausted(exhausted) => exhausted.kind(),
-            Self::SubjectLength(_) | Self::SubjectEmpty | Self::RoleNotForAnonymous => {
-                RefusalKind::InvalidArgument
-            }
-            Self::LastOwner => RefusalKind::Conflict,
+            Self::Name(name) => name.kind(),
+            Self::SubjectLength(_)
+            | Self::SubjectEmpty
+            | Self::RoleNotForAnonymous
+            | Self::RoleNotForLink => RefusalKind::InvalidArgument,
+            Self::LastOwner | Self::NotAdmitted => RefusalKind::Conflict,
         }
     }
 }
@@ -83,6 +105,9 @@ impl<R: Memory, H: Memory> Store<R, H> {
         if own && let Some(known) = self.own_capsule(call) {
             return Ok(known);
         }
+        if !self.is_admitted(&call.caller) {
+            return Err(CapsuleError::NotAdmitted);
+        }
         Usage::capsules(&self.callers.get(&call.caller)).take(1)?;
         self.require_record_room(0)?;
         let record = CapsuleRecord {
@@ -97,14 +122,17 @@ impl<R: Memory, H: Memory> Store<R, H> {
             owner_count: 1,
             member_count: 1,
             record_bytes: 0,
+            name: None,
+            given: None,
         };
         let id = self.capsules.add(&record);
-        self.set_member(id, &call.caller, &call.caller, Role::Owner);
+        self.registry.set_maker(id, None, Some(&call.caller));
+        self.set_member(id, &call.caller, &call.caller, Role::Owner, true);
         if own {
             self.idem.remember(own_key(&call.caller), [0; 32], id.0, Vec::new());
         }
         self.callers.update(&call.caller, |c| c.capsules_created += 1);
-        Ok(CapsuleView { id, record, role: Role::Owner })
+        Ok(CapsuleView { id, record, role: Role::Owner, is_own: own, is_accepted: true, is_member: true })
     }
 
     /// A capsule that the caller may read; none: the caller's own.
@@ -114,8 +142,33 @@ impl<R: Memory, H: Memory> Store<R, H> {
     pub fn capsule(&self, caller: &Principal, id: Option<CapsuleId>) -> Result<CapsuleView, Denied> {
         let own = || self.idem.get(&own_key(caller)).map(|known| CapsuleId(known.made));
         let id = id.or_else(own).ok_or(Denied::NotFound)?;
+        if let Sight::Link { named: true, .. } = self.sight(id, caller)? {
+            return Ok(self.part_of_capsule(caller, id));
+        }
         let role = self.require(id, caller, Role::Guest)?;
-        Ok(CapsuleView { id, record: self.capsules.get(id), role })
+        let record = self.capsules.get(id);
+        let is_own = record.creator == *caller && record.subject == Subject::Principal(*caller);
+        // That everybody may look makes nobody a member.
+        let is_member = *caller != Principal::anonymous() && self.members.contains(id, caller);
+        let is_accepted = !is_member || self.members.is_accepted(id, caller);
+        Ok(CapsuleView { id, record, role, is_own, is_accepted, is_member })
+    }
+
+    /// A capsule as somebody sees it whose link names some memories of it.
+    fn part_of_capsule(&self, link: &Principal, id: CapsuleId) -> CapsuleView {
+        let record = self.capsules.get(id);
+        let named = self
+            .registry
+            .covered_by(link, 0, u64::MAX)
+            .filter(|memory| self.memories.capsule_of(*memory).is_some());
+        let record = CapsuleRecord {
+            memory_count: named.count() as u64,
+            bytes_used: 0,
+            bytes_in_flight: 0,
+            inline_bytes: 0,
+            ..record
+        };
+        CapsuleView { id, record, role: Role::Guest, is_own: false, is_accepted: true, is_member: false }
     }
 
     /// Every capsule that the caller has a role in, at most
@@ -125,84 +178,29 @@ impl<R: Memory, H: Memory> Store<R, H> {
         if *caller == Principal::anonymous() {
             return Vec::new();
         }
-        let ids = self.listed_capsules(caller);
+        let ids = match self.registry.link(caller) {
+            Some(link) => vec![CapsuleId(link.capsule)],
+            None => self.listed_capsules(caller),
+        };
         ids.into_iter().filter_map(|id| self.capsule(caller, Some(id)).ok()).collect()
     }
 
-    /// The members of a capsule that the caller may read. Whoever reads it only because it is public learns no more
-    /// than that: the members did not agree to be known to everybody.
-    ///
-    /// # Errors
-    /// [`Denied::NotFound`].
-    pub fn capsule_members(
-        &self,
-        caller: &Principal,
-        id: CapsuleId,
-    ) -> Result<Vec<(Principal, Role)>, Denied> {
-        self.require(id, caller, Role::Guest)?;
-        let mut members = self.members.of(id);
-        let everybody = Principal::anonymous();
-        if *caller == everybody || self.members.role(id, caller).is_none() {
-            members.retain(|(who, _)| *who == everybody);
-        }
-        Ok(members)
-    }
-
-    /// Gives `who` a role, in place of any it has. Owners only.
+    /// Calls a capsule by a name, or by none. Owners only.
     ///
     /// # Errors
     /// [`CapsuleError`].
-    pub fn capsule_grant(
+    pub fn capsule_rename(
         &mut self,
         call: &Call,
         id: CapsuleId,
-        who: &Principal,
-        role: Role,
+        name: Option<String>,
     ) -> Result<(), CapsuleError> {
         self.require_owner(call, id)?;
-        if *who == Principal::anonymous() && role != Role::Guest {
-            return Err(CapsuleError::RoleNotForAnonymous);
-        }
-        let mut record = self.capsules.get(id);
-        let had = self.members.role(id, who);
-        if had == Some(Role::Owner) && role != Role::Owner && record.owner_count == 1 {
-            return Err(CapsuleError::LastOwner);
-        }
-        if had.is_none() {
-            Usage::members(&record).take(1)?;
-            self.require_record_room(0)?;
-        }
-        record.member_count += u32::from(had.is_none());
-        record.owner_count += u32::from(role == Role::Owner);
-        record.owner_count -= u32::from(had == Some(Role::Owner));
-        record.updated_ns = call.now_ns;
-        let creator = record.creator;
-        self.capsules.put(id, &record);
-        self.set_member(id, &creator, who, role);
-        Ok(())
-    }
-
-    /// Takes `who`'s role away; nothing happens where there is none. Owners only.
-    ///
-    /// # Errors
-    /// [`CapsuleError`].
-    pub fn capsule_revoke(
-        &mut self,
-        call: &Call,
-        id: CapsuleId,
-        who: &Principal,
-    ) -> Result<(), CapsuleError> {
-        self.require_owner(call, id)?;
-        let mut record = self.capsules.get(id);
-        let Some(had) = self.members.role(id, who) else { return Ok(()) };
-        if had == Role::Owner && record.owner_count == 1 {
-            return Err(CapsuleError::LastOwner);
-        }
-        record.member_count -= 1;
-        record.owner_count -= u32::from(had == Role::Owner);
-        record.updated_ns = call.now_ns;
-        self.capsules.put(id, &record);
-        self.remove_member(id, who);
+        check_optional_name("name", name.as_deref())?;
+        self.capsules.update(id, |capsule| {
+            capsule.name = name;
+            capsule.updated_ns = call.now_ns;
+        });
         Ok(())
     }
 
@@ -213,21 +211,37 @@ impl<R: Memory, H: Memory> Store<R, H> {
     /// [`CapsuleError`].
     pub fn capsule_delete(&mut self, call: &Call, id: CapsuleId) -> Result<(), CapsuleError> {
         self.require_owner(call, id)?;
+        self.drop_capsule(call, id);
+        Ok(())
+    }
+
+    /// As [`Self::capsule_delete`], whoever asks.
+    pub(crate) fn drop_capsule(&mut self, call: &Call, id: CapsuleId) {
         let record = self.capsules.get(id);
-        for (who, _) in self.members.of(id) {
-            self.remove_member(id, &who);
+        for member in self.members.of(id) {
+            self.remove_member(id, &member.who);
         }
+        self.close_invitations_into(id);
         let key = own_key(&record.creator);
         if self.idem.get(&key).is_some_and(|known| known.made == id.0) {
             self.idem.forget(&key);
         }
         self.callers.update(&record.creator, |c| c.capsules_created -= 1);
+        self.registry.set_maker(id, Some(&record.creator), None);
         let mut rows = call.rows(TICK_SLICE);
         self.purge_capsule(call, id, &mut rows);
-        Ok(())
     }
 
-    fn require_owner(&self, call: &Call, id: CapsuleId) -> Result<(), Denied> {
+    /// Nobody comes in any more by an invitation. Links show nothing, as whoever made them has no role here any more; what is kept
+    /// of them goes with the capsule's items, slice by slice.
+    fn close_invitations_into(&mut self, id: CapsuleId) {
+        let invitations: Vec<_> = self.registry.invitations_of(Some(id)).collect();
+        for invitation in invitations {
+            self.forget_invitation(invitation);
+        }
+    }
+
+    pub(crate) fn require_owner(&self, call: &Call, id: CapsuleId) -> Result<(), Denied> {
         require_somebody(&call.caller)?;
         self.require(id, &call.caller, Role::Owner).map(drop)
     }
@@ -237,28 +251,6 @@ impl<R: Memory, H: Memory> Store<R, H> {
         let id = CapsuleId(self.idem.get(&own_key(&call.caller))?.made);
         let view = self.capsule(&call.caller, Some(id)).ok()?;
         (view.role == Role::Owner).then_some(view)
-    }
-
-    /// Gives a role in a capsule that `creator` made.
-    fn set_member(&mut self, capsule: CapsuleId, creator: &Principal, who: &Principal, role: Role) {
-        if self.members.role(capsule, who).is_none() {
-            self.list_capsule(who, capsule, creator);
-        }
-        self.members.set(capsule, who, role);
-        self.readers_changed(capsule, who);
-    }
-
-    fn remove_member(&mut self, capsule: CapsuleId, who: &Principal) {
-        self.members.remove(capsule, who);
-        self.readers_changed(capsule, who);
-        self.unlist_capsule(who, capsule);
-    }
-
-    /// Public answers may be kept by anybody, private ones by nobody, and what is certified says which.
-    fn readers_changed(&mut self, capsule: CapsuleId, who: &Principal) {
-        if *who == Principal::anonymous() {
-            self.certified.queue_capsule(capsule);
-        }
     }
 }
 

@@ -2,13 +2,15 @@
 //!
 //! ```text
 //! a memory   512 bytes, 384 for each asset, and its texts: 4 for each and their lengths
-//! a blob     512 bytes, and the length of its MIME type
+//! a blob     512 bytes, and the length of its MIME type; 512 more where it has an object in the bucket
+//! a link     512 bytes, 128 for each memory that it names, and the length of its label
 //! ```
 //! That is never less than what the encoded record takes with its keys, its rows of indexes and the idempotency records that
 //! live as long as it does, and everybody can count it from what was sent. Texts are all that a caller writes: of the
-//! memory, of its assets, and where an external asset is.
+//! memory, of its assets, and where an external asset is. A link that ended leaves one row, which is charged to nobody.
 //!
-//! A capsule's `record_bytes` is the sum over its memories and blobs that are *counted*: those with a number from
+//! A capsule's `record_bytes` is what its links say that they are charged, which is nothing for those that were made before links
+//! were charged, and the sum over its memories and blobs that are *counted*: those with a number from
 //! `counted_from` of their table on. A new store counts all. In a store of a layout before 4 nothing is counted at first; the
 //! tick goes down from the newest, a slice at a time, so that each record is counted once and the sum is exact at any time.
 
@@ -19,12 +21,17 @@ use crate::store::Store;
 use crate::tables::blobs::BlobRecord;
 use crate::tables::capsules::CapsuleRecord;
 use crate::tables::memories::{AssetMeta, AssetSource, MemoryMeta, MemoryRecord};
+use crate::tables::registry::LinkRecord;
 use ic_stable_structures::Memory;
 use std::collections::BTreeMap;
 
 const MEMORY_BYTES: u64 = 512;
 const ASSET_BYTES: u64 = 384;
 const BLOB_BYTES: u64 = 512;
+/// Of an object in the bucket, with its longest version.
+pub(crate) const OBJECT_BYTES: u64 = 512;
+const LINK_BYTES: u64 = 512;
+const NAMED_BYTES: u64 = 128;
 /// For the head of a text within a record.
 const TEXT_BYTES: u64 = 4;
 
@@ -136,7 +143,12 @@ pub(crate) fn of_new_blob(mime_type: Option<&str>) -> u64 {
 
 /// What a blob costs, bytes.
 pub(crate) fn of_blob(record: &BlobRecord) -> u64 {
-    of_new_blob(record.mime_type.as_deref())
+    of_new_blob(record.mime_type.as_deref()) + record.object.map_or(0, |_| OBJECT_BYTES)
+}
+
+/// What a link costs, bytes.
+pub(crate) fn of_link(link: &LinkRecord) -> u64 {
+    LINK_BYTES + NAMED_BYTES * u64::from(link.named.unwrap_or(0)) + link.label.len() as u64
 }
 
 impl<R: Memory, H: Memory> Store<R, H> {
@@ -187,6 +199,7 @@ mod tests {
     use crate::record::encode;
     use crate::tables::idem::IdemRecord;
     use crate::tables::memories::{AssetKind, AssetRecord, Hosting, MediaType};
+    use crate::tables::registry::KeyRecord;
     use ic_principal::Principal;
 
     const MOST: u64 = u64::MAX;
@@ -292,5 +305,27 @@ mod tests {
         let texts = 8 + 128 - 1 + 2 * (11 + 64 + 2);
         assert_eq!(of_memory(&long) - of_memory(&short), texts);
         assert_eq!(Texts::of_record(&long).bytes, texts);
+    }
+
+    #[test]
+    fn a_link_is_charged_for_all_that_is_kept_of_it() {
+        for (named, label) in [(None, 0), (Some(1), 256), (Some(1_000), 0), (Some(1_000), 256)] {
+            let link = LinkRecord {
+                capsule: MOST,
+                creator: Principal::self_authenticating([1]),
+                created_ns: MOST,
+                expires_ns: Some(MOST),
+                named,
+                originals: true,
+                password: true,
+                label: "t".repeat(label),
+                preview: true,
+                charged: MOST,
+            };
+            // Its record, its row among the capsule's links, and one for each memory: their keys have 61 bytes.
+            let rows = 2 + u64::from(named.unwrap_or(0));
+            let kept = encode(&KeyRecord::Link(link.clone())).len() as u64 + 61 * rows;
+            assert!(kept <= of_link(&link), "{named:?}, {label}: {kept} > {}", of_link(&link));
+        }
     }
 }

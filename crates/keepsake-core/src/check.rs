@@ -5,6 +5,8 @@
 
 mod bytes;
 mod contents;
+mod objects;
+mod people;
 mod queue;
 mod site;
 #[cfg(test)]
@@ -36,6 +38,8 @@ pub struct CheckReport {
     pub blobs: u64,
     /// Sessions, ended ones too.
     pub sessions: u64,
+    /// Objects in the host's bucket, those to be removed too.
+    pub objects: u64,
     /// Bytes of the heap that extents take.
     pub allocated_bytes: u64,
     /// Bytes of the heap that are free or in limbo.
@@ -86,17 +90,22 @@ impl<R: Memory, H: Memory> Store<R, H> {
         self.blobs.check(wrong);
         self.memories.check(wrong);
         self.members.check(wrong);
+        self.registry.check(wrong);
+        self.objects.check(wrong);
         self.check_sessions(&mut tally);
         self.check_memories(&mut tally);
         self.check_site(&mut tally);
         self.check_blobs(&mut tally);
         self.check_runs(&mut tally);
+        self.check_links(&mut tally);
         self.check_capsules(&mut tally);
         self.check_callers(&mut tally);
         self.check_heap(&mut tally);
         self.check_due(&mut tally);
         self.check_idem(&mut tally);
         self.check_contents(&mut tally);
+        self.check_people(&mut tally);
+        self.check_objects(&mut tally);
         tally.report
     }
 
@@ -115,6 +124,8 @@ impl<R: Memory, H: Memory> Store<R, H> {
         self.callers.check_trees(wrong);
         self.certified.check_trees(wrong);
         self.site.check_trees(wrong);
+        self.registry.check_trees(wrong);
+        self.objects.check_trees(wrong);
     }
 
     fn check_sessions(&self, tally: &mut Tally) {
@@ -184,7 +195,11 @@ impl<R: Memory, H: Memory> Store<R, H> {
             let stored = blob.references;
             tally.expect(stored == referred, || format!("{id} counts {stored} references, {referred} found"));
             let in_extents: u64 = blob.extents.iter().map(|extent| extent.len).sum();
-            let whole = if blob.runs.is_some() { in_extents < blob.len } else { in_extents == blob.len };
+            let whole = match (blob.runs, blob.elsewhere()) {
+                (_, Some(_)) => true,
+                (Some(_), None) => in_extents < blob.len,
+                (None, None) => in_extents == blob.len,
+            };
             tally.expect(whole, || format!("{id} has {} bytes in {in_extents}", blob.len));
             if let Some(runs) = blob.runs {
                 let owner = (id.to_string(), runs.chunk_len, blob.len.saturating_sub(in_extents));
@@ -317,5 +332,7 @@ fn zero_capsule() -> CapsuleRecord {
         owner_count: 0,
         member_count: 0,
         record_bytes: 0,
+        name: None,
+        given: None,
     }
 }

@@ -5,7 +5,7 @@
 //! the queue under its new deadline, so a put never writes there. What goes before its time takes its entry along.
 
 use crate::call::Call;
-use crate::ids::{BlobId, CapsuleId, MemoryId, SessionId};
+use crate::ids::{BlobId, CapsuleId, InvitationId, MemoryId, SessionId};
 use crate::limits::{BITS_PAGES_PER_ROW, TICK_SLICE};
 use crate::store::Store;
 use crate::tables::capsules::ItemKind;
@@ -41,6 +41,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
                 }
                 DueKind::Blob => done.blobs_collected += u32::from(self.blob_due(call, BlobId(id))),
                 DueKind::Capsule => self.purge_capsule(call, CapsuleId(id), &mut rows),
+                DueKind::Invitation => self.forget_invitation(InvitationId(id)),
                 DueKind::Runs => {
                     let freed = self.free_runs(call, SessionId(id), rows as usize + 1);
                     rows =
@@ -99,14 +100,15 @@ impl<R: Memory, H: Memory> Store<R, H> {
         }
     }
 
-    /// At most `rows` items of a deleted capsule: nobody can see it any more; its space comes back.
+    /// At most `rows` items of a deleted capsule, and then of its links' rows: nobody can see it any more; its space comes back.
     pub(crate) fn purge_capsule(&mut self, call: &Call, id: CapsuleId, rows: &mut u32) {
         while *rows > 0 {
             *rows -= 1;
             match self.capsules.first_item(id) {
                 None => {
-                    self.capsules.remove(id);
-                    return;
+                    let link = self.registry.links_of(id).next();
+                    let Some(link) = link else { return self.capsules.remove(id) };
+                    self.purge_link(&link, rows);
                 }
                 Some((ItemKind::Memory, memory)) => {
                     let record = self.memories.get(MemoryId(memory)).expect("an indexed memory has a record");

@@ -26,7 +26,12 @@ macro_rules! id {
 id!(CapsuleId, "capsule_", "a capsule");
 id!(MemoryId, "mem_", "a memory");
 id!(BlobId, "blob_", "a blob");
+id!(ObjectId, "object_", "an object in the host's bucket");
 id!(AssetId, "asset_", "an asset within its memory");
+
+/// The id of an invitation, a bare number on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct InvitationId(pub u64);
 
 /// The id of an upload session, a bare number on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -29,6 +29,9 @@
 //!  22  site                       0 u8                         SiteRecord
 //!  23  runs of chunks             session u64, chunk u32       heap offset u64, length u64
 //!  24  contents                   capsule, SHA-256, memory     -
+//!  25  registry of people         tag u8, principals, numbers  (see `tables/registry.rs`)
+//!  26  objects in the bucket      object u64                   ObjectRecord
+//!  27  objects to be removed      time ns, object              -
 //! ```
 //! Each map has the form of `ic-stable-structures`' `StableBTreeMap`, see `tree.rs`.
 //!
@@ -43,19 +46,23 @@
 //!  200  form of what is certified, as the service numbers them u64
 //!  208  memories from this number on are counted in their capsules' record bytes; 0: all     216  the same of blobs
 //!  224  memories from this number on are in the index of contents; 0: all
+//!  232  number of the last invitation    240  number of the next entry of the operators' log
+//!  248  number of the last object
 //! ```
 //! Version 2 added maps 21 and 22, and the header from 136 on. Version 3 added map 23: the chunks of sessions that begin
 //! from then on lie in runs; those of older sessions and blobs stay in the extents that their records name. Version 4 added the
 //! capsules' record bytes, and the header from 208 on: what is older is counted slice by slice (see `charge.rs`). Version 5 added map
-//! 24, and the header at 224: older memories are indexed slice by slice (see `contents.rs`). An older store becomes one of this
-//! version when it is opened to be written.
+//! 24, and the header at 224: older memories are indexed slice by slice (see `contents.rs`). Version 6 added map 25, the header from
+//! 232 on, and the bit 0x80 of a member's role: given, and not accepted yet; every role of before was accepted. Version 7 added
+//! maps 26 and 27, and the header at 248: a session or a blob may name an object. An older store becomes one of this version when it
+//! is opened to be written.
 
 use crate::map::StableMap;
 use ic_stable_structures::Memory;
 use ic_stable_structures::memory_manager::{MemoryId, MemoryManager, VirtualMemory};
 
 /// The layout that this program writes. It reads every version up to this one.
-pub const LAYOUT_VERSION: u32 = 5;
+pub const LAYOUT_VERSION: u32 = 7;
 /// First bytes of the header.
 pub const MAGIC: &[u8; 8] = b"KEEPSAKE";
 /// Virtual memories grow by 2 MiB: small stores stay small, and 32,768 buckets still make 64 GiB of records.
@@ -94,6 +101,9 @@ pub(crate) enum Part {
     Site = 22,
     Runs = 23,
     Contents = 24,
+    Registry = 25,
+    Objects = 26,
+    ObjectsLeaving = 27,
 }
 
 pub(crate) fn part<R: Memory>(manager: &MemoryManager<R>, part: Part) -> Vm<R> {
@@ -118,6 +128,9 @@ pub(crate) enum Field {
     MemoriesCountedFrom = 208,
     BlobsCountedFrom = 216,
     ContentsFrom = 224,
+    NextInvitation = 232,
+    NextLog = 240,
+    LastObject = 248,
 }
 
 const VERSION_OFFSET: u64 = 8;

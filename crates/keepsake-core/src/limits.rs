@@ -53,6 +53,28 @@ pub const HASH_CATCH_UP_PUT_BYTES: u64 = 4 * CHUNK_BYTES_MAX as u64;
 /// Bytes that one finish or publish may hash: half of the IC's 40 billion instructions.
 pub const HASH_CATCH_UP_FINISH_BYTES: u64 = 256 << 20;
 
+/// Longest object that goes into the bucket by one address, bytes: its SHA-256 is checked by the bucket itself, and a phone sends
+/// it again in a minute where it fails.
+pub const OBJECT_PUT_BYTES_MAX: u64 = 100 << 20;
+/// Shortest part of a longer one but for the last, bytes. Source: S3 takes 5 MiB; few parts mean few signatures.
+pub const OBJECT_PART_BYTES_MIN: u64 = 16 << 20;
+/// Parts of one object. Source: S3.
+pub const OBJECT_PARTS_MAX: u32 = 10_000;
+/// Longest object, bytes. Source: S3.
+pub const OBJECT_BYTES_MAX: u64 = 5 << 40;
+/// What a bucket calls parts or a version, bytes: those of the known servers have up to 300.
+pub const OBJECT_TEXT_BYTES_MAX: usize = 400;
+/// An address by which something may be written works for at most so long, ns.
+pub const GRANT_TTL_NS: u64 = 3_600 * 1_000_000_000;
+/// An address by which something may be read works for at most so long, ns.
+pub const READ_TTL_NS: u64 = 300 * 1_000_000_000;
+/// The clocks of host and bucket may be apart by so much, ns: what nobody needs goes so much later.
+pub const GRANT_MARGIN_NS: u64 = 300 * 1_000_000_000;
+/// Objects of one answer, and of one message that forgets some.
+pub const OBJECTS_LISTED_MAX: usize = 1_000;
+/// Blobs that one query looks at for those that could move into the bucket.
+pub const MOVES_LOOKED_AT_MAX: usize = 1_000;
+
 /// Room that a run of chunks gets at once beyond the chunk that opens it, bytes: a large file takes few runs, and an upload
 /// that stops leaves little unused.
 pub const ROOM_BYTES_MAX: u64 = 32 << 20;
@@ -94,6 +116,39 @@ pub const PAGE_ITEMS_DEFAULT: u32 = 50;
 pub const CAPSULES_PER_CALLER_MAX: u32 = 1_000;
 /// Members of one capsule.
 pub const MEMBERS_PER_CAPSULE_MAX: u32 = 1_000;
+/// Devices of one account: more than a family has, and the list stays one short answer.
+pub const DEVICES_PER_ACCOUNT_MAX: usize = 50;
+/// Keys that were removed from one account and are remembered as such: the oldest go first. Twenty times as many as it has devices.
+pub const REMOVED_PER_ACCOUNT_MAX: usize = 1_000;
+/// Codes for devices of one account that were not used yet; a further one ends the oldest.
+pub const DEVICE_CODES_MAX: usize = 10;
+/// A code for a device is good for this long, ns: as long as it takes to fetch the phone.
+pub const DEVICE_CODE_TTL_NS: u64 = 15 * 60 * 1_000_000_000;
+/// A code whose time ran out is known for this much longer, ns, so that whoever comes late is told why.
+pub const CODE_KNOWN_AFTER_NS: u64 = 7 * 24 * 3_600 * 1_000_000_000;
+/// Capsules that a key may bring along into an account.
+pub const CAPSULES_BROUGHT_MAX: usize = 1_000;
+/// Invitations into one capsule that are kept, and those onto the host.
+pub const INVITATIONS_PER_CAPSULE_MAX: usize = 200;
+/// Invitations onto the host that are kept.
+pub const INVITATIONS_ONTO_HOST_MAX: usize = 1_000;
+/// How often one invitation may be redeemed.
+pub const INVITATION_USES_MAX: u32 = 1_000;
+/// Links into one capsule.
+pub const LINKS_PER_CAPSULE_MAX: usize = 200;
+/// Memories that one link names.
+pub const LINK_MEMORIES_MAX: usize = 1_000;
+/// Names that one account gives to others: as many as a capsule has members.
+pub const NAMES_PER_ACCOUNT_MAX: usize = 1_000;
+/// A passkey's credential id, bytes, as the standard for it allows.
+pub const CREDENTIAL_ID_BYTES_MAX: usize = 1_023;
+/// A passkey's public key in DER, bytes: RSA of 4096 bits fits, P-256 takes 91.
+pub const PUBLIC_KEY_BYTES_MAX: usize = 1_024;
+/// Entries of the operators' log; the oldest go first.
+pub const LOG_ENTRIES_MAX: u64 = 10_000;
+/// Entries of one page of that log.
+pub const LOG_PAGE_MAX: usize = 200;
+
 /// Assets of one memory: original, display, thumbnail, placeholder.
 pub const ASSETS_PER_MEMORY_MAX: usize = 4;
 /// Sessions of one publish.
@@ -135,7 +190,7 @@ pub const MEMORY_TEXT_BYTES_MAX: usize = 65_536;
 pub const TAGS_MAX: usize = 64;
 /// One tag or person, bytes.
 pub const TAG_BYTES_MAX: usize = 128;
-/// Name of an opaque person, bytes.
+/// Name of a person, a device, a capsule, or the label of an invitation or a link, bytes.
 pub const PERSON_BYTES_MAX: usize = 256;
 
 /// Longest life of an HTTP token, and of an upload ticket, seconds: one day.

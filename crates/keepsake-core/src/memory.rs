@@ -210,7 +210,8 @@ impl<R: Memory, H: Memory> Store<R, H> {
     pub(crate) fn changeable(&self, call: &Call, id: MemoryId) -> Result<MemoryRecord, Denied> {
         require_somebody(&call.caller)?;
         let record = self.memories.get(id).ok_or(Denied::NotFound)?;
-        let need = if record.creator == call.caller { Role::Member } else { Role::Admin };
+        let is_its = self.is_person(&record.creator, &call.caller);
+        let need = if is_its { Role::Member } else { Role::Admin };
         self.require(CapsuleId(record.capsule), &call.caller, need)?;
         Ok(record)
     }
@@ -233,7 +234,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         let inline: u64 = assets.iter().map(NewAsset::inline_bytes).sum();
         let record = self.capsules.get(capsule);
         Usage::inline_bytes(&record).take(inline)?;
-        Ok(Usage::capsule_bytes(&record, &self.config().quotas).take(inline)?)
+        Ok(self.take_bytes(capsule, &record, inline)?)
     }
 
     /// A new memory with so many assets and these texts is within its bounds, and there is room for its record and for those

@@ -12,7 +12,9 @@ use crate::refusal::{Refusal, RefusalKind};
 use crate::store::{Quotas, Store};
 use crate::tables::callers::CallerRecord;
 use crate::tables::capsules::CapsuleRecord;
+use ic_principal::Principal;
 use ic_stable_structures::Memory;
+use std::collections::BTreeSet;
 
 /// A limit of room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +27,8 @@ pub enum Limit {
     CapsulesPerCaller,
     /// Bytes of one capsule, those in flight included.
     CapsuleBytes,
+    /// Bytes of all capsules that one account made, where the operator set it a limit.
+    AccountBytes,
     /// Bytes of one capsule's inline assets.
     InlineBytesPerCapsule,
     /// Bytes of the records of one capsule's memories and blobs.
@@ -47,6 +51,7 @@ impl Limit {
             Self::BytesInFlightPerCaller => "bytes_in_flight_per_caller",
             Self::CapsulesPerCaller => "capsules_per_caller",
             Self::CapsuleBytes => "capsule_bytes",
+            Self::AccountBytes => "account_bytes",
             Self::InlineBytesPerCapsule => "inline_bytes_per_capsule",
             Self::CapsuleRecordBytes => "capsule_record_bytes",
             Self::MembersPerCapsule => "members_per_capsule",
@@ -128,7 +133,7 @@ impl Usage {
 
 impl<R: Memory, H: Memory> Store<R, H> {
     /// The limits of a caller, of a capsule where one is named, and of the host. A capsule's are for those who may add to
-    /// it. Of the host, controllers see all; others see what is left to them, no more of it than their own quotas allow
+    /// it. Of the host, controllers see all, and whom it does not let in nothing; others see what is left to them, no more of it than their own quotas allow
     /// and than `upload_begin` would tell them too.
     ///
     /// # Errors
@@ -142,15 +147,23 @@ impl<R: Memory, H: Memory> Store<R, H> {
             Usage::in_flight(&caller, quotas),
             Usage::capsules(&caller),
         ];
+        if capsule.is_none() {
+            limits.extend(self.account_bytes(&call.caller, None));
+        }
         if let Some(id) = capsule {
             self.require(id, &call.caller, Role::Member)?;
             let capsule = self.capsules.get(id);
+            limits.extend(self.account_bytes(&capsule.creator, Some(id)));
             limits.extend([
                 Usage::capsule_bytes(&capsule, quotas),
                 Usage::inline_bytes(&capsule),
                 self.capsule_records(&capsule),
                 Usage::members(&capsule),
             ]);
+        }
+        // Whom the host does not let in puts nothing here: how full it is, is not their business.
+        if self.require_let_in(&call.caller).is_err() {
+            return Ok(limits);
         }
         let host = call.room_bytes < u64::MAX;
         let host = host.then(|| (self.host_room(call), quotas.bytes_in_flight_per_caller_max));
@@ -163,6 +176,32 @@ impl<R: Memory, H: Memory> Store<R, H> {
         let seen = |(usage, most): (Usage, u64)| if controls { usage } else { usage.seen_from_outside(most) };
         limits.extend(of_host.into_iter().flatten().map(seen));
         Ok(limits)
+    }
+
+    /// Refuses where a capsule, or the account that made it, has no room for `more` bytes.
+    pub(crate) fn take_bytes(
+        &self,
+        id: CapsuleId,
+        capsule: &CapsuleRecord,
+        more: u64,
+    ) -> Result<(), Exhausted> {
+        Usage::capsule_bytes(capsule, &self.config().quotas).take(more)?;
+        self.account_bytes(&capsule.creator, Some(id)).map_or(Ok(()), |account| account.take(more))
+    }
+
+    /// Bytes of all capsules that an account made, those in flight included; none where it has no limit. `id` is one of them,
+    /// whatever became of its maker's role. O(capsules of the account).
+    fn account_bytes(&self, account: &Principal, id: Option<CapsuleId>) -> Option<Usage> {
+        let max = self.registry.person(account).quota_bytes?;
+        let listed = self.listing(account).unwrap_or_default().made;
+        let mut made: BTreeSet<u64> = self.registry.made_by(account).map(|id| id.0).collect();
+        made.extend(listed.into_iter().chain(id.map(|id| id.0)));
+        let bytes = made.into_iter().map(|id| {
+            let capsule = self.capsules.get(CapsuleId(id));
+            capsule.bytes_used.saturating_add(capsule.bytes_in_flight)
+        });
+        let used = bytes.fold(0, u64::saturating_add);
+        Some(Usage { limit: Limit::AccountBytes, used, max })
     }
 
     pub(crate) fn capsule_records(&self, capsule: &CapsuleRecord) -> Usage {
@@ -206,6 +245,8 @@ impl<R: Memory, H: Memory> Store<R, H> {
             + self.callers.bytes()
             + self.certified.bytes()
             + self.site.bytes()
+            + self.registry.bytes()
+            + self.objects.bytes()
             + self.heap.record_bytes()
     }
 }

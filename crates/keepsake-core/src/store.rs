@@ -2,13 +2,15 @@
 //! is an `impl Store` in its own module, and reaches records through the tables alone.
 
 use crate::certified::Certified;
+use crate::door::OPERATOR;
 use crate::heap::Heap;
 use crate::layout::{BUCKET_PAGES, Header, LAYOUT_VERSION, Part, Vm, part};
 use crate::limits;
 use crate::record::{Record, principal};
 use crate::site::Site;
-use crate::tables::callers::CallerRecord;
-use crate::tables::{Blobs, Callers, Capsules, Contents, Due, Idem, Members, Memories, Runs, Sessions};
+use crate::tables::{
+    Blobs, Callers, Capsules, Contents, Due, Idem, Members, Memories, Objects, Registry, Runs, Sessions,
+};
 use ic_principal::Principal;
 use ic_stable_structures::memory_manager::MemoryManager;
 use ic_stable_structures::{Memory, StableCell};
@@ -54,6 +56,41 @@ pub struct Config {
     /// What records may take.
     #[cbor(n(6), default)]
     pub records: RecordLimits,
+    /// Who may come in; none: as the host has it by default.
+    #[n(7)]
+    pub admission: Option<Admission>,
+    /// Where the operator does not say who may come in: only who is invited.
+    #[cbor(n(8), default)]
+    pub invited_by_default: bool,
+    /// Principals that may say what is in the bucket, beside the operator at the machine itself.
+    #[cbor(n(9), with = "principals", default)]
+    pub attestors: Vec<Principal>,
+    /// The program that keeps the keys of a bucket, where the host cannot.
+    #[n(10)]
+    pub gate: Option<Gate>,
+}
+
+/// A program beside the host that keeps the keys of a bucket.
+#[derive(Encode, Decode, Clone, Debug, PartialEq, Eq)]
+pub struct Gate {
+    /// Its address, without a slash at the end.
+    #[n(0)]
+    pub url: String,
+    /// Clients should send originals to the bucket from this length on, bytes.
+    #[n(1)]
+    pub from_len: u64,
+}
+
+/// Who may come in.
+#[derive(Encode, Decode, Clone, Copy, Debug, PartialEq, Eq)]
+#[cbor(index_only)]
+pub enum Admission {
+    /// Whoever has a key may make capsules.
+    #[n(0)]
+    Everybody,
+    /// Only who was invited, and whom the store knows already.
+    #[n(1)]
+    Invited,
 }
 
 /// What records may take.
@@ -127,6 +164,10 @@ impl Default for Config {
             upkeep: Upkeep::default(),
             uncertified: false,
             records: RecordLimits::default(),
+            admission: None,
+            invited_by_default: false,
+            attestors: Vec::new(),
+            gate: None,
         }
     }
 }
@@ -148,6 +189,8 @@ pub struct Store<R: Memory, H: Memory> {
     pub(crate) callers: Callers<R>,
     pub(crate) certified: Certified<R>,
     pub(crate) site: Site<R>,
+    pub(crate) registry: Registry<R>,
+    pub(crate) objects: Objects<R>,
 }
 
 impl<R: Memory, H: Memory> Store<R, H> {
@@ -231,6 +274,8 @@ impl<R: Memory, H: Memory> Store<R, H> {
             callers: Callers::open(manager),
             certified: Certified::open(manager, certified),
             site: Site::open(manager),
+            registry: Registry::open(manager),
+            objects: Objects::open(manager),
         })
     }
 
@@ -239,15 +284,30 @@ impl<R: Memory, H: Memory> Store<R, H> {
         &self.config.get().0
     }
 
-    /// The caller is one of the operator's controllers.
+    /// The caller is one of the operator's controllers, or the operator at the machine itself. Whatever was set, nobody's key is
+    /// none, nor is a device of another account, now or before it was removed.
     pub fn is_controller(&self, caller: &Principal) -> bool {
-        self.config().controllers.contains(caller)
+        let is_named = || self.config().controllers.contains(caller) && !is_nobody(caller);
+        caller.as_slice() == OPERATOR || (is_named() && self.account_of(caller) == *caller)
     }
 
-    /// The store knows the principal: by a capsule, a role, a session, or as controller. O(log capsules).
-    pub fn knows(&self, who: &Principal) -> bool {
-        let has_role = || !self.members.capsules_of(who, 1).is_empty();
-        has_role() || self.callers.get(who) != CallerRecord::default() || self.is_controller(who)
+    /// The account that a key among the operator's controllers is a device of: that account has to be named instead.
+    pub fn controller_by_account(&self, key: &Principal) -> Option<Principal> {
+        let account = self.account_of(key);
+        (account != *key && self.config().controllers.contains(key)).then_some(account)
+    }
+
+    /// The caller may say what is in the bucket: the host itself, or the program that keeps the bucket's keys.
+    pub fn is_attestor(&self, caller: &Principal) -> bool {
+        self.config().attestors.contains(caller) || caller.as_slice() == OPERATOR
+    }
+
+    /// Sets what the operator says, from now on.
+    pub(crate) fn reconfigure(&mut self, change: impl FnOnce(&mut Config)) {
+        let mut config = self.config().clone();
+        change(&mut config);
+        self.heap.limit(config.heap_bytes_max);
+        self.config.set(Record(config));
     }
 
     /// The blob heap, to read extents and its usage.
@@ -259,6 +319,11 @@ impl<R: Memory, H: Memory> Store<R, H> {
     pub fn memory_count(&self) -> u64 {
         self.memories.count()
     }
+}
+
+/// Principals that nobody has the key of: the anonymous one, which everybody is, and the management canister's.
+pub fn is_nobody(who: &Principal) -> bool {
+    *who == Principal::anonymous() || *who == Principal::management_canister()
 }
 
 /// Whether there is nothing yet. A memory that holds something else must not be formatted over.

@@ -10,6 +10,8 @@ pub(crate) mod due;
 pub mod idem;
 pub(crate) mod members;
 pub(crate) mod memories;
+pub(crate) mod objects;
+pub(crate) mod registry;
 pub(crate) mod runs;
 pub(crate) mod sessions;
 
@@ -21,5 +23,7 @@ pub(crate) use due::Due;
 pub(crate) use idem::Idem;
 pub(crate) use members::Members;
 pub(crate) use memories::Memories;
+pub(crate) use objects::Objects;
+pub(crate) use registry::Registry;
 pub(crate) use runs::Runs;
 pub(crate) use sessions::Sessions;

@@ -84,12 +84,12 @@ impl<R: Memory, H: Memory> Store<R, H> {
         self.has_token_secret().then_some(TicketKey { secret, canister_id })
     }
 
-    /// Makes a ticket for a session that the caller may put chunks into.
+    /// Makes a ticket for a session that the caller may put chunks into. The caller is the key that signed, before the door.
     ///
     /// # Errors
     /// [`TokenError`].
     pub fn ticket_mint(&self, call: &Call, id: SessionId, ttl_secs: u32) -> Result<Vec<u8>, TokenError> {
-        let session = self.writable_session(call, id)?;
+        let session = self.writable_session(&self.enter(call), id)?;
         if session.state == SessionState::Aborted {
             return Err(Denied::NotFound.into());
         }

@@ -7,7 +7,7 @@
 //! ```
 //! A token carries no right of its own: it lends the minter's, and ends with it. Source of the MAC: RFC 2104.
 
-use crate::access::Denied;
+use crate::access::{Denied, Sight};
 use crate::call::Call;
 use crate::ids::{AssetId, MemoryId};
 use crate::limits::{TOKEN_ASSET_IDS_MAX, TOKEN_TTL_SECS_MAX};
@@ -87,8 +87,20 @@ impl Refusal for TokenError {
 pub struct TokenGrant {
     /// The memory it is for.
     pub memory: MemoryId,
-    /// Which of its assets.
-    pub scope: TokenScope,
+    scope: TokenScope,
+    sight: Sight,
+}
+
+impl TokenGrant {
+    /// Whether it opens `asset`: it is among what the token covers, and its minter may see it.
+    pub fn covers(&self, asset: &AssetRecord) -> bool {
+        self.scope.covers(asset) && self.sight.shows(asset.meta.kind)
+    }
+
+    /// As [`TokenScope::names`].
+    pub fn names(&self, choice: Option<AssetChoice>) -> bool {
+        self.scope.names(choice)
+    }
 }
 
 impl<R: Memory, H: Memory> Store<R, H> {
@@ -104,7 +116,8 @@ impl<R: Memory, H: Memory> Store<R, H> {
         }
     }
 
-    /// Makes a token for assets of a memory that the caller may read.
+    /// Makes a token for assets of a memory that the caller may read. The caller is the key that signed, before the door: a
+    /// token ends with the device that minted it.
     ///
     /// # Errors
     /// [`TokenError`].
@@ -115,7 +128,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         scope: &TokenScope,
         ttl_secs: u32,
     ) -> Result<Vec<u8>, TokenError> {
-        self.memory_read(&call.caller, memory)?;
+        self.memory_read(&self.enter(call).caller, memory)?;
         if ttl_secs == 0 || ttl_secs > TOKEN_TTL_SECS_MAX {
             return Err(TokenError::Ttl(ttl_secs));
         }
@@ -146,7 +159,10 @@ impl<R: Memory, H: Memory> Store<R, H> {
         if call.now_ns / 1_000_000_000 >= expires_s {
             return None;
         }
-        self.memory_read(&minter, memory).ok().map(|_| TokenGrant { memory, scope })
+        let minter = self.acts_as(&minter, call.now_ns);
+        let record = self.memories.get(memory)?;
+        let (sight, _) = self.seen(&minter, memory, record).ok()?;
+        Some(TokenGrant { memory, scope, sight })
     }
 
     fn authentic<'a>(&self, token: &'a [u8]) -> Option<&'a [u8]> {

@@ -1,16 +1,18 @@
 //! Upload sessions: metadata only, never bytes. Owns begin, status and abort; chunks are in `upload/put.rs`,
-//! completion in `upload/finish.rs`.
+//! completion in `upload/finish.rs`, bytes that go to a bucket in `upload/elsewhere.rs`.
 //!
 //! A session knows counts, a bitset of received indices, what it is charged for, and a rolling SHA-256 over the
 //! contiguous prefix. All chunks but the last have one length; they lie in runs that open as chunks arrive
 //! (`upload/place.rs`). What a file announces counts for the quotas at once, and takes no heap.
 //! A session ends by finish, by abort, or by the TTL tick, and by nothing else.
 
+mod elsewhere;
 mod finish;
 mod list;
 mod place;
 mod put;
 
+pub use elsewhere::{Attestation, part_bytes};
 pub use finish::{Claim, Progress};
 pub(crate) use finish::{Complete, Hashed, Sealed};
 pub use list::{SessionView, SessionsStats, UploadStatus};
@@ -18,10 +20,11 @@ pub use list::{SessionView, SessionsStats, UploadStatus};
 use crate::access::{Denied, Role, require_somebody};
 use crate::call::Call;
 use crate::charge;
-use crate::ids::{BlobId, CapsuleId, SessionId};
+use crate::ids::{BlobId, CapsuleId, ObjectId, SessionId};
 use crate::limits::{
     ABORTED_PER_CALLER_MAX, CHUNK_BYTES_MAX, CHUNK_BYTES_MIN_BEYOND, CHUNKS_MAX, CHUNKS_MAX_WITH_TOTAL_LEN,
-    RUNS_SLICE, SESSION_TTL_NS, SESSIONS_PER_PUBLISH_MAX, TEXT_SHORT_BYTES_MAX,
+    OBJECT_BYTES_MAX, OBJECT_TEXT_BYTES_MAX, RUNS_SLICE, SESSION_TTL_NS, SESSIONS_PER_PUBLISH_MAX,
+    TEXT_SHORT_BYTES_MAX,
 };
 use crate::refusal::{Refusal, RefusalKind};
 pub use crate::rolling::Rolling;
@@ -47,6 +50,8 @@ pub struct BeginOptions {
     pub sha256: Option<Vec<u8>>,
     /// MIME type of the file.
     pub mime_type: Option<String>,
+    /// Its bytes go to the host's bucket, by addresses that the host signs. Length and SHA-256 are needed then.
+    pub elsewhere: bool,
 }
 
 /// Why an operation on sessions is refused. Nothing was changed.
@@ -131,6 +136,40 @@ pub enum UploadError {
         /// Bytes given.
         given: u64,
     },
+    /// What goes to the bucket is announced with length and SHA-256.
+    #[error("announcement_missing: a file that goes to the bucket is begun with its {0}")]
+    NotAnnounced(&'static str),
+    /// Nothing, or more than an object may have.
+    #[error("object_length_out_of_range: {0} bytes, allowed 1..={OBJECT_BYTES_MAX}")]
+    ObjectLength(u64),
+    /// Another number of parts than its length makes.
+    #[error("expected_chunks_out_of_range: {given}, it goes to the bucket in {parts} of {part_bytes} bytes")]
+    ExpectedParts {
+        /// As given.
+        given: u32,
+        /// Its parts.
+        parts: u64,
+        /// Bytes of each but the last.
+        part_bytes: u64,
+    },
+    /// Its bytes come here.
+    #[error("session_not_elsewhere: its bytes come here, in chunks")]
+    NotElsewhere,
+    /// Its bytes go to the bucket.
+    #[error("session_elsewhere: its bytes go to the bucket, by addresses that the host signs")]
+    Elsewhere,
+    /// The host has not found its bytes in the bucket yet.
+    #[error("object_pending: the host has not found all bytes in the bucket yet")]
+    ObjectPending,
+    /// What the host found is not what was announced.
+    #[error("attested_differs: the object has another length or SHA-256 than what it was to have")]
+    AttestedDiffers,
+    /// A name that a bucket gave is too long.
+    #[error("text_too_long: a bucket's name of parts has {0} bytes, allowed 1..={OBJECT_TEXT_BYTES_MAX}")]
+    ObjectTextLength(usize),
+    /// The host has not brought the secret yet.
+    #[error("token_secret_pending: the host waits for its random secret; try again in a few seconds")]
+    SecretPending,
     /// Not those bytes.
     #[error("sha256_differs: the bytes received have another SHA-256")]
     Sha256Differs,
@@ -142,7 +181,12 @@ impl Refusal for UploadError {
             Self::Denied(denied) => denied.kind(),
             Self::Idem(idem) => idem.kind(),
             Self::Exhausted(exhausted) => exhausted.kind(),
-            Self::ChunkDiffers(_) | Self::Finished(_) => RefusalKind::Conflict,
+            Self::ChunkDiffers(_)
+            | Self::Finished(_)
+            | Self::NotElsewhere
+            | Self::Elsewhere
+            | Self::ObjectPending
+            | Self::SecretPending => RefusalKind::Conflict,
             _ => RefusalKind::InvalidArgument,
         }
     }
@@ -165,11 +209,15 @@ impl<R: Memory, H: Memory> Store<R, H> {
         require_somebody(&call.caller)?;
         self.require(capsule, &call.caller, Role::Member)?;
         let key = idem_key(Scope::Begin, &call.caller, capsule, idem)?;
-        let session = new_session(call, capsule, expected, idem, options)?;
+        let mut session = new_session(call, capsule, expected, idem, options)?;
         if let Some(known) = self.idem.get(&key) {
             return self.begin_again(call, SessionId(known.made), &session);
         }
         self.check_room(call, &session)?;
+        let id = self.sessions.next_id();
+        if session.object.is_some() {
+            session.object = Some(self.object_of_new(call, &session, id).0);
+        }
         let id = self.sessions.add(&session);
         self.idem.remember(key, [0; 32], id.0, Vec::new());
         self.due.add(session.deadline_ns(), DueKind::Session, id.0);
@@ -206,9 +254,13 @@ impl<R: Memory, H: Memory> Store<R, H> {
         let announced = session.charged();
         self.check_charge(session, announced)?;
         // The blob to be: whoever has no room for its record need not send its bytes.
-        let record = charge::of_new_blob(session.mime_type.as_deref());
+        let object = session.object.map_or(0, |_| charge::OBJECT_BYTES);
+        let record = charge::of_new_blob(session.mime_type.as_deref()) + object;
         self.capsule_records(&self.capsules.get(CapsuleId(session.capsule))).take(record)?;
         self.require_record_room(record)?;
+        if session.object.is_some() {
+            return if self.has_token_secret() { Ok(()) } else { Err(UploadError::SecretPending) };
+        }
         if announced > self.heap.limit_bytes() {
             return Err(Exhausted(self.heap_room()).into());
         }
@@ -250,6 +302,9 @@ impl<R: Memory, H: Memory> Store<R, H> {
     /// Ends a pending session whose bytes nobody wants: gives back all that it took. Its record stays with the caller.
     /// Says how many pages of bits went.
     pub(crate) fn discard_session(&mut self, call: &Call, id: SessionId, session: &SessionRecord) -> usize {
+        if let Some(object) = session.object {
+            self.leave_object(call, ObjectId(object));
+        }
         self.heap.free(call, &session.body);
         self.heap.free(call, &session.tail);
         if session.room > 0 {
@@ -340,7 +395,11 @@ fn new_session(
     idem: &str,
     options: BeginOptions,
 ) -> Result<SessionRecord, UploadError> {
-    check_expected(expected, options.total_len)?;
+    if options.elsewhere {
+        elsewhere::check_announced(expected, &options)?;
+    } else {
+        check_expected(expected, options.total_len)?;
+    }
     if let Some(mime_type) = options.mime_type.as_ref().filter(|text| text.len() > TEXT_SHORT_BYTES_MAX) {
         return Err(UploadError::MimeTypeLength(mime_type.len()));
     }
@@ -367,6 +426,8 @@ fn new_session(
         due_ns: Some(call.now_ns.saturating_add(SESSION_TTL_NS)),
         room: 0,
         charged: Some(options.total_len.unwrap_or(0)),
+        // Its number comes with the session's own.
+        object: options.elsewhere.then_some(0),
     })
 }
 

@@ -43,6 +43,12 @@ pub enum DataDirError {
         /// The directory.
         dir: PathBuf,
     },
+    /// Nothing is there that a node made.
+    #[error("there is no store in {}: give the data directory of a node", dir.display())]
+    NoStore {
+        /// The directory.
+        dir: PathBuf,
+    },
     /// Written by a later version.
     #[error("the data directory {} has version {found}, this program reads version {DATA_VERSION}: use a newer program", dir.display())]
     NewerVersion {

@@ -14,6 +14,7 @@ pub mod asset_stream;
 pub mod clock;
 pub mod message;
 pub mod options;
+pub mod own;
 
 mod answers;
 mod application;
@@ -51,8 +52,9 @@ use application::{Application, Class, Keepsake};
 use asset_stream::PlannedBody;
 use committer::Shared;
 use guard::{Fault, Halt, guarded};
+use keepsake_service::Principal;
 use keepsake_service::http::AssetRequest;
-use keepsake_service::{Install, Principal, Upkeep};
+use keepsake_service::http::preview::Preview;
 use mailbox::{Mailbox, QueueLimits};
 use readers::{Planned, Readers};
 use recent::{Answer, Recent};
@@ -99,18 +101,8 @@ impl Engine {
     pub fn open(dir: DataDir, options: EngineOptions) -> Result<Self, EngineError> {
         let mut token_secret = [0; 32];
         getrandom::fill(&mut token_secret).map_err(std::io::Error::from)?;
-        let install = Install {
-            canister_id: options.canister_id,
-            controllers: options.controllers.clone(),
-            token_secret,
-            heap_bytes_max: options.heap_bytes_max,
-            quotas: options.quotas,
-            records: options.records,
-            upkeep: Upkeep::default(),
-            // Agents trust the node's key; no gateway asks for proofs.
-            certifies: false,
-        };
-        Self::open_with(dir, options, Arc::new(Keepsake { install }))
+        let application = Keepsake::new(&options, token_secret);
+        Self::open_with(dir, options, Arc::new(application))
     }
 
     fn open_with(
@@ -251,6 +243,15 @@ impl Engine {
         self.inner.readers().run(self.asker, work).await
     }
 
+    /// Who may see every session, as the store was told. Reads the disk for a moment: for the start, which waits in no queue.
+    ///
+    /// # Errors
+    /// [`EngineError`] when the node cannot read.
+    pub(crate) fn controllers(&self) -> Result<Vec<Principal>, EngineError> {
+        let Inner { shared, application, clock, .. } = &*self.inner;
+        Reader::new(shared.clone(), Arc::clone(application), clock.clone()).controllers()
+    }
+
     /// Answers a request for an asset; the body streams from disk.
     ///
     /// # Errors
@@ -263,16 +264,27 @@ impl Engine {
         let Planned { status, headers, epoch, body } = planned?;
         let plan = match body {
             PlannedBody::Heap(plan) => plan,
+            PlannedBody::Bucket(object) => {
+                return Ok(AssetStream { status, headers, body: AssetBytes::none(), bucket: Some(object) });
+            }
             PlannedBody::Bytes(bytes) => {
                 let answer = Arc::new(Answer { status, headers, body: bytes.into() });
                 let stream = AssetStream::of(&answer);
-                if Recent::may_keep(&request, status) {
+                if Recent::may_keep(&request, status, &answer.headers) {
                     self.inner.recent.keep(epoch, request, answer);
                 }
                 return Ok(stream);
             }
         };
-        Ok(AssetStream { status, headers, body: AssetBytes::of_heap(plan, self) })
+        Ok(AssetStream { status, headers, body: AssetBytes::of_heap(plan, self), bucket: None })
+    }
+
+    /// What the link at this path of an address tells those who have not opened it, if anything.
+    ///
+    /// # Errors
+    /// [`EngineError`] when the node cannot read.
+    pub async fn preview(&self, path: String) -> Result<Option<Preview>, EngineError> {
+        self.read(move |reader| reader.preview(&path)).await?
     }
 
     /// The site has a file for this path of an address, as of the newest durable commit. Needs no reader: [`Self::asset`]

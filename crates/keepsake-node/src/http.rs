@@ -6,11 +6,16 @@
 mod access_log;
 mod asset;
 mod body;
+mod bucket;
 pub(crate) mod connection;
+mod handshake;
+mod link_page;
 pub(crate) mod origins;
 mod pages;
 mod peer;
 pub(crate) mod places;
+mod road;
+mod s3;
 mod stall;
 mod upload;
 mod web_app;
@@ -23,6 +28,7 @@ use axum::http::{HeaderName, HeaderValue, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post, put};
 use candid::Principal;
+use keepsake_service::http::preview;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -31,7 +37,9 @@ use crate::admission::Admission;
 use crate::engine::{Engine, PUT_ROAD};
 use crate::ic::read_state::Effective;
 use crate::ic::{IcInterface, RequestError, call, query, read_state};
+use crate::lane::Lane;
 use crate::web_app::WebApp;
+use keepsake_service::S3_PATH;
 use origins::Origins;
 use upload::PutRoad;
 
@@ -44,6 +52,10 @@ struct App {
     files: Arc<WebApp>,
     origins: Origins,
     put_road: PutRoad,
+    /// It has a certificate of its own.
+    has_tls: bool,
+    /// It has a bucket.
+    lane: Option<Lane>,
 }
 
 /// The whole HTTP surface of a node.
@@ -53,10 +65,13 @@ pub(crate) fn router(
     web_app: WebApp,
     origins: Origins,
     room: Arc<Admission>,
+    has_tls: bool,
+    lane: Option<Lane>,
 ) -> Router {
     let put_road =
         PutRoad { engine: engine.clone(), ic: ic.clone(), room: Arc::clone(&room), key: Arc::default() };
-    let app = App { ic, engine, room, files: Arc::new(web_app), origins: origins.clone(), put_road };
+    let app =
+        App { ic, engine, room, files: Arc::new(web_app), origins: origins.clone(), put_road, has_tls, lane };
     let pages = Router::new().fallback(page).layer(CompressionLayer::new());
     Router::new()
         .route("/api/v2/status", get(|State(app): State<App>| async move { app.ic.status() }))
@@ -70,6 +85,7 @@ pub(crate) fn router(
         .route("/api/v2/subnet/{id}/read_state", post(read_subnet_state))
         .route("/api/v3/subnet/{id}/read_state", post(read_subnet_state))
         .route(&format!("{PUT_ROAD}{{session}}"), put(put_chunk).fallback(page))
+        .route(&format!("{S3_PATH}{{session}}/{{deed}}"), any(s3::answer))
         .route("/asset/{*path}", any(asset))
         .route("/health", get(|State(app): State<App>| async move { pages::health(&app.ic) }))
         .fallback_service(pages.with_state(app.clone()))
@@ -90,23 +106,34 @@ fn otherwise(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<He
 }
 
 async fn asset(State(app): State<App>, request: Request) -> Response {
-    app.origins.embeddable(asset::answer(app.engine, request).await)
+    app.origins.embeddable(asset::answer(&app.engine, app.lane.as_ref(), request).await)
 }
 
 /// A file of the site that a controller set; else of the web app that the node was given; without one, a page in its
-/// stead; else what there is. Only the site's files need the engine.
+/// stead; else what there is. Only the site's files, and what links' addresses tell, need the engine.
 async fn page(State(app): State<App>, uri: Uri, request: Request) -> Response {
     if app.engine.has_page(uri.path()) {
         let (engine, asked) = (asset::reads_for(&app.engine, &request), asset::asset_request(&request));
-        if let Some(response) = asset::page(&engine, asked).await {
-            return response;
+        if let Some(response) = asset::page(&engine, app.lane.as_ref(), asked).await {
+            return bucket::allow(app.lane.as_ref(), response);
         }
     }
-    match web_app::answer(&app.files, &request) {
-        Some(response) => response,
-        None if uri.path() == "/" => pages::index(&app.ic).into_response(),
-        None => pages::not_found(&uri).into_response(),
+    if let Some(response) = web_app::answer(&app.files, &request) {
+        return bucket::allow(app.lane.as_ref(), response);
     }
+    if preview::is_picture(uri.path()) {
+        return asset(State(app), request).await;
+    }
+    if preview::name_in(uri.path()).is_some() {
+        let asked = link_page::Asked::of(&app, &request);
+        let lane = app.lane.clone();
+        if let Some(response) = link_page::answer(app, asked).await {
+            return bucket::allow(lane.as_ref(), response);
+        }
+    } else if uri.path() == "/" {
+        return pages::index(&app.ic).into_response();
+    }
+    pages::not_found(&uri).into_response()
 }
 
 async fn put_chunk(State(app): State<App>, Path(session): Path<String>, request: Request) -> Response {
@@ -135,7 +162,7 @@ async fn query_call(State(app): State<App>, Path(id): Path<String>, request: Req
     let answered = async {
         let id = principal(&id)?;
         let body = body::read(&app.room, request).await?;
-        query::answer(&app.ic, id, body).await
+        query::answer(&app.ic, app.lane.as_ref(), id, body).await
     };
     answered.await.into_response()
 }

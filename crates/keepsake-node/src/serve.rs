@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 
 use crate::admission::Admission;
 use crate::data_dir::{DataDir, DataDirError};
+use crate::engine::own::Own;
 use crate::engine::{Engine, EngineError, EngineOptions};
 use crate::http;
 pub use crate::http::origins::OriginError;
@@ -19,9 +20,13 @@ use crate::http::origins::Origins;
 use crate::http::places::Places;
 use crate::ic::keys::{KeyError, NodeKey, RootKey};
 use crate::ic::{CertifiedFacts, CertifyError, IcInterface};
+use crate::lane::{self, Lane};
+use crate::tls::{Tls, TlsError, TlsFiles};
 use crate::web_app::WebApp;
 
 pub use crate::http::places::PlaceLimits;
+pub use crate::lane::S3Settings;
+pub use keepsake_service::{Admission as AdmissionSetting, Settings};
 
 /// The canister id of a node that is given none: the first one a local IC network hands out.
 pub const DEFAULT_CANISTER_ID: &str = "uxrrr-q7777-77774-qaaaq-cai";
@@ -43,12 +48,8 @@ pub struct ServeOptions {
     pub listen: SocketAddr,
     /// The canister id to answer as; fixed at the first start.
     pub canister_id: Principal,
-    /// Principals that may see every session.
-    pub controllers: Vec<Principal>,
-    /// Upper bound of the blob heap, bytes; `None` for the engine's default.
-    pub heap_bytes_max: Option<u64>,
-    /// Upper bound of all records, bytes; `None` for the default.
-    pub record_bytes_max: Option<u64>,
+    /// What changes of what the store was told before, or of the defaults where it is new.
+    pub settings: Settings,
     /// The page at `/` with its files.
     pub web_app: WebApp,
     /// Names that the node answers to, without scheme and port. On loopback they add to the names of loopback; beyond it,
@@ -56,8 +57,12 @@ pub struct ServeOptions {
     pub hosts: Vec<String>,
     /// Origins whose pages may use the node beside its own, such as `https://photos.example`; `*` is all.
     pub cors_origins: Vec<String>,
+    /// The node's own certificate; none where it speaks plain HTTP.
+    pub tls: Option<TlsFiles>,
     /// Bounds on connections.
     pub places: PlaceLimits,
+    /// A bucket for originals; none where all bytes stay here.
+    pub s3: Option<S3Settings>,
 }
 
 impl ServeOptions {
@@ -68,13 +73,13 @@ impl ServeOptions {
             data: data.into(),
             listen: DEFAULT_LISTEN.parse().expect("the default address parses"),
             canister_id: Principal::from_text(DEFAULT_CANISTER_ID).expect("the default canister id parses"),
-            controllers: Vec::new(),
-            heap_bytes_max: None,
-            record_bytes_max: None,
+            settings: Settings::default(),
             web_app: WebApp::default(),
             hosts: Vec::new(),
             cors_origins: Vec::new(),
+            tls: None,
             places: PlaceLimits::default(),
+            s3: None,
         }
     }
 }
@@ -118,6 +123,17 @@ pub enum ServeError {
     /// A name or an origin in the options.
     #[error(transparent)]
     Origin(#[from] OriginError),
+    /// Its certificate.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The bucket cannot be used as it is.
+    #[error("the bucket {bucket} cannot be used: {why}")]
+    Bucket {
+        /// Its name.
+        bucket: String,
+        /// What is wrong, and what to do.
+        why: String,
+    },
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: choose another one (--listen), or stop what listens there")]
     Listen {
@@ -138,7 +154,9 @@ pub struct Server {
     engine: Engine,
     web_app: WebApp,
     origins: Origins,
+    tls: Option<Tls>,
     load: LoadMeter,
+    lane: Option<Lane>,
 }
 
 /// What callers hold of a node now.
@@ -192,24 +210,26 @@ impl Server {
         let listener = TcpListener::bind(options.listen).await.map_err(listen_error)?;
         let local_addr = listener.local_addr().map_err(listen_error)?;
         let origins = Origins::new(local_addr, &options.hosts, &options.cors_origins)?;
+        let tls = options.tls.map(Tls::read).transpose()?;
         let dir = DataDir::open(&options.data)?;
         fix_canister_id(&dir, options.canister_id)?;
         let (root_key, node_key) = (RootKey::load_or_make(&dir)?, NodeKey::load_or_make(&dir)?);
         let mut engine_options = EngineOptions::new(options.canister_id);
-        engine_options.controllers.clone_from(&options.controllers);
-        if let Some(heap_bytes_max) = options.heap_bytes_max {
-            engine_options.heap_bytes_max = heap_bytes_max;
-        }
-        if let Some(record_bytes_max) = options.record_bytes_max {
-            engine_options.records.record_bytes_max = record_bytes_max;
-        }
+        engine_options.settings = options.settings;
+        // A proxy in front listens for others, and has the node told its name.
+        engine_options.invited_by_default = !local_addr.ip().is_loopback() || !options.hosts.is_empty();
+        let bucket = match &options.s3 {
+            Some(s3) => Some(lane::opened(s3).await?),
+            None => None,
+        };
+        engine_options.s3_from_len = options.s3.as_ref().map(|s3| s3.from_len);
         engine_options.read_ahead_max = options.places.read_ahead_max();
         change(&mut engine_options);
         let clock = engine_options.clock.clone();
         let engine = Engine::open(dir, engine_options)?;
         let facts = CertifiedFacts {
             canister_id: options.canister_id,
-            controllers: options.controllers,
+            controllers: engine.controllers()?,
             metadata: vec![("candid:service".into(), keepsake_api::DID.as_bytes().to_vec())],
         };
         raise_the_limit_of_open_files();
@@ -217,7 +237,8 @@ impl Server {
         let root_key_der = root_key.public_der().to_vec();
         let ic = IcInterface::new(engine.clone(), root_key, node_key, &facts, clock)?;
         let web_app = options.web_app;
-        Ok(Self { listener, local_addr, root_key_der, ic, engine, web_app, origins, load })
+        let lane = bucket.map(|known| Lane::new(Own::new(engine.clone()), known));
+        Ok(Self { listener, local_addr, root_key_der, ic, engine, web_app, origins, tls, load, lane })
     }
 
     /// The bound address.
@@ -235,6 +256,11 @@ impl Server {
         &self.root_key_der
     }
 
+    /// The certificate, where it has one: its files may be read anew at once.
+    pub fn tls(&self) -> Option<&Tls> {
+        self.tls.as_ref()
+    }
+
     /// Tells what callers hold, while it runs too.
     pub fn load_meter(&self) -> LoadMeter {
         self.load.clone()
@@ -242,16 +268,24 @@ impl Server {
 
     /// Serves until `shutdown` completes, finishes the requests under way, and returns when all is on disk.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { listener, local_addr, ic, engine, web_app, origins, load, .. } = self;
-        if !local_addr.ip().is_loopback() {
+        let Self { listener, local_addr, ic, engine, web_app, origins, tls, load, lane, .. } = self;
+        if let Some(lane) = &lane {
+            lane.start();
+        }
+        if tls.is_none() && !local_addr.ip().is_loopback() {
             tracing::warn!(
                 %local_addr,
-                "listening beyond this machine without TLS: put a proxy with TLS in front, or use --listen 127.0.0.1:…"
+                "listening beyond this machine without TLS: give it a certificate (--tls-cert, --tls-key), put a proxy with TLS in \
+                 front, or use --listen 127.0.0.1:…"
             );
         }
         tracing::info!(%local_addr, canister_id = %ic.canister_id(), "serving");
-        let router = http::router(ic, engine.clone(), web_app, origins, load.room);
-        http::connection::serve(listener, router, load.places, shutdown).await;
+        let router =
+            http::router(ic, engine.clone(), web_app, origins, load.room, tls.is_some(), lane.clone());
+        http::connection::serve(listener, router, tls, load.places, shutdown).await;
+        if let Some(lane) = lane {
+            lane.stop().await;
+        }
         engine.shutdown().await;
         tracing::info!("stopped");
     }
@@ -280,7 +314,7 @@ fn raise_the_limit_of_open_files() {
 }
 
 /// Tokens and certificates name the canister id, so a directory keeps the one it began with.
-fn fix_canister_id(dir: &DataDir, asked: Principal) -> Result<(), ServeError> {
+pub(crate) fn fix_canister_id(dir: &DataDir, asked: Principal) -> Result<(), ServeError> {
     let path = dir.path().join(CANISTER_ID_FILE);
     let stored = dir
         .secret(CANISTER_ID_FILE, || format!("{asked}\n").into_bytes())

@@ -4,13 +4,18 @@
 mod blobs;
 mod capsules;
 mod gateway;
+mod invitations;
 mod memories;
+mod objects;
+mod operator;
+mod people;
 mod site;
 mod types;
 mod uploads;
 mod usage;
 
-use crate::host::{Event, Kind, Reject, Reply};
+use crate::host::{Event, Kind, Paths, Reject, Reply};
+use crate::wire::people::code_in;
 use candid::de::IDLDeserialize;
 use candid::types::internal::TypeContainer;
 use candid::types::{FuncMode, Function, TypeInner};
@@ -18,6 +23,10 @@ use candid::{CandidType, DecoderConfig, Principal};
 use ic_stable_structures::Memory;
 use keepsake_api as api;
 use keepsake_api::Answer;
+use keepsake_core::devices::DeviceError;
+use keepsake_core::door::Standing;
+use keepsake_core::ids::BlobId;
+use keepsake_core::objects::ObjectRange;
 use keepsake_core::{Call, Store, limits};
 use serde_bytes::{ByteBuf, Bytes};
 use types::Known;
@@ -25,16 +34,36 @@ use types::Known;
 /// What an update handler works on.
 pub(crate) struct Update<'a, R: Memory, H: Memory> {
     pub(crate) store: &'a mut Store<R, H>,
+    /// The message of whoever acts.
     pub(crate) call: &'a Call,
+    /// The same message, of the key that signed it.
+    pub(crate) signed: &'a Call,
+    /// Paths of addresses that this host answers.
+    pub(crate) paths: Paths,
     pub(crate) events: Vec<Event>,
 }
 
 /// What a query handler works on.
 pub(crate) struct Query<'a, R: Memory, H: Memory> {
     pub(crate) store: &'a Store<R, H>,
+    /// The message of whoever acts.
     pub(crate) call: &'a Call,
-    /// Where this host takes chunks by PUT, if it does.
-    pub(crate) put_road: Option<&'static str>,
+    /// The same message, of the key that signed it.
+    pub(crate) signed: &'a Call,
+    /// Paths of addresses that this host answers.
+    pub(crate) paths: Paths,
+}
+
+/// There is a bucket: originals from this length on should go there, and who signs is there, where it is not the host.
+pub(crate) fn bucket_of<R: Memory, H: Memory>(
+    store: &Store<R, H>,
+    paths: Paths,
+) -> Option<(u64, Option<String>)> {
+    let gate = store.config().gate.as_ref();
+    paths
+        .s3_from_len
+        .map(|len| (len, None))
+        .or_else(|| gate.map(|gate| (gate.from_len, Some(gate.url.clone()))))
 }
 
 /// Bounds on decoding, in candid's cost units (about bytes): a largest chunk fits eight times over.
@@ -107,7 +136,7 @@ macro_rules! endpoints {
         pub(crate) fn update<R: Memory, H: Memory>(
             store: &mut Store<R, H>,
             call: &Call,
-            put_road: Option<&'static str>,
+            paths: Paths,
             method: &str,
             arg: &[u8],
         ) -> Result<Reply, Reject> {
@@ -116,9 +145,10 @@ macro_rules! endpoints {
             }
             // As on the IC: a query method may be called as an update, and its answer is certified.
             if kind(method) == Some(Kind::Query) {
-                return query(store, call, put_road, method, arg);
+                return query(store, call, paths, method, arg);
             }
-            let mut context = Update { store, call, events: Vec::new() };
+            let entered = store.enter_to_change(call);
+            let mut context = Update { store, call: &entered, signed: call, paths, events: Vec::new() };
             let bytes = match method {
                 $( $name if endpoints!(@is_update $kind) => endpoints!(@update $kind context, $name, arg, $module::$handler, ($($arg,)*)), )*
                 _ => return Err(Reject::no_method(Kind::Update, method)),
@@ -129,11 +159,12 @@ macro_rules! endpoints {
         pub(crate) fn query<R: Memory, H: Memory>(
             store: &Store<R, H>,
             call: &Call,
-            put_road: Option<&'static str>,
+            paths: Paths,
             method: &str,
             arg: &[u8],
         ) -> Result<Reply, Reject> {
-            let context = Query { store, call, put_road };
+            let entered = store.enter(call);
+            let context = Query { store, call: &entered, signed: call, paths };
             let bytes = match method {
                 $( $name if !endpoints!(@is_update $kind) => endpoints!(@query $kind context, $name, arg, $module::$handler, ($($arg,)*)), )*
                 _ => return Err(Reject::no_method(Kind::Query, method)),
@@ -169,11 +200,11 @@ macro_rules! endpoints {
     (@update query $context:ident, $name:literal, $arg:ident, $handler:path, $args:tt) => { unreachable!() };
     (@update $update:ident $context:ident, $name:literal, $arg:ident, $handler:path, ($($type:ty,)*)) => {{
         let arguments = endpoints!(@decode $name, $arg, ($($type,)*));
-        $handler(&mut $context, arguments).into_message()
+        $handler(&mut $context, arguments).explained(|| why(&*$context.store, $context.signed, $name)).into_message()
     }};
     (@query query $context:ident, $name:literal, $arg:ident, $handler:path, ($($type:ty,)*)) => {{
         let arguments = endpoints!(@decode $name, $arg, ($($type,)*));
-        $handler(&$context, arguments).into_message()
+        $handler(&$context, arguments).explained(|| why($context.store, $context.signed, $name)).into_message()
     }};
     (@query $update:ident $context:ident, $name:literal, $arg:ident, $handler:path, $args:tt) => { unreachable!() };
     (@decode $name:literal, $arg:ident, ($($type:ty,)*)) => {
@@ -196,6 +227,43 @@ macro_rules! for_each_endpoint {
             freeing "capsules_delete" capsules::delete(String) -> Answer<()>;
             update "capsules_grant" capsules::grant(String, Principal, api::Role) -> Answer<()>;
             freeing "capsules_revoke" capsules::revoke(String, Principal) -> Answer<()>;
+            update "capsules_accept" capsules::accept(String) -> Answer<()>;
+            freeing "capsules_leave" capsules::leave(String) -> Answer<()>;
+            update "capsules_rename" capsules::rename(String, Option<String>) -> Answer<()>;
+
+            query "whoami" people::whoami() -> api::WhoAmI;
+            update "devices_invite" people::invite(String) -> Answer<String>;
+            update "devices_join" people::join(String, String, Option<api::Passkey>) -> Answer<Principal>;
+            query "devices_list" people::list() -> Answer<Vec<api::Device>>;
+            update "devices_rename" people::rename(Principal, String) -> Answer<()>;
+            freeing "devices_remove" people::remove(Principal) -> Answer<()>;
+            update "passkeys_register" people::passkey_register(api::Passkey) -> Answer<()>;
+            query "passkeys_find" people::passkey_find(ByteBuf) -> Answer<ByteBuf>;
+            update "profile_set" people::profile_set(Option<String>, Option<u32>) -> Answer<()>;
+            update "people_name" people::name(Principal, Option<String>, Option<u32>) -> Answer<()>;
+            query "people_list" people::names() -> Answer<Vec<api::PersonName>>;
+
+            update "invitations_create" invitations::create(
+                String, api::Role, u32, Option<u64>, Option<String>
+            ) -> Answer<String>;
+            query "invitations_read" invitations::read(String) -> Answer<api::Invitation>;
+            update "invitations_redeem" invitations::redeem(String) -> Answer<api::Redeemed>;
+            query "invitations_list" invitations::list(Option<String>) -> Answer<Vec<api::Invitation>>;
+            freeing "invitations_revoke" invitations::revoke(u64) -> Answer<()>;
+            update "links_create" invitations::link_create(String, Principal, Option<api::LinkOptions>) -> Answer<api::Link>;
+            query "links_list" invitations::link_list(String) -> Answer<Vec<api::Link>>;
+            freeing "links_revoke" invitations::link_revoke(String, Principal) -> Answer<()>;
+
+            query "admin_settings" operator::settings() -> Answer<api::HostSettings>;
+            freeing "admin_set" operator::set(api::Settings) -> Answer<()>;
+            update "admin_invite" operator::invite(u32, Option<u64>, Option<String>, Option<u64>) -> Answer<String>;
+            freeing "admin_evict" operator::evict(u64) -> Answer<()>;
+            freeing "admin_remove" operator::remove(String) -> Answer<()>;
+            freeing "admin_block" operator::block(Principal, Option<String>) -> Answer<()>;
+            freeing "admin_unblock" operator::unblock(Principal) -> Answer<()>;
+            freeing "admin_quota" operator::quota(Principal, Option<u64>) -> Answer<()>;
+            freeing "admin_give" operator::give(String, Principal) -> Answer<()>;
+            query "admin_log" operator::log(Option<u64>) -> Answer<Vec<api::LogEntry>>;
 
             query "usage" usage::usage(Option<String>) -> Answer<api::Usage>;
             query "upload_config" uploads::config() -> api::UploadConfig;
@@ -209,6 +277,16 @@ macro_rules! for_each_endpoint {
             query "sessions_stats" uploads::stats() -> Answer<api::SessionStats>;
             freeing "sessions_cleanup_expired" uploads::cleanup_expired() -> Answer<u32>;
             query "_probe_sessions" uploads::probe() -> Vec<u64>;
+
+            update "uploads_grant" objects::grant(String) -> Answer<api::ObjectGrant>;
+            update "uploads_multipart" objects::multipart(u64, String) -> Answer<String>;
+            update "uploads_attest" objects::attest(u64, api::Attestation) -> Answer<()>;
+            query "objects_list" objects::list(Option<u64>) -> Answer<Vec<api::Object>>;
+            query "objects_removable" objects::removable() -> Answer<Vec<api::Object>>;
+            freeing "objects_removed" objects::removed(Vec<u64>) -> Answer<u64>;
+            query "objects_movable" objects::movable(Option<String>, u64, u64) -> Answer<api::MovableBlobs>;
+            update "objects_move" objects::move_begin(String) -> Answer<api::Object>;
+            freeing "objects_moved" objects::moved(String, api::Attestation) -> Answer<()>;
 
             query "blob_get_meta" blobs::meta(String) -> Answer<api::BlobMeta>;
             query "blob_read" blobs::read(String) -> Answer<ByteBuf>;
@@ -264,8 +342,52 @@ pub(crate) fn certified_http<R: Memory, H: Memory>(
     certificate: &[u8],
 ) -> Result<Reply, Reject> {
     let request = decode("http_request", arg, |values| Ok(values.get_value::<Known<api::HttpRequest>>()?.0))?;
-    let answer = gateway::certified(&Query { store, call, put_road: None }, &request, certificate);
+    let answer = gateway::certified(
+        &Query { store, call, signed: call, paths: Paths::default() },
+        &request,
+        certificate,
+    );
     Ok(Reply { bytes: answer.into_message(), events: Vec::new() })
+}
+
+/// Whether a message brings a code that opens something now, to a method that takes one.
+pub(crate) fn opens_door<R: Memory, H: Memory>(
+    store: &Store<R, H>,
+    call: &Call,
+    method: &str,
+    argument: impl FnOnce() -> Vec<u8>,
+) -> bool {
+    if !matches!(method, "invitations_redeem" | "devices_join") {
+        return false;
+    }
+    let argument = argument();
+    let mut config = DecoderConfig::new();
+    config.set_decoding_quota(STRANGER_ARGUMENT_BYTES_MAX * 4).set_skipping_quota(SKIPPING_QUOTA);
+    let code = IDLDeserialize::new_with_config(&argument, &config)
+        .and_then(|mut values| values.get_value::<String>());
+    code.is_ok_and(|code| code_in(&code).is_ok_and(|code| store.opens_something(call, &code)))
+}
+
+/// Where the bytes that a query asks for lie in the host's bucket: for one that fetches them. None where it asks for none, where
+/// they are here, and where the query is refused.
+pub(crate) fn elsewhere<R: Memory, H: Memory>(
+    store: &Store<R, H>,
+    call: &Call,
+    method: &str,
+    arg: &[u8],
+) -> Option<ObjectRange> {
+    let (caller, mut values) = (store.enter(call).caller, IDLDeserialize::new(arg).ok()?);
+    let locator: String = values.get_value().ok()?;
+    let id = BlobId::parse(&locator)?;
+    let part = match method {
+        "blob_read" => store.blob_read(&caller, id),
+        "blob_read_chunk" => store.blob_chunk(&caller, id, values.get_value().ok()?),
+        "blob_read_range" => {
+            store.blob_range(&caller, id, values.get_value().ok()?, values.get_value().ok()?)
+        }
+        _ => return None,
+    };
+    part.ok()?.elsewhere
 }
 
 /// A chunk that came without an envelope.
@@ -276,7 +398,14 @@ pub(crate) fn put<R: Memory, H: Memory>(
     index: u32,
     bytes: &[u8],
 ) -> Reply {
-    uploads::put(Update { store, call, events: Vec::new() }, session, index, bytes)
+    let entered = store.enter_to_change(call);
+    let paths = Paths::default();
+    uploads::put(
+        Update { store, call: &entered, signed: call, paths, events: Vec::new() },
+        session,
+        index,
+        bytes,
+    )
 }
 
 /// What `read` takes out of a message, which must not hold more.
@@ -295,16 +424,57 @@ fn decode<'a, A>(
     decoded.map_err(|why| Reject::arguments(method, &why))
 }
 
-/// What a handler gives back, as a Candid message.
-trait IntoMessage {
-    fn into_message(self) -> Vec<u8>;
+/// Why a key that signed has no right, where there is more to say than that.
+fn why<R: Memory, H: Memory>(store: &Store<R, H>, signed: &Call, method: &str) -> Option<api::Error> {
+    let key = &signed.caller;
+    if store.standing(key, signed.now_ns) == Standing::Removed {
+        return Some(api::Error::Conflict(DeviceError::Removed.to_string()));
+    }
+    let is_operators = method.starts_with("admin_") || method == "site_set";
+    let account = store.controller_by_account(key).filter(|_| is_operators)?;
+    Some(api::Error::Conflict(format!(
+        "controller_is_device: {key} is a device of {account}; name that account as controller instead"
+    )))
 }
 
-impl<T: CandidType> IntoMessage for T {
+/// What a handler gives back, as a Candid message.
+trait IntoMessage: Sized {
+    fn into_message(self) -> Vec<u8>;
+
+    /// Instead of "no right" what there is to say about it.
+    fn explained(self, _why: impl FnOnce() -> Option<api::Error>) -> Self {
+        self
+    }
+}
+
+impl<T: CandidType> IntoMessage for Answer<T> {
+    fn into_message(self) -> Vec<u8> {
+        types::encode(&self)
+    }
+
+    fn explained(self, why: impl FnOnce() -> Option<api::Error>) -> Self {
+        match self {
+            Err(api::Error::Unauthorized) => Err(why().unwrap_or(api::Error::Unauthorized)),
+            answer => answer,
+        }
+    }
+}
+
+impl<T: CandidType> IntoMessage for Vec<T> {
     fn into_message(self) -> Vec<u8> {
         types::encode(&self)
     }
 }
+
+macro_rules! whole_messages {
+    ($($name:ty),*) => { $(impl IntoMessage for $name {
+        fn into_message(self) -> Vec<u8> {
+            types::encode(&self)
+        }
+    })* };
+}
+
+whole_messages!(api::WhoAmI, api::UploadConfig, api::HttpResponse);
 
 impl IntoMessage for blobs::Message {
     fn into_message(self) -> Vec<u8> {

@@ -1,14 +1,17 @@
 //! What a host holds: the service over its two memories. Owns opening, dispatch and the tick.
 
 use crate::endpoints;
+use crate::http::preview::{self, Preview};
 use crate::http::{AssetRequest, AssetResponse, BlobRange, HeapRange, certify, plan, site, token};
 use ic_stable_structures::Memory;
 pub use keepsake_core::OpenError;
 pub use keepsake_core::certified::Certification;
+use keepsake_core::door::Standing;
 pub use keepsake_core::housekeeping::Tick;
+use keepsake_core::objects::ObjectRange;
 pub use keepsake_core::ticket::{Ticket, TicketError, TicketKey};
+pub use keepsake_core::{Admission, Gate, Quotas, RecordLimits, Upkeep};
 use keepsake_core::{Call, Config, Principal, Store};
-pub use keepsake_core::{Quotas, RecordLimits, Upkeep};
 
 /// What a host decides when it makes or opens a store.
 #[derive(Clone, Debug)]
@@ -29,6 +32,14 @@ pub struct Install {
     pub records: RecordLimits,
     /// What memory costs, where the host pays for it by time.
     pub upkeep: Upkeep,
+    /// Who may come in, where the operator said so.
+    pub admission: Option<Admission>,
+    /// Where the operator did not: only who was invited.
+    pub invited_by_default: bool,
+    /// Principals that may say what is in the bucket, beside the host itself.
+    pub attestors: Vec<Principal>,
+    /// The program that keeps the keys of a bucket, where the host cannot.
+    pub gate: Option<Gate>,
     /// The host has certificates to prove answers over HTTP by, and calls [`Service::certify`] for it.
     pub certifies: bool,
 }
@@ -42,7 +53,11 @@ impl Install {
             quotas: self.quotas,
             records: self.records,
             upkeep: self.upkeep,
+            admission: self.admission,
+            invited_by_default: self.invited_by_default,
             uncertified: !self.certifies,
+            attestors: self.attestors.clone(),
+            gate: self.gate.clone(),
         }
     }
 }
@@ -77,6 +92,20 @@ pub struct Reply {
 }
 
 impl Reply {
+    /// `variant { Ok : blob }`.
+    pub fn bytes(bytes: Vec<u8>) -> Vec<u8> {
+        let answer: keepsake_api::Answer<serde_bytes::ByteBuf> = Ok(serde_bytes::ByteBuf::from(bytes));
+        candid::encode_one(answer).expect("bytes encode")
+    }
+
+    /// `variant { Err = variant { NotImplemented : text } }`, of a query for bytes.
+    pub fn no_bytes(why: &str) -> Vec<u8> {
+        let error =
+            keepsake_api::Error::NotImplemented(format!("bytes_elsewhere: {why}; read them at /asset/"));
+        let answer: keepsake_api::Answer<serde_bytes::ByteBuf> = Err(error);
+        candid::encode_one(answer).expect("an error encodes")
+    }
+
     /// `variant { Err = variant { ResourceExhausted } }`, which every update method of the interface may answer: for
     /// a host that has no room to run it.
     pub fn resource_exhausted() -> Self {
@@ -151,11 +180,30 @@ pub fn open_ticket(key: &TicketKey, now_ns: u64, text: &str) -> Result<Ticket, T
     key.open(now_ns, &token::bytes(text).ok_or(TicketError::Wrong)?)
 }
 
+/// Where addresses of a bucket are signed, and the session's number follows.
+pub const S3_PATH: &str = "/s3/";
+
+/// A query of this method may ask for bytes that lie in the host's bucket.
+pub fn reads_bytes(method: &str) -> bool {
+    matches!(method, "blob_read" | "blob_read_chunk" | "blob_read_range")
+}
+
+/// Paths of addresses that not every host answers.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Paths {
+    /// Chunks by PUT.
+    pub(crate) put_road: Option<&'static str>,
+    /// Previews of links.
+    pub(crate) previews: Option<&'static str>,
+    /// There is a bucket, and originals from this length on should go there, bytes.
+    pub(crate) s3_from_len: Option<u64>,
+}
+
 /// The service over its two memories.
 pub struct Service<R: Memory, H: Memory> {
     pub(crate) store: Store<R, H>,
     certification_waits: bool,
-    put_road: Option<&'static str>,
+    paths: Paths,
 }
 
 impl<R: Memory, H: Memory> Service<R, H> {
@@ -165,7 +213,7 @@ impl<R: Memory, H: Memory> Service<R, H> {
     /// [`OpenError`] when the memory holds something else or a newer layout.
     pub fn open(records: R, heap: H, install: &Install) -> Result<Self, OpenError> {
         let store = Store::open(records, heap, &install.config(), &install.token_secret)?;
-        let mut service = Self { store, certification_waits: false, put_road: None };
+        let mut service = Self { store, certification_waits: false, paths: Paths::default() };
         if install.certifies {
             certify::renew_form(&mut service.store);
         }
@@ -178,13 +226,25 @@ impl<R: Memory, H: Memory> Service<R, H> {
     /// As [`Self::open`].
     pub fn open_snapshot(records: R, heap: H) -> Result<Self, OpenError> {
         let store = Store::open_snapshot(records, heap)?;
-        Ok(Self { store, certification_waits: false, put_road: None })
+        Ok(Self { store, certification_waits: false, paths: Paths::default() })
     }
 
     /// The same service on a host that takes chunks by `PUT {path}{session}` too, see [`Self::put`].
     #[must_use]
     pub fn with_put_road(self, path: &'static str) -> Self {
-        Self { put_road: Some(path), ..self }
+        Self { paths: Paths { put_road: Some(path), ..self.paths }, ..self }
+    }
+
+    /// The same service on a host that tells what a link shows at [`preview::PATH`] and its public name, see [`Self::preview`].
+    #[must_use]
+    pub fn with_previews(self) -> Self {
+        Self { paths: Paths { previews: Some(preview::PATH), ..self.paths }, ..self }
+    }
+
+    /// The same service on a host that has a bucket: clients should send originals of `from_len` bytes and more there.
+    #[must_use]
+    pub fn with_bucket(self, from_len: u64) -> Self {
+        Self { paths: Paths { s3_from_len: Some(from_len), ..self.paths }, ..self }
     }
 
     /// Runs an update message. A query method may be called so too.
@@ -192,7 +252,7 @@ impl<R: Memory, H: Memory> Service<R, H> {
     /// # Errors
     /// [`Reject`] when there is no such method or the arguments do not decode.
     pub fn update(&mut self, call: &Call, method: &str, arg: &[u8]) -> Result<Reply, Reject> {
-        let reply = endpoints::update(&mut self.store, call, self.put_road, method, arg)?;
+        let reply = endpoints::update(&mut self.store, call, self.paths, method, arg)?;
         self.certification_waits |= self.store.take_queued();
         Ok(reply)
     }
@@ -202,7 +262,13 @@ impl<R: Memory, H: Memory> Service<R, H> {
     /// # Errors
     /// [`Reject`] when there is no such query method or the arguments do not decode.
     pub fn query(&self, call: &Call, method: &str, arg: &[u8]) -> Result<Reply, Reject> {
-        endpoints::query(&self.store, call, self.put_road, method, arg)
+        endpoints::query(&self.store, call, self.paths, method, arg)
+    }
+
+    /// Where the bytes that a query asks for lie in the host's bucket, for one that fetches them and answers with
+    /// [`Reply::bytes`]. None where [`Self::query`] is to answer.
+    pub fn elsewhere(&self, call: &Call, method: &str, arg: &[u8]) -> Option<ObjectRange> {
+        endpoints::elsewhere(&self.store, call, method, arg)
     }
 
     /// Takes a chunk that came without an envelope, from the caller whom its ticket names. As an update of
@@ -216,9 +282,45 @@ impl<R: Memory, H: Memory> Service<R, H> {
         self.store.ticket_key()
     }
 
-    /// The store knows the caller: by a capsule, a role, a session, or as controller. O(log capsules).
-    pub fn knows(&self, caller: &Principal) -> bool {
-        self.store.knows(caller)
+    /// Whether an update may be of any use, for a host that turns others away before it pays for them: whoever is shut out, or
+    /// has a link, changes nothing; where the host is by invitation, a stranger may redeem a code that opens something. `argument`
+    /// is read only where that counts, and `len` is its length. O(log capsules).
+    ///
+    /// # Errors
+    /// Why it is of none.
+    pub fn lets_in(
+        &self,
+        call: &Call,
+        method: &str,
+        len: usize,
+        argument: impl FnOnce() -> Vec<u8>,
+    ) -> Result<(), &'static str> {
+        if self.store.is_attestor(&call.caller) {
+            return Ok(());
+        }
+        match self.store.standing(&call.caller, call.now_ns) {
+            Standing::Blocked => return Err("whoever runs this service shut the caller out"),
+            Standing::Link | Standing::LinkEnded => {
+                return Err("a link only looks: call this method as a query");
+            }
+            Standing::Admitted if self.store.admission() == Admission::Invited => return Ok(()),
+            Standing::Known => return Ok(()),
+            _ => {}
+        }
+        let account = self.store.enter(call).caller;
+        if self.store.knows(&account) {
+            return Ok(());
+        }
+        // Short enough to be told by the rules what is missing.
+        if len > endpoints::STRANGER_ARGUMENT_BYTES_MAX {
+            return Err("this service does not know the caller: call capsules_create first");
+        }
+        if self.store.admission() == Admission::Everybody
+            || endpoints::opens_door(&self.store, call, method, argument)
+        {
+            return Ok(());
+        }
+        Err("this service is by invitation: redeem a code with invitations_redeem or devices_join")
     }
 
     /// One bounded slice of housekeeping: expired sessions, unreferenced blobs, deleted capsules. Gives room back.
@@ -269,9 +371,17 @@ impl<R: Memory, H: Memory> Service<R, H> {
         self.certification_waits
     }
 
-    /// Plans the answer to `GET|HEAD /asset/…`. The caller of `call` is not used: tokens decide.
+    /// Plans the answer to `GET|HEAD /asset/…`, and of the picture of a preview, where this host has them. The caller of `call`
+    /// is not used: tokens decide, and of a picture whether the link is alive.
     pub fn asset(&self, call: &Call, request: &AssetRequest) -> AssetResponse {
-        plan::answer(&self.store, call, request, None)
+        let picture = self.paths.previews.and_then(|_| preview::picture(&self.store, call, request));
+        picture.unwrap_or_else(|| plan::answer(&self.store, call, request, None))
+    }
+
+    /// What the link at this path of an address tells those who have not opened it; none where there is no such link, and where
+    /// it tells nothing.
+    pub fn preview(&self, call: &Call, path: &str) -> Option<Preview> {
+        self.paths.previews.and_then(|_| preview::of_link(&self.store, call, path))
     }
 
     /// The paths of all addresses that show a file of the site, such as `/` and `/index.html`. O(files).

@@ -1,16 +1,19 @@
 //! HTTP plans for `/asset/…` and the site: who may see what, which bytes, which headers. Owns no socket and reads no blob;
 //! the plan itself is in `http/plan.rs`, the site's in `http/site.rs`, headers in `http/headers.rs`, those of any web app's files in
 //! `http/page.rs`, ranges in `http/range.rs`, entity tags in `http/condition.rs`, certification in `http/certify.rs`, the text form of tokens
-//! in `http/token.rs`.
+//! in `http/token.rs`, what a link's address tells in `http/preview.rs`.
 
 pub(crate) mod certify;
 pub mod condition;
 mod headers;
 pub mod page;
 pub(crate) mod plan;
+pub mod preview;
 mod range;
 pub(crate) mod site;
 pub(crate) mod token;
+
+pub use keepsake_core::objects::ObjectRange;
 
 /// The parts of an HTTP request that decide its answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -56,6 +59,8 @@ pub struct BlobRange {
 pub enum AssetBody {
     /// In the answer itself.
     Bytes(Vec<u8>),
+    /// In the host's bucket: it sends whoever asks there, or fetches them.
+    Bucket(ObjectRange),
     /// Of a blob: the host streams them.
     Heap {
         /// Which bytes they are, whatever happens meanwhile.

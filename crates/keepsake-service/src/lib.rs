@@ -6,6 +6,7 @@
 pub mod endpoints;
 pub mod host;
 pub mod http;
+pub mod settings;
 mod wire;
 
 /// A gateway's question, where the answer to `http_request` could not be proven: the one update that anybody may call.
@@ -18,9 +19,14 @@ pub const SITE_UPDATE: &str = "site_set";
 pub const USAGE: &str = "usage";
 
 pub use host::{
-    Certification, Event, Install, Kind, OpenError, Quotas, RecordLimits, Reject, Reply, Service, Tick,
-    Ticket, TicketError, TicketKey, Upkeep, open_ticket,
+    Admission, Certification, Event, Install, Kind, OpenError, Quotas, RecordLimits, Reject, Reply, Service,
+    Tick, Ticket, TicketError, TicketKey, Upkeep, open_ticket,
 };
+pub use host::{Gate, S3_PATH, reads_bytes};
+pub use keepsake_api::Admission as WireAdmission;
 pub use keepsake_core::check::{BytesReport, CheckReport};
+pub use keepsake_core::door::OPERATOR;
 pub use keepsake_core::limits::{CHUNK_BYTES_MAX, SESSION_TTL_NS};
-pub use keepsake_core::{Call, Principal};
+pub use keepsake_core::{Call, Principal, is_nobody};
+pub use settings::Settings;
+pub use wire::people::admission_in;

@@ -3,6 +3,7 @@
 pub(crate) mod capsules;
 pub(crate) mod ids;
 pub(crate) mod memories;
+pub(crate) mod people;
 
 use keepsake_api::Error;
 use keepsake_core::{Refusal, RefusalKind};

@@ -6,6 +6,9 @@ import { type Serving, serve } from "./serving.ts";
 
 const { KEEPSAKE_WASM_SERVER: program, KEEPSAKE_WASM: module, CI } = process.env;
 
+/** The argument of the installation: `(opt record { admission = opt variant { Everybody } })`. */
+const FOR_EVERYBODY = "4449444c046e016c01c9bbc8c507026e036b019d9fc28c027f0100010100";
+
 /** A canister, empty, that forgets everything when it is removed. */
 export class RunningCanister {
   readonly #serving: Serving;
@@ -37,7 +40,7 @@ export class RunningCanister {
 
   /** Resolves when it answers. `options` go to `keepsake-wasm-server`. */
   static async start(options: readonly string[] = []): Promise<RunningCanister> {
-    const args = ["--module", module ?? "", ...options];
+    const args = ["--module", module ?? "", "--arg-hex", FOR_EVERYBODY, ...options];
     // It ends with its standard input, which is open as long as this process is there.
     return new RunningCanister(await serve(program ?? "", args, "keepsake-wasm-server", "pipe"));
   }

@@ -47,9 +47,9 @@ export class RunningNode {
     await this.#end("SIGKILL");
   }
 
-  /** The same address and the same data again. */
-  async startAgain(): Promise<void> {
-    const { child } = await serveNode(this.#dir, new URL(this.url).host, this.#options);
+  /** The same address and the same data again, with more options if some are given. */
+  async startAgain(more: readonly string[] = []): Promise<void> {
+    const { child } = await serveNode(this.#dir, new URL(this.url).host, [...this.#options, ...more]);
     this.#child = child;
   }
 

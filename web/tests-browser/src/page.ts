@@ -6,6 +6,27 @@ import { text } from "../../packages/app/src/text.ts";
 
 export { text };
 
+/**
+ * Chooses that one is new here, where the page asks. Whoever has a key is not asked, nor who only looks, nor where the page
+ * says that it cannot open.
+ */
+export async function beginAsNew(page: Page): Promise<void> {
+  const isNew = page.getByRole("button", { name: text.welcome.isNew });
+  const others = [
+    page.locator("header.bar"),
+    page.locator(".plain").getByRole("alert"),
+    page.getByLabel(text.links.passwordOf),
+    joinQuestion(page),
+  ];
+  await expect(others.reduce((one, other) => one.or(other), isNew).first()).toBeVisible();
+  if (await isNew.isVisible()) await isNew.click();
+}
+
+/** What the page asks when it is opened by the code for a device. */
+export function joinQuestion(page: Page): Locator {
+  return page.getByRole("heading", { name: text.joining.title });
+}
+
 /** Drops files and folders of this machine on the Dashboard, or on another place, as from a file manager. */
 export async function dropFiles(
   page: Page,
@@ -68,7 +89,9 @@ export async function tilesCount(page: Page, count: number): Promise<void> {
 }
 
 export async function openDialog(page: Page, button: string): Promise<Locator> {
-  await page.getByRole("button", { name: button, exact: false }).first().click();
+  // Some tell a number behind their name, as “Uploads (3)”.
+  const name = new RegExp(`^${button.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}( \\(\\d+\\))?$`);
+  await page.getByRole("button", { name }).first().click();
   const dialog = page.getByRole("dialog");
   await expect(dialog).toBeVisible();
   return dialog;
@@ -83,13 +106,37 @@ export async function principalOf(page: Page): Promise<string> {
   return principal ?? "";
 }
 
-/** Gives somebody a role in the open capsule. */
+/** The row of a member in the sharing dialog, by their principal. */
+export function memberRow(dialog: Locator, principal: string): Locator {
+  return dialog.locator(".members li", { has: dialog.page().locator(`[title="${principal}"]`) });
+}
+
+/** Gives somebody a role in the open capsule, by their principal. */
 export async function grant(page: Page, principal: string, role: string): Promise<void> {
   const dialog = await openDialog(page, text.header.share);
-  await dialog.getByLabel(text.sharing.principal).fill(principal);
-  await dialog.getByLabel(text.sharing.role).selectOption(role);
-  await dialog.getByRole("button", { name: text.sharing.grant }).click();
-  await expect(dialog.locator(".members code", { hasText: principal })).toBeVisible();
+  const byPrincipal = dialog.locator("details", { hasText: text.sharing.byPrincipal });
+  await byPrincipal.locator("summary").click();
+  await byPrincipal.getByLabel(text.sharing.principal, { exact: true }).fill(principal);
+  await byPrincipal.getByLabel(text.sharing.role).selectOption(role);
+  await byPrincipal.getByRole("button", { name: text.sharing.grant }).click();
+  await expect(memberRow(dialog, principal)).toBeVisible();
   await page.keyboard.press("Escape");
   await expect(dialog).toBeHidden();
+}
+
+/** Takes somebody's role away, in the sharing dialog. */
+export async function takeAway(dialog: Locator, principal: string): Promise<void> {
+  const row = memberRow(dialog, principal);
+  await row.getByRole("button", { name: text.people.more }).click();
+  await row.getByRole("button", { name: text.people.takeAway }).click();
+  await expect(row).toHaveCount(0);
+}
+
+/** Says yes to the one capsule that was given, and opens it. */
+export async function acceptGiven(page: Page): Promise<void> {
+  const dialog = await openDialog(page, text.given.group);
+  await dialog.getByRole("button", { name: text.given.look }).click();
+  await expect(dialog).toBeHidden();
+  await page.locator(".not-accepted").getByRole("button", { name: text.given.accept }).click();
+  await expect(page.locator(".not-accepted")).toHaveCount(0);
 }

@@ -8,6 +8,7 @@ import { test as base, expect, type Page } from "@playwright/test";
 import { FaultProxy } from "../../packages/sdk/test/fault-proxy.ts";
 import { RunningCanister } from "./canister.ts";
 import { RunningNode } from "./node.ts";
+import { beginAsNew } from "./page.ts";
 import { appDist, sdkDist } from "./places.ts";
 import { makeImages } from "./rust.ts";
 import { Site } from "./site.ts";
@@ -23,7 +24,7 @@ interface OfEachTest {
   faultProxy: FaultProxy;
   /** Address of the page, which talks to `node`. */
   appUrl: string;
-  /** Opens the page, or a link to it, as somebody with a browser of their own. */
+  /** Opens the page, or a link to it, as somebody new with a browser of their own. */
   newPerson: (link?: string) => Promise<Page>;
   /** An empty folder of this test's own, gone after it. */
   scratch: string;
@@ -96,6 +97,7 @@ export const test = base.extend<OfEachTest, OfAllTests>({
       contexts.push(context);
       const page = await context.newPage();
       await page.goto(link);
+      await beginAsNew(page);
       return page;
     });
     await Promise.all(contexts.map((context) => context.close()));

@@ -2,7 +2,7 @@
 // It owns no state.
 
 import { addressByFile, addressOfCanister } from "../../packages/app/src/canister-address.ts";
-import { allUploaded, chooseFiles, openDialog, text, tilesCount } from "../src/page.ts";
+import { allUploaded, beginAsNew, chooseFiles, openDialog, text, tilesCount } from "../src/page.ts";
 import { tenPhotos } from "../src/photos.ts";
 import { expect, test } from "../src/test.ts";
 
@@ -76,13 +76,14 @@ test("under a canister's local name everything works, with the browser's key and
     if (request.url().startsWith("http")) origins.add(new URL(request.url()).origin);
   });
   await page.goto(origin);
+  await beginAsNew(page);
   const [photo] = await tenPhotos(page, info.outputDir);
   await chooseFiles(page, [photo ?? ""]);
   await allUploaded(page, 1);
   await tilesCount(page, 1);
   await expect(page.locator(".tile .picture.loaded")).toHaveCount(1);
   const dialog = await openDialog(page, text.header.account);
-  await expect(dialog.getByText(text.account.keyHere)).toBeVisible();
+  await expect(dialog.getByText(text.devices.this, { exact: false })).toBeVisible();
   expect([...origins]).toEqual([origin]);
   await context.close();
 });

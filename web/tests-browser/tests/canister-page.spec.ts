@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Response } from "@playwright/test";
 import { RunningCanister } from "../src/canister.ts";
-import { allUploaded, chooseFiles, tiles, tilesCount } from "../src/page.ts";
+import { allUploaded, beginAsNew, chooseFiles, tiles, tilesCount } from "../src/page.ts";
 import { tenPhotos } from "../src/photos.ts";
 import { appDist, keepsakeProgram } from "../src/places.ts";
 import { expect, test } from "../src/test.ts";
@@ -46,6 +46,7 @@ test("the canister serves the page proven, and the page works", async ({ page, s
     expect(opened?.status()).toBe(200);
     expect(await opened?.text()).toBe(await readFile(join(appDist, "index.html"), "utf8"));
 
+    await beginAsNew(page);
     await expect(page.locator(".uppy-Dashboard-inner")).toBeVisible();
     const photos = (await tenPhotos(page, info.outputDir)).slice(0, 2);
     await chooseFiles(page, photos);

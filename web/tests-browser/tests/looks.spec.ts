@@ -3,8 +3,18 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { devices, type Locator, type Page } from "@playwright/test";
-import { allUploaded, chooseFiles, openDialog, row, text, tiles, tilesCount } from "../src/page.ts";
+import { devices, type Page } from "@playwright/test";
+import { fitsAndIsReachable } from "../src/fits.ts";
+import {
+  allUploaded,
+  beginAsNew,
+  chooseFiles,
+  openDialog,
+  row,
+  text,
+  tiles,
+  tilesCount,
+} from "../src/page.ts";
 import { tenPhotos } from "../src/photos.ts";
 import { expect, test } from "../src/test.ts";
 
@@ -62,6 +72,7 @@ test("on a phone nothing is wider than the screen, and everything can be touched
   const context = await browser.newContext(phone);
   const page = await context.newPage();
   await page.goto(appUrl);
+  await beginAsNew(page);
   await expect(page.getByText(text.gallery.empty)).toBeVisible();
   await expect(page.locator(".uppy-Dashboard-inner")).toBeVisible();
   await fitsAndIsReachable(page, page.locator("body"), "empty");
@@ -93,25 +104,3 @@ test("on a phone nothing is wider than the screen, and everything can be touched
   await expect(viewer).toContainText("2 of 1");
   await context.close();
 });
-
-/** Nothing sticks out to the right, and each control comes to a finger that scrolls to it. */
-async function fitsAndIsReachable(page: Page, within: Locator, state: string): Promise<void> {
-  const widths = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
-  expect(widths[0], `${state}: width of the page`).toBeLessThanOrEqual(widths[1] ?? 0);
-  const controls = within.locator("button:visible, a[href]:visible, input:visible, select:visible");
-  const hidden: string[] = [];
-  for (const control of await controls.all()) {
-    await control.scrollIntoViewIfNeeded();
-    const fault = await control.evaluate((element) => {
-      const box = element.getBoundingClientRect();
-      const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
-      const found = document.elementFromPoint(x, y);
-      if (element.matches(".skip, .uppy-Dashboard-input, .visually-hidden")) return undefined;
-      if (box.left < 0 || box.right > innerWidth) return `sticks out: ${box.left} to ${box.right}`;
-      return found !== null && (element.contains(found) || found.contains(element)) ? undefined : "covered";
-    });
-    if (fault !== undefined)
-      hidden.push(`${await control.evaluate((e) => e.outerHTML.slice(0, 120))} ${fault}`);
-  }
-  expect(hidden, state).toEqual([]);
-}

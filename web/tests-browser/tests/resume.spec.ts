@@ -5,7 +5,16 @@ import { mkdir, writeFile } from "node:fs/promises";
 import type { Page } from "@playwright/test";
 import { CHUNK_BYTES, countChunks, holdChunks } from "../src/chunks.ts";
 import { Onlooker, sha256 } from "../src/onlooker.ts";
-import { allUploaded, chooseFiles, dropFiles, row, text, tilesCount, uploadedShare } from "../src/page.ts";
+import {
+  allUploaded,
+  beginAsNew,
+  chooseFiles,
+  dropFiles,
+  row,
+  text,
+  tilesCount,
+  uploadedShare,
+} from "../src/page.ts";
 import { expect, test } from "../src/test.ts";
 
 const LARGE_BYTES = 54_000_000;
@@ -115,6 +124,7 @@ test("a tab closed in the middle: the next one names the file, which goes on whe
   const page = await closed.context().newPage();
   await closed.close();
   await page.goto(node.url);
+  await beginAsNew(page);
   await expect(row(page, "large.bin")).toContainText(text.upload.missing);
   const chunksAfter = countChunks(page);
   await dropFiles(page, [path]);

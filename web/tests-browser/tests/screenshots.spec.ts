@@ -25,8 +25,16 @@ const SOMEBODY = "rrkah-fqaaa-aaaaa-aaaaq-cai";
 
 test.skip(process.env.KEEPSAKE_SCREENSHOTS === undefined, "KEEPSAKE_SCREENSHOTS=1 takes them anew");
 
-test("screenshots of the main states", async ({ newPerson }, info) => {
+test("screenshots of the main states", async ({ newPerson, browser, appUrl }, info) => {
   await mkdir(folder, { recursive: true });
+  const stranger = await (await browser.newContext()).newPage();
+  await stranger.emulateMedia({ colorScheme: "light", reducedMotion: "reduce" });
+  await stranger.goto(appUrl);
+  await expect(stranger.getByRole("heading", { name: text.welcome.question })).toBeVisible();
+  await shot(stranger, "welcome");
+  await stranger.getByRole("button", { name: text.welcome.before }).click();
+  await shot(stranger, "come-back");
+
   const page = await newPerson();
   await page.emulateMedia({ colorScheme: "light", reducedMotion: "reduce" });
   const pictures = await scenery(page, 24, info.outputDir);
@@ -52,7 +60,7 @@ test("screenshots of the main states", async ({ newPerson }, info) => {
   await page.getByRole("button", { name: text.upload.cancel("Our summer.mov") }).click();
   await expect(row(page, "Our summer.mov")).toBeHidden();
   await expect(page.getByRole("button", { name: text.header.uploads, exact: true })).toBeVisible();
-  await expect(page.getByText(text.upload.allDone(2))).toBeVisible();
+  await allUploaded(page, 2);
   await page.getByRole("button", { name: text.upload.clear }).click();
 
   await tiles(page).nth(3).click();
@@ -64,7 +72,7 @@ test("screenshots of the main states", async ({ newPerson }, info) => {
   await grant(page, SOMEBODY, "member");
   const sharing = await openDialog(page, text.header.share);
   await sharing.getByLabel(text.sharing.anyone).click();
-  await expect(page.locator(".members li")).toHaveCount(3);
+  await expect(page.locator(".members li")).toHaveCount(2);
   await page.getByRole("button", { name: text.notices.dismiss }).click();
   await shot(page, "sharing");
   await page.keyboard.press("Escape");
@@ -75,6 +83,20 @@ test("screenshots of the main states", async ({ newPerson }, info) => {
   await tilesCount(visitor, 26);
   await picturesShown(visitor);
   await shot(visitor, "visitor");
+
+  await openDialog(page, text.header.account);
+  await expect(page.locator(".devices li")).toHaveCount(1);
+  await shot(page, "you");
+  await page.getByRole("button", { name: text.devices.add, exact: true }).click();
+  await expect(page.locator(".words")).toBeVisible();
+  await shot(page, "add-device");
+  await page.keyboard.press("Escape");
+  await page.getByRole("button", { name: text.devices.addSheet }).click();
+  await page.getByRole("button", { name: text.recovery.make }).click();
+  await expect(page.locator(".sheet-words li")).toHaveCount(24);
+  await shot(page, "recovery-sheet");
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("Escape");
 
   await page.emulateMedia({ colorScheme: "dark", reducedMotion: "reduce" });
   await picturesShown(page);

@@ -94,6 +94,45 @@ test("54 MB go up and down by the Workers while the page stays free", async ({ s
   expect(sdkPage.workers().length).toBe(2);
 });
 
+test("the names of uploads are each person's own in a browser that several use", async ({ sdkPage }) => {
+  const found = await sdkPage.evaluate(async () => {
+    const { indexedDbStore, forgetUploadNames } = window.sdk;
+    const record = (name: string) => ({ name, size: 1, capsuleId: "capsule_1", startedAt: Date.now() });
+    const [anna, ben] = [indexedDbStore("anna"), indexedDbStore("ben")];
+    const names = async () => {
+      const both = await Promise.all([anna.find(["same", "hers"]), ben.find(["same", "hers"])]);
+      return both.map((records) => records.map((one) => one?.name ?? "none"));
+    };
+    await anna.set("same", record("Anna's.jpg"));
+    await anna.set("hers", record("secret.jpg"));
+    const annasAlone = await names();
+    await ben.set("same", record("Ben's.jpg"));
+    const both = await names();
+    await anna.remove(["same"]);
+    const oneGone = await names();
+    await forgetUploadNames();
+    return { annasAlone, both, oneGone, none: await names() };
+  });
+  expect(found).toEqual({
+    annasAlone: [
+      ["Anna's.jpg", "secret.jpg"],
+      ["none", "none"],
+    ],
+    both: [
+      ["Anna's.jpg", "secret.jpg"],
+      ["Ben's.jpg", "none"],
+    ],
+    oneGone: [
+      ["none", "secret.jpg"],
+      ["Ben's.jpg", "none"],
+    ],
+    none: [
+      ["none", "none"],
+      ["none", "none"],
+    ],
+  });
+});
+
 test("a reload in the middle: the session has its name, and only the missing chunks are sent", async ({
   sdkPage,
   node,

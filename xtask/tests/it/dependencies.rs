@@ -14,14 +14,17 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("keepsake-derivatives", &[]),
     ("keepsake-service", &["keepsake-core", "keepsake-api"]),
     ("keepsake-canister", &["keepsake-service", "keepsake-api"]),
-    ("keepsake-node", &["keepsake-service", "keepsake-api"]),
+    ("keepsake-node", &["keepsake-service", "keepsake-api", "keepsake-s3"]),
     ("keepsake-client", &["keepsake-api", "keepsake-derivatives"]),
     // `keepsake serve` runs a node.
-    ("keepsake-cli", &["keepsake-client", "keepsake-api", "keepsake-node"]),
+    ("keepsake-cli", &["keepsake-client", "keepsake-api", "keepsake-node", "keepsake-s3"]),
     ("keepsake-conformance", &["keepsake-client", "keepsake-service", "keepsake-api"]),
     // It runs any canister's module, so it knows nothing of ours.
     ("keepsake-wasm-host", &[]),
     ("keepsake-wasm-server", &["keepsake-wasm-host"]),
+    // It knows S3 and nothing of ours.
+    ("keepsake-s3", &[]),
+    ("keepsake-s3-servers", &["keepsake-s3"]),
     // It stands before any server, so it knows nothing of ours.
     ("keepsake-fault-proxy", &[]),
     // Developer commands drive programs from outside.
@@ -32,11 +35,15 @@ const ALLOWED: &[(&str, &[&str])] = &[
 const ALLOWED_IN_TESTS: &[(&str, &[&str])] = &[
     ("keepsake-service", &["keepsake-conformance"]),
     ("keepsake-canister", &["keepsake-conformance", "keepsake-client", "keepsake-wasm-host"]),
-    ("keepsake-node", &["keepsake-conformance", "keepsake-client"]),
+    ("keepsake-node", &["keepsake-conformance", "keepsake-client", "keepsake-s3-servers"]),
     ("keepsake-client", &["keepsake-conformance", "keepsake-node"]),
-    ("keepsake-cli", &["keepsake-conformance", "keepsake-derivatives", "keepsake-fault-proxy"]),
+    (
+        "keepsake-cli",
+        &["keepsake-conformance", "keepsake-derivatives", "keepsake-fault-proxy", "keepsake-s3-servers"],
+    ),
     ("keepsake-conformance", &["keepsake-canister", "keepsake-node", "keepsake-wasm-host"]),
     ("keepsake-wasm-server", &["keepsake-client"]),
+    ("keepsake-s3", &["keepsake-s3-servers", "keepsake-fault-proxy"]),
     ("xtask", &["keepsake-client"]),
 ];
 

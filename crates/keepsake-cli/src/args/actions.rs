@@ -1,9 +1,10 @@
-//! The actions of `sessions`, `capsule` and `identity`. Owns no behaviour.
+//! The actions of `sessions`, `capsule`, `identity` and `admin`. Owns no behaviour.
 
 use clap::{Subcommand, ValueEnum};
 use keepsake_client::Road as ClientRoad;
 use keepsake_client::api::{Principal, Role};
 use std::path::PathBuf;
+use std::time::Duration;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum SessionsAction {
@@ -77,6 +78,102 @@ pub(crate) enum CapsuleAction {
         #[arg(ignore_case = true)]
         role: RoleName,
     },
+    /// Say yes to a capsule that somebody else gave you.
+    Accept {
+        /// The capsule.
+        capsule_id: String,
+    },
+    /// Give your own role in a capsule up.
+    Leave {
+        /// The capsule.
+        capsule_id: String,
+        /// Do not ask.
+        #[arg(short, long)]
+        yes: bool,
+    },
+    /// Call a capsule by a name.
+    Rename {
+        /// The capsule.
+        capsule_id: String,
+        /// The name; none takes it away.
+        name: Option<String>,
+    },
+    /// Make a code that gives a role to whoever redeems it.
+    #[command(
+        after_help = "Example:\n  keepsake capsule invite capsule_1 guest --uses 5 --expires 7d --label Cousins"
+    )]
+    Invite {
+        /// The capsule.
+        capsule_id: String,
+        /// What they may do.
+        #[arg(ignore_case = true)]
+        role: RoleName,
+        /// How many people may redeem it.
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        uses: u32,
+        /// How long it is good: `2h`, `7d`, or `never`.
+        #[arg(long, value_name = "TIME", default_value = "7d", value_parser = parse_time)]
+        expires: Time,
+        /// What you call it.
+        #[arg(long, value_name = "TEXT")]
+        label: Option<String>,
+    },
+    /// List the invitations into a capsule.
+    Invitations {
+        /// The capsule.
+        capsule_id: String,
+    },
+    /// Take an invitation back.
+    Uninvite {
+        /// Its number, from `invitations`.
+        invitation: u64,
+    },
+    /// Take what a code gives: a role in a capsule, or a place on the host.
+    Redeem {
+        /// The code: 22 characters, 12 words, or the address that you were sent.
+        #[arg(required = true, value_name = "CODE")]
+        code: Vec<String>,
+    },
+    /// Make a link: whoever has it may look, and nobody else.
+    #[command(
+        after_help = "Example:\n  keepsake capsule share capsule_1 --expires 7d\n  keepsake capsule share capsule_1 mem_3 mem_4 --no-download"
+    )]
+    Share {
+        /// The capsule.
+        capsule_id: String,
+        /// Memories that it shows [default: all, those to come too].
+        #[arg(value_name = "MEMORY")]
+        memories: Vec<String>,
+        /// How long it is good: `1d`, `365d`, or `never`.
+        #[arg(long, value_name = "TIME", default_value = "never", value_parser = parse_time)]
+        expires: Time,
+        /// Show no originals, only the versions made for looking.
+        #[arg(long)]
+        no_download: bool,
+        /// Ask for a password, which is part of the key: read from the terminal, or a line of standard input.
+        #[arg(long)]
+        password: bool,
+        /// Let chats and the like show a title and a small picture of it to whoever gets the address, their servers included. Only
+        /// a node does; the canister keeps the wish.
+        #[arg(long, conflicts_with = "password")]
+        preview: bool,
+        /// What you call it.
+        #[arg(long, value_name = "TEXT")]
+        label: Option<String>,
+    },
+    /// List the links into a capsule.
+    Shares {
+        /// The capsule.
+        capsule_id: String,
+    },
+    /// End a link, at once.
+    Unshare {
+        /// The capsule.
+        capsule_id: String,
+        /// The link's principal, from `shares`.
+        #[arg(value_name = "PRINCIPAL")]
+        link: Principal,
+    },
     /// Take somebody's role away.
     Revoke {
         /// The capsule.
@@ -138,6 +235,178 @@ pub(crate) enum IdentityAction {
         /// Its name.
         name: String,
     },
+    /// Make a code by which one more device joins your account, within 15 minutes.
+    Invite {
+        /// What to call the device.
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        name: String,
+    },
+    /// Make this key a device of the account that a code is for, with all that it has.
+    #[command(
+        after_help = "Examples:\n  keepsake identity join q83vEjRWeJCrze8SNFZ4kA\n  keepsake identity join abandon ability able …      the 12 words\n  keepsake identity join 'http://localhost:4943/#join=…'"
+    )]
+    Join {
+        /// The code: 22 characters, 12 words, or the address with it.
+        #[arg(required = true, value_name = "CODE")]
+        code: Vec<String>,
+        /// What to call this device.
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        name: String,
+        /// Do not ask, where this key has photos already that the account gets.
+        #[arg(short, long)]
+        yes: bool,
+    },
+    /// Make a recovery sheet: 24 words that open your account where no device is left.
+    Sheet,
+    /// Come back to your account by the 24 words of its recovery sheet, read from the terminal or standard input.
+    Recover {
+        /// What to call this device.
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        name: String,
+    },
+    /// List the devices of your account.
+    Devices,
+    /// Shut a device out of your account, at once.
+    Remove {
+        /// Its principal, from `devices`.
+        #[arg(value_name = "PRINCIPAL")]
+        device: Principal,
+        /// Do not ask.
+        #[arg(short, long)]
+        yes: bool,
+    },
+}
+
+/// What whoever runs the host may do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum AdminAction {
+    /// All unfinished uploads of everybody.
+    Sessions,
+    /// End unfinished uploads.
+    Evict {
+        /// Session numbers.
+        #[arg(required = true, value_name = "SESSION")]
+        session_ids: Vec<u64>,
+    },
+    /// Remove memories or capsules, whoever they are of.
+    Remove {
+        /// Ids of memories or capsules.
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<String>,
+        /// Do not ask.
+        #[arg(short, long)]
+        yes: bool,
+    },
+    /// Shut a person out, by all of its devices. What it has stays.
+    Block {
+        /// The person, by any of its devices.
+        #[arg(value_name = "PRINCIPAL")]
+        who: Principal,
+        /// Why; told to controllers alone.
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+    /// Let a person in again.
+    Unblock {
+        /// The person.
+        #[arg(value_name = "PRINCIPAL")]
+        who: Principal,
+    },
+    /// How many bytes all capsules may have that a person makes.
+    Quota {
+        /// The person.
+        #[arg(value_name = "PRINCIPAL")]
+        who: Principal,
+        /// Such as 50GiB, or `none`.
+        #[arg(value_name = "SIZE", value_parser = parse_quota)]
+        quota: Quota,
+    },
+    /// Show what is set, or set who may come in and the limits of everybody. It stays set until it is set otherwise: here, or by an
+    /// option of `keepsake serve` at its next start.
+    #[command(name = "set")]
+    Set(Box<AdminSettings>),
+    /// Who may come in: everybody, or only who was invited.
+    Admission {
+        /// Who.
+        who: super::Admission,
+    },
+    /// Make a code that lets people onto the host.
+    Invite {
+        /// How many people may redeem it.
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        uses: u32,
+        /// How long it is good: `2h`, `7d`, or `never`.
+        #[arg(long, value_name = "TIME", default_value = "7d", value_parser = parse_time)]
+        expires: Time,
+        /// What you call it.
+        #[arg(long, value_name = "TEXT")]
+        label: Option<String>,
+        /// Bytes of all capsules that each of them makes, at most.
+        #[arg(long, value_name = "SIZE", value_parser = crate::sizes::size)]
+        quota: Option<u64>,
+    },
+    /// List the invitations onto the host.
+    Invitations,
+    /// Make a person an owner of a capsule that nobody reaches any more. Its members see it.
+    Give {
+        /// The capsule.
+        capsule_id: String,
+        /// The person.
+        #[arg(value_name = "PRINCIPAL")]
+        who: Principal,
+    },
+    /// What operators did, newest first.
+    Log,
+}
+
+/// What may be set while the host runs; left out, each stays.
+#[derive(Debug, clap::Args)]
+pub(crate) struct AdminSettings {
+    /// Who may make capsules here.
+    #[arg(long, value_name = "WHO")]
+    pub(crate) admission: Option<super::Admission>,
+    /// Most bytes of all memories together.
+    #[arg(long, value_name = "SIZE", value_parser = crate::sizes::size)]
+    pub(crate) heap_bytes_max: Option<u64>,
+    /// Most bytes of all records together.
+    #[arg(long, value_name = "SIZE", value_parser = crate::sizes::size)]
+    pub(crate) record_bytes_max: Option<u64>,
+    /// Most bytes of one capsule.
+    #[arg(long, value_name = "SIZE", value_parser = crate::sizes::size)]
+    pub(crate) capsule_bytes_max: Option<u64>,
+    /// Most bytes of the records of one capsule.
+    #[arg(long, value_name = "SIZE", value_parser = crate::sizes::size)]
+    pub(crate) capsule_record_bytes_max: Option<u64>,
+    /// Most bytes of one person's unfinished uploads.
+    #[arg(long, value_name = "SIZE", value_parser = crate::sizes::size)]
+    pub(crate) bytes_in_flight_per_caller_max: Option<u64>,
+    /// Most unfinished uploads of one person.
+    #[arg(long, value_name = "N")]
+    pub(crate) sessions_per_caller_max: Option<u32>,
+}
+
+/// A quota, or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Quota(pub(crate) Option<u64>);
+
+fn parse_quota(text: &str) -> Result<Quota, String> {
+    if text.eq_ignore_ascii_case("none") {
+        return Ok(Quota(None));
+    }
+    crate::sizes::size(text).map(|bytes| Quota(Some(bytes)))
+}
+
+/// How long something is good; none: for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Time(pub(crate) Option<Duration>);
+
+fn parse_time(text: &str) -> Result<Time, String> {
+    if text.eq_ignore_ascii_case("never") {
+        return Ok(Time(None));
+    }
+    let time =
+        humantime::parse_duration(text).map_err(|error| format!("{error}; write 2h, 7d, or `never`"))?;
+    if time.is_zero() { Err("it would end before it begins".into()) } else { Ok(Time(Some(time))) }
 }
 
 fn parse_person(text: &str) -> Result<Principal, String> {
@@ -172,6 +441,18 @@ impl From<Road> for ClientRoad {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_and_quotas_are_written_as_people_write_them() {
+        assert_eq!(parse_time("7d"), Ok(Time(Some(Duration::from_secs(7 * 86_400)))));
+        assert_eq!(parse_time("never"), Ok(Time(None)));
+        for wrong in ["0s", "7", "soon", ""] {
+            assert!(parse_time(wrong).is_err(), "{wrong:?}");
+        }
+        assert_eq!(parse_quota("None"), Ok(Quota(None)));
+        assert_eq!(parse_quota("1KiB"), Ok(Quota(Some(1_024))));
+        assert!(parse_quota("much").is_err());
+    }
 
     #[test]
     fn public_means_the_anonymous_principal() {

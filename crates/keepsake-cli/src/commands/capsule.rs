@@ -1,7 +1,8 @@
 //! `keepsake capsule`: containers of memories and who may see them. Owns the look.
 
 use super::confirm::confirm;
-use crate::args::CapsuleAction;
+use super::sharing;
+use crate::args::{CapsuleAction, Global};
 use crate::context::Context;
 use crate::output::{self, bytes, time};
 use crate::shapes::{CapsuleHeaderShape, CapsuleShape, MemberShape, role};
@@ -13,7 +14,7 @@ use serde_json::json;
 const PUBLIC: &str = "public";
 
 /// Runs one action; lists where none is given.
-pub(crate) async fn run(context: &Context, action: Option<CapsuleAction>) -> Result<()> {
+pub(crate) async fn run(global: &Global, context: &Context, action: Option<CapsuleAction>) -> Result<()> {
     let client = &context.client;
     match action.unwrap_or(CapsuleAction::Ls) {
         CapsuleAction::Ls => list(context).await,
@@ -42,6 +43,7 @@ pub(crate) async fn run(context: &Context, action: Option<CapsuleAction>) -> Res
             client.capsules_revoke(&capsule_id, who).await.with_context(|| capsule_id.clone())?;
             changed(context, "revoked", &capsule_id, who, None)
         }
+        other => sharing::run(global, context, other).await,
     }
 }
 
@@ -51,6 +53,9 @@ fn person(text: &str) -> PersonRef {
 
 async fn list(context: &Context) -> Result<()> {
     let capsules = context.client.capsules_list().await?;
+    if capsules.is_empty() {
+        context.refuse_shut_out().await?;
+    }
     let capsules: Vec<_> = capsules.into_iter().map(CapsuleHeaderShape::from).collect();
     let output = context.output;
     if output.json {
@@ -62,10 +67,18 @@ async fn list(context: &Context) -> Result<()> {
     }
     let row = |capsule: &CapsuleHeaderShape| {
         let (id, role) = (capsule.id.clone(), capsule.role.clone());
-        vec![id, role, capsule.memory_count.to_string(), time(capsule.updated_at), capsule.subject.clone()]
+        let whose = match (capsule.is_self_capsule, capsule.accepted, &capsule.creator) {
+            (true, ..) => "yours".to_owned(),
+            (false, true, _) => String::new(),
+            (false, false, creator) => {
+                format!("given by {}: accept or leave it", creator.as_deref().unwrap_or("somebody"))
+            }
+        };
+        let called = capsule.name.clone().unwrap_or_else(|| capsule.subject.clone());
+        vec![id, role, capsule.memory_count.to_string(), time(capsule.updated_at), called, whose]
     };
     let rows: Vec<_> = capsules.iter().map(row).collect();
-    output::table(&["CAPSULE", "ROLE", "MEMORIES", "UPDATED", "ABOUT"], &rows)
+    output::table(&["CAPSULE", "ROLE", "MEMORIES", "UPDATED", "NAME", ""], &rows)
 }
 
 fn show(context: &Context, capsule: CapsuleShape) -> Result<()> {
@@ -75,22 +88,28 @@ fn show(context: &Context, capsule: CapsuleShape) -> Result<()> {
     }
     for (name, value) in [
         ("capsule", capsule.id),
+        ("name", capsule.name.unwrap_or_default()),
         ("about", capsule.subject.clone()),
+        ("made by", capsule.creator.unwrap_or_default()),
+        ("given", capsule.given_by_operator.unwrap_or_default()),
         ("memories", capsule.memory_count.to_string()),
         ("used", bytes(capsule.bytes_used)),
         ("in flight", bytes(capsule.bytes_in_flight)),
         ("created", time(capsule.created_at)),
         ("updated", time(capsule.updated_at)),
     ] {
-        output::line(format_args!("{name:9} {value}"))?;
+        if !value.is_empty() {
+            output::line(format_args!("{name:9} {value}"))?;
+        }
     }
     output::line(format_args!(""))?;
     let row = |member: MemberShape| {
         let who = if member.public { PUBLIC.to_owned() } else { member.principal };
-        vec![member.role, who]
+        let state = if member.accepted || member.public { "" } else { "not accepted yet" };
+        vec![member.role, who, member.name.unwrap_or_default(), state.to_owned()]
     };
     let rows: Vec<_> = capsule.members.into_iter().map(row).collect();
-    output::table(&["ROLE", "MEMBER"], &rows)
+    output::table(&["ROLE", "MEMBER", "NAME", ""], &rows)
 }
 
 /// A role was given or taken away.

@@ -23,6 +23,6 @@ pub(crate) fn confirm(question: &str, yes: bool) -> Result<()> {
     stdin.lock().read_line(&mut answer)?;
     match answer.trim().to_ascii_lowercase().as_str() {
         "y" | "yes" => Ok(()),
-        _ => Err(Failure::new(Exit::Failed, "nothing was deleted").into()),
+        _ => Err(Failure::new(Exit::Failed, "nothing was changed").into()),
     }
 }

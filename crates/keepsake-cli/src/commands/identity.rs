@@ -20,6 +20,7 @@ pub(crate) fn run(output: Output, chosen: Option<&str>, action: Option<IdentityA
             pem.trim_end().lines().try_for_each(|line| output::line(format_args!("{line}")))
         }
         IdentityAction::Use { name } => show(output, &store, &store.use_key(&name)?),
+        other => unreachable!("it is about devices: {other:?}"),
     }
 }
 

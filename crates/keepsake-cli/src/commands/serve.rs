@@ -1,7 +1,7 @@
 //! `keepsake serve`: a node on this machine. Owns the options' way to the node, the web app that is built into this
-//! program, and the signals that stop it.
+//! program, and the signals that stop it or make it read its certificate anew.
 
-use crate::args::Serve;
+use crate::args::{self, Controller, S3Args, Serve};
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Output};
 use crate::terminal::Report;
@@ -9,10 +9,10 @@ use anyhow::{Error, Result};
 use keepsake_client::api::Principal;
 use keepsake_client::upload::hex;
 use keepsake_node::data_dir::DataDirError;
-use keepsake_node::serve::{ServeError, ServeOptions, Server};
+use keepsake_node::serve::{AdmissionSetting, S3Settings, ServeError, ServeOptions, Server, Settings};
+use keepsake_node::tls::{Tls, TlsFiles};
 use keepsake_node::web_app::WebApp;
 use serde_json::json;
-use std::net::SocketAddr;
 
 /// The web app, where it was built before this program was; else nothing.
 #[derive(rust_embed::Embed)]
@@ -26,18 +26,21 @@ pub(crate) async fn run(args: Serve, canister_id: Principal, output: Output) -> 
     let options = ServeOptions {
         listen: args.listen,
         canister_id,
-        controllers: args.controller,
-        heap_bytes_max: args.heap_bytes_max,
-        record_bytes_max: args.record_bytes_max,
+        settings: settings(&args),
         web_app: args.app.as_deref().map_or_else(|| Ok(built_in()), WebApp::read)?,
         hosts: args.host,
         cors_origins: args.cors_origin,
+        s3: bucket(&args.s3)?,
+        tls: args.tls_cert.zip(args.tls_key).map(|(certificate, key)| TlsFiles { certificate, key }),
         ..ServeOptions::new(args.data)
     };
     // Listening for signals before anything else: a stop during the start is not lost.
     let stop = stop_signal()?;
     let server = Server::bind(options).await.map_err(not_served)?;
-    let (url, canister_id) = (url_here(server.local_addr()), server.canister_id());
+    if let Some(tls) = server.tls() {
+        renew_on_hangup(tls.clone())?;
+    }
+    let (url, canister_id) = (url_here(&server, &hosts), server.canister_id());
     // A node serves, whoever reads where.
     let mut report = Report::default();
     report.told(if output.json {
@@ -47,26 +50,60 @@ pub(crate) async fn run(args: Serve, canister_id: Principal, output: Output) -> 
         output::line(format_args!("Serving canister {canister_id} at {url}"))
     });
     if server.local_addr().ip().is_unspecified() {
-        output.note(format_args!("{}", told_to_others(server.local_addr(), &hosts)));
+        output.note(format_args!("{}", told_to_others(&server, &hosts)));
     }
     server.run(stop).await;
     report.end()
 }
 
-/// What to open on this machine. The address of all networks is none to open.
-fn url_here(listen: SocketAddr) -> String {
-    if listen.ip().is_unspecified() {
-        return format!("http://localhost:{}", listen.port());
+/// The bucket that the options name.
+fn bucket(args: &S3Args) -> Result<Option<S3Settings>> {
+    let named = args.bucket().map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
+    Ok(named.map(|(options, credentials)| S3Settings { options, credentials, from_len: args.s3_from }))
+}
+
+/// What the store is told anew.
+fn settings(args: &Serve) -> Settings {
+    let controllers = args.controller.iter().filter_map(|controller| match controller {
+        Controller::Nobody => None,
+        Controller::One(principal) => Some(*principal),
+    });
+    Settings {
+        controllers: (!args.controller.is_empty()).then(|| controllers.collect()),
+        capsule_bytes_max: args.capsule_bytes_max,
+        bytes_in_flight_per_caller_max: args.bytes_in_flight_per_caller_max,
+        sessions_per_caller_max: args.sessions_per_caller_max,
+        heap_bytes_max: args.heap_bytes_max,
+        record_bytes_max: args.record_bytes_max,
+        capsule_record_bytes_max: args.capsule_record_bytes_max,
+        admission: args.admission.map(|admission| match admission {
+            args::Admission::Everybody => AdmissionSetting::Everybody,
+            args::Admission::Invited => AdmissionSetting::Invited,
+        }),
     }
-    format!("http://{listen}")
+}
+
+/// What to open on this machine. The address of all networks is none to open, and a certificate is for a name.
+fn url_here(server: &Server, hosts: &[String]) -> String {
+    let listen = server.local_addr();
+    let scheme = scheme(server);
+    match server.tls().and_then(|tls| hosts.first().cloned().or_else(|| tls.name())) {
+        Some(name) => format!("{scheme}://{name}:{}", listen.port()),
+        None if listen.ip().is_unspecified() => format!("{scheme}://localhost:{}", listen.port()),
+        None => format!("{scheme}://{listen}"),
+    }
+}
+
+fn scheme(server: &Server) -> &'static str {
+    if server.tls().is_some() { "https" } else { "http" }
 }
 
 /// How others reach a node that listens on all networks: by any name, until it is given some.
-fn told_to_others(listen: SocketAddr, hosts: &[String]) -> String {
-    let port = listen.port();
+fn told_to_others(server: &Server, hosts: &[String]) -> String {
+    let (scheme, port) = (scheme(server), server.local_addr().port());
     if hosts.is_empty() {
         return format!(
-            "from other machines, open http://NAME:{port}, where NAME is this machine's address or name; --host NAME, as often \
+            "from other machines, open {scheme}://NAME:{port}, where NAME is this machine's address or name; --host NAME, as often \
              as it has names, makes it answer to no other"
         );
     }
@@ -77,7 +114,7 @@ fn told_to_others(listen: SocketAddr, hosts: &[String]) -> String {
 fn not_served(error: ServeError) -> Error {
     let exit = match &error {
         ServeError::DataDir(DataDirError::InUse { .. }) => Exit::Conflict,
-        ServeError::Origin(_) => Exit::Usage,
+        ServeError::Origin(_) | ServeError::Tls(_) | ServeError::Bucket { .. } => Exit::Usage,
         _ => return error.into(),
     };
     Failure::new(exit, format!("{:#}", Error::from(error))).into()
@@ -86,6 +123,25 @@ fn not_served(error: ServeError) -> Error {
 fn built_in() -> WebApp {
     let file = |path: &str| BuiltIn::get(path).map(|file| file.data);
     WebApp::of(BuiltIn::iter().filter_map(|path| Some((path.to_string(), file(&path)?))))
+}
+
+/// Those who renew certificates say so by this signal.
+#[cfg(unix)]
+fn renew_on_hangup(tls: Tls) -> Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut hangup = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            let tls = tls.clone();
+            tokio::task::spawn_blocking(move || tls.renew()).await.ok();
+        }
+    });
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn renew_on_hangup(_: Tls) -> Result<()> {
+    Ok(())
 }
 
 #[cfg(unix)]

@@ -13,6 +13,10 @@ pub(crate) struct CapsuleHeaderShape {
     pub(crate) memory_count: u64,
     pub(crate) created_at: u64,
     pub(crate) updated_at: u64,
+    pub(crate) name: Option<String>,
+    pub(crate) is_self_capsule: bool,
+    pub(crate) accepted: bool,
+    pub(crate) creator: Option<String>,
 }
 
 impl From<CapsuleHeader> for CapsuleHeaderShape {
@@ -24,6 +28,10 @@ impl From<CapsuleHeader> for CapsuleHeaderShape {
             memory_count: capsule.memory_count,
             created_at: capsule.created_at,
             updated_at: capsule.updated_at,
+            name: capsule.name,
+            is_self_capsule: capsule.is_self_capsule,
+            accepted: capsule.accepted,
+            creator: capsule.creator.map(|who| who.to_text()),
         }
     }
 }
@@ -39,6 +47,12 @@ pub(crate) struct CapsuleShape {
     pub(crate) bytes_in_flight: u64,
     pub(crate) created_at: u64,
     pub(crate) updated_at: u64,
+    pub(crate) name: Option<String>,
+    pub(crate) is_self_capsule: bool,
+    pub(crate) accepted: bool,
+    pub(crate) creator: Option<String>,
+    /// To whom an operator gave it, last, in words.
+    pub(crate) given_by_operator: Option<String>,
 }
 
 /// A member in `capsule show --json`.
@@ -48,6 +62,8 @@ pub(crate) struct MemberShape {
     pub(crate) role: String,
     /// The anonymous principal: everybody.
     pub(crate) public: bool,
+    pub(crate) accepted: bool,
+    pub(crate) name: Option<String>,
 }
 
 impl From<Capsule> for CapsuleShape {
@@ -56,6 +72,8 @@ impl From<Capsule> for CapsuleShape {
             principal: member.principal.to_text(),
             role: role(member.role),
             public: member.principal == Principal::anonymous(),
+            accepted: member.accepted,
+            name: member.name,
         });
         Self {
             id: capsule.id,
@@ -66,6 +84,13 @@ impl From<Capsule> for CapsuleShape {
             bytes_in_flight: capsule.bytes_in_flight,
             created_at: capsule.created_at,
             updated_at: capsule.updated_at,
+            name: capsule.name,
+            is_self_capsule: capsule.is_self_capsule,
+            accepted: capsule.accepted,
+            creator: capsule.creator.map(|who| who.to_text()),
+            given_by_operator: capsule
+                .given_by_operator
+                .map(|gift| format!("to {} by operator {}", gift.to, gift.by)),
         }
     }
 }

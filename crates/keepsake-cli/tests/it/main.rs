@@ -2,22 +2,28 @@
 //! and crowded.
 
 mod again;
+mod authority;
 mod behind;
 mod bulk;
 mod clock;
 mod crowd;
 mod download;
 mod flat_memory;
+mod home;
 mod interruption;
 mod output_gone;
+mod people;
 mod proxy;
 mod road;
 mod round_trip;
+mod secure;
 mod serving;
+mod settings;
 mod sharing;
 mod site;
 mod slow_line;
 mod soak;
 mod support;
+mod tls;
 mod told;
 mod trust;

@@ -144,3 +144,32 @@ fn no_site_is_told_with_how_to_make_one() {
     let told = text(&output.stderr);
     assert!(told.contains("there is no site yet") && told.contains("`keepsake site set DIR`"), "{told}");
 }
+
+#[test]
+fn the_page_of_the_site_is_a_links_too_and_tells_what_it_shows() {
+    let dir = fresh_dir();
+    let keeper = User { home: dir.path().join("keeper"), url: String::new() };
+    let node = Node::start_with(&dir.path().join("data"), &["--controller", &keeper.principal()]);
+    let keeper = User { url: node.url.clone(), ..keeper };
+    let site = dir.path().join("site");
+    std::fs::create_dir_all(&site).unwrap();
+    std::fs::write(site.join("index.html"), "<html><head><title>Ours</title></head><body>Hello").unwrap();
+    keeper.json(&["site", "set", path(&site)]);
+    let capsule = keeper.json(&["capsule", "create", "--about", "Grandmother <3"]);
+    let capsule = capsule["id"].as_str().unwrap();
+
+    let shared = keeper.json(&["capsule", "share", capsule, "--preview"]);
+    let (address, told) = (shared["address"].as_str().unwrap(), shared["path"].as_str().unwrap());
+    assert!(address.starts_with(&format!("{}{told}#link=", node.url)), "{address}");
+    assert!(told.starts_with("/l/") && !address.contains(shared["principal"].as_str().unwrap()), "{address}");
+    let (status, shown) = page(&node, told);
+    assert_eq!(status, 200);
+    assert!(shown.starts_with("<html><head><title>Ours</title><meta "), "{shown}");
+    assert!(shown.contains("\"og:title\" content=\"Grandmother &lt;3\""), "{shown}");
+    let listed = keeper.json(&["capsule", "shares", capsule]);
+    assert_eq!((&listed[0]["preview"], &listed[0]["path"]), (&true.into(), &told.into()));
+    keeper.json(&["capsule", "unshare", capsule, shared["principal"].as_str().unwrap()]);
+    assert_eq!(page(&node, told), (200, "<html><head><title>Ours</title></head><body>Hello".to_owned()));
+    let (code, message) = keeper.fails(&["capsule", "share", capsule, "--preview", "--password"]);
+    assert_eq!(code, 2, "{message}");
+}

@@ -12,6 +12,7 @@ mod customer;
 mod fsck;
 mod ledger;
 pub(crate) mod node;
+mod people;
 mod picture;
 mod progress;
 mod settle;

@@ -25,18 +25,33 @@ impl Node {
 
     /// As [`Self::start`], with more options.
     pub(crate) fn start_with(data: &Path, options: &[&str]) -> Self {
-        let options = options.iter().map(|option| (*option).to_owned()).collect();
-        Self::start_at(data, "127.0.0.1:0", options)
+        Self::start_at(data, "127.0.0.1:0", owned(options), None)
     }
 
-    fn start_at(data: &Path, address: &str, options: Vec<String>) -> Self {
-        let mut child = Command::new(program())
-            .args(["serve", "--json", "--quiet", "--listen", address, "--data"])
-            .arg(data)
-            .args(&options)
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
+    /// As [`Self::start_with`]; what it logs goes to a file.
+    pub(crate) fn start_logging(data: &Path, options: &[&str], log: &Path) -> Self {
+        Self::start_at(data, "127.0.0.1:0", owned(options), Some(log))
+    }
+
+    fn start_at(data: &Path, address: &str, options: Vec<String>, log: Option<&Path>) -> Self {
+        let mut command = Command::new(program());
+        if let Some(log) = log {
+            let file = std::fs::File::create(log).expect("the file can be made");
+            command.env("KEEPSAKE_LOG", "warn").stderr(file);
+        }
+        command.args(["serve", "--json", "--quiet", "--listen", address, "--data"]).arg(data).args(&options);
+        Self::run(command, data, options)
+    }
+
+    /// By these options alone, which say where its data is.
+    pub(crate) fn start_by(options: &[&str], data: &Path) -> Self {
+        let mut command = Command::new(program());
+        command.args(["serve", "--json", "--quiet"]).args(options);
+        Self::run(command, data, owned(options))
+    }
+
+    fn run(mut command: Command, data: &Path, options: Vec<String>) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("the program starts");
         let stdout = child.stdout.take().expect("stdout is piped");
         let mut line = String::new();
         BufReader::new(stdout).read_line(&mut line).expect("the node prints its address");
@@ -66,8 +81,12 @@ impl Node {
     /// Starts again at the same address, over the same data.
     pub(crate) fn restart(&mut self) {
         let address = self.url.strip_prefix("http://").expect("the address is http").to_owned();
-        *self = Self::start_at(&self.data.clone(), &address, self.options.clone());
+        *self = Self::start_at(&self.data.clone(), &address, self.options.clone(), None);
     }
+}
+
+fn owned(options: &[&str]) -> Vec<String> {
+    options.iter().map(|option| (*option).to_owned()).collect()
 }
 
 impl Drop for Node {
@@ -149,7 +168,12 @@ pub(crate) fn interrupt(child: &Child) {
 /// Sends a signal by its name.
 #[cfg(unix)]
 pub(crate) fn signal(child: &Child, name: &str) {
-    let sent = Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status();
+    signal_pid(child.id(), name);
+}
+
+#[cfg(unix)]
+pub(crate) fn signal_pid(pid: u32, name: &str) {
+    let sent = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status();
     assert!(sent.expect("there is a program `kill`").success());
 }
 
@@ -167,6 +191,18 @@ pub(crate) fn path(path: &Path) -> &str {
 
 pub(crate) fn fresh_dir() -> TempDir {
     tempfile::tempdir().expect("a temporary folder can be made")
+}
+
+/// Writes a file that only its owner can read.
+pub(crate) fn private(path: &Path, text: &str) {
+    std::fs::write(path, text).expect("the folder can be written");
+    set_mode(path, 0o600);
+}
+
+#[cfg(unix)]
+pub(crate) fn set_mode(path: &Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("the mode can be set");
 }
 
 /// A photo that differs for each seed.

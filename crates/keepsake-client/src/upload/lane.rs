@@ -83,6 +83,7 @@ impl<T: Transport> LaneJob<T> {
             total_len: Some(cut.total_len()),
             sha256: None,
             mime_type: Some(self.mime_type.clone()),
+            hosting: None,
         };
         let (client, chunks) = (self.client.clone(), cut.chunks());
         let (capsule_id, idem) = (self.capsule_id.clone(), self.idem.clone());

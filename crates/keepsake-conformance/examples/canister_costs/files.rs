@@ -23,8 +23,12 @@ const PLACEHOLDER: usize = 700;
 
 /// Opens a session for a file of `len` bytes.
 pub(crate) fn begin(user: &mut impl Sender, capsule: &str, len: u64, idem: &str) -> Result<u64, Failure> {
-    let options =
-        BeginOptions { total_len: Some(len), sha256: None, mime_type: Some("image/jpeg".to_owned()) };
+    let options = BeginOptions {
+        total_len: Some(len),
+        sha256: None,
+        mime_type: Some("image/jpeg".to_owned()),
+        hosting: None,
+    };
     let chunks = u32::try_from(len.div_ceil(CHUNK_BYTES))?;
     let id: Answer<u64> = user.ask("uploads_begin", (capsule, chunks, idem, Some(options)))?;
     Ok(id.map_err(|error| format!("{error:?}"))?)

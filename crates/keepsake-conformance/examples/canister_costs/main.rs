@@ -15,8 +15,9 @@ mod native;
 mod on_canister;
 mod sender;
 
+use candid::Principal;
 use files::{CHUNK_BYTES, Photo, begin, put};
-use keepsake_conformance::api::Answer;
+use keepsake_conformance::api::{Answer, Link, LinkOptions, Memory, Passkey, Role};
 use keepsake_conformance::samples;
 use keepsake_wasm_host::{CanisterModule, Instructions, SENT_BYTE_INSTRUCTIONS};
 use on_canister::OnCanister;
@@ -46,6 +47,7 @@ fn main() -> Result<(), Failure> {
     let mut small = OnCanister::installed(&module)?;
     messages(&mut small, SMALL_BYTES, "1_mb")?;
     carried(&mut small, "1_mb")?;
+    door(&module)?;
     among(&module, 1_000)?;
     large::page(&module, 1_000)?;
     large::heap(&module, 2, "20_mb")?;
@@ -125,6 +127,47 @@ fn messages(user: &mut OnCanister, len: u64, size: &str) -> Result<(), Failure> 
     photo.publish_sessions(&mut publisher, &capsule, "photo")?;
     report("publish_of_4_sessions", size, publisher.cost());
     Ok(())
+}
+
+/// What it costs that a device asks and not its account, and a link and not a guest.
+fn door(module: &CanisterModule) -> Result<(), Failure> {
+    let mut user = OnCanister::installed(module)?;
+    let capsule = user.capsule()?;
+    let note = files::publish_carried(&mut user, &capsule, "note", FEW_BYTES)?;
+    let [account, device, guest, link] = [sender::user(), key(b"device"), key(b"guest"), key(b"link")];
+    let code: Answer<String> = user.ask("devices_invite", ("Phone",))?;
+    let code = code.map_err(|error| format!("{error:?}"))?;
+    done(user.ask("capsules_grant", (&capsule, guest, Role::Guest))?)?;
+    let made: Answer<Link> = user.ask("links_create", (&capsule, link, None::<LinkOptions>))?;
+    made.map_err(|error| format!("{error:?}"))?;
+    user.calls_as(device);
+    let joined: Answer<Principal> = user.ask("devices_join", (&code, "", None::<Passkey>))?;
+    joined.map_err(|error| format!("{error:?}"))?;
+    let mut begun = Vec::new();
+    for caller in [account, device] {
+        let mut caller = user.fork_for(caller);
+        begin(&mut caller, &capsule, SMALL_BYTES, "door")?;
+        begun.push(caller.cost().total());
+    }
+    tell("door_device", begun[1].saturating_sub(begun[0]));
+    let mut looked = Vec::new();
+    for caller in [guest, link] {
+        let mut caller = user.fork_for(caller);
+        let read: Answer<Memory> = caller.ask("memories_read", (&note.memory_id,))?;
+        read.map_err(|error| format!("{error:?}"))?;
+        looked.push(caller.cost().total());
+    }
+    tell("read_by_guest", looked[0]);
+    tell("read_by_link", looked[1]);
+    Ok(())
+}
+
+fn key(name: &[u8]) -> Principal {
+    Principal::self_authenticating(name)
+}
+
+fn done(answer: Answer<()>) -> Result<(), Failure> {
+    answer.map_err(|error| format!("{error:?}").into())
 }
 
 /// A photo in one message, in a copy of the same canister.

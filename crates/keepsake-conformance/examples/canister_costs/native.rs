@@ -29,6 +29,10 @@ impl Native {
             quotas: Quotas::default(),
             records: RecordLimits::default(),
             upkeep: Upkeep::default(),
+            admission: None,
+            invited_by_default: false,
+            attestors: Vec::new(),
+            gate: None,
             certifies: true,
         };
         let service = Service::open(regions.records(), regions.heap(), &install)?;

@@ -7,14 +7,17 @@
 //! o  Ok             p  Ok, and it is there (or was done)     4  HTTP status 401
 //! n  NotFound       a  Ok, and it is not there (or nothing was done)
 //! u  Unauthorized    i  NotImplemented: what the row says counts where the host has it
+//! c  Conflict       e  InvalidArgument
 //! ```
+//! Four more callers have no letters of their own, see [`Who::STAND_INS`](crate::Who::STAND_INS): a device is its account, one
+//! that was removed a stranger, who is blocked is nobody, a link is a guest that only looks.
 
 use crate::api::{
-    AssetMetadata, AssetType, BlobHosting, BlobRef, HttpRequest, MemoryUpdateData, PersonRef, PublishRequest,
-    Role, SiteFileInput, TokenRequest,
+    AssetMetadata, AssetType, Attestation, BlobHosting, BlobRef, HttpRequest, LinkOptions, MemoryUpdateData,
+    Passkey, PersonRef, PublishRequest, Role, Settings, SiteFileInput, TokenRequest,
 };
 use crate::samples::{asset, blob, inline, memory, session, sha256};
-use crate::world::{CHUNK, Things};
+use crate::world::{BLOB, CHUNK, Things};
 use candid::Principal;
 use candid::utils::ArgumentEncoder;
 use serde_bytes::{ByteBuf, Bytes};
@@ -91,6 +94,13 @@ const PUBLISH: Rights = rights("nnonunun", "uuu", "nnnnnnun", NOBODYS);
 const BULK: Rights = rights("pppaunun", "uuu", "aaaaunun", "aaaaunun");
 const BULK_IN: Rights = rights("pppaunun", "uuu", "nnnnnnun", NOBODYS);
 const CONTROLLER: Rights = rights("uuuuuuuo", "uuo", NOBODYS, NOBODYS);
+const CODE: Rights = rights("ccccccuc", "cuc", NOBODYS, NOBODYS);
+const NOT_ONES_OWN: Rights = rights("nnnnnnun", "nun", NOBODYS, NOBODYS);
+const OWN_ROLE: Rights = rights("ooooonun", "nun", "nnnnnnun", NOBODYS);
+const LEAVE: Rights = rights("coooonun", "nun", "nnnnnnun", NOBODYS);
+const OPERATE: Rights = rights("uuuuuuuo", "uuo", "uuuuuuun", "uuuuuuun");
+/// For whoever keeps the keys of the host's bucket, and nobody here.
+const GATE: Rights = rights("uuuuuuuu", "uuu", "uuuuuuuu", "uuuuuuuu");
 const HTTP: Rights = rights("44444444", "ooo", "44444444", "44444444");
 
 /// Methods on a session, asked by its own caller after its role in the capsule became guest, and after it was revoked:
@@ -117,6 +127,52 @@ pub const TABLE: &[Row] = &[
     row("capsules_delete", Of::Capsule, OWNER, |t, _| encode((&t.capsule,))),
     row("capsules_grant", Of::Capsule, OWNER, |t, _| encode((&t.capsule, someone(), Role::Guest))),
     row("capsules_revoke", Of::Capsule, OWNER, |t, _| encode((&t.capsule, someone()))),
+    row("capsules_accept", Of::Capsule, OWN_ROLE, |t, _| encode((&t.capsule,))),
+    row("capsules_leave", Of::Capsule, LEAVE, |t, _| encode((&t.capsule,))),
+    row("capsules_rename", Of::Capsule, OWNER, |t, _| encode((&t.capsule, Some("Family")))),
+    row("whoami", Of::Nothing, ANYBODY, |_, _| encode(())),
+    row("devices_invite", Of::Nothing, SOMEBODY, |_, _| encode(("Phone",))),
+    row("devices_join", Of::Nothing, CODE, |_, _| encode((GUESS, "Phone"))),
+    row("devices_list", Of::Nothing, SOMEBODY, |_, _| encode(())),
+    row("devices_rename", Of::Nothing, NOT_ONES_OWN, |_, _| encode((someone(), "Phone"))),
+    row("devices_remove", Of::Nothing, NOT_ONES_OWN, |_, _| encode((someone(),))),
+    row("passkeys_register", Of::Nothing, rights("eeeeeeue", "eue", NOBODYS, NOBODYS), |_, _| {
+        encode((passkey(),))
+    }),
+    row("passkeys_find", Of::Nothing, rights(NOBODYS, "nnn", NOBODYS, NOBODYS), |_, _| {
+        encode((Bytes::new(b"none"),))
+    }),
+    row("profile_set", Of::Nothing, SOMEBODY, |_, _| encode((Some("Anna"), Some(7_u32)))),
+    row("people_name", Of::Nothing, SOMEBODY, |_, _| encode((someone(), Some("Aunt"), None::<u32>))),
+    row("people_list", Of::Nothing, ANYBODY, |_, _| encode(())),
+    row("invitations_create", Of::Capsule, OWNER, |t, _| {
+        encode((&t.capsule, Role::Guest, 1_u32, None::<u64>, None::<String>))
+    }),
+    row("invitations_read", Of::Nothing, rights("cccccccc", "ccc", NOBODYS, NOBODYS), |_, _| {
+        encode((GUESS,))
+    }),
+    row("invitations_redeem", Of::Nothing, CODE, |_, _| encode((GUESS,))),
+    row("invitations_list", Of::Nothing, CONTROLLER, |_, _| encode((None::<String>,))),
+    row("invitations_list", Of::Capsule, OWNER, |t, _| encode((Some(&t.capsule),))),
+    row("invitations_revoke", Of::Nothing, NOT_ONES_OWN, |_, _| encode((987_654_321_u64,))),
+    row("links_create", Of::Capsule, OWNER, |t, idem| {
+        encode((&t.capsule, key_of(idem), None::<LinkOptions>))
+    }),
+    row("links_list", Of::Capsule, OWNER, |t, _| encode((&t.capsule,))),
+    row("links_revoke", Of::Capsule, OWNER, |t, _| encode((&t.capsule, someone()))),
+    row("admin_settings", Of::Nothing, CONTROLLER, |_, _| encode(())),
+    row("admin_set", Of::Nothing, CONTROLLER, |_, _| encode((Settings::default(),))),
+    row("admin_invite", Of::Nothing, CONTROLLER, |_, _| {
+        encode((1_u32, None::<u64>, None::<String>, None::<u64>))
+    }),
+    row("admin_evict", Of::Session, OPERATE, |t, _| encode((t.session,))),
+    row("admin_remove", Of::Memory, OPERATE, |t, _| encode((&t.memory,))),
+    row("admin_remove", Of::Capsule, OPERATE, |t, _| encode((&t.capsule,))),
+    row("admin_block", Of::Nothing, CONTROLLER, |_, _| encode((someone(), None::<String>))),
+    row("admin_unblock", Of::Nothing, CONTROLLER, |_, _| encode((someone(),))),
+    row("admin_quota", Of::Nothing, CONTROLLER, |_, _| encode((someone(), Some(7_u64)))),
+    row("admin_give", Of::Capsule, OPERATE, |t, _| encode((&t.capsule, someone()))),
+    row("admin_log", Of::Nothing, CONTROLLER, |_, _| encode((None::<u64>,))),
     row("usage", Of::Nothing, SOMEBODY, |_, _| encode((None::<String>,))),
     row("usage", Of::Capsule, MAKE, |t, _| encode((Some(&t.capsule),))),
     row("upload_config", Of::Nothing, ANYBODY, |_, _| encode(())),
@@ -135,6 +191,15 @@ pub const TABLE: &[Row] = &[
     row("sessions_stats", Of::Nothing, ANYBODY, |_, _| encode(())),
     row("sessions_cleanup_expired", Of::Nothing, SOMEBODY, |_, _| encode(())),
     row("_probe_sessions", Of::Nothing, ANYBODY, |_, _| encode(())),
+    row("uploads_grant", Of::Nothing, GATE, |_, _| encode(("no ticket",))),
+    row("uploads_multipart", Of::Session, GATE, |t, _| encode((t.session, "upload"))),
+    row("uploads_attest", Of::Session, GATE, |t, _| encode((t.session, attestation(CHUNK)))),
+    row("objects_list", Of::Nothing, GATE, |_, _| encode((None::<u64>,))),
+    row("objects_removable", Of::Nothing, GATE, |_, _| encode(())),
+    row("objects_removed", Of::Nothing, GATE, |_, _| encode((vec![1_u64],))),
+    row("objects_movable", Of::Nothing, GATE, |_, _| encode((None::<String>, u64::MAX, 0_u64))),
+    row("objects_move", Of::Blob, GATE, |t, _| encode((&t.blob,))),
+    row("objects_moved", Of::Blob, GATE, |t, _| encode((&t.blob, attestation(BLOB)))),
     row("blob_get_meta", Of::Blob, READ, |t, _| encode((&t.blob,))),
     row("blob_read", Of::Blob, READ, |t, _| encode((&t.blob,))),
     row("blob_read_chunk", Of::Blob, READ, |t, _| encode((&t.blob, 0_u32))),
@@ -188,6 +253,23 @@ pub const TABLE: &[Row] = &[
 
 fn encode<A: ArgumentEncoder>(args: A) -> Vec<u8> {
     candid::encode_args(args).expect("samples encode")
+}
+
+/// A code that nobody made.
+const GUESS: &str = "AAAAAAAAAAAAAAAAAAAAAA";
+
+/// A passkey that is nobody's.
+fn passkey() -> Passkey {
+    Passkey { credential_id: ByteBuf::from(b"none"), public_key: ByteBuf::from(b"none") }
+}
+
+fn attestation(bytes: &[u8]) -> Attestation {
+    Attestation { len: bytes.len() as u64, sha256: ByteBuf::from(sha256(bytes)), version: None }
+}
+
+/// The principal of a key that is in no other message.
+fn key_of(unique: &str) -> Principal {
+    Principal::self_authenticating(unique)
 }
 
 /// Somebody who plays no other part.

@@ -106,11 +106,33 @@ fn rubbish() -> ByteBuf {
 }
 
 fn endpoints_takes_arguments(method: &str) -> bool {
-    let none =
-        ["capsules_list", "upload_config", "sessions_list", "sessions_stats", "_probe_sessions", "site_list"];
-    // An argument that is `opt` takes anything for null: that is how Candid lets interfaces grow.
-    let optional =
-        ["capsules_create", "capsules_read_basic", "capsules_read_full", "sessions_cleanup_expired", "usage"];
+    let none = [
+        "capsules_list",
+        "upload_config",
+        "sessions_list",
+        "sessions_stats",
+        "_probe_sessions",
+        "site_list",
+        "whoami",
+        "devices_list",
+        "people_list",
+        "admin_settings",
+        "objects_removable",
+    ];
+    // An argument that is `opt` takes anything for null, and a record of such fields any record: that is how Candid lets
+    // interfaces grow.
+    let optional = [
+        "capsules_create",
+        "capsules_read_basic",
+        "capsules_read_full",
+        "sessions_cleanup_expired",
+        "usage",
+        "profile_set",
+        "invitations_list",
+        "admin_log",
+        "objects_list",
+        "admin_set",
+    ];
     !none.contains(&method) && !optional.contains(&method)
 }
 

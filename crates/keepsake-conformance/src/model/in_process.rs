@@ -1,9 +1,11 @@
 //! The service in this process as a [`Subject`]: two plain memories, a clock that stands still.
 
-use super::{Bounds, Subject};
+use super::{Bounds, Subject, controller};
 use candid::Principal;
 use ic_stable_structures::{Memory, VectorMemory};
-use keepsake_service::{Call, Install, Quotas, RecordLimits, Reject, Reply, Service, TicketKey, Upkeep};
+use keepsake_service::{
+    Admission, Call, Install, Quotas, RecordLimits, Reject, Reply, Service, TicketKey, Upkeep, open_ticket,
+};
 
 /// A world of its own.
 pub struct World {
@@ -22,7 +24,7 @@ impl World {
         Self { records, heap, service, bounds, now_ns: 1_700_000_000_000_000_000 }
     }
 
-    /// Bounds that a run meets: quotas and a heap that get full, or not, by `seed`.
+    /// Bounds that a run meets, by `seed`: quotas and a heap that get full, or not; a host by invitation.
     pub fn bounds_of(seed: u64) -> Bounds {
         let roomy = Bounds {
             capsule_bytes_max: 1 << 40,
@@ -32,12 +34,13 @@ impl World {
             capsule_record_bytes_max: 2 << 30,
             rows_max: u32::MAX,
             session_ttl_ns: keepsake_service::SESSION_TTL_NS,
+            invited: false,
         };
         match seed % 5 {
             0 => Bounds { capsule_bytes_max: 60_000, ..roomy },
             1 => Bounds { bytes_in_flight_per_caller_max: 30_000, sessions_per_caller_max: 3, ..roomy },
             2 => Bounds { heap_bytes_max: 96 * 4_096, ..roomy },
-            3 => Bounds { rows_max: 4, ..roomy },
+            3 => Bounds { rows_max: 4, invited: true, ..roomy },
             4 => Bounds { capsule_record_bytes_max: 5_000, ..roomy },
             _ => roomy,
         }
@@ -48,6 +51,18 @@ impl World {
         let mut records = vec![0; usize::try_from(self.records.size() * 65_536).expect("a small world")];
         self.records.read(0, &mut records);
         (records, self.service.store().heap().usage().end)
+    }
+
+    /// Whether this is the image of the store as it is.
+    pub fn is_as_in(&self, (records, heap_end): &(Vec<u8>, u64)) -> bool {
+        let mut page = vec![0; 65_536];
+        let mut pages = (0_u64..).zip(records.chunks(page.len()));
+        let same = records.len() as u64 == self.records.size() * 65_536
+            && pages.all(|(at, known)| {
+                self.records.read(at * 65_536, &mut page);
+                page == known
+            });
+        same && self.service.store().heap().usage().end == *heap_end
     }
 
     /// Opens the upload tickets of this world.
@@ -70,7 +85,7 @@ impl World {
 fn open(records: &VectorMemory, heap: &VectorMemory, bounds: &Bounds) -> Service<VectorMemory, VectorMemory> {
     let install = Install {
         canister_id: Principal::from_slice(&[1, 2, 3]),
-        controllers: Vec::new(),
+        controllers: vec![controller()],
         token_secret: [42; 32],
         heap_bytes_max: bounds.heap_bytes_max,
         quotas: Quotas {
@@ -83,11 +98,15 @@ fn open(records: &VectorMemory, heap: &VectorMemory, bounds: &Bounds) -> Service
             ..RecordLimits::default()
         },
         upkeep: Upkeep::default(),
+        admission: Some(if bounds.invited { Admission::Invited } else { Admission::Everybody }),
+        invited_by_default: false,
+        attestors: Vec::new(),
+        gate: None,
         certifies: true,
     };
     let service = Service::open(records.clone(), heap.clone(), &install);
     // What is minted for it is looked at by nobody here, but by whoever feeds this world with odd bytes.
-    service.expect("the memories hold a store or nothing").with_put_road("/upload/")
+    service.expect("the memories hold a store or nothing").with_put_road("/upload/").with_previews()
 }
 
 fn bytes(answer: Result<Reply, Reject>) -> Result<Vec<u8>, String> {
@@ -106,6 +125,18 @@ impl Subject for World {
 
     fn query(&mut self, caller: Principal, method: &'static str, arg: &[u8]) -> Result<Vec<u8>, String> {
         bytes(self.service.query(&self.call(caller), method, arg))
+    }
+
+    fn put(
+        &mut self,
+        ticket: &str,
+        session: u64,
+        index: u32,
+        bytes: &[u8],
+    ) -> Result<Option<Vec<u8>>, String> {
+        let opened = open_ticket(&self.ticket_key(), self.now_ns, ticket).map_err(|why| why.to_string())?;
+        let call = self.call(opened.caller);
+        Ok(Some(self.service.put(&call, session, index, bytes).bytes))
     }
 
     fn now_ns(&self) -> u64 {

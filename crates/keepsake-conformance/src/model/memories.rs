@@ -269,7 +269,7 @@ impl Model {
     pub(super) fn changeable(&self, who: &Principal, id: u64) -> Result<&MemoryState, Error> {
         Self::somebody(who)?;
         let memory = self.memories.get(&id).ok_or(Error::NotFound)?;
-        let need = if memory.creator == *who { Role::Member } else { Role::Admin };
+        let need = if self.is_person(&memory.creator, who) { Role::Member } else { Role::Admin };
         self.require(&memory.capsule, who, need).map(|()| memory)
     }
 
@@ -373,7 +373,7 @@ impl Model {
         Self::somebody(who)?;
         let blob = self.blobs.get(id).ok_or(Error::NotFound)?;
         self.require(&blob.capsule, who, Role::Guest)?;
-        let need = if blob.creator == *who { Role::Member } else { Role::Admin };
+        let need = if self.is_person(&blob.creator, who) { Role::Member } else { Role::Admin };
         self.require(&blob.capsule, who, need)?;
         if self.references(id) > 0 {
             return Err(conflict("blob_referenced"));

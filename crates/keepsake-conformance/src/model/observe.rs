@@ -1,7 +1,11 @@
-//! Everything that a caller can see, asked of the system and told by the model. Owns the comparison.
+//! Everything that a key can see, asked of the system and told by the model. Owns the comparison.
+
+mod capsules;
+pub(in crate::model) mod people;
 
 use super::Subject;
-use super::state::{Bounds, Capsule, MemoryState, Model, Session, SessionState, Source};
+use super::state::{Bounds, Link, MemoryState, Model, Session, SessionState, Source};
+use super::step::Signer;
 use super::uploads::sha256;
 use candid::utils::ArgumentEncoder;
 use candid::{CandidType, Principal};
@@ -22,10 +26,12 @@ pub(super) fn ask<T: CandidType + DeserializeOwned>(
     candid::decode_one(&reply).map_err(|e| format!("{method}: {e}"))
 }
 
-/// Two answers mean the same: errors by variant and code, since their data is for people.
+/// Two answers mean the same: errors by variant and code, since their data is for people. Whoever was removed is told so in the
+/// place of having no right.
 pub(super) fn same<T: PartialEq>(left: &Answer<T>, right: &Answer<T>) -> bool {
     match (left, right) {
         (Ok(left), Ok(right)) => left == right,
+        (Err(system), Err(Error::Unauthorized)) if system.code() == "device_removed" => true,
         (Err(left), Err(right)) => {
             std::mem::discriminant(left) == std::mem::discriminant(right) && left.code() == right.code()
         }
@@ -46,9 +52,11 @@ fn equal<T: PartialEq + Debug>(what: &str, system: &T, model: &T) -> Result<(), 
 }
 
 impl Model {
-    /// Compares all that `who` can see, of things that are there and of things that are not.
-    pub(super) fn compare(&self, subject: &mut impl Subject, who: Principal) -> Result<(), String> {
+    /// Compares all that somebody sees who signs with `key`, of things that are there and of things that are not.
+    pub(super) fn compare(&self, subject: &mut impl Subject, key: Principal) -> Result<(), String> {
         let bounds = subject.bounds();
+        let who = Signer { key, account: self.acts_as(&key, subject.now_ns()) };
+        self.compare_people(subject, who, &bounds)?;
         self.compare_capsules(subject, who)?;
         self.compare_sessions(subject, who, &bounds)?;
         self.compare_blobs(subject, who)?;
@@ -57,97 +65,37 @@ impl Model {
         self.compare_usage(subject, who)
     }
 
-    fn compare_capsules(&self, subject: &mut impl Subject, who: Principal) -> Result<(), String> {
-        let listed: Vec<api::CapsuleHeader> = ask(subject, who, "capsules_list", ())?;
-        let listed: Vec<_> = listed.into_iter().map(|row| (row.id, row.role, row.memory_count)).collect();
-        let mut own: Vec<_> =
-            self.capsules.iter().filter(|(_, capsule)| capsule.members.contains_key(&who)).collect();
-        own.retain(|_| who != Principal::anonymous());
-        // Those that the caller made by id, then the others in the order of the grants.
-        own.sort_by_key(|(id, capsule)| {
-            let made = capsule.creator == who;
-            (!made, if made { number(id) } else { capsule.grants[&who] })
-        });
-        let row = |(id, _): &(&String, &Capsule)| {
-            ((*id).clone(), self.role(id, &who).expect("own"), self.count(id))
-        };
-        equal("capsules_list", &listed, &own.iter().map(row).collect())?;
-        for id in self.capsules.keys().chain([&"capsule_999".to_owned()]) {
-            let seen: Answer<api::Capsule> = ask(subject, who, "capsules_read_full", (Some(id),))?;
-            agree(id, &seen, &self.capsule_view(&who, id))?;
-            let page: Answer<api::Page> =
-                ask(subject, who, "memories_list", (id, None::<String>, Some(100_u32)))?;
-            let page = page.map(|page| page.items.into_iter().map(|row| row.id).collect::<Vec<_>>());
-            agree("memories_list", &page, &self.memory_ids(&who, id))?;
-        }
-        Ok(())
-    }
-
-    fn count(&self, capsule: &str) -> u64 {
-        self.memories.values().filter(|memory| memory.capsule == capsule).count() as u64
-    }
-
-    fn capsule_view(&self, who: &Principal, id: &str) -> Answer<api::Capsule> {
-        self.require(id, who, Role::Guest)?;
-        let capsule = &self.capsules[id];
-        let member = |(principal, role): (&Principal, &Role)| api::CapsuleMember {
-            principal: *principal,
-            role: *role,
-        };
-        // Visitors of a public capsule see that it is public, not who its members are.
-        let everybody = Principal::anonymous();
-        let is_member = *who != everybody && capsule.members.contains_key(who);
-        let is_shown = |member: &Principal| is_member || *member == everybody;
-        let mut members: Vec<_> =
-            capsule.members.iter().filter(|(principal, _)| is_shown(principal)).map(member).collect();
-        members.sort_by_key(|member| (member.principal.as_slice().len(), member.principal));
-        Ok(api::Capsule {
-            id: id.to_owned(),
-            subject: capsule.subject.clone(),
-            members,
-            created_at: capsule.created_ns,
-            updated_at: capsule.updated_ns,
-            bytes_used: self.bytes_used(id),
-            bytes_in_flight: self.in_flight(id),
-            inline_bytes_used: self.inline_used(id),
-            memory_count: self.count(id),
-        })
-    }
-
-    fn memory_ids(&self, who: &Principal, capsule: &str) -> Answer<Vec<String>> {
-        self.require(capsule, who, Role::Guest)?;
-        let own = self.memories.iter().rev().filter(|(_, memory)| memory.capsule == capsule);
-        Ok(own.map(|(id, _)| format!("mem_{id}")).collect())
-    }
-
     fn compare_sessions(
         &self,
         subject: &mut impl Subject,
-        who: Principal,
+        Signer { key, account: who }: Signer,
         bounds: &Bounds,
     ) -> Result<(), String> {
-        let listed: Answer<Vec<api::SessionInfo>> = ask(subject, who, "sessions_list", ())?;
+        let listed: Answer<Vec<api::SessionInfo>> = ask(subject, key, "sessions_list", ())?;
         let listed =
             listed.map(|rows| rows.into_iter().map(|row| (row.session_id, row.received_chunks)).collect());
-        let own: Vec<_> = self.sessions.iter().rev().filter(|(_, session)| session.caller == who).collect();
+        // Whoever controls the host sees them all.
+        let all = Self::is_controller(&who);
+        let is_seen = |session: &Session| all || session.caller == who;
+        let own: Vec<_> = self.sessions.iter().rev().filter(|(_, session)| is_seen(session)).collect();
         let shown = own.iter().filter(|(_, session)| session.state != SessionState::Aborted);
         let shown: Vec<_> = shown.map(|(id, s)| (**id, s.chunks.len().try_into().expect("small"))).collect();
         agree("sessions_list", &listed, &Ok(shown))?;
         let pending = || own.iter().filter(|(_, session)| session.is_pending());
         let finished = own.iter().filter(|(_, session)| matches!(session.state, SessionState::Finished(_)));
-        let counters: Answer<api::SessionStats> = ask(subject, who, "sessions_stats", ())?;
+        let counters: Answer<api::SessionStats> = ask(subject, key, "sessions_stats", ())?;
         let expected = api::SessionStats {
             pending: pending().count() as u64,
             finished: finished.count() as u64,
-            bytes_in_flight: self.caller_in_flight(&who),
+            bytes_in_flight: own.iter().map(|(_, session)| session.charged()).sum(),
             oldest_last_seen: pending().map(|(_, session)| session.last_seen_ns).min(),
         };
         agree("sessions_stats", &counters, &Ok(expected))?;
         for id in self.sessions.keys().copied().chain([999_999]) {
-            let status: Answer<api::UploadStatus> = ask(subject, who, "uploads_status", (id,))?;
+            let status: Answer<api::UploadStatus> = ask(subject, key, "uploads_status", (id,))?;
             agree(&format!("uploads_status {id}"), &status, &self.status(&who, id, bounds))?;
         }
-        let live: Vec<u64> = ask(subject, who, "_probe_sessions", ())?;
+        let live: Vec<u64> = ask(subject, key, "_probe_sessions", ())?;
         let pending: Vec<u64> =
             self.sessions.iter().filter(|(_, s)| s.is_pending()).map(|(id, _)| *id).collect();
         equal("_probe_sessions", &live, &pending)
@@ -174,11 +122,12 @@ impl Model {
         })
     }
 
-    fn compare_blobs(&self, subject: &mut impl Subject, who: Principal) -> Result<(), String> {
+    fn compare_blobs(&self, subject: &mut impl Subject, who: Signer) -> Result<(), String> {
+        let Signer { key, account: who } = who;
         for id in self.blobs.keys().chain([&"blob_999999".to_owned()]) {
-            let meta: Answer<api::BlobMeta> = ask(subject, who, "blob_get_meta", (id,))?;
+            let meta: Answer<api::BlobMeta> = ask(subject, key, "blob_get_meta", (id,))?;
             agree(id, &meta, &self.blob_meta(&who, id))?;
-            let bytes: Answer<ByteBuf> = ask(subject, who, "blob_read", (id,))?;
+            let bytes: Answer<ByteBuf> = ask(subject, key, "blob_read", (id,))?;
             agree(
                 id,
                 &bytes,
@@ -189,8 +138,8 @@ impl Model {
     }
 
     fn blob_meta(&self, who: &Principal, id: &str) -> Answer<api::BlobMeta> {
-        let blob = self.blobs.get(id).ok_or(Error::NotFound)?;
-        self.require(&blob.capsule, who, Role::Guest)?;
+        self.sees_blob(id, who)?;
+        let blob = &self.blobs[id];
         Ok(api::BlobMeta {
             locator: id.to_owned(),
             size: blob.bytes.len() as u64,
@@ -205,17 +154,39 @@ impl Model {
         })
     }
 
-    fn compare_memories(&self, subject: &mut impl Subject, who: Principal) -> Result<(), String> {
-        for id in self.memories.keys().copied().chain([999_999]) {
+    fn compare_memories(&self, subject: &mut impl Subject, who: Signer) -> Result<(), String> {
+        let Signer { key, account: who } = who;
+        let ids: Vec<u64> = self.memories.keys().copied().chain([999_999]).collect();
+        for id in &ids {
             let text = format!("mem_{id}");
-            let seen: Answer<api::Memory> = ask(subject, who, "memories_read", (&text,))?;
-            agree(&text, &seen.map(|memory| facts(&memory)), &self.memory_view(&who, id))?;
+            let seen: Answer<api::Memory> = ask(subject, key, "memories_read", (&text,))?;
+            agree(&text, &seen.map(|memory| facts(&memory)), &self.memory_view(&who, *id))?;
+            let original = self
+                .memories
+                .get(id)
+                .and_then(|memory| memory.assets.iter().find(|asset| asset.kind == api::AssetType::Original));
+            let asset = original.map_or("asset_99", |asset| &asset.id);
+            let seen: Answer<api::MemoryAssetData> = ask(subject, key, "asset_get_by_id", (&text, asset))?;
+            agree(&format!("the original of {text}"), &seen.map(drop), &self.sees_original(&who, *id))?;
         }
-        Ok(())
+        let texts: Vec<String> = ids.iter().take(1_000).map(|id| format!("mem_{id}")).collect();
+        let there: Answer<Vec<api::MemoryPresenceResult>> = ask(subject, key, "memories_ping", (&texts,))?;
+        let there = there.map(|rows| rows.iter().map(|row| row.metadata_present).collect::<Vec<_>>());
+        let told = ids.iter().take(1_000).map(|id| self.sight_of_memory(*id, &who).is_ok()).collect();
+        agree("memories_ping", &there, &Ok(told))
+    }
+
+    /// A memory's original is there, and shown to somebody.
+    pub(super) fn sees_original(&self, who: &Principal, id: u64) -> Result<(), Error> {
+        let (memory, sight) = self.sight_of_memory(id, who)?;
+        let is_there = memory.assets.iter().any(|asset| asset.kind == api::AssetType::Original);
+        let is_shown = sight.is_none_or(|link| link.originals);
+        if is_there && is_shown { Ok(()) } else { Err(Error::NotFound) }
     }
 
     /// Of every file that is known, and of one that is not, who finds it where.
-    fn compare_contents(&self, subject: &mut impl Subject, who: Principal) -> Result<(), String> {
+    fn compare_contents(&self, subject: &mut impl Subject, who: Signer) -> Result<(), String> {
+        let Signer { key, account: who } = who;
         let originals = self.memories.values().filter_map(|memory| self.original(memory));
         let mut hashes: Vec<Vec<u8>> =
             originals.chain(self.blobs.values().map(|blob| sha256(&blob.bytes))).collect();
@@ -225,7 +196,7 @@ impl Model {
         hashes.truncate(1_000);
         let asked: Vec<_> = hashes.iter().map(|hash| ByteBuf::from(hash.clone())).collect();
         for id in self.capsules.keys().chain([&"capsule_999".to_owned()]) {
-            let seen: Answer<Vec<Option<String>>> = ask(subject, who, "memories_find", (id, &asked))?;
+            let seen: Answer<Vec<Option<String>>> = ask(subject, key, "memories_find", (id, &asked))?;
             let first = |hash: &Vec<u8>| self.first_with(id, hash).map(|id| format!("mem_{id}"));
             let told = self.require(id, &who, Role::Guest).map(|()| hashes.iter().map(first).collect());
             agree("memories_find", &seen, &told)?;
@@ -243,15 +214,15 @@ impl Model {
     }
 
     pub(super) fn memory_view(&self, who: &Principal, id: u64) -> Answer<MemoryFacts> {
-        let memory = self.memories.get(&id).ok_or(Error::NotFound)?;
-        self.require(&memory.capsule, who, Role::Guest)?;
-        Ok(self.memory_facts(memory))
+        let (memory, sight) = self.sight_of_memory(id, who)?;
+        Ok(self.memory_facts(memory, sight))
     }
 
-    fn memory_facts(&self, memory: &MemoryState) -> MemoryFacts {
+    fn memory_facts(&self, memory: &MemoryState, sight: Option<&Link>) -> MemoryFacts {
         let mut assets: Vec<_> = memory
             .assets
             .iter()
+            .filter(|asset| sight.is_none_or(|link| link.shows(asset.kind)))
             .map(|asset| match &asset.source {
                 Source::Inline(bytes) => (asset.id.clone(), asset.kind, sha256(bytes), bytes.len() as u64),
                 Source::Blob(id) => {

@@ -1,6 +1,12 @@
 //! What a run is made of: small numbers that mean something in every world, so that runs can be cut shorter and
 //! bytes from a fuzzer make runs too. Owns the weights.
 
+mod people;
+
+pub use people::PeopleOperation;
+
+pub(super) use people::CONTROLLER;
+
 use arbitrary::{Arbitrary, Result, Unstructured};
 
 /// One step of a run. Callers, capsules, sessions, blobs and memories are named by numbers, counted round over those
@@ -112,6 +118,8 @@ pub enum Operation {
         hours: u8,
     },
     Restart,
+    /// About people.
+    People(PeopleOperation),
 }
 
 /// Which bytes a put carries.
@@ -168,8 +176,12 @@ impl<'a> Arbitrary<'a> for Delivery {
 }
 
 fn who(u: &mut Unstructured<'_>) -> Result<u8> {
-    // The first callers do most; the fifth is the anonymous one.
-    Ok([0, 0, 0, 0, 1, 1, 1, 2, 2, 3, 4][u.choose_index(11)?])
+    // The first callers do most; the fifth is the anonymous one, and behind it come the keys of devices, of the one who controls
+    // the host, and of links.
+    Ok(match [0, 0, 0, 0, 1, 1, 1, 2, 2, 3, 4, 5][u.choose_index(12)?] {
+        5 => 5 + small(u, 7)?,
+        other => other,
+    })
 }
 
 /// In the place of a caller: somebody who may, such as the one who began the session or an owner of the capsule.
@@ -212,7 +224,7 @@ fn carried(u: &mut Unstructured<'_>) -> Result<Carried> {
 }
 
 fn operation(u: &mut Unstructured<'_>) -> Result<Operation> {
-    Ok(match u.int_in_range(0_u8..=199)? {
+    Ok(match u.int_in_range(0..=199 + people::CHOICES)? {
         at @ 0..=19 => of_capsules(u, at)?,
         20..=43 => Operation::Begin {
             who: actor(u)?,
@@ -253,18 +265,22 @@ fn operation(u: &mut Unstructured<'_>) -> Result<Operation> {
         at @ 168..=187 => of_memories(u, at)?,
         188..=190 => Operation::Cleanup { who: who(u)? },
         191..=194 => Operation::Wait { hours: [1, 1, 5, 12, 30][u.choose_index(5)?] },
-        _ => Operation::Restart,
+        195..=199 => Operation::Restart,
+        at => Operation::People(people::operation(u, at - 200)?),
     })
+}
+
+/// Whom a role is given or taken.
+fn to(u: &mut Unstructured<'_>) -> Result<u8> {
+    if u.ratio(1_u8, 6)? { small(u, 12) } else { small(u, 5) }
 }
 
 fn of_capsules(u: &mut Unstructured<'_>, at: u8) -> Result<Operation> {
     Ok(match at {
         0..=4 => Operation::CreateCapsule { who: who(u)?, subject: small(u, 3)? },
         5 => Operation::DeleteCapsule { who: actor(u)?, capsule: thing(u)? },
-        6..=14 => {
-            Operation::Grant { who: actor(u)?, capsule: thing(u)?, to: small(u, 5)?, role: small(u, 4)? }
-        }
-        _ => Operation::Revoke { who: actor(u)?, capsule: thing(u)?, from: small(u, 5)? },
+        6..=14 => Operation::Grant { who: actor(u)?, capsule: thing(u)?, to: to(u)?, role: small(u, 4)? },
+        _ => Operation::Revoke { who: actor(u)?, capsule: thing(u)?, from: to(u)? },
     })
 }
 

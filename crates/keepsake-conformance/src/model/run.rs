@@ -3,7 +3,7 @@
 use super::Subject;
 use super::operation::Delivery;
 use super::state::Model;
-use super::step::{PEOPLE, Stepper, person};
+use super::step::{KEYS, PEOPLE, Stepper, person};
 use arbitrary::{Arbitrary, Unstructured};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -123,6 +123,7 @@ pub fn replay(
     subject: &mut impl Subject,
 ) -> Result<Outcomes, String> {
     let mut model = Model::default();
+    Stepper { model: &mut model, subject, last: None }.open()?;
     for (at, delivery) in list.iter().enumerate() {
         let here = |why: String| format!("operation {at}, {delivery:?}: {why}");
         let mut stepper = Stepper { model: &mut model, subject, last: None };
@@ -131,19 +132,24 @@ pub fn replay(
             stepper.deliver_again().map_err(here)?;
         }
         if at.is_multiple_of(observe_every) {
-            observe(&model, subject, at / observe_every).map_err(here)?;
+            observe(&model, subject, looks(at / observe_every)).map_err(here)?;
         }
     }
     subject.restart();
     let at_the_end = |why| format!("restarted at the end: {why}");
-    (0..usize::from(PEOPLE)).try_for_each(|at| observe(&model, subject, at)).map_err(at_the_end)?;
+    (0..KEYS).try_for_each(|key| observe(&model, subject, key)).map_err(at_the_end)?;
     Ok(model.outcomes)
 }
 
-/// All that one caller sees, another one each time, and what the system finds wrong with itself.
-fn observe(model: &Model, subject: &mut impl Subject, at: usize) -> Result<(), String> {
-    let who = u8::try_from(at % usize::from(PEOPLE)).expect("five people");
-    model.compare(subject, person(who)).map_err(|why| format!("seen by person {who}: {why}"))?;
+/// Which key looks in its turn: every second one is a person's, the others are those of devices, of the controller and of links.
+fn looks(at: usize) -> u8 {
+    let turn = u8::try_from(at / 2 % usize::from(PEOPLE * (KEYS - PEOPLE))).expect("few");
+    if at.is_multiple_of(2) { turn % PEOPLE } else { PEOPLE + turn % (KEYS - PEOPLE) }
+}
+
+/// All that one key sees, and what the system finds wrong with itself.
+fn observe(model: &Model, subject: &mut impl Subject, key: u8) -> Result<(), String> {
+    model.compare(subject, person(key)).map_err(|why| format!("seen by key {key}: {why}"))?;
     let broken = subject.violations();
     if broken.is_empty() { Ok(()) } else { Err(broken.join("; ")) }
 }

@@ -21,15 +21,23 @@ pub struct Bounds {
     pub rows_max: u32,
     /// What the system says of itself.
     pub session_ttl_ns: u64,
+    /// Only who was invited may come in.
+    pub invited: bool,
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct Capsule {
     pub(super) subject: PersonRef,
     pub(super) creator: Principal,
+    pub(super) name: Option<String>,
+    pub(super) given: Option<api::CapsuleGift>,
     pub(super) members: BTreeMap<Principal, Role>,
+    /// Members that made it, or said yes to their role.
+    pub(super) accepted: BTreeSet<Principal>,
     /// When each member came, as a number that grows.
     pub(super) grants: BTreeMap<Principal, u64>,
+    /// In which order they said yes to them.
+    pub(super) said_yes: BTreeMap<Principal, u64>,
     pub(super) created_ns: u64,
     pub(super) updated_ns: u64,
 }
@@ -158,6 +166,95 @@ pub(super) struct MemoryState {
     pub(super) updated_ns: u64,
 }
 
+/// What a key is, where it is no account by itself alone.
+#[derive(Clone, Debug)]
+pub(super) enum KeyState {
+    Device(Device),
+    Link(Link),
+    /// Was a link's, and is nobody's.
+    EndedLink,
+}
+
+/// A key by which an account is reached.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Device {
+    pub(super) account: Principal,
+    pub(super) name: String,
+    pub(super) added_ns: u64,
+    /// The day of its last upload, days since 1970.
+    pub(super) seen_day: u64,
+    pub(super) joined_by: Option<String>,
+    pub(super) removed: bool,
+    pub(super) blocked: bool,
+}
+
+/// A key that only looks.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Link {
+    pub(super) capsule: String,
+    pub(super) creator: Principal,
+    pub(super) created_ns: u64,
+    pub(super) expires_ns: Option<u64>,
+    /// The memories that it shows; none: all of the capsule.
+    pub(super) named: Option<BTreeSet<u64>>,
+    pub(super) originals: bool,
+    pub(super) preview: bool,
+}
+
+/// What the host knows of an account.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Person {
+    pub(super) admitted: bool,
+    pub(super) quota_bytes: Option<u64>,
+    pub(super) blocked: bool,
+    /// Invitations of devices into it, the oldest first.
+    pub(super) waiting: Vec<u64>,
+}
+
+/// What a code lets in.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Opens {
+    Account(Principal),
+    Capsule(String, Role),
+    Host(Option<u64>),
+}
+
+impl Opens {
+    pub(super) fn is_into(&self, id: &str) -> bool {
+        matches!(self, Self::Capsule(capsule, _) if capsule == id)
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Invitation {
+    pub(super) code: String,
+    pub(super) opens: Opens,
+    pub(super) creator: Principal,
+    pub(super) created_ns: u64,
+    pub(super) expires_ns: Option<u64>,
+    pub(super) uses_max: u32,
+    pub(super) uses: u32,
+    pub(super) label: String,
+}
+
+/// A token for a memory, by whoever has this key.
+#[derive(Clone, Debug)]
+pub(super) struct Token {
+    pub(super) key: Principal,
+    pub(super) memory: u64,
+    pub(super) expires_ns: u64,
+    pub(super) text: String,
+}
+
+/// A ticket for chunks of a session, by whoever has this key.
+#[derive(Clone, Debug)]
+pub(super) struct Ticket {
+    pub(super) key: Principal,
+    pub(super) session: u64,
+    pub(super) expires_ns: u64,
+    pub(super) text: String,
+}
+
 /// Where the first answer to a key is kept: scope, caller, capsule, key.
 pub(super) type Key = (&'static str, Principal, String, String);
 
@@ -174,6 +271,22 @@ pub struct Model {
     pub(super) answers: BTreeMap<Key, (String, String)>,
     /// Grants and revocations so far.
     pub(super) grants: u64,
+    /// Keys that are no accounts by themselves alone.
+    pub(super) keys: BTreeMap<Principal, KeyState>,
+    /// What the host knows of accounts.
+    pub(super) persons: BTreeMap<Principal, Person>,
+    pub(super) invitations: BTreeMap<u64, Invitation>,
+    /// Invitations so far.
+    pub(super) invited: u64,
+    /// Every code that was ever told.
+    pub(super) codes: Vec<String>,
+    /// Uses of a controller's rights: who, and what.
+    pub(super) log: Vec<(Principal, &'static str)>,
+    /// HTTP tokens and upload tickets, the newest last.
+    pub(super) tokens: Vec<Token>,
+    pub(super) tickets: Vec<Ticket>,
+    /// Messages so far.
+    pub(super) sent: u64,
     /// Every id that was ever given out.
     pub(super) ids: BTreeSet<String>,
     /// What messages were answered, and how often.
@@ -188,6 +301,12 @@ impl Model {
     }
 
     pub(super) fn role(&self, capsule: &str, who: &Principal) -> Option<Role> {
+        let whole = || self.link_into(capsule, who).is_some_and(|link| link.named.is_none());
+        self.own_role(capsule, who).or_else(|| whole().then_some(Role::Guest))
+    }
+
+    /// As [`Self::role`], but for links.
+    pub(super) fn own_role(&self, capsule: &str, who: &Principal) -> Option<Role> {
         let members = &self.capsules.get(capsule)?.members;
         members.get(who).or_else(|| members.get(&Principal::anonymous())).copied()
     }
@@ -229,7 +348,10 @@ impl Model {
     }
 
     pub(super) fn quota_allows(&self, bounds: &Bounds, capsule: &str, more: u64) -> bool {
+        let creator = self.capsules.get(capsule).map(|capsule| capsule.creator);
+        let of_account = creator.and_then(|creator| self.account_quota(&creator));
         self.bytes_used(capsule) + self.in_flight(capsule) + more <= bounds.capsule_bytes_max
+            && of_account.is_none_or(|(used, max)| used + more <= max)
     }
 
     /// Bytes that the heap takes at most, in whole pages: twice what came of a pending session, and one chunk.
@@ -254,6 +376,7 @@ impl Model {
         let evicted = self.sessions.values().filter(|session| session.is_pending() && gone(session)).count();
         self.sessions.retain(|_, session| !gone(session));
         self.blobs.retain(|_, blob| blob.expires_ns.is_none_or(|at_ns| at_ns >= now_ns));
+        self.forget_invitations(|invitation| invitation.is_forgotten(now_ns));
         u32::try_from(evicted).expect("a small world")
     }
 
@@ -264,5 +387,11 @@ impl Model {
         self.blobs.retain(|_, blob| blob.capsule != id);
         self.memories.retain(|_, memory| memory.capsule != id);
         self.answers.retain(|(_, _, capsule, _), _| capsule != id);
+        self.forget_invitations(|invitation| invitation.opens.is_into(id));
+        for key in self.keys.values_mut() {
+            if matches!(key, KeyState::Link(link) if link.capsule == id) {
+                *key = KeyState::EndedLink;
+            }
+        }
     }
 }

@@ -3,7 +3,7 @@
 
 use super::Subject;
 use super::observe::{number, same};
-use super::operation::{ENTITLED, NOWHERE, Operation};
+use super::operation::{CONTROLLER, ENTITLED, NOWHERE, Operation};
 use super::state::{Model, Session};
 use candid::utils::ArgumentEncoder;
 use candid::{CandidType, Principal};
@@ -19,9 +19,12 @@ pub(super) const ASSET_MIME: &str = "image/jpeg";
 /// Four people with a key, and nobody.
 pub const PEOPLE: u8 = 5;
 
-/// The Ed25519 key of a person, none for nobody: a host that verifies signatures signs with it.
+/// All keys: those of people and nobody, three that are made devices, one that controls the host, three that are made links.
+pub const KEYS: u8 = 12;
+
+/// The Ed25519 key of a number, none for nobody: a host that verifies signatures signs with it.
 pub fn key_of(who: u8) -> Option<[u8; 32]> {
-    (who < PEOPLE - 1).then_some([who + 1; 32])
+    (who != PEOPLE - 1).then_some([who + 1; 32])
 }
 
 /// The principal of [`key_of`], the same on every host, so that a run is.
@@ -29,12 +32,25 @@ pub fn person(who: u8) -> Principal {
     static PRINCIPALS: LazyLock<Vec<Principal>> = LazyLock::new(|| {
         let of_key =
             |key: [u8; 32]| BasicIdentity::from_raw_key(&key).sender().expect("a key has a principal");
-        (0..PEOPLE).map(|who| key_of(who).map_or(Principal::anonymous(), of_key)).collect()
+        (0..KEYS).map(|who| key_of(who).map_or(Principal::anonymous(), of_key)).collect()
     });
-    PRINCIPALS[usize::from(who.min(PEOPLE - 1))]
+    PRINCIPALS[usize::from(who % KEYS)]
+}
+
+/// The principal that controls the host.
+pub fn controller() -> Principal {
+    person(CONTROLLER)
+}
+
+/// A key, and the account that acts where it signs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Signer {
+    pub(super) key: Principal,
+    pub(super) account: Principal,
 }
 
 mod memories;
+mod people;
 mod publish;
 mod uploads;
 
@@ -62,13 +78,18 @@ pub(super) struct Stepper<'a, S> {
 
 /// A message and its reply.
 pub(super) struct Sent {
-    who: Principal,
+    key: Principal,
     method: &'static str,
     arg: Vec<u8>,
     reply: Vec<u8>,
 }
 
 impl<S: Subject> Stepper<'_, S> {
+    /// Where the host is by invitation, two come in before anything else, so that there is something to see.
+    pub(super) fn open(&mut self) -> Step {
+        if self.subject.bounds().invited { self.let_two_in() } else { Ok(()) }
+    }
+
     /// Runs one operation on both.
     pub(super) fn run(&mut self, operation: Operation) -> Step {
         match operation {
@@ -99,6 +120,7 @@ impl<S: Subject> Stepper<'_, S> {
             Operation::AddAsset { who, memory, blob, kind, key } => {
                 self.add_asset(who, memory, blob, kind, key)
             }
+            Operation::People(operation) => self.people(operation),
             other => self.change(other),
         }
     }
@@ -113,29 +135,59 @@ impl<S: Subject> Stepper<'_, S> {
 
     fn send<T: CandidType + DeserializeOwned>(
         &mut self,
-        who: Principal,
+        who: Signer,
         method: &'static str,
         args: impl ArgumentEncoder,
     ) -> Result<Answer<T>, String> {
         let arg = candid::encode_args(args).map_err(|e| e.to_string())?;
-        let reply = self.subject.update(who, method, &arg).map_err(|e| format!("{method}: {e}"))?;
+        self.model.sent += 1;
+        let reply = self.subject.update(who.key, method, &arg).map_err(|e| format!("{method}: {e}"))?;
         let answer: Result<Answer<T>, String> =
             candid::decode_one(&reply).map_err(|e| format!("{method}: {e}"));
         if let Ok(answer) = &answer {
-            let outcome = format!("{method}: {}", answer.as_ref().err().map_or("ok", code));
-            *self.model.outcomes.entry(outcome).or_default() += 1;
+            self.count(method, answer);
         }
-        self.last = Some(Sent { who, method, arg, reply });
+        let answer = answer.and_then(|answer| self.without_reason(who, method, answer));
+        self.last = Some(Sent { key: who.key, method, arg, reply });
         answer
     }
 
+    /// A key that was removed is told so where others are told that they have no right; how it joins again has rules of its own.
+    fn without_reason<T>(&self, who: Signer, method: &str, answer: Answer<T>) -> Result<Answer<T>, String> {
+        let is_removed = self.model.device(&who.key).is_some_and(|device| device.removed && !device.blocked);
+        match answer {
+            Err(error) if is_removed && error.code() == "device_removed" && method != "devices_join" => {
+                Ok(Err(api::Error::Unauthorized))
+            }
+            Err(api::Error::Unauthorized) if is_removed => {
+                Err(format!("{method}: a removed key is not told so"))
+            }
+            answer => Ok(answer),
+        }
+    }
+
+    /// Notes what a message was answered.
+    fn count<T>(&mut self, method: &str, answer: &Answer<T>) {
+        let outcome = format!("{method}: {}", answer.as_ref().err().map_or("ok", code));
+        *self.model.outcomes.entry(outcome).or_default() += 1;
+    }
+
     /// Delivers the last message again, to the letter. What made or kept something gives the first
-    /// answer again; who takes something away, a right of their own too, may be told that it is gone.
+    /// answer again; who takes something away, a right of their own too, may be told that it is gone. What a controller did
+    /// leaves its entry in the log each time.
     pub(super) fn deliver_again(&mut self) -> Step {
-        let Some(Sent { who, method, arg, reply }) = self.last.take() else { return Ok(()) };
-        let again = self.subject.update(who, method, &arg).map_err(|e| format!("{method} again: {e}"))?;
-        let takes_away =
-            ["delete", "remove", "cleanup", "grant", "revoke"].iter().any(|word| method.contains(word));
+        let Some(Sent { key, method, arg, reply }) = self.last.take() else { return Ok(()) };
+        let again = self.subject.update(key, method, &arg).map_err(|e| format!("{method} again: {e}"))?;
+        let is_done =
+            |reply: &[u8]| candid::decode_one::<Answer<candid::Reserved>>(reply).is_ok_and(|a| a.is_ok());
+        if let Some(action) = logged(method)
+            && is_done(&again)
+        {
+            self.model.log.push((key, action));
+        }
+        let takes_away = ["delete", "remove", "cleanup", "grant", "revoke", "leave", "evict"]
+            .iter()
+            .any(|word| method.contains(word));
         if takes_away || again == reply { Ok(()) } else { Err(format!("{method} again gave another answer")) }
     }
 
@@ -166,20 +218,33 @@ impl<S: Subject> Stepper<'_, S> {
         self.model.sessions.iter().rev().filter(|(_, s)| whole(s)).map(|(id, _)| *id).collect()
     }
 
-    fn by(&self, who: u8, entitled: impl FnOnce(&Model) -> Option<Principal>) -> Principal {
-        if who == ENTITLED { entitled(self.model).unwrap_or(person(0)) } else { person(who) }
+    fn signer(&self, key: Principal) -> Signer {
+        Signer { key, account: self.model.changes_as(&key, self.now()) }
     }
 
-    fn uploader(&self, who: u8, session: u8) -> Principal {
+    /// One of an account's devices.
+    fn device_of(&self, account: &Principal) -> Signer {
+        self.signer(self.model.key_for(account))
+    }
+
+    fn by(&self, who: u8, entitled: impl FnOnce(&Model) -> Option<Principal>) -> Signer {
+        if who == ENTITLED {
+            self.device_of(&entitled(self.model).unwrap_or(person(0)))
+        } else {
+            self.signer(person(who))
+        }
+    }
+
+    fn uploader(&self, who: u8, session: u8) -> Signer {
         let id = self.session_at(session);
         self.by(who, |model| model.sessions.get(&id).map(|session| session.caller))
     }
 
-    fn owner(&self, who: u8, capsule: &str) -> Principal {
+    fn owner(&self, who: u8, capsule: &str) -> Signer {
         self.by(who, |model| model.owner(capsule))
     }
 
-    fn owner_of_memory(&self, who: u8, memory: u64) -> Principal {
+    fn owner_of_memory(&self, who: u8, memory: u64) -> Signer {
         self.by(who, |model| model.owner(&model.memories.get(&memory)?.capsule))
     }
 
@@ -190,12 +255,14 @@ impl<S: Subject> Stepper<'_, S> {
     fn capsule(&mut self, operation: Operation) -> Step {
         let now = self.now();
         match operation {
-            Operation::CreateCapsule { who, subject } => self.create_capsule(person(who), subject, now),
+            Operation::CreateCapsule { who, subject } => {
+                self.create_capsule(self.signer(person(who)), subject, now)
+            }
             Operation::DeleteCapsule { who, capsule } => {
                 let id = self.capsule_at(capsule);
                 let who = self.owner(who, &id);
-                let expected =
-                    Model::somebody(&who).and_then(|()| self.model.require(&id, &who, Role::Owner));
+                let expected = Model::somebody(&who.account)
+                    .and_then(|()| self.model.require(&id, &who.account, Role::Owner));
                 let answer = self.send::<()>(who, "capsules_delete", (&id,))?;
                 agree("capsules_delete", &answer, &expected)?;
                 if answer.is_ok() {
@@ -208,17 +275,18 @@ impl<S: Subject> Stepper<'_, S> {
                 let (to, id) = (person(to), self.capsule_at(capsule));
                 let who = self.owner(who, &id);
                 let answer = self.send::<()>(who, "capsules_grant", (&id, to, role))?;
-                agree("capsules_grant", &answer, &self.model.grant(&who, &id, to, Some(role), now))
+                agree("capsules_grant", &answer, &self.model.grant(&who.account, &id, to, Some(role), now))
             }
             Operation::Revoke { who, capsule, from } => {
                 let (from, id) = (person(from), self.capsule_at(capsule));
                 let who = self.owner(who, &id);
                 let answer = self.send::<()>(who, "capsules_revoke", (&id, from))?;
-                agree("capsules_revoke", &answer, &self.model.grant(&who, &id, from, None, now))
+                agree("capsules_revoke", &answer, &self.model.grant(&who.account, &id, from, None, now))
             }
             Operation::Cleanup { who } => {
-                let answer = self.send::<u32>(person(who), "sessions_cleanup_expired", ())?;
-                let expected = Model::somebody(&person(who));
+                let who = self.signer(person(who));
+                let answer = self.send::<u32>(who, "sessions_cleanup_expired", ())?;
+                let expected = self.model.let_in(&self.subject.bounds(), &who.account);
                 let ttl = self.ttl();
                 agree("sessions_cleanup_expired", &answer, &expected.map(|()| self.model.expire(now, ttl)))
             }
@@ -226,32 +294,43 @@ impl<S: Subject> Stepper<'_, S> {
         }
     }
 
-    fn create_capsule(&mut self, who: Principal, subject: u8, now: u64) -> Step {
+    fn create_capsule(&mut self, who: Signer, subject: u8, now: u64) -> Step {
         let about = match subject {
             0 => None,
             1 => Some(PersonRef::Opaque("Grandmother".into())),
             _ => Some(PersonRef::Principal(person(3))),
         };
+        let bounds = self.subject.bounds();
         let answer = self.send::<api::Capsule>(who, "capsules_create", (&about,))?;
-        let about = about.unwrap_or(PersonRef::Principal(who));
-        if about != PersonRef::Principal(who) {
+        let about = about.unwrap_or(PersonRef::Principal(who.account));
+        if about != PersonRef::Principal(who.account) {
             // By the interface this makes a new one each time: it is not delivered twice.
             self.last = None;
         }
-        match (answer, Model::somebody(&who)) {
-            (Err(error), Err(expected)) if error == expected => Ok(()),
-            (Ok(capsule), Ok(())) => match self.model.own_capsule_about(&who, &about) {
+        match (answer, self.model.may_make_capsule(&bounds, &who.account, &about)) {
+            (Ok(capsule), Ok(())) => match self.model.own_capsule_about(&who.account, &about) {
                 Some(known) if *known == capsule.id => Ok(()),
                 Some(known) => Err(format!("capsules_create made {} although {known} is there", capsule.id)),
                 None => {
                     self.fresh(&capsule.id)?;
-                    self.model.create_capsule(&capsule.id, who, about, now);
+                    self.model.create_capsule(&capsule.id, who.account, about, now);
                     Ok(())
                 }
             },
-            (answer, expected) => Err(format!("capsules_create: {answer:?}, model: {expected:?}")),
+            (answer, expected) => agree("capsules_create", &answer.map(drop), &expected),
         }
     }
+}
+
+/// What a controller's message is called in the log, of those that do again what they did.
+fn logged(method: &str) -> Option<&'static str> {
+    Some(match method {
+        "admin_block" => "block",
+        "admin_unblock" => "unblock",
+        "admin_quota" => "quota",
+        "admin_give" => "give",
+        _ => return None,
+    })
 }
 
 /// What an error is told apart by.

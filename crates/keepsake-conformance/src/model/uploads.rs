@@ -5,6 +5,7 @@ use super::state::{Blob, Bounds, Capsule, Model, Session, SessionState};
 use candid::Principal;
 use keepsake_client::api::{BeginOptions, Error, PersonRef, Role};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
 
 pub(super) fn invalid(code: &str) -> Error {
     Error::InvalidArgument(code.to_owned())
@@ -32,8 +33,18 @@ impl Model {
         if subject == PersonRef::Principal(who) {
             self.own.insert(who, id.to_owned());
         }
-        let capsule =
-            Capsule { subject, creator: who, members, grants, created_ns: now_ns, updated_ns: now_ns };
+        let capsule = Capsule {
+            subject,
+            creator: who,
+            name: None,
+            given: None,
+            members,
+            accepted: BTreeSet::from([who]),
+            grants,
+            said_yes: std::collections::BTreeMap::new(),
+            created_ns: now_ns,
+            updated_ns: now_ns,
+        };
         self.capsules.insert(id.to_owned(), capsule);
     }
 
@@ -47,29 +58,59 @@ impl Model {
     ) -> Result<(), Error> {
         Self::somebody(who)?;
         self.require(id, who, Role::Owner)?;
+        let to = self.account_of(&to);
+        if role.is_some() && self.is_link(&to) {
+            return Err(invalid("role_not_for_link"));
+        }
         if to == Principal::anonymous() && role.is_some_and(|role| role != Role::Guest) {
             return Err(invalid("role_not_for_anonymous"));
         }
-        self.grants += 1;
-        let capsule = self.capsules.get_mut(id).expect("a role implies a capsule");
-        let owners = capsule.members.values().filter(|role| **role == Role::Owner).count();
-        let had = capsule.members.get(&to).copied();
-        if had == Some(Role::Owner) && role != Some(Role::Owner) && owners == 1 {
-            return Err(conflict("last_owner"));
-        }
+        self.keeps_an_owner(id, &to, role)?;
         match role {
             Some(role) => {
-                capsule.members.insert(to, role);
-                capsule.grants.entry(to).or_insert(self.grants);
+                let accepted = to == *who || self.has_accepted(id, &to);
+                self.give_role(id, to, role, accepted, now_ns);
             }
-            None if had.is_none() => return Ok(()),
-            None => {
-                capsule.members.remove(&to);
-                capsule.grants.remove(&to);
-            }
+            None => self.drop_role(id, &to, now_ns),
         }
-        capsule.updated_ns = now_ns;
         Ok(())
+    }
+
+    /// Refuses where no owner would be left who said yes to it.
+    pub(super) fn keeps_an_owner(&self, id: &str, of: &Principal, role: Option<Role>) -> Result<(), Error> {
+        let members = &self.capsules[id].members;
+        let owns = |(who, role): (&Principal, &Role)| {
+            *role == Role::Owner && who != of && self.has_accepted(id, who)
+        };
+        let loses = members.get(of) == Some(&Role::Owner) && role != Some(Role::Owner);
+        if loses && !members.iter().any(owns) { Err(conflict("last_owner")) } else { Ok(()) }
+    }
+
+    pub(super) fn has_accepted(&self, id: &str, who: &Principal) -> bool {
+        self.capsules[id].accepted.contains(who)
+    }
+
+    pub(super) fn give_role(&mut self, id: &str, to: Principal, role: Role, accepted: bool, now_ns: u64) {
+        self.grants += 1;
+        let capsule = self.capsules.get_mut(id).expect("a role implies a capsule");
+        capsule.members.insert(to, role);
+        if accepted {
+            self.grants += 1;
+            capsule.say_yes(to, self.grants);
+        }
+        capsule.grants.entry(to).or_insert(self.grants);
+        capsule.updated_ns = now_ns;
+    }
+
+    /// Nothing happens where there is none.
+    pub(super) fn drop_role(&mut self, id: &str, of: &Principal, now_ns: u64) {
+        let capsule = self.capsules.get_mut(id).expect("a role implies a capsule");
+        if capsule.members.remove(of).is_some() {
+            capsule.accepted.remove(of);
+            capsule.grants.remove(of);
+            capsule.said_yes.remove(of);
+            capsule.updated_ns = now_ns;
+        }
     }
 
     /// `Ok(Some(id))`: the session that is there; `Ok(None)`: a new one.
@@ -102,7 +143,7 @@ impl Model {
         let room = self.pending_of(who) < bounds.sessions_per_caller_max as usize
             && self.caller_in_flight(who) + total <= bounds.bytes_in_flight_per_caller_max
             && total <= bounds.heap_bytes_max
-            && self.quota_allows(bounds, &fresh.capsule, total);
+            && (total == 0 || self.quota_allows(bounds, &fresh.capsule, total));
         let record = super::usage::of_blob(fresh.options.mime_type.as_ref());
         self.records_allow(bounds, &fresh.capsule, record)?;
         if room { Ok(None) } else { Err(Error::ResourceExhausted) }
@@ -112,6 +153,12 @@ impl Model {
     pub(super) fn own_session(&self, who: &Principal, id: u64) -> Result<&Session, Error> {
         Self::somebody(who)?;
         self.sessions.get(&id).filter(|session| session.caller == *who).ok_or(Error::NotFound)
+    }
+
+    /// Whether chunks of it may be put by a ticket.
+    pub(super) fn may_mint_ticket(&self, who: &Principal, id: u64) -> Result<(), Error> {
+        let session = self.writable_session(who, id)?;
+        if session.state == SessionState::Aborted { Err(Error::NotFound) } else { Ok(()) }
     }
 
     fn writable_session(&self, who: &Principal, id: u64) -> Result<&Session, Error> {

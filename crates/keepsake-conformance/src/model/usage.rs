@@ -3,8 +3,8 @@
 
 use super::Subject;
 use super::observe::{ask, same};
-use super::state::{Bounds, Model};
-use super::step::ASSET_MIME;
+use super::state::{Bounds, KeyState, Link, Model};
+use super::step::{ASSET_MIME, Signer};
 use crate::samples;
 use candid::Principal;
 use keepsake_client::api::{self, Answer, AssetType, Error, LimitUse, MemoryMetadata, Role, Usage};
@@ -47,12 +47,22 @@ pub(super) fn of_blob(mime_type: Option<&String>) -> u64 {
     512 + mime_type.map_or(0, |mime_type| mime_type.len() as u64)
 }
 
+/// What a link costs; those of a run have no label.
+pub(super) fn of_link(link: &Link) -> u64 {
+    512 + 128 * link.named.as_ref().map_or(0, |named| named.len() as u64)
+}
+
 impl Model {
     pub(super) fn record_bytes(&self, capsule: &str) -> u64 {
         let memories = self.memories.values().filter(|memory| memory.capsule == capsule);
         let blobs = self.blobs.values().filter(|blob| blob.capsule == capsule);
+        let links = self.keys.values().filter_map(|key| match key {
+            KeyState::Link(link) if link.capsule == capsule => Some(of_link(link)),
+            _ => None,
+        });
         memories.map(|memory| of_memory(&memory.metadata, memory.assets.len())).sum::<u64>()
             + blobs.map(|blob| of_blob(blob.mime_type.as_ref())).sum::<u64>()
+            + links.sum::<u64>()
     }
 
     /// There is room for `more` bytes of records.
@@ -73,8 +83,15 @@ impl Model {
             ),
             row("capsules_per_caller", made as u64, CAPSULES_MAX),
         ];
+        let of_account = |account: &Principal| {
+            self.account_quota(account).map(|(used, max)| row("account_bytes", used, max))
+        };
+        if capsule.is_none() {
+            limits.extend(of_account(who));
+        }
         if let Some(id) = capsule {
             self.require(id, who, Role::Member)?;
+            limits.extend(of_account(&self.capsules[id].creator));
             let bytes = self.bytes_used(id) + self.in_flight(id);
             limits.extend([
                 row("capsule_bytes", bytes, bounds.capsule_bytes_max),
@@ -86,20 +103,22 @@ impl Model {
         Ok(Usage { limits })
     }
 
-    /// Compares what `who` hears of its own limits and of each capsule's.
-    pub(super) fn compare_usage(&self, subject: &mut impl Subject, who: Principal) -> Result<(), String> {
+    /// Compares what somebody hears of its own limits and of each capsule's.
+    pub(super) fn compare_usage(&self, subject: &mut impl Subject, who: Signer) -> Result<(), String> {
+        let Signer { key, account: who } = who;
         let bounds = subject.bounds();
         let missing = "capsule_999".to_owned();
         let asked = self.capsules.keys().chain([&missing]).map(Some).chain([None]);
         for capsule in asked {
-            let mut seen: Answer<Usage> = ask(subject, who, "usage", (capsule,))?;
+            let mut seen: Answer<Usage> = ask(subject, key, "usage", (capsule,))?;
             if let Ok(usage) = &mut seen {
                 let of_host = |limit: &LimitUse| OF_HOST.contains(&limit.code.as_str());
-                // Nobody here is a controller: of the host each hears what is left, and nothing of what others use.
-                if let Some(leak) = usage
-                    .limits
-                    .iter()
-                    .find(|limit| of_host(limit) && (limit.used > 0 || limit.max != limit.left))
+                // Of the host, who does not control it hears what is left, and nothing of what others use.
+                if !Self::is_controller(&who)
+                    && let Some(leak) = usage
+                        .limits
+                        .iter()
+                        .find(|limit| of_host(limit) && (limit.used > 0 || limit.max != limit.left))
                 {
                     return Err(format!("usage tells a stranger of the host: {leak:?}"));
                 }

@@ -17,6 +17,7 @@ pub async fn a_begin_is_idempotent<H: Host>(host: &H) {
         total_len: Some(20),
         sha256: Some(ByteBuf::from(sha256(b"x"))),
         mime_type: Some("image/png".into()),
+        hosting: None,
     };
     let begin = async |chunks, options: &BeginOptions| {
         member.uploads_begin(capsule, chunks, "one key", Some(options.clone())).await

@@ -6,4 +6,5 @@ mod in_process;
 mod model;
 mod node;
 mod node_model;
+mod sign_in;
 mod wasm;

@@ -3,9 +3,10 @@
 //! The node's clock is the machine's, because signed messages are held against it: what needs to wait a day is
 //! asked of the service in process only.
 
+use super::by_put;
 use keepsake_client::agent::{AnonymousIdentity, BasicIdentity, Identity};
 use keepsake_client::{AgentOptions, AgentTransport, Client, RetryPolicy, RootKey};
-use keepsake_conformance::api::{HttpRequest, HttpResponse};
+use keepsake_conformance::api::{Answer, HttpRequest, HttpResponse};
 use keepsake_conformance::{Host, Who};
 use keepsake_node::serve::{ServeOptions, Server};
 use std::fmt::Write;
@@ -34,7 +35,7 @@ pub(crate) async fn start() -> Node {
     let dir = tempfile::tempdir().unwrap();
     let mut options = ServeOptions::new(dir.path().join("data"));
     options.listen = "127.0.0.1:0".parse().unwrap();
-    options.controllers = vec![identity(Who::Controller).sender().unwrap()];
+    options.settings.controllers = Some(vec![identity(Who::Controller).sender().unwrap()]);
     let (address, running) = run(options.clone()).await;
     options.listen = address;
     Node { options, running: Mutex::new(Some(running)), address, _dir: dir }
@@ -57,10 +58,14 @@ fn identity(who: Who) -> Arc<dyn Identity> {
 
 impl Node {
     pub(crate) fn transport(&self, who: Who) -> AgentTransport {
+        self.transport_of(identity(who))
+    }
+
+    pub(crate) fn transport_of(&self, identity: Arc<dyn Identity>) -> AgentTransport {
         let options = AgentOptions {
             node_url: format!("http://{}", self.address),
             canister_id: self.options.canister_id,
-            identity: identity(who),
+            identity,
             root_key: RootKey::Auto,
         };
         AgentTransport::new(options).unwrap()
@@ -90,6 +95,12 @@ impl Host for Node {
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes).await.unwrap();
         Some(parsed(&bytes))
+    }
+
+    async fn put_chunk(&self, ticket: &str, session: u64, index: u32, bytes: &[u8]) -> Option<Answer<()>> {
+        let transport = self.transport(Who::Anonymous);
+        let reply = by_put::put(&transport, ticket, session, index, bytes.to_vec()).await.unwrap();
+        Some(candid::decode_one(&reply).unwrap())
     }
 
     async fn advance_clock(&self, _: Duration) -> bool {

@@ -14,11 +14,13 @@ use ic_agent::identity::{AnonymousIdentity, BasicIdentity, Identity};
 use keepsake_client::api::Answer;
 use keepsake_client::{AgentOptions, AgentTransport, RootKey};
 use keepsake_conformance::model::in_process::World;
-use keepsake_conformance::model::{Bounds, PEOPLE, RunOptions, Subject, key_of, person, replay_command, run};
+use keepsake_conformance::model::{
+    Bounds, KEYS, RunOptions, Subject, controller, key_of, person, replay_command, run,
+};
 use keepsake_node::engine::Clock;
 use keepsake_node::fsck;
 use keepsake_node::serve::{ServeOptions, Server};
-use keepsake_service::Quotas;
+use keepsake_service::{Admission, Settings};
 use serde_bytes::ByteBuf;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -76,18 +78,22 @@ impl<'a> Node<'a> {
     fn bind(&mut self) {
         let mut options = ServeOptions::new(self.dir.path().join("data"));
         options.listen = "127.0.0.1:0".parse().unwrap();
-        options.heap_bytes_max = Some(self.bounds.heap_bytes_max);
-        let (bounds, now_ns) = (self.bounds, Arc::clone(&self.now_ns));
+        let bounds = self.bounds;
+        options.settings = Settings {
+            heap_bytes_max: Some(bounds.heap_bytes_max),
+            capsule_record_bytes_max: Some(bounds.capsule_record_bytes_max),
+            capsule_bytes_max: Some(bounds.capsule_bytes_max),
+            bytes_in_flight_per_caller_max: Some(bounds.bytes_in_flight_per_caller_max),
+            sessions_per_caller_max: Some(bounds.sessions_per_caller_max),
+            controllers: Some(vec![controller()]),
+            admission: Some(if bounds.invited { Admission::Invited } else { Admission::Everybody }),
+            ..Settings::default()
+        };
+        let now_ns = Arc::clone(&self.now_ns);
         let server = Server::bind_with(options, move |engine| {
             engine.clock = Clock::new(move || now_ns.load(Ordering::SeqCst));
             // Only the model's own clean-up moves the queue, so that it knows what has ended.
             engine.tick_interval = Duration::from_secs(86_400);
-            engine.records.capsule_record_bytes_max = bounds.capsule_record_bytes_max;
-            engine.quotas = Quotas {
-                capsule_bytes_max: bounds.capsule_bytes_max,
-                bytes_in_flight_per_caller_max: bounds.bytes_in_flight_per_caller_max,
-                sessions_per_caller_max: bounds.sessions_per_caller_max,
-            };
         });
         let server = self.runtime.block_on(server).unwrap();
         let (stop, stopped) = oneshot::channel();
@@ -120,7 +126,7 @@ impl<'a> Node<'a> {
     }
 
     fn new_agent(&self, caller: Principal) -> Agent {
-        let key = (0..PEOPLE).find(|who| person(*who) == caller).and_then(key_of);
+        let key = (0..KEYS).find(|who| person(*who) == caller).and_then(key_of);
         let identity: Arc<dyn Identity> = match key {
             Some(key) => Arc::new(BasicIdentity::from_raw_key(&key)),
             None => Arc::new(AnonymousIdentity),
@@ -144,7 +150,11 @@ impl Node<'_> {
         candid::decode_one::<Answer<String>>(&reply).unwrap().ok()
     }
 
-    fn put(&self, ticket: &str, (session, index, bytes): (u64, u32, ByteBuf)) -> Result<Vec<u8>, String> {
+    fn put_chunk(
+        &self,
+        ticket: &str,
+        (session, index, bytes): (u64, u32, ByteBuf),
+    ) -> Result<Vec<u8>, String> {
         let options = AgentOptions {
             node_url: format!("http://{}", self.running().address),
             canister_id: self.running().canister_id,
@@ -164,7 +174,7 @@ impl Subject for Node<'_> {
             if self.chunks.is_multiple_of(2)
                 && let Some(ticket) = self.ticket(caller, chunk.0)
             {
-                return self.put(&ticket, chunk);
+                return self.put_chunk(&ticket, chunk);
             }
         }
         let (runtime, canister_id) = (self.runtime, self.running().canister_id);
@@ -176,6 +186,16 @@ impl Subject for Node<'_> {
         let (runtime, canister_id) = (self.runtime, self.running().canister_id);
         let call = self.agent(caller).query(&canister_id, method).with_arg(arg.to_vec());
         runtime.block_on(async { call.call().await }).map_err(|error| error.to_string())
+    }
+
+    fn put(
+        &mut self,
+        ticket: &str,
+        session: u64,
+        index: u32,
+        bytes: &[u8],
+    ) -> Result<Option<Vec<u8>>, String> {
+        self.put_chunk(ticket, (session, index, ByteBuf::from(bytes))).map(Some)
     }
 
     fn now_ns(&self) -> u64 {

@@ -6,7 +6,8 @@
 //! key: SHA-256( scope u8 = 6 | principal | zero u64 )     detail: Listing
 //! ```
 //! At most [`CAPSULES_PER_CALLER_MAX`] grants are kept, the first ones; what is granted beyond them is listed, by id,
-//! where there is room. A principal of before this record was kept has none until its next grant.
+//! where there is room. So many are kept too of those that the principal said yes to, which come before what others only gave it:
+//! nobody hides a capsule behind gifts. A principal of before this record was kept has none until its next grant.
 
 use crate::ids::CapsuleId;
 use crate::limits::CAPSULES_PER_CALLER_MAX;
@@ -26,6 +27,9 @@ pub(crate) struct Listing {
     /// The others, in the order of the grants.
     #[n(1)]
     pub(crate) granted: Vec<u64>,
+    /// Those of them that it said yes to, in that order; before this was kept, they stayed where they were granted.
+    #[cbor(n(2), default)]
+    pub(crate) accepted: Vec<u64>,
 }
 
 const ROWS_MAX: usize = CAPSULES_PER_CALLER_MAX as usize;
@@ -33,8 +37,11 @@ const ROWS_MAX: usize = CAPSULES_PER_CALLER_MAX as usize;
 impl<R: Memory, H: Memory> Store<R, H> {
     /// The capsules to show to `who`. O(rows).
     pub(super) fn listed_capsules(&self, who: &Principal) -> Vec<CapsuleId> {
-        let Listing { made, granted } = self.listing(who).unwrap_or_default();
-        let mut ids: Vec<_> = made.into_iter().chain(granted).map(CapsuleId).collect();
+        let Listing { made, granted, accepted } = self.listing(who).unwrap_or_default();
+        let (said_yes, given): (Vec<_>, Vec<_>) =
+            granted.into_iter().partition(|id| self.members.is_accepted(CapsuleId(*id), who));
+        let others = said_yes.into_iter().chain(given);
+        let mut ids: Vec<_> = made.into_iter().chain(accepted).chain(others).map(CapsuleId).collect();
         if ids.len() < ROWS_MAX {
             let known: BTreeSet<_> = ids.iter().copied().collect();
             let others = self.members.capsules_of(who, ROWS_MAX);
@@ -64,11 +71,28 @@ impl<R: Memory, H: Memory> Store<R, H> {
         self.save_listing(who, &listing);
     }
 
+    /// Notes that somebody said yes to a role that it has. O(rows).
+    pub(crate) fn list_accepted(&mut self, who: &Principal, capsule: CapsuleId) {
+        if *who == Principal::anonymous() {
+            return;
+        }
+        let mut listing = self.listing(who).unwrap_or_else(|| self.gather(who));
+        if listing.made.contains(&capsule.0) || listing.accepted.contains(&capsule.0) {
+            return;
+        }
+        if listing.accepted.len() < ROWS_MAX {
+            listing.granted.retain(|id| *id != capsule.0);
+            listing.accepted.push(capsule.0);
+            self.save_listing(who, &listing);
+        }
+    }
+
     /// Notes that a role ended. O(rows).
     pub(super) fn unlist_capsule(&mut self, who: &Principal, capsule: CapsuleId) {
         let Some(mut listing) = self.listing(who) else { return };
         listing.made.retain(|id| *id != capsule.0);
         listing.granted.retain(|id| *id != capsule.0);
+        listing.accepted.retain(|id| *id != capsule.0);
         self.save_listing(who, &listing);
     }
 
@@ -86,7 +110,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         let ids = self.members.capsules_of(who, ROWS_MAX).into_iter();
         let (made, granted): (Vec<_>, Vec<_>) = ids.partition(|id| self.capsules.get(*id).creator == *who);
         let numbers = |ids: Vec<CapsuleId>| ids.into_iter().map(|id| id.0).collect();
-        Listing { made: numbers(made), granted: numbers(granted) }
+        Listing { made: numbers(made), granted: numbers(granted), accepted: Vec::new() }
     }
 }
 

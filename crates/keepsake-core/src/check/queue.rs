@@ -7,6 +7,7 @@
 use super::Tally;
 use crate::capsule::{Subject, own_key};
 use crate::ids::CapsuleId;
+use crate::invitations::forgotten_ns;
 use crate::store::Store;
 use crate::tables::due::DueKind;
 use crate::tables::idem::{Scope, idem_key};
@@ -28,11 +29,13 @@ impl<R: Memory, H: Memory> Store<R, H> {
         self.check_due_sessions(tally, &mut queue);
         self.check_due_blobs(tally, &mut queue);
         self.check_due_capsules(tally, &mut queue);
+        self.check_due_invitations(tally, &mut queue);
         for (kind, id) in queue.keys() {
             let next = match kind {
                 DueKind::Session | DueKind::Runs => self.sessions.next_id().0,
                 DueKind::Blob => self.blobs.next_id().0,
                 DueKind::Capsule => 0,
+                DueKind::Invitation => self.registry.next_invitation().0,
             };
             tally.expect(*id < next, || {
                 format!("an entry is due for number {id} of kind {kind:?}, never made")
@@ -64,6 +67,20 @@ impl<R: Memory, H: Memory> Store<R, H> {
         for (id, _) in self.capsules.iter() {
             let due = queue.remove(&(DueKind::Capsule, id.0)).is_some();
             tally.expect(due != self.members.any(id), || format!("{id}: members and its purge disagree"));
+        }
+    }
+
+    /// An invitation that ends has its entry, and nothing else has one.
+    fn check_due_invitations(&self, tally: &mut Tally, queue: &mut Queue) {
+        for (id, invitation) in self.registry.invitations() {
+            let times = queue.remove(&(DueKind::Invitation, id.0)).unwrap_or_default();
+            let right = times.iter().copied().eq(forgotten_ns(&invitation));
+            tally.expect(right, || {
+                format!("invitation {} is due at {times:?}, not when it is forgotten", id.0)
+            });
+        }
+        for (_, number) in queue.keys().filter(|(kind, _)| *kind == DueKind::Invitation) {
+            tally.wrong(format!("an entry is due for invitation {number}, which is not there"));
         }
     }
 
@@ -122,7 +139,8 @@ impl<R: Memory, H: Memory> Store<R, H> {
             answers += 1;
             let mut seen = BTreeSet::new();
             let made = listing.made.iter().map(|id| (id, true));
-            for (id, made) in made.chain(listing.granted.iter().map(|id| (id, false))) {
+            let others = listing.granted.iter().chain(&listing.accepted).map(|id| (id, false));
+            for (id, made) in made.chain(others) {
                 let id = CapsuleId(*id);
                 let right = self.members.role(id, who).is_some()
                     && (self.capsules.get(id).creator == *who) == made

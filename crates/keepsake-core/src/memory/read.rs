@@ -1,7 +1,7 @@
 //! Reads of memories: one, a page, an asset. Owns no change.
 
 use super::check::{MemoryError, check_bulk, check_id};
-use crate::access::{Denied, Role};
+use crate::access::{Denied, Sight};
 use crate::charge;
 use crate::ids::{AssetId, CapsuleId, MemoryId};
 use crate::limits::{PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX, PAGE_RECORD_BYTES_MAX};
@@ -24,6 +24,23 @@ impl MemoryPage {
     /// A page with rows that others come after.
     fn before_others(items: Vec<(MemoryId, MemoryRecord)>) -> Self {
         Self { next: items.last().map(|(id, _)| *id), items }
+    }
+}
+
+/// The memories of a list: all of a capsule, or those that a link names.
+enum Either<A, N> {
+    All(A),
+    Named(N),
+}
+
+impl<A: Iterator<Item = MemoryId>, N: Iterator<Item = MemoryId>> Iterator for Either<A, N> {
+    type Item = MemoryId;
+
+    fn next(&mut self) -> Option<MemoryId> {
+        match self {
+            Self::All(ids) => ids.next(),
+            Self::Named(ids) => ids.next(),
+        }
     }
 }
 
@@ -54,8 +71,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
     /// [`Denied::NotFound`].
     pub fn memory_read(&self, caller: &Principal, id: MemoryId) -> Result<MemoryRecord, Denied> {
         let record = self.memories.get(id).ok_or(Denied::NotFound)?;
-        self.require(CapsuleId(record.capsule), caller, Role::Guest)?;
-        Ok(record)
+        Ok(self.seen(caller, id, record)?.1)
     }
 
     /// A memory, whoever asks: for HTTP, where a token decides.
@@ -121,7 +137,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         after: Option<&str>,
         limit: Option<u32>,
     ) -> Result<MemoryPage, MemoryError> {
-        self.require(capsule, caller, Role::Guest)?;
+        let sight = self.sight(capsule, caller)?;
         let limit = match limit {
             Some(0) => return Err(MemoryError::Limit),
             Some(limit) => limit.min(PAGE_ITEMS_MAX) as usize,
@@ -131,12 +147,20 @@ impl<R: Memory, H: Memory> Store<R, H> {
             Some(cursor) => MemoryId::parse(cursor).ok_or(MemoryError::Cursor)?.0,
             None => u64::MAX,
         };
+        let named = matches!(sight, Sight::Link { named: true, .. });
+        let ids = if named {
+            Either::Named(self.registry.covered_by(caller, 0, end).rev())
+        } else {
+            Either::All(self.capsules.memories(capsule, 0, end).rev())
+        };
         let (mut items, mut bytes) = (Vec::new(), 0);
-        for id in self.capsules.memories(capsule, 0, end).rev() {
+        for id in ids {
             if items.len() == limit {
                 return Ok(MemoryPage::before_others(items));
             }
-            let record = self.memories.get(id).expect("an indexed memory has a record");
+            // A link may name memories that are gone.
+            let Some(mut record) = self.memories.get(id) else { continue };
+            record.assets.retain(|asset| sight.shows(asset.meta.kind));
             bytes += charge::of_memory(&record);
             if bytes > PAGE_RECORD_BYTES_MAX && !items.is_empty() {
                 return Ok(MemoryPage::before_others(items));
@@ -155,12 +179,13 @@ impl<R: Memory, H: Memory> Store<R, H> {
         check_bulk("memory_ids", ids.len())?;
         ids.iter().try_for_each(|id| check_id("memory_ids", id))?;
         let (mut readable, mut found) = (BTreeMap::new(), BTreeMap::new());
-        let mut may_read = |capsule: CapsuleId| {
-            *readable.entry(capsule).or_insert_with(|| self.require(capsule, caller, Role::Guest).is_ok())
+        let mut sight =
+            |capsule: CapsuleId| *readable.entry(capsule).or_insert_with(|| self.sight(capsule, caller).ok());
+        let mut is_seen = |id: MemoryId| match self.memories.capsule_of(id).and_then(&mut sight) {
+            Some(Sight::Link { named: true, .. }) => self.registry.covers(caller, id),
+            sight => sight.is_some(),
         };
-        let mut is_there = |id: MemoryId| {
-            *found.entry(id).or_insert_with(|| self.memories.capsule_of(id).is_some_and(&mut may_read))
-        };
+        let mut is_there = |id: MemoryId| *found.entry(id).or_insert_with(|| is_seen(id));
         Ok(ids.iter().map(|id| MemoryId::parse(id).is_some_and(&mut is_there)).collect())
     }
 }

@@ -8,7 +8,7 @@ use crate::heap::Extent;
 use crate::ids::{CapsuleId, MemoryId};
 use crate::limits::CARRIED_BYTES_MAX;
 use crate::memory::{AssetMeta, AssetSource, NewAsset};
-use crate::room::{Exhausted, Usage};
+use crate::room::Exhausted;
 use crate::store::Store;
 use crate::tables::blobs::BlobRecord;
 use crate::upload::{Rolling, Sealed};
@@ -83,7 +83,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         }
         let bytes: u64 = carried.iter().map(Carried::len).sum();
         let beside: u64 = inline.iter().map(NewAsset::inline_bytes).sum();
-        Usage::capsule_bytes(&self.capsules.get(capsule), &self.config().quotas).take(bytes + beside)?;
+        self.take_bytes(capsule, &self.capsules.get(capsule), bytes + beside)?;
         if self.heap.can_take(call, bytes) { Ok(()) } else { Err(self.heap_full(call)) }
     }
 
@@ -131,6 +131,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
             extents,
             memory: Some(memory.0),
             runs: None,
+            object: None,
         };
         sealed.add_carried(&blob);
         let id = self.add_blob(&blob);

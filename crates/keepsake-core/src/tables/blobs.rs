@@ -6,7 +6,7 @@
 //! ```
 
 use crate::heap::Extent;
-use crate::ids::{BlobId, SessionId};
+use crate::ids::{BlobId, ObjectId, SessionId};
 use crate::layout::{Counter, Field, Map, Part, part};
 use crate::limits::CHUNK_BYTES_MAX;
 use crate::record::{Record, principal};
@@ -53,6 +53,9 @@ pub struct BlobRecord {
     /// The runs that hold its first bytes, if any.
     #[n(10)]
     pub runs: Option<BlobRuns>,
+    /// The object in the bucket that has its bytes, or gets them while they are still here.
+    #[n(11)]
+    pub object: Option<u64>,
 }
 
 /// The runs of a blob: those of the session that it came by.
@@ -67,6 +70,12 @@ pub struct BlobRuns {
 }
 
 impl BlobRecord {
+    /// The object that has its bytes; none while they are here.
+    pub fn elsewhere(&self) -> Option<ObjectId> {
+        let is_here = self.runs.is_some() || !self.extents.is_empty();
+        self.object.filter(|_| !is_here).map(ObjectId)
+    }
+
     /// Where its bytes lie.
     pub(crate) fn place(&self) -> Place {
         let in_extents: u64 = self.extents.iter().map(|extent| extent.len).sum();
@@ -161,6 +170,11 @@ impl<R: Memory> Blobs<R> {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (BlobId, BlobRecord)> + '_ {
         self.records.iter().map(|(id, record)| (BlobId(id), record.0))
+    }
+
+    /// From a number on, in order.
+    pub(crate) fn from(&self, first: BlobId) -> impl Iterator<Item = (BlobId, BlobRecord)> + '_ {
+        self.records.range(first.0..).map(|(id, record)| (BlobId(id), record.0))
     }
 
     /// The number that no blob has yet.

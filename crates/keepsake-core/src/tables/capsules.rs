@@ -61,6 +61,26 @@ pub struct CapsuleRecord {
     /// What the records of its memories and blobs cost, bytes.
     #[cbor(n(10), default)]
     pub record_bytes: u64,
+    /// What its owners call it.
+    #[n(11)]
+    pub name: Option<String>,
+    /// The operator made somebody its owner: the last time.
+    #[n(12)]
+    pub given: Option<Given>,
+}
+
+/// An operator's gift of a capsule that nobody could reach.
+#[derive(Encode, Decode, Clone, Debug, PartialEq, Eq)]
+pub struct Given {
+    /// To whom.
+    #[cbor(n(0), with = "principal")]
+    pub to: Principal,
+    /// By which controller.
+    #[cbor(n(1), with = "principal")]
+    pub by: Principal,
+    /// When, ns.
+    #[n(2)]
+    pub at_ns: u64,
 }
 
 /// What an item of a capsule is.

@@ -2,7 +2,7 @@
 //! `housekeeping`.
 //!
 //! ```text
-//! key: time ns u64 | kind u8 (0 session, 1 blob, 2 capsule, 3 runs of a session that is gone) | id u64
+//! key: time ns u64 | kind u8 (0 session, 1 blob, 2 capsule, 3 runs of a session that is gone, 4 invitation) | id u64
 //! ```
 
 use crate::layout::{Map, Part, part};
@@ -17,6 +17,7 @@ pub(crate) enum DueKind {
     Blob = 1,
     Capsule = 2,
     Runs = 3,
+    Invitation = 4,
 }
 
 impl DueKind {
@@ -26,7 +27,8 @@ impl DueKind {
             1 => Self::Blob,
             2 => Self::Capsule,
             3 => Self::Runs,
-            other => unreachable!("a stored kind is 0..=3, not {other}"),
+            4 => Self::Invitation,
+            other => unreachable!("a stored kind is 0..=4, not {other}"),
         }
     }
 }

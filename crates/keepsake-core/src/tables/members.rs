@@ -2,7 +2,7 @@
 //! equal; what a role is needed for is said by each operation.
 //!
 //! ```text
-//! members       key: capsule u64 | principal (1 length + 29)    value: role u8 (0 owner … 3 guest)
+//! members       key: capsule u64 | principal (1 length + 29)    value: role u8 (0 owner … 3 guest; 0x80: not accepted)
 //! capsules_of   key: principal (1 length + 29) | capsule u64
 //! ```
 
@@ -27,9 +27,12 @@ pub enum Role {
     Guest = 3,
 }
 
+/// Of a role's byte: somebody else gave it, and its holder did not say yes.
+const UNACCEPTED: u8 = 0x80;
+
 impl Role {
-    fn from_byte(byte: u8) -> Self {
-        match byte {
+    pub(crate) fn from_byte(byte: u8) -> Self {
+        match byte & !UNACCEPTED {
             0 => Self::Owner,
             1 => Self::Admin,
             2 => Self::Member,
@@ -42,6 +45,17 @@ impl Role {
     pub fn includes(self, need: Self) -> bool {
         self <= need
     }
+}
+
+/// A member of a capsule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemberView {
+    /// Its account.
+    pub who: Principal,
+    /// Its role.
+    pub role: Role,
+    /// It made the capsule, or said yes to the role.
+    pub is_accepted: bool,
 }
 
 pub(crate) struct Members<R: Memory> {
@@ -68,13 +82,19 @@ impl<R: Memory> Members<R> {
         self.roles.get(&member_key(capsule, who)).map(Role::from_byte)
     }
 
+    /// Whether `who` accepted the role that it has, or made the capsule.
+    pub(crate) fn is_accepted(&self, capsule: CapsuleId, who: &Principal) -> bool {
+        self.roles.get(&member_key(capsule, who)).is_some_and(|byte| byte & UNACCEPTED == 0)
+    }
+
     pub(crate) fn contains(&self, capsule: CapsuleId, who: &Principal) -> bool {
         self.roles.contains_key(&member_key(capsule, who))
     }
 
     /// Gives a role, in place of any that there is.
-    pub(crate) fn set(&mut self, capsule: CapsuleId, who: &Principal, role: Role) {
-        self.roles.insert(member_key(capsule, who), role as u8);
+    pub(crate) fn set(&mut self, capsule: CapsuleId, who: &Principal, role: Role, accepted: bool) {
+        let mark = if accepted { 0 } else { UNACCEPTED };
+        self.roles.insert(member_key(capsule, who), role as u8 | mark);
         self.capsules_of.insert(capsule_of_key(who, capsule), ());
     }
 
@@ -90,13 +110,17 @@ impl<R: Memory> Members<R> {
     }
 
     /// Everybody with a role of their own, by principal. O(members).
-    pub(crate) fn of(&self, capsule: CapsuleId) -> Vec<(Principal, Role)> {
+    pub(crate) fn of(&self, capsule: CapsuleId) -> Vec<MemberView> {
         let mut from = [0; 38];
         from[..8].copy_from_slice(&capsule.0.to_be_bytes());
         self.roles
             .range(from..)
             .take_while(|(key, _)| key[..8] == from[..8])
-            .map(|(key, role)| (principal_of_key(&key[8..]), Role::from_byte(role)))
+            .map(|(key, byte)| MemberView {
+                who: principal_of_key(&key[8..]),
+                role: Role::from_byte(byte),
+                is_accepted: byte & UNACCEPTED == 0,
+            })
             .collect()
     }
 

@@ -5,8 +5,9 @@ use super::{SessionRecord, SessionState, Store, UploadError, checked_sha256};
 use crate::access::Denied;
 use crate::call::Call;
 use crate::charge;
-use crate::ids::{BlobId, CapsuleId, MemoryId, SessionId};
+use crate::ids::{BlobId, CapsuleId, MemoryId, ObjectId, SessionId};
 use crate::limits::{BLOB_TTL_NS, FINISHED_PER_PENDING_MAX, HASH_CATCH_UP_FINISH_BYTES};
+use crate::objects::Holder;
 use crate::tables::blobs::{BlobRecord, BlobRuns};
 use crate::tables::capsules::CapsuleRecord;
 use crate::tables::sessions::Listed;
@@ -156,9 +157,16 @@ impl<R: Memory, H: Memory> Store<R, H> {
             SessionState::Finished(blob) => return self.check_again(BlobId(blob), &sha256, claim.total_len),
             SessionState::Pending => {}
         }
+        if session.object.is_some() && session.received == 0 {
+            return Err(UploadError::ObjectPending);
+        }
         check_counts(&session, claim.total_len)?;
         if session.sha256.is_some_and(|announced| *announced != sha256) {
             return Err(UploadError::Sha256Differs);
+        }
+        if session.object.is_some() {
+            // The host hashed what is in the bucket, and found what was announced.
+            return Ok(Hashed::Complete(Complete::Ready(Box::new(Ready { id, session, sha256 }))));
         }
         let before = session.hashed;
         self.advance_hash(id, &mut session, None, budget);
@@ -212,9 +220,13 @@ impl<R: Memory, H: Memory> Store<R, H> {
             extents: place.extents,
             memory: published_with.map(|memory| memory.0),
             runs: place.runs.map(|runs| BlobRuns { session: id.0, chunk_len: runs.chunk_len }),
+            object: session.object,
         };
         sealed.record_bytes += charge::of_blob(&blob);
         let blob_id = self.add_blob(&blob);
+        if let Some(object) = session.object {
+            self.hand_object(ObjectId(object), Holder::Blob(blob_id.0));
+        }
         session.give_up_place();
         self.sessions.keep_ended(id, &mut session, SessionState::Finished(blob_id.0), call.now_ns);
         (blob_id, blob)

@@ -129,8 +129,8 @@ impl<R: Memory, H: Memory> Store<R, H> {
         }
         let quotas = &self.config().quotas;
         Usage::in_flight(&self.callers.get(&session.caller), quotas).take(more)?;
-        let capsule = self.capsules.get(CapsuleId(session.capsule));
-        Ok(Usage::capsule_bytes(&capsule, quotas).take(more)?)
+        let capsule = CapsuleId(session.capsule);
+        Ok(self.take_bytes(capsule, &self.capsules.get(capsule), more)?)
     }
 
     /// Counts more bytes in flight, which the session's record says already.

@@ -29,6 +29,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         match session.state {
             SessionState::Aborted => return Err(crate::access::Denied::NotFound.into()),
             SessionState::Finished(blob) => return self.repeat_in_blob(&session, BlobId(blob), index, bytes),
+            SessionState::Pending if session.object.is_some() => return Err(UploadError::Elsewhere),
             SessionState::Pending => {}
         }
         if self.sessions.has_chunk(id, index) {
@@ -80,7 +81,11 @@ impl<R: Memory, H: Memory> Store<R, H> {
         let offset = session.offset_of(index);
         let same_len = bytes.len() as u64 == u64::from(session.len_of(index));
         match self.blobs.get(blob) {
-            Some(record) if same_len && self.holds(&record.place(), offset, bytes) => Ok(()),
+            Some(record)
+                if same_len && record.elsewhere().is_none() && self.holds(&record.place(), offset, bytes) =>
+            {
+                Ok(())
+            }
             _ => Err(UploadError::Finished(blob)),
         }
     }

@@ -223,16 +223,19 @@ fn a_heap_that_does_not_grow_refuses_and_changes_nothing() {
 fn records_that_do_not_grow_stop_a_message_whole() {
     let mut stopped = 0;
     // Each memory takes a page of the records map and 30 KiB inline: buckets of 2 MiB fill, at different messages.
-    for growths in 0..26 {
+    for growths in 0..27 {
         let left = Rc::new(Cell::new(growths));
         let (records, heap) = (failing(&Image::default(), &left), SparseMemory::default());
-        let opening = AssertUnwindSafe(|| Store::open(records.clone(), heap.clone(), &config(), &[1; 32]));
-        let Ok(Ok(mut store)) = catch_unwind(opening) else {
+        let call = Call { now_ns: now_ns(0), ..IC.call(0, 0) };
+        let opening = AssertUnwindSafe(|| {
+            let mut store = Store::open(records.clone(), heap.clone(), &config(), &[1; 32]).unwrap();
+            let capsule = store.capsule_create(&call, None).unwrap().id;
+            (store, capsule)
+        });
+        let Ok((mut store, capsule)) = catch_unwind(opening) else {
             stopped += 1;
             continue;
         };
-        let call = Call { now_ns: now_ns(0), ..IC.call(0, 0) };
-        let capsule = store.capsule_create(&call, None).unwrap().id;
         let mut made = 0;
         for attempt in 0..300 {
             let before = records.inner.image();

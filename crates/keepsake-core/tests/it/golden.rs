@@ -11,12 +11,14 @@ use keepsake_core::capsule::Subject;
 use keepsake_core::certified::Certification;
 use keepsake_core::ids::{BlobId, CapsuleId, MemoryId, SessionId};
 use keepsake_core::layout::LAYOUT_VERSION;
+use keepsake_core::links::NewLink;
 use keepsake_core::memory::{AssetChoice, AssetKind, MemoryError};
+use keepsake_core::people::NameRecord;
 use keepsake_core::publish::Publication;
 use keepsake_core::site::NewSiteFile;
 use keepsake_core::token::TokenScope;
 use keepsake_core::upload::{BeginOptions, SessionState};
-use keepsake_core::{Call, Config, Principal, Store};
+use keepsake_core::{Admission, Call, Config, Principal, Store};
 use std::sync::Once;
 
 type SparseStore = Store<SparseMemory, SparseMemory>;
@@ -114,11 +116,42 @@ fn build_site(store: &mut SparseStore) {
     store.site_set(&call(9), vec![page], |_| [[5; 32], [6; 32]]).unwrap();
 }
 
+/// Codes that were made and not used yet.
+struct Codes {
+    device: [u8; 16],
+    invitation: [u8; 16],
+}
+
+/// What layout 6 added: a device, one that was removed, names, codes, links, somebody shut out, and the log.
+fn build_people(store: &mut SparseStore) -> Codes {
+    for (key, name) in [(20, "Phone"), (21, "Old phone")] {
+        let code = store.devices_invite(&call(OWNER), name).unwrap();
+        store.devices_join(&call(key), &code, "", None).unwrap();
+    }
+    store.devices_remove(&call(OWNER), &person(21)).unwrap();
+    store.profile_set(&call(OWNER), Some("Anna".into()), Some(0x33_66_99)).unwrap();
+    let aunt = NameRecord { name: Some("Aunt".into()), colour: None };
+    store.people_name(&call(OWNER), &person(MEMBER), &aunt).unwrap();
+    store.capsule_rename(&call(OWNER), CAPSULE, Some("Family".into())).unwrap();
+    let whole = NewLink { expires_ns: Some(START_NS + HOUR_NS), originals: true, ..NewLink::default() };
+    store.link_create(&call(OWNER), CAPSULE, &person(30), whole).unwrap();
+    let some = NewLink { memories: Some(vec![MemoryId(2)]), label: "A note".into(), ..NewLink::default() };
+    store.link_create(&call(OWNER), CAPSULE, &person(31), some).unwrap();
+    store.operator_block(&call(9), &person(40), "spam").unwrap();
+    store.operator_quota(&call(9), &person(41), Some(1_000)).unwrap();
+    let device = store.devices_invite(&call(OWNER), "Tablet").unwrap();
+    let until = Some(START_NS + HOUR_NS);
+    let (_, invitation) =
+        store.invitation_create(&call(OWNER), CAPSULE, Role::Admin, 3, until, "Cousins").unwrap();
+    Codes { device, invitation }
+}
+
 fn write_todays() {
     let (records, heap) = (SparseMemory::default(), SparseMemory::default());
     let mut store = Store::open(records.clone(), heap.clone(), &config(), &[7; 32]).unwrap();
     build(&mut store);
     build_site(&mut store);
+    build_people(&mut store);
     save("records", &records.image());
     save("heap", &heap.image());
 }
@@ -251,6 +284,63 @@ fn the_originals_of_every_layout_are_found_by_their_hash() {
         assert_eq!(found(&store).unwrap()[..2], [None, Some(MemoryId(2))]);
         assert_sound(&store);
     }
+}
+
+/// What layout 6 added: whoever had a role before accepted it; what was made since then is there.
+#[test]
+fn people_of_every_layout_are_who_they_were() {
+    for version in 1..=LAYOUT_VERSION {
+        let mut store = open(version);
+        let seen = store.capsule(&person(MEMBER), Some(CAPSULE)).unwrap();
+        assert_eq!(seen.is_accepted, version < 6, "layout {version}");
+        assert!(store.capsule(&person(OWNER), None).unwrap().is_own);
+        assert_eq!(store.admission(), Admission::Everybody);
+        if version >= 6 {
+            assert_keeps_people(&mut store, version);
+        } else {
+            build_people(&mut store);
+        }
+        assert_sound(&store);
+    }
+}
+
+fn assert_keeps_people(store: &mut SparseStore, version: u32) {
+    assert_eq!(store.acts_as(&person(20), START_NS), person(OWNER));
+    // Layout 6 forgot that a key was removed; since then it is nobody's.
+    let removed = if version == 6 { person(21) } else { Principal::anonymous() };
+    assert_eq!(store.acts_as(&person(21), START_NS), removed);
+    assert_eq!(store.acts_as(&person(40), START_NS), Principal::anonymous());
+    let names = store.devices_list(&person(OWNER)).unwrap().into_iter().map(|one| one.record.name);
+    assert_eq!(names.filter(|name| !name.is_empty()).collect::<Vec<_>>(), ["Phone"]);
+    assert_eq!(store.person(&person(OWNER)).name.as_deref(), Some("Anna"));
+    assert_eq!(store.people_list(&person(OWNER)).len(), 1);
+    assert_eq!(store.capsule(&person(OWNER), None).unwrap().record.name.as_deref(), Some("Family"));
+    let page = |link| store.memory_page(&person(link), CAPSULE, None, None).map(|page| page.items.len());
+    assert_eq!((page(30), page(31)), (Ok(2), Ok(1)));
+    // Links of before say nothing of a preview: nobody allowed one.
+    assert!([30, 31].iter().all(|link| store.link_of(&person(*link)).is_some_and(|link| !link.preview)));
+    let late = Call { now_ns: START_NS + HOUR_NS, ..call(30) };
+    assert_eq!(store.enter(&late).caller, Principal::anonymous());
+    assert_eq!(store.operator_log(&call(9), None).unwrap().len(), 2);
+    let codes = {
+        let (records, heap) = (SparseMemory::default(), SparseMemory::default());
+        let mut made_now = Store::open(records, heap, &config(), &[7; 32]).unwrap();
+        build(&mut made_now);
+        build_site(&mut made_now);
+        build_people(&mut made_now)
+    };
+    let (device, invitation) = (drawn_then(store, codes.device), drawn_then(store, codes.invitation));
+    assert_eq!(store.devices_join(&call(22), &device, "", None), Ok(person(OWNER)));
+    store.invitation_redeem(&call(MEMBER), &invitation).unwrap();
+    assert_eq!(store.role_of(CAPSULE, &person(MEMBER)), Some(Role::Admin));
+}
+
+/// The code as the store has it: when it was made, codes had 128 bits, and the first of them is left out since.
+fn drawn_then(store: &SparseStore, mut code: [u8; 16]) -> [u8; 16] {
+    if store.invitation_read(&call(MEMBER), &code).is_err() {
+        code[0] |= 0x80;
+    }
+    code
 }
 
 #[test]

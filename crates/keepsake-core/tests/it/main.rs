@@ -13,6 +13,8 @@ mod inputs;
 mod map_operations;
 #[path = "../support/scenario.rs"]
 mod scenario;
+#[path = "../support/small_store.rs"]
+mod small_store;
 #[path = "../support/sparse_memory.rs"]
 mod sparse_memory;
 
@@ -25,7 +27,11 @@ mod golden;
 mod golden_uploads;
 mod many_runs;
 mod map;
+mod objects;
+mod people;
 mod placement;
 mod records;
+mod rights;
 mod site;
 mod uploads;
+mod ways_in;

@@ -4,14 +4,19 @@
 //! implementation is [`Keepsake`]; the tests' one panics and waits on request.
 
 use crate::engine::message::ChunkMessage;
+use crate::engine::options::EngineOptions;
 use crate::storage::heap_memory::{SnapshotHeap, WriterHeap};
 use crate::storage::pages::WriterPages;
 use crate::storage::snapshot::SnapshotMemory;
+use ic_stable_structures::Memory;
 use keepsake_service::endpoints;
-use keepsake_service::http::{AssetRequest, AssetResponse, BlobRange, HeapRange};
+use keepsake_service::http::preview::Preview;
+use keepsake_service::http::{AssetRequest, AssetResponse, BlobRange, HeapRange, ObjectRange};
 use keepsake_service::{
-    Call, Install, Kind, OpenError, Reject, Reply, SITE_UPDATE, Service, Tick, TicketKey,
+    Call, Install, Kind, OpenError, Principal, Quotas, RecordLimits, Reject, Reply, SITE_UPDATE, Service,
+    Settings, Tick, TicketKey, Upkeep,
 };
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Chunks come by `PUT` of this path and the number of their session.
 pub(crate) const PUT_ROAD: &str = "/upload/";
@@ -66,15 +71,96 @@ pub(crate) trait Writing {
 pub(crate) trait Reading {
     fn query(&self, call: &Call, method: &str, arg: &[u8]) -> Result<Reply, Reject>;
     fn asset(&self, call: &Call, request: &AssetRequest) -> AssetResponse;
+    /// Where the bytes that a query asks for lie in the bucket.
+    fn elsewhere(&self, call: &Call, method: &str, arg: &[u8]) -> Option<ObjectRange>;
+    /// What the link at this path of an address tells.
+    fn preview(&self, call: &Call, path: &str) -> Option<Preview>;
     /// Where a stretch of a blob lies; none when the blob is gone.
     fn runs(&self, range: &BlobRange) -> Option<Vec<HeapRange>>;
     /// Opens upload tickets.
     fn ticket_key(&self) -> Option<TicketKey>;
+    /// Who may see every session.
+    fn controllers(&self) -> Vec<Principal>;
 }
 
 /// The real one.
 pub(crate) struct Keepsake {
-    pub(crate) install: Install,
+    /// What a new store is told.
+    fresh: Install,
+    /// What the operator gave at this start.
+    settings: Settings,
+    /// There is a bucket, for originals from this length on, bytes.
+    s3_from_len: Option<u64>,
+    /// They are in the store: a program that is opened again, after a rollback, goes by what is there.
+    are_told: AtomicBool,
+}
+
+/// Upper bound of the heap of a new store, bytes: as much as the largest canister may hold, so that what fits here can move
+/// there.
+const HEAP_BYTES_MAX: u64 = 500 << 30;
+
+impl Keepsake {
+    pub(crate) fn new(options: &EngineOptions, token_secret: [u8; 32]) -> Self {
+        let fresh = Install {
+            canister_id: options.canister_id,
+            controllers: Vec::new(),
+            token_secret,
+            heap_bytes_max: HEAP_BYTES_MAX,
+            quotas: Quotas::default(),
+            records: RecordLimits::default(),
+            upkeep: Upkeep::default(),
+            admission: None,
+            invited_by_default: options.invited_by_default,
+            attestors: Vec::new(),
+            gate: None,
+            // Agents trust the node's key; no gateway asks for proofs.
+            certifies: false,
+        };
+        Self {
+            fresh,
+            settings: options.settings.clone(),
+            s3_from_len: options.s3_from_len,
+            are_told: AtomicBool::new(false),
+        }
+    }
+
+    /// The service with what this host has.
+    fn equipped<R: Memory, H: Memory>(&self, service: Service<R, H>) -> Service<R, H> {
+        let service = service.with_put_road(PUT_ROAD).with_previews();
+        match self.s3_from_len {
+            Some(from_len) => service.with_bucket(from_len),
+            None => service,
+        }
+    }
+
+    /// What the store is told now.
+    fn install(&self, records: WriterPages, heap: WriterHeap) -> Result<Install, OpenError> {
+        let (stored, is_new) = match Service::open_snapshot(records, heap) {
+            Ok(service) => (self.fresh.clone().stored(service.store().config()), false),
+            // It is empty, or something else, which opening it to write finds out.
+            Err(OpenError::NotAStore) => (self.fresh.clone(), true),
+            Err(error) => return Err(error),
+        };
+        if self.are_told.load(Ordering::Relaxed) {
+            return Ok(stored);
+        }
+        let changes = if is_new { Vec::new() } else { self.settings.changes(&stored) };
+        if !changes.is_empty() {
+            tracing::warn!(
+                changes = %changes.join(", "),
+                "options of this start change what the store was told before, maybe by `keepsake admin set`: to keep what is set \
+                 there, start without them"
+            );
+        }
+        Ok(self.settings.clone().over(stored))
+    }
+}
+
+/// A key that is a device of an account does not control the host.
+fn warn_of_devices(controllers: &[Principal], account_of: impl Fn(&Principal) -> Option<Principal>) {
+    for (key, account) in controllers.iter().filter_map(|key| Some((key, account_of(key)?))) {
+        tracing::warn!(%key, %account, "a controller is a device of an account, so it controls nothing: name that account instead");
+    }
 }
 
 impl Application for Keepsake {
@@ -95,7 +181,14 @@ impl Application for Keepsake {
     }
 
     fn open(&self, records: WriterPages, heap: WriterHeap) -> Result<Box<dyn Writing>, OpenError> {
-        Ok(Box::new(Service::open(records, heap, &self.install)?.with_put_road(PUT_ROAD)))
+        let install = self.install(records.clone(), heap.clone())?;
+        let service = Service::open(records, heap, &install)?;
+        if !self.are_told.load(Ordering::Relaxed) {
+            warn_of_devices(&install.controllers, |key| service.store().controller_by_account(key));
+        }
+        // The engine does not start before this is durable.
+        self.are_told.store(true, Ordering::Relaxed);
+        Ok(Box::new(self.equipped(service)))
     }
 
     fn open_snapshot(
@@ -103,7 +196,7 @@ impl Application for Keepsake {
         records: SnapshotMemory,
         heap: SnapshotHeap,
     ) -> Result<Box<dyn Reading>, OpenError> {
-        Ok(Box::new(Service::open_snapshot(records, heap)?.with_put_road(PUT_ROAD)))
+        Ok(Box::new(self.equipped(Service::open_snapshot(records, heap)?)))
     }
 }
 
@@ -142,11 +235,23 @@ impl Reading for Service<SnapshotMemory, SnapshotHeap> {
         Service::asset(self, call, request)
     }
 
+    fn elsewhere(&self, call: &Call, method: &str, arg: &[u8]) -> Option<ObjectRange> {
+        Service::elsewhere(self, call, method, arg)
+    }
+
+    fn preview(&self, call: &Call, path: &str) -> Option<Preview> {
+        Service::preview(self, call, path)
+    }
+
     fn runs(&self, range: &BlobRange) -> Option<Vec<HeapRange>> {
         self.blob_runs(range)
     }
 
     fn ticket_key(&self) -> Option<TicketKey> {
         Service::ticket_key(self)
+    }
+
+    fn controllers(&self) -> Vec<Principal> {
+        self.store().config().controllers.clone()
     }
 }

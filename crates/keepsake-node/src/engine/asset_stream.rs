@@ -26,7 +26,7 @@ use crate::storage::heap_file::HeapFile;
 use crate::storage::views::View;
 use bytes::Bytes;
 use futures_core::Stream;
-use keepsake_service::http::{BlobRange, HeapRange};
+use keepsake_service::http::{BlobRange, HeapRange, ObjectRange};
 use std::collections::VecDeque;
 use std::future::Future;
 use std::io;
@@ -56,13 +56,15 @@ pub struct AssetStream {
     pub headers: Vec<(&'static str, String)>,
     /// The body.
     pub body: AssetBytes,
+    /// The bytes are in the host's bucket, and not in the body.
+    pub bucket: Option<ObjectRange>,
 }
 
 impl AssetStream {
     pub(crate) fn of(answer: &Answer) -> Self {
         let inline = Some(answer.body.clone()).filter(|bytes| !bytes.is_empty());
         let body = AssetBytes { inline, rest: None, reading: None, ahead: None };
-        Self { status: answer.status, headers: answer.headers.clone(), body }
+        Self { status: answer.status, headers: answer.headers.clone(), body, bucket: None }
     }
 }
 
@@ -93,6 +95,7 @@ impl AsRef<[u8]> for Block {
 #[derive(Debug)]
 pub(crate) enum PlannedBody {
     Bytes(Vec<u8>),
+    Bucket(ObjectRange),
     Heap(HeapPlan),
 }
 
@@ -115,6 +118,11 @@ struct Rest {
 }
 
 impl AssetBytes {
+    /// Nothing to send.
+    pub(crate) fn none() -> Self {
+        Self { inline: None, rest: None, reading: None, ahead: None }
+    }
+
     pub(crate) fn of_heap(plan: HeapPlan, engine: &Engine) -> Self {
         let rest = Rest { engine: Arc::downgrade(&engine.inner), asker: engine.asker, plan };
         Self { inline: None, rest: Some(rest), reading: None, ahead: None }

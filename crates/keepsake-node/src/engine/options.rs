@@ -2,7 +2,7 @@
 
 use crate::engine::clock::Clock;
 use crate::engine::ledger::AnswerLimits;
-use keepsake_service::{Principal, Quotas, RecordLimits};
+use keepsake_service::{Principal, Settings};
 use std::time::Duration;
 
 /// Options of [`crate::engine::Engine::open`].
@@ -10,14 +10,12 @@ use std::time::Duration;
 pub struct EngineOptions {
     /// The canister id that the service answers as.
     pub canister_id: Principal,
-    /// Principals that may see every session.
-    pub controllers: Vec<Principal>,
-    /// Upper bound of the blob heap, bytes.
-    pub heap_bytes_max: u64,
-    /// What one capsule and one caller may take.
-    pub quotas: Quotas,
-    /// What records may take, all together and in one capsule.
-    pub records: RecordLimits,
+    /// What changes of what the store was told before, or of the defaults where it is new.
+    pub settings: Settings,
+    /// Where the operator never said who may come in: only who was invited.
+    pub invited_by_default: bool,
+    /// The node has a bucket: clients should send originals there from this length on, bytes.
+    pub s3_from_len: Option<u64>,
     /// Host time.
     pub clock: Clock,
     /// Pause between two rounds of housekeeping.
@@ -55,11 +53,9 @@ impl EngineOptions {
     pub fn new(canister_id: Principal) -> Self {
         Self {
             canister_id,
-            controllers: Vec::new(),
-            // As much as the largest canister may hold, so that what fits here can move there.
-            heap_bytes_max: 500 << 30,
-            quotas: Quotas::default(),
-            records: RecordLimits::default(),
+            settings: Settings::default(),
+            invited_by_default: false,
+            s3_from_len: None,
             clock: Clock::system(),
             tick_interval: Duration::from_secs(5),
             queue_messages_max: 4096,

@@ -17,7 +17,8 @@ use crate::storage::fault::StorageError;
 use crate::storage::heap_memory::SnapshotHeap;
 use crate::storage::snapshot::SnapshotMemory;
 use crate::storage::views::View;
-use keepsake_service::http::{AssetBody, AssetRequest, AssetResponse, BlobRange, HeapRange};
+use keepsake_service::http::preview::Preview;
+use keepsake_service::http::{AssetBody, AssetRequest, AssetResponse, BlobRange, HeapRange, ObjectRange};
 use keepsake_service::{Call, Principal, TicketKey, USAGE};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -156,6 +157,11 @@ impl Reader {
         }
     }
 
+    /// Where the bytes that a query asks for lie in the bucket; none where [`Self::query`] is to answer.
+    pub(crate) fn elsewhere(&mut self, caller: Principal, method: &str, arg: &[u8]) -> Option<ObjectRange> {
+        self.read(caller, |program, call| program.elsewhere(call, method, arg)).ok()?.0
+    }
+
     /// Plans the answer to `request`, and reads it at once where it is small.
     ///
     /// # Errors
@@ -167,6 +173,7 @@ impl Reader {
         let epoch = view.state().epoch;
         let body = match body {
             AssetBody::Bytes(bytes) => PlannedBody::Bytes(bytes),
+            AssetBody::Bucket(object) => PlannedBody::Bucket(object),
             // A body of one block is read in the hop that planned it.
             AssetBody::Heap { blob, runs } if blob.len <= BLOCK_BYTES => {
                 PlannedBody::Bytes(read_parts(&self.shared.heap, &runs)?)
@@ -174,6 +181,22 @@ impl Reader {
             AssetBody::Heap { blob, runs } => PlannedBody::Heap(HeapPlan { blob, runs: runs.into(), epoch }),
         };
         Ok(Planned { status, headers, epoch, body })
+    }
+
+    /// What the link at this path of an address tells.
+    ///
+    /// # Errors
+    /// [`EngineError`] when the node cannot read.
+    pub(crate) fn preview(&mut self, path: &str) -> Result<Option<Preview>, EngineError> {
+        Ok(self.read(Principal::anonymous(), |program, call| program.preview(call, path))?.0)
+    }
+
+    /// Who may see every session.
+    ///
+    /// # Errors
+    /// [`EngineError`] when the node cannot read.
+    pub(crate) fn controllers(&mut self) -> Result<Vec<Principal>, EngineError> {
+        Ok(self.read(Principal::anonymous(), |program, _| program.controllers())?.0)
     }
 
     /// Opens upload tickets, as long as the store is there.

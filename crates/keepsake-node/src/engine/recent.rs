@@ -35,11 +35,15 @@ struct State {
 }
 
 impl Recent {
-    /// Whether an answer may be kept: all of it, asked for without a token, whose time runs out, and without conditions,
-    /// which callers could make up by the thousand.
-    pub(crate) fn may_keep(request: &AssetRequest, status: u16) -> bool {
+    /// Whether an answer may be kept: all of it, that others may keep too, asked for without a token, whose time runs out, and
+    /// without conditions, which callers could make up by the thousand.
+    pub(crate) fn may_keep(request: &AssetRequest, status: u16, headers: &[(&'static str, String)]) -> bool {
         let conditions = [&request.range, &request.if_none_match, &request.if_range];
-        status == 200 && !request.url.contains('?') && conditions.iter().all(|condition| condition.is_none())
+        let is_plain = !request.url.contains('?') && conditions.iter().all(|condition| condition.is_none());
+        // What a link shows ends by the clock, without a commit.
+        let is_forbidden =
+            headers.iter().any(|(name, value)| *name == "cache-control" && value.contains("no-store"));
+        status == 200 && is_plain && !is_forbidden
     }
 
     /// The answer to `request`, if it was planned on commit `epoch`.
@@ -115,12 +119,15 @@ mod tests {
     }
 
     #[test]
-    fn answers_to_a_token_are_not_kept() {
-        assert!(Recent::may_keep(&request("/asset/mem_1/thumbnail"), 200));
-        assert!(!Recent::may_keep(&request("/asset/mem_1/thumbnail?token=x"), 200));
-        assert!(!Recent::may_keep(&request("/asset/mem_1/thumbnail"), 404));
+    fn answers_to_a_token_or_a_links_preview_are_not_kept() {
+        let public = [("cache-control", "public, no-cache".to_owned())];
+        assert!(Recent::may_keep(&request("/asset/mem_1/thumbnail"), 200, &public));
+        assert!(!Recent::may_keep(&request("/asset/mem_1/thumbnail?token=x"), 200, &public));
+        assert!(!Recent::may_keep(&request("/asset/mem_1/thumbnail"), 404, &public));
+        let private = [("cache-control", "private, no-store".to_owned())];
+        assert!(!Recent::may_keep(&request("/l/x/picture"), 200, &private));
         let condition =
             AssetRequest { if_none_match: Some("\"x\"".into()), ..request("/asset/mem_1/thumbnail") };
-        assert!(!Recent::may_keep(&condition, 200));
+        assert!(!Recent::may_keep(&condition, 200, &public));
     }
 }

@@ -1,5 +1,5 @@
 //! One log line per request: method, path, status, bytes and time. Never the query string, which holds tokens; nor what
-//! stands in a path and is as long as one.
+//! stands in a path and is as long as one, or names a link.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -12,6 +12,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
+use keepsake_service::http::preview;
 
 /// Runs the request and logs it when its answer has been sent or given up.
 pub(super) async fn log(request: Request, next: Next) -> Response {
@@ -35,6 +36,10 @@ const PART_CHARS_MAX: usize = 100;
 
 /// The path without parts that may open something: whoever puts them there by mistake finds them in no log.
 fn speakable(path: &str) -> String {
+    if path.starts_with(preview::PATH) {
+        // Whoever has a link's public name sees what its address tells.
+        return format!("{}…", preview::PATH);
+    }
     let parts = path.split('/').map(|part| if part.len() > PART_CHARS_MAX { "…" } else { part });
     parts.collect::<Vec<_>>().join("/")
 }
@@ -99,6 +104,7 @@ mod tests {
     fn what_may_open_something_is_not_logged() {
         assert_eq!(speakable("/asset/mem_1/original"), "/asset/mem_1/original");
         assert_eq!(speakable("/upload/7"), "/upload/7");
+        assert_eq!(speakable("/l/3SMMq7BqGsIfCvmCfxDrGw/picture"), "/l/…");
         let ticket = "A".repeat(106);
         assert_eq!(speakable(&format!("/upload/7/{ticket}")), "/upload/7/…");
         assert_eq!(speakable(&format!("/upload/{ticket}/7")), "/upload/…/7");

@@ -8,27 +8,36 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use keepsake_service::http::AssetRequest;
 
+use super::bucket;
 use super::peer::peer_of;
 use crate::engine::{AssetStream, Engine};
 use crate::ic::RequestError;
+use crate::lane::Lane;
 
 /// Answers one request under `/asset/`.
-pub(super) async fn answer(engine: Engine, request: Request) -> Response {
-    respond(&reads_for(&engine, &request), asset_request(&request))
+pub(super) async fn answer(engine: &Engine, lane: Option<&Lane>, request: Request) -> Response {
+    respond(&reads_for(engine, &request), lane, asset_request(&request))
         .await
         .unwrap_or_else(IntoResponse::into_response)
 }
 
 /// Answers with a file of the site; none where it has no such file.
-pub(super) async fn page(engine: &Engine, asked: AssetRequest) -> Option<Response> {
-    let response = respond(engine, asked).await.unwrap_or_else(IntoResponse::into_response);
+pub(super) async fn page(engine: &Engine, lane: Option<&Lane>, asked: AssetRequest) -> Option<Response> {
+    let response = respond(engine, lane, asked).await.unwrap_or_else(IntoResponse::into_response);
     let elsewhere = [StatusCode::NOT_FOUND, StatusCode::METHOD_NOT_ALLOWED];
     (!elsewhere.contains(&response.status())).then_some(response)
 }
 
-async fn respond(engine: &Engine, asked: AssetRequest) -> Result<Response, RequestError> {
+async fn respond(
+    engine: &Engine,
+    lane: Option<&Lane>,
+    asked: AssetRequest,
+) -> Result<Response, RequestError> {
     let is_head = asked.method == "HEAD";
     let stream = engine.asset(asked).await.map_err(RequestError::Engine)?;
+    if let Some(object) = &stream.bucket {
+        return Ok(bucket::answer(lane, &stream, object, engine.now_ns() / 1_000_000_000).await);
+    }
     response(stream, is_head).ok_or(RequestError::Worker)
 }
 

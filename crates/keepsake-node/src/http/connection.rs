@@ -1,4 +1,5 @@
-//! Accepting and ending connections: each in a place of its own, with a graceful end.
+//! Accepting and ending connections: each in a place of its own, through TLS where the node has a certificate, with a
+//! graceful end.
 
 use std::convert::Infallible;
 use std::io;
@@ -15,12 +16,16 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tower::Service;
 
+use super::handshake::{self, Begun};
 use super::places::{Entry, Held, Place, Places, SWEEP_EVERY};
 use super::stall::Observed;
+use crate::tls::{self, Tls};
 
 /// Pause after a failed accept, such as when file descriptors ran out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -41,18 +46,21 @@ const UNSENT_BYTES: u32 = 64 << 10;
 pub(crate) async fn serve(
     listener: TcpListener,
     router: Router,
+    tls: Option<Tls>,
     places: Arc<Places>,
     shutdown: impl Future<Output = ()>,
 ) {
     let graceful = GracefulShutdown::new();
+    // Nobody waits at the end for handshakes, which are no requests.
+    let (serving, still_serving) = watch::channel(());
+    let connections = Connections { router, tls: tls.clone(), places: Arc::clone(&places) };
     let accepting = async {
         loop {
             let (stream, entry) = accept(&listener, &places).await;
             let place = Arc::clone(&entry.place);
-            let connection = graceful.watch(connection(stream, &router, &places, &place));
+            let run = connections.clone().run(stream, entry, graceful.watcher(), still_serving.clone());
             let task = tokio::spawn(async move {
-                let _entry = entry;
-                if let Err(error) = connection.await {
+                if let Err(error) = run.await {
                     tracing::debug!(%error, "connection ended");
                 }
             });
@@ -69,8 +77,9 @@ pub(crate) async fn serve(
         () = shutdown => {}
         () = accepting => {}
         () = sweeping => {}
+        () = renewing(tls) => {}
     }
-    drop(listener);
+    drop((listener, serving));
     if tokio::time::timeout(DRAIN_WAIT, graceful.shutdown()).await.is_err() {
         tracing::warn!("some requests did not end in time and were cut off");
     }
@@ -94,22 +103,69 @@ async fn accept(listener: &TcpListener, places: &Arc<Places>) -> (TcpStream, Ent
     }
 }
 
-fn connection(
-    stream: TcpStream,
-    router: &Router,
-    places: &Arc<Places>,
-    place: &Arc<Place>,
-) -> http1::Connection<TokioIo<Observed<TcpStream>>, Requests> {
-    if let Err(error) = stream.set_nodelay(true).and_then(|()| keep_little_unsent(&stream)) {
-        tracing::debug!(%error, "options of a connection");
+/// Takes the certificate from its files when they change. Never ends.
+async fn renewing(tls: Option<Tls>) {
+    let Some(tls) = tls else { return std::future::pending().await };
+    loop {
+        tokio::time::sleep(tls::LOOK_EVERY).await;
+        let tls = tls.clone();
+        tokio::task::spawn_blocking(move || tls.renew()).await.ok();
     }
-    let requests = Requests { router: router.clone(), places: Arc::clone(places), place: Arc::clone(place) };
-    http1::Builder::new()
-        .timer(TokioTimer::new())
-        // The place has the patience with heads.
-        .header_read_timeout(None)
-        .max_buf_size(READ_AHEAD_BYTES)
-        .serve_connection(TokioIo::new(Observed::new(stream, Arc::clone(place))), requests)
+}
+
+/// What all connections have in common.
+#[derive(Clone)]
+struct Connections {
+    router: Router,
+    tls: Option<Tls>,
+    places: Arc<Places>,
+}
+
+impl Connections {
+    /// One connection, from its first byte to its end.
+    async fn run(
+        self,
+        stream: TcpStream,
+        entry: Entry,
+        watcher: Watcher,
+        mut still_serving: watch::Receiver<()>,
+    ) -> io::Result<()> {
+        if let Err(error) = stream.set_nodelay(true).and_then(|()| keep_little_unsent(&stream)) {
+            tracing::debug!(%error, "options of a connection");
+        }
+        let place = &entry.place;
+        let served = match &self.tls {
+            None => watcher.watch(self.http(Observed::new(stream, Arc::clone(place)), place)).await,
+            Some(tls) => {
+                let begun = tokio::select! {
+                    begun = handshake::begin(tls, stream, place) => begun?,
+                    _ = still_serving.changed() => return Ok(()),
+                };
+                match begun {
+                    Begun::Secure(stream) => watcher.watch(self.http(stream, place)).await,
+                    Begun::Plain(stream) => {
+                        let told = Self { router: handshake::told(), ..self.clone() };
+                        watcher.watch(told.http(stream, place)).await
+                    }
+                }
+            }
+        };
+        served.map_err(io::Error::other)
+    }
+
+    fn http<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        stream: S,
+        place: &Arc<Place>,
+    ) -> http1::Connection<TokioIo<S>, Requests> {
+        let (router, places, place) = (self.router.clone(), Arc::clone(&self.places), Arc::clone(place));
+        http1::Builder::new()
+            .timer(TokioTimer::new())
+            // The place has the patience with heads.
+            .header_read_timeout(None)
+            .max_buf_size(READ_AHEAD_BYTES)
+            .serve_connection(TokioIo::new(stream), Requests { router, places, place })
+    }
 }
 
 #[cfg(target_os = "linux")]

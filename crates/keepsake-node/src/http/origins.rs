@@ -163,7 +163,7 @@ pub(crate) async fn admit(State(origins): State<Origins>, request: Request, next
 }
 
 /// All names that a request is sent to; none where one of them cannot be read.
-fn hosts_asked(uri: &Uri, headers: &HeaderMap) -> Option<Vec<Authority>> {
+pub(super) fn hosts_asked(uri: &Uri, headers: &HeaderMap) -> Option<Vec<Authority>> {
     let named = headers.get_all(header::HOST).iter().map(|host| Authority::try_from(host.as_bytes()).ok());
     uri.authority().cloned().map(Some).into_iter().chain(named).collect()
 }
@@ -216,8 +216,8 @@ fn given_origin(origin: &str) -> Result<String, OriginError> {
 fn other_name(name: &str) -> String {
     let name: String = name.chars().take(200).collect();
     format!(
-        "This node does not answer to the name {name:?}. On its own machine it is http://localhost or http://127.0.0.1, each \
-         with its port. Where the name is its own, for example behind a proxy, start it with `keepsake serve --host NAME`.\n"
+        "This node does not answer to the name {name:?}. On its own machine it is localhost or 127.0.0.1, each with its \
+         port. Where the name is its own, as in its certificate or behind a proxy, start it with `keepsake serve --host NAME`.\n"
     )
 }
 

@@ -367,6 +367,11 @@ impl Place {
         }
     }
 
+    /// A handshake is over: the connection waits for its first request.
+    pub(crate) fn handshake_ends(&self) {
+        self.set(Phase::Idle);
+    }
+
     /// A head is complete.
     pub(crate) fn request_begins(&self) {
         self.set(Phase::Request);

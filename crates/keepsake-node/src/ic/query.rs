@@ -13,6 +13,17 @@ use super::error::RequestError;
 use super::{IcInterface, cbor};
 use crate::admission::Received;
 use crate::engine::{Reader, Rejection};
+use crate::lane::Lane;
+use keepsake_service::http::ObjectRange;
+use keepsake_service::{Reply, reads_bytes};
+
+/// What a reader has of an answer.
+enum Read {
+    /// All of it, signed.
+    Signed(Vec<u8>),
+    /// Its bytes are in the bucket.
+    Elsewhere(ObjectRange, RequestId),
+}
 
 /// Answers `/api/v2|v3/canister/<id>/query`. Rejections are replies too, and signed.
 ///
@@ -20,29 +31,48 @@ use crate::engine::{Reader, Rejection};
 /// [`RequestError`] when the query is not taken.
 pub(crate) async fn answer(
     ic: &IcInterface,
+    lane: Option<&Lane>,
     url_id: Principal,
     body: Received,
 ) -> Result<Response, RequestError> {
-    let this = ic.clone();
+    let (this, has_bucket) = (ic.clone(), lane.is_some());
     // Decoding, running and signing in one hop.
     let answered = ic
         .engine()
         .asked_by(body.permit.peer())
         .read(move |reader| {
             let Received { bytes, permit: _permit } = body;
-            answer_on(reader, &this, url_id, &bytes)
+            answer_on(reader, &this, has_bucket, url_id, &bytes)
         })
         .await;
-    answered.map_err(RequestError::Engine)?.map(super::cbor_response)
+    match (answered.map_err(RequestError::Engine)??, lane) {
+        (Read::Elsewhere(range, request_id), Some(lane)) => {
+            let fetched = lane.fetch(&range).await;
+            let arg = fetched.map_or_else(|why| Reply::no_bytes(&why.to_string()), Reply::bytes);
+            let reply = QueryResponse::Replied { reply: ReplyResponse { arg }, signatures: Vec::new() };
+            Ok(super::cbor_response(cbor::encode(&sign(ic, reply, request_id))))
+        }
+        (Read::Signed(bytes), _) => Ok(super::cbor_response(bytes)),
+        (Read::Elsewhere(..), None) => Err(RequestError::Worker),
+    }
 }
 
 fn answer_on(
     reader: &mut Reader,
     ic: &IcInterface,
+    has_bucket: bool,
     url_id: Principal,
     body: &[u8],
-) -> Result<Vec<u8>, RequestError> {
+) -> Result<Read, RequestError> {
     let message = decode_message(body, MessageKind::Query, url_id, ic.engine().now_ns())?;
+    // Other queries cost nothing more.
+    if has_bucket
+        && reads_bytes(&message.method)
+        && ic.not_here(message.canister_id).is_none()
+        && let Some(range) = reader.elsewhere(message.sender, &message.method, &message.arg)
+    {
+        return Ok(Read::Elsewhere(range, message.request_id));
+    }
     let response = match ic.not_here(message.canister_id) {
         Some(reject) => QueryResponse::Rejected { reject, signatures: Vec::new() },
         None => match reader.query(message.sender, &message.method, &message.arg) {
@@ -52,7 +82,7 @@ fn answer_on(
             }
         },
     };
-    Ok(cbor::encode(&sign(ic, response, message.request_id)))
+    Ok(Read::Signed(cbor::encode(&sign(ic, response, message.request_id))))
 }
 
 fn sign(ic: &IcInterface, mut response: QueryResponse, request_id: RequestId) -> QueryResponse {

@@ -119,9 +119,13 @@ impl Node {
             "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{headers}content-length: {}\r\n\r\n",
             body.len()
         );
+        self.exchange(&[head.as_bytes(), body].concat()).await
+    }
+
+    /// Sends these bytes, and reads up to the end of the connection.
+    pub(crate) async fn exchange(&self, bytes: &[u8]) -> Answer {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
-        stream.write_all(head.as_bytes()).await.unwrap();
-        stream.write_all(body).await.unwrap();
+        stream.write_all(bytes).await.unwrap();
         Answer::read(&mut stream).await
     }
 }
@@ -139,6 +143,11 @@ impl Answer {
     pub(crate) async fn read(stream: &mut TcpStream) -> Self {
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes).await.unwrap();
+        Self::of(bytes)
+    }
+
+    /// All bytes of an answer.
+    pub(crate) fn of(mut bytes: Vec<u8>) -> Self {
         let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").expect("a head");
         let body = bytes.split_off(end + 4);
         let head = String::from_utf8(bytes).unwrap().to_lowercase();

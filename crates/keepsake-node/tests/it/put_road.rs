@@ -208,7 +208,7 @@ async fn chunks_come_on_both_roads_in_any_order_and_are_one_file() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_rule_refuses_has_its_code_and_changes_nothing() {
-    let small = |options: &mut EngineOptions| options.quotas.capsule_bytes_max = 1_000;
+    let small = |options: &mut EngineOptions| options.settings.capsule_bytes_max = Some(1_000);
     let scene = Scene::with(small).await;
     let session = scene.begin(4, None, "rules").await;
     let ticket = scene.ticket(session).await;

@@ -35,6 +35,10 @@ impl Message {
             Ok(part) => part,
             Err(why) => return Self::refused(refuse(why)),
         };
+        if part.elsewhere.is_some() {
+            let text = "bytes_elsewhere: they are in the host's bucket; read them at /asset/";
+            return Self::refused(Error::NotImplemented(text.into()));
+        }
         let empty: Answer<ByteBuf> = Ok(ByteBuf::new());
         let mut bytes = empty.into_message();
         let count = bytes.pop();

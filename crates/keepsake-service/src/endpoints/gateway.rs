@@ -25,7 +25,7 @@ pub(super) fn http_request_update<R: Memory, H: Memory>(
     (request,): (HttpRequest,),
 ) -> Message {
     let asked = asset_request(&request);
-    let query = Query { store: update.store, call: update.call, put_road: None };
+    let query = Query { store: update.store, call: update.call, signed: update.signed, paths: update.paths };
     let mut answer = planned(&query, &asked);
     let wanted = certify::wants_pieces_of(query.store, &asked, &answer);
     if answer.status == 206 && asked.range.is_none() {
@@ -84,6 +84,7 @@ fn respond<R: Memory, H: Memory>(
     assert_eq!(rest[0], 0, "an empty body is the number of its bytes");
     let len = match &answer.body {
         AssetBody::Bytes(bytes) => bytes.len(),
+        AssetBody::Bucket(_) => unreachable!("a host that answers in one message sends nobody to a bucket"),
         AssetBody::Heap { runs, .. } => {
             usize::try_from(runs.iter().map(|run| run.len).sum::<u64>()).expect("an answer fits memory")
         }
@@ -93,6 +94,7 @@ fn respond<R: Memory, H: Memory>(
     write_count(&mut message, len);
     match &answer.body {
         AssetBody::Bytes(bytes) => message.extend_from_slice(bytes),
+        AssetBody::Bucket(_) => {} // See above.
         AssetBody::Heap { runs, .. } => plan::append(query.store, runs, &mut message),
     }
     message.extend_from_slice(&rest[1..]);
@@ -142,7 +144,7 @@ fn mint_one<R: Memory, H: Memory>(
         kinds: variants.iter().map(|name| kind(name)).collect::<Answer<_>>()?,
         assets: asset_ids.unwrap_or_default().iter().map(|id| ids::asset(id)).collect::<Answer<_>>()?,
     };
-    let minted = query.store.token_mint(query.call, ids::memory(memory)?, &scope, ttl_secs);
+    let minted = query.store.token_mint(query.signed, ids::memory(memory)?, &scope, ttl_secs);
     minted.map(|bytes| token::text(&bytes)).map_err(refuse)
 }
 

@@ -1,13 +1,13 @@
 //! Handlers of uploads, sessions and publish. Owns their mapping only.
 
-use super::{IntoMessage, Query, Update};
-use crate::host::{Event, Reply};
+use super::{IntoMessage, Query, Update, bucket_of};
+use crate::host::{Event, Reply, S3_PATH};
 use crate::http::token;
 use crate::wire::memories::{asset_in, inline_in, kind_out, meta_in};
 use crate::wire::{ids, refuse};
 use ic_stable_structures::Memory;
 use keepsake_api::{
-    Answer, BeginOptions, BlobHosting, Error, PublishRequest, PublishResult, PublishedAsset, PutRoad,
+    Answer, BeginOptions, BlobHosting, Error, PublishRequest, PublishResult, PublishedAsset, PutRoad, S3Lane,
     SessionInfo, SessionState, SessionStats, UploadConfig, UploadFinishResult, UploadStatus,
 };
 use keepsake_core::ids::{AssetId, BlobId, CapsuleId, MemoryId, SessionId};
@@ -43,8 +43,17 @@ pub(super) fn config<R: Memory, H: Memory>(query: &Query<'_, R, H>, (): ()) -> U
         memory_text_bytes_max: Some(small(limits::MEMORY_TEXT_BYTES_MAX)),
         carried_bytes_max: Some(limits::CARRIED_BYTES_MAX),
         put_road: query
+            .paths
             .put_road
             .map(|path| PutRoad { path: path.to_owned(), ticket_secs_max: limits::TOKEN_TTL_SECS_MAX }),
+        s3: bucket_of(query.store, query.paths).map(|(from_len, url)| S3Lane {
+            from_len,
+            put_bytes_max: limits::OBJECT_PUT_BYTES_MAX,
+            part_bytes_min: limits::OBJECT_PART_BYTES_MIN,
+            parts_max: limits::OBJECT_PARTS_MAX,
+            path: S3_PATH.to_owned(),
+            url,
+        }),
     }
 }
 
@@ -61,11 +70,28 @@ pub(super) fn begin<R: Memory, H: Memory>(
         total_len: options.total_len,
         sha256: options.sha256.map(ByteBuf::into_vec),
         mime_type: options.mime_type,
+        elsewhere: elsewhere_in(options.hosting, update)?,
     };
     let capsule = ids::capsule(&capsule)?;
     let id = update.store.upload_begin(update.call, capsule, expected, &idem, options).map_err(refuse)?;
+    update.store.note_seen(update.signed);
     update.events.push(Event::SessionBegun(id.0));
     Ok(id.0)
+}
+
+fn elsewhere_in<R: Memory, H: Memory>(
+    hosting: Option<BlobHosting>,
+    update: &Update<'_, R, H>,
+) -> Answer<bool> {
+    let has_bucket = || bucket_of(update.store, update.paths).is_some();
+    match hosting {
+        None | Some(BlobHosting::Icp) => Ok(false),
+        Some(BlobHosting::S3) if has_bucket() => Ok(true),
+        Some(BlobHosting::S3) => {
+            Err(Error::NotImplemented("s3_not_configured: this host has no bucket; leave hosting out".into()))
+        }
+        Some(_) => Err(Error::NotImplemented("hosting_not_offered: choose S3, or leave hosting out".into())),
+    }
 }
 
 /// The chunk stays where it came in: its bytes are not copied before the heap takes them.
@@ -93,11 +119,11 @@ pub(super) fn mint_ticket<R: Memory, H: Memory>(
     query: &Query<'_, R, H>,
     (session, ttl_secs): (u64, u32),
 ) -> Answer<String> {
-    if query.put_road.is_none() {
+    if query.paths.put_road.is_none() && bucket_of(query.store, query.paths).is_none() {
         let text = "no_put_road: this host takes chunks by uploads_put_chunk only";
         return Err(Error::NotImplemented(text.into()));
     }
-    let minted = query.store.ticket_mint(query.call, SessionId(session), ttl_secs);
+    let minted = query.store.ticket_mint(query.signed, SessionId(session), ttl_secs);
     minted.map(|bytes| token::text(&bytes)).map_err(refuse)
 }
 
@@ -129,7 +155,7 @@ pub(super) fn finish<R: Memory, H: Memory>(
         memory_id: blob.memory.map(|id| MemoryId(id).to_string()).unwrap_or_default(),
         size: blob.len,
         checksum_sha256: Some(ByteBuf::from(blob.sha256.to_vec())),
-        storage_backend: BlobHosting::Icp,
+        storage_backend: if blob.elsewhere().is_some() { BlobHosting::S3 } else { BlobHosting::Icp },
         storage_location: blob_id.to_string(),
         uploaded_at: blob.created_ns,
         expires_at: blob.expires_ns,
@@ -170,6 +196,7 @@ pub(super) fn publish<R: Memory, H: Memory>(
     let finished: Vec<_> = sessions.map(|session| Event::SessionFinished(session.session)).collect();
     let published = update.store.publish(update.call, capsule, publication, &request.idem);
     let published = done(published.map_err(refuse)?)?;
+    update.store.note_seen(update.signed);
     if !published.already {
         update.events.extend(finished);
     }
@@ -247,9 +274,7 @@ pub(super) fn stats<R: Memory, H: Memory>(query: &Query<'_, R, H>, (): ()) -> An
 }
 
 pub(super) fn cleanup_expired<R: Memory, H: Memory>(update: &mut Update<'_, R, H>, (): ()) -> Answer<u32> {
-    if update.call.caller == candid::Principal::anonymous() {
-        return Err(keepsake_api::Error::Unauthorized);
-    }
+    update.store.require_let_in(&update.call.caller).map_err(refuse)?;
     Ok(update.store.tick(update.call).sessions_evicted)
 }
 

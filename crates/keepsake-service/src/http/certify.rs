@@ -223,7 +223,7 @@ fn memory_labels<R: Memory, H: Memory>(
     let record = store.memory_read_unchecked(id)?;
     let public = plan::is_public(store, &record);
     let (mut labels, mut pieces) = (Labels::default(), 0);
-    for asset in &record.assets {
+    for asset in record.assets.iter().filter(|asset| !plan::is_elsewhere(store, asset)) {
         let known = || store.pieces(id, AssetId(asset.id));
         let Some(trees) = trees_of(asset, public, known, &mut pieces, hashes) else { continue };
         for (name, (tree, digest)) in names_of(asset).into_iter().zip(trees) {

@@ -30,22 +30,24 @@ pub(super) enum Caching {
     Fixed,
     /// Everybody may see it, and the address names whatever is of that kind now: kept, and asked about each time.
     Current,
+    /// Whoever has the address of a preview may see it: any page, and nobody keeps it, as it may be over at any time.
+    Shown,
 }
 
 impl Caching {
     fn value(self) -> &'static str {
         match self {
-            Self::Private => "private, no-store",
+            Self::Private | Self::Shown => "private, no-store",
             Self::Fixed => "public, max-age=31536000, s-maxage=60, immutable",
             Self::Current => "public, no-cache",
         }
     }
 
-    /// Pages that may embed it: this origin's own, or everybody's where everybody may see it.
+    /// Pages that may embed it: this origin's own, or everybody's where no rights of this page's visitor count.
     fn embedders(self) -> &'static str {
         match self {
             Self::Private => "same-origin",
-            Self::Fixed | Self::Current => "cross-origin",
+            Self::Fixed | Self::Current | Self::Shown => "cross-origin",
         }
     }
 }

@@ -38,6 +38,13 @@ pub fn headers(path: &str, mime_type: &str, etag: &str, connect: Connect) -> Vec
     headers
 }
 
+/// The same policy, on a host with a bucket: pictures and films come from its origin too, and originals go there.
+pub fn with_bucket(policy: &str, origin: &str) -> String {
+    ["img-src 'self'", "media-src 'self'", "connect-src 'self'"]
+        .iter()
+        .fold(policy.to_owned(), |policy, source| policy.replace(source, &format!("{source} {origin}")))
+}
+
 /// Its own files, pictures that it makes itself, and what the service answers.
 fn policy(connect: Connect) -> String {
     let connect = match connect {

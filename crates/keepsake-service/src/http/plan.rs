@@ -10,6 +10,7 @@ use super::range::{Asked, parse};
 use super::{AssetBody, AssetRequest, AssetResponse, BlobRange, HeapRange, site, token};
 use data_encoding::HEXLOWER;
 use ic_stable_structures::Memory;
+use keepsake_core::blob::BlobRecord;
 use keepsake_core::ids::{AssetId, BlobId, CapsuleId, MemoryId};
 use keepsake_core::limits::RESPONSE_BYTES_MAX;
 use keepsake_core::memory::{AssetBytes, AssetChoice, AssetKind, AssetRecord, AssetSource, MemoryRecord};
@@ -30,14 +31,9 @@ pub(crate) fn answer<R: Memory, H: Memory>(
     request: &AssetRequest,
     body_bytes_max: Option<u64>,
 ) -> AssetResponse {
-    if !matches!(request.method.as_str(), "GET" | "HEAD") {
-        let mut refused = plain(405, "only GET and HEAD\n");
-        refused.headers.push(("allow", "GET, HEAD".into()));
-        return refused;
-    }
     let path = request.url.split('?').next().unwrap_or_default();
-    let answer = if is_asset(path) && headers::runs(request) {
-        plain(403, "an uploaded file is shown or saved, and never run or built on\n")
+    let answer = if !is_read(request) || is_asset(path) && headers::runs(request) {
+        refused(request)
     } else if is_asset(path) {
         match find(store, call, request) {
             Err(refused) => refused,
@@ -51,6 +47,21 @@ pub(crate) fn answer<R: Memory, H: Memory>(
     } else {
         answer
     }
+}
+
+/// The method only reads.
+pub(super) fn is_read(request: &AssetRequest) -> bool {
+    matches!(request.method.as_str(), "GET" | "HEAD")
+}
+
+/// The answer to a request that changes something, or would run what was uploaded.
+pub(super) fn refused(request: &AssetRequest) -> AssetResponse {
+    if is_read(request) {
+        return plain(403, "an uploaded file is shown or saved, and never run or built on\n");
+    }
+    let mut refused = plain(405, "only GET and HEAD\n");
+    refused.headers.push(("allow", "GET, HEAD".into()));
+    refused
 }
 
 /// Puts the bytes of planned runs behind what `into` holds, for a host that answers in one message.
@@ -83,11 +94,11 @@ fn find<R: Memory, H: Memory>(
     };
     let choice = choice(asset);
     match choice.and_then(|choice| store.asset_of(id, &record, choice).ok()) {
-        Some(asset) if grant.as_ref().is_none_or(|g| g.scope.covers(&asset.record)) => {
+        Some(asset) if grant.as_ref().is_none_or(|g| g.covers(&asset.record)) => {
             let is_fixed = matches!(choice, Some(AssetChoice::Id(_)));
             Ok(Found { asset, caching: caching(public, is_fixed) })
         }
-        None if grant.as_ref().is_none_or(|g| g.scope.names(choice)) => {
+        None if grant.as_ref().is_none_or(|g| g.names(choice)) => {
             Err(plain(404, "the memory has no such asset\n"))
         }
         Some(_) | None => Err(not_covered()),
@@ -217,6 +228,9 @@ fn serve<R: Memory, H: Memory>(
     body_bytes_max: Option<u64>,
 ) -> AssetResponse {
     let record = &found.asset.record;
+    if body_bytes_max.is_some() && is_elsewhere(store, record) {
+        return at_the_gate(store, request);
+    }
     let Some(whole) = whole(record, found.caching) else {
         // Sending the browser there would lend this origin's name to any address.
         return plain(404, "the bytes are kept elsewhere: memories_read tells where\n");
@@ -241,7 +255,13 @@ fn serve<R: Memory, H: Memory>(
     AssetResponse { status, headers, body: body(store, &found.asset, start, end) }
 }
 
-fn body<R: Memory, H: Memory>(store: &Store<R, H>, asset: &AssetBytes, start: u64, end: u64) -> AssetBody {
+/// Bytes of an asset that lies here.
+pub(super) fn body<R: Memory, H: Memory>(
+    store: &Store<R, H>,
+    asset: &AssetBytes,
+    start: u64,
+    end: u64,
+) -> AssetBody {
     let (AssetSource::Blob { blob, .. }, None) = (&asset.record.source, &asset.inline) else {
         let bytes = asset.inline.as_deref().expect("an inline asset has its bytes");
         let at = |offset: u64| usize::try_from(offset).expect("inline bytes fit memory");
@@ -252,16 +272,42 @@ fn body<R: Memory, H: Memory>(store: &Store<R, H>, asset: &AssetBytes, start: u6
 
 /// A body from a blob that something refers to.
 pub(super) fn heap_body<R: Memory, H: Memory>(store: &Store<R, H>, blob: BlobRange) -> AssetBody {
-    let runs = runs(store, &blob).expect("a referenced blob is there");
-    AssetBody::Heap { blob, runs }
+    let record = store.blob_unchecked(BlobId(blob.blob)).expect("a referenced blob is there");
+    match store.object_range(&record, blob.offset, blob.len) {
+        Some(object) => AssetBody::Bucket(object),
+        None => AssetBody::Heap { blob, runs: runs_of(store, &record, &blob) },
+    }
+}
+
+/// The bytes of an asset are in the host's bucket.
+pub(super) fn is_elsewhere<R: Memory, H: Memory>(store: &Store<R, H>, asset: &AssetRecord) -> bool {
+    let AssetSource::Blob { blob, .. } = asset.source else { return false };
+    store.blob_unchecked(BlobId(blob)).is_some_and(|blob| blob.elsewhere().is_some())
 }
 
 /// Where the first bytes lie now, at most [`PLANNED_BYTES_MAX`]; none when the blob is gone. A number is never given to
 /// another blob.
 pub(crate) fn runs<R: Memory, H: Memory>(store: &Store<R, H>, range: &BlobRange) -> Option<Vec<HeapRange>> {
-    let record = store.blob_unchecked(BlobId(range.blob))?;
-    let runs = store.blob_runs(&record, range.offset, range.len.min(PLANNED_BYTES_MAX));
-    Some(runs.into_iter().map(|run| HeapRange { offset: run.offset, len: run.len }).collect())
+    Some(runs_of(store, &store.blob_unchecked(BlobId(range.blob))?, range))
+}
+
+fn runs_of<R: Memory, H: Memory>(
+    store: &Store<R, H>,
+    record: &BlobRecord,
+    range: &BlobRange,
+) -> Vec<HeapRange> {
+    let runs = store.blob_runs(record, range.offset, range.len.min(PLANNED_BYTES_MAX));
+    runs.into_iter().map(|run| HeapRange { offset: run.offset, len: run.len }).collect()
+}
+
+/// The program that keeps the bucket's keys asks once more who may see it, and has the bytes. Its address is the operator's word.
+fn at_the_gate<R: Memory, H: Memory>(store: &Store<R, H>, request: &AssetRequest) -> AssetResponse {
+    let Some(gate) = &store.config().gate else {
+        return plain(404, "the bytes are in the bucket of this service, which has no road to them here\n");
+    };
+    let mut answer = plain(307, "the bytes are at this service's gate\n");
+    answer.headers.push(("location", format!("{}{}", gate.url, request.url)));
+    answer
 }
 
 /// A range counts for GET only, and only while `If-Range` names these bytes.

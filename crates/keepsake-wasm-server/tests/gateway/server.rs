@@ -36,6 +36,8 @@ impl Server {
     fn start() -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_keepsake-wasm-server"));
         command.arg("--module").arg(module()).args(["--controller", &controller().to_text()]);
+        // `(opt record { admission = opt variant { Everybody } })`
+        command.args(["--arg-hex", "4449444c046e016c01c9bbc8c507026e036b019d9fc28c027f0100010100"]);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();

@@ -47,6 +47,34 @@ export function shortPrincipal(principal: string): string {
   return groups.length <= 3 ? principal : `${groups[0]}-…-${groups.at(-1)}`;
 }
 
+/** Signs that steer how text runs, or nothing that is seen: in a name they serve to look like another one. */
+const STEERING = /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu;
+const UNSEEN = /[\p{C}\p{Z}\p{M}\u115f\u1160\u3164\uffa0]/gu;
+
+/** Letters of a name that are shown: as many as the page itself lets anybody give. */
+const NAME_SHOWN_MAX = 80;
+
+/**
+ * A name that somebody gave, without signs that steer the text around it, and cut where it would push that away; undefined where
+ * nothing would be seen of it.
+ */
+export function shownName(name: string | undefined): string | undefined {
+  const clean = name?.replace(STEERING, " ").trim();
+  return clean === undefined || clean.replace(UNSEEN, "") === "" ? undefined : cut(clean);
+}
+
+/** As people count letters: an emoji, or a letter with its accents, is one. */
+function cut(name: string): string {
+  if (name.length <= NAME_SHOWN_MAX) return name;
+  const letters = Array.from(new Intl.Segmenter().segment(name), ({ segment }) => segment);
+  return letters.length <= NAME_SHOWN_MAX ? name : `${letters.slice(0, NAME_SHOWN_MAX - 1).join("")}…`;
+}
+
+/** A name within a sentence: in whichever direction it runs, the words around it keep their places. */
+export function isolated(name: string): string {
+  return `\u2068${name}\u2069`;
+}
+
 export function hexadecimal(data: Uint8Array): string {
   return Array.from(data, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

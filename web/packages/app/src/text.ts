@@ -1,6 +1,9 @@
-// Every English text of the page, in one place. It owns words, not numbers: those come formatted from format.ts.
+// Every English text of the page; those about who somebody is are in text-identity.ts, about who sees what in text-sharing.ts.
+// It owns words, not numbers: those come formatted from format.ts.
 
-import type { Role } from "@keepsake/sdk";
+import { isolated } from "./format.js";
+import { identityText } from "./text-identity.js";
+import { sharingText } from "./text-sharing.js";
 
 const files = (count: number) => (count === 1 ? "1 file" : `${count} files`);
 
@@ -17,10 +20,11 @@ export const text = {
     start: "Keepsake could not be opened",
     noNodeHere: (host: string) => `No Keepsake node answers at ${host}. Start one, then try again.`,
     insecure:
-      "This address is not secure, so the browser keeps no key for it. Open the page by https, or on this machine at http://localhost.",
+      "This address is not secure, so the browser keeps no key for it. Open the page by https, or on the node's own machine at http://localhost. Whoever runs the node makes it speak https by “keepsake serve --tls-cert FILE --tls-key FILE”, or puts Caddy in front (“tls internal”, “reverse_proxy 127.0.0.1:4943”): docs/home.md in the source of Keepsake says how, step by step.",
     noStorage:
       "The browser does not keep data for this page, so there is no place for your key. Allow site data, or leave the private window, then try again.",
     signedOut: "Your sign-in has ended. Sign in again and it goes on.",
+    signInAnew: "This sign-in cannot be used here. Sign in again.",
     tooLargeForProxy:
       "A proxy before this service lets no message of this size through. Tell whoever runs it to raise its limit (client_max_body_size).",
     network: "The service does not answer. Try again in a moment.",
@@ -37,18 +41,45 @@ export const text = {
     emptyFile: "The file is empty. Choose one that has something in it.",
     fileChanged: "The file changed while it was read. Choose it again.",
     fileUnreadable: "The file can no longer be read. If it was moved or renamed, choose it again.",
+    notWhole: "What arrived is not the whole file. Upload it again; what is there already is not sent again.",
     tooLarge: (limit: string) => `The file is larger than this capsule has room for (${limit}).`,
-    lastOwner: "A capsule keeps at least one owner. Make somebody else an owner first.",
+    notAdmitted:
+      "This host is by invitation. Ask whoever runs it for a link that lets you in, and open it here.",
+    code: "This code is not good any more: it was used or taken back, or its time ran out. Ask for another one.",
+    deviceTaken:
+      "This browser is a device of another account. Remove it there first, or use another browser.",
+    deviceBusy:
+      "This browser has uploads that are not finished. Let them finish, or end them, then try again.",
+    deviceHasTooMuch:
+      "This browser's account has a role in too many capsules to join another one. Leave some.",
+    deviceIsController:
+      "This browser's key runs the host, so it joins no other account. Add the other device from here.",
+    passkeyNeedsName:
+      "A passkey belongs to a name, and this address is a number. Open the page by its name: by https, or on the node's own machine at http://localhost.",
+    deviceRemoved:
+      "This is no longer one of your devices: it was removed, from another one. Nothing that was uploaded is lost. To come back, use another device of yours, a passkey or your recovery sheet.",
+    linkOnlyLooks:
+      "A link only looks. To add something, keep photos of your own, or ask whoever gave you the link for an invitation.",
+    lastDevice: "There would be no way in any more. Add another device first.",
+    lastOwner:
+      "A capsule keeps at least one owner who said yes. Make somebody else an owner first, and wait for their yes.",
     principal: "This is no principal. It looks like aaaaa-aa, in groups of five letters and digits.",
     anonymous: "Everybody can only be a guest.",
+    textTooLong: "This is too long: a name has at most some eighty letters. Make it shorter.",
+    tooMany: "There are too many already. End those that are not needed, then try again.",
+    linkIsNobody: "This principal is a link's, not a person's.",
   },
 
   header: {
     skip: "Skip to the photos",
     capsule: "Capsule",
     mine: "My capsule",
+    brought: "From another device",
+    givenBy: (name: string, maker: string) => `${name}, given by ${maker}`,
+    by: (name: string, maker: string) => `${name}, by ${maker}`,
+    somebody: "somebody",
     about: (subject: string) => subject,
-    sharedWithYou: (subject: string, role: string) => `${subject} (you are ${role})`,
+    sharedWithYou: (subject: string, role: string) => `${isolated(subject)} (you are ${role})`,
     newCapsule: "New capsule",
     share: "Share",
     account: "You",
@@ -68,9 +99,11 @@ export const text = {
     why: "Give it to people who want to share a capsule with you.",
     theme: "Colours",
     themes: { auto: "As the device", light: "Light", dark: "Dark" },
-    keyHere:
-      "Your key lives in this browser only and cannot be copied out. To get in from another device too, make that device's principal an owner of your capsule.",
+    another: "I have an account already",
+    anotherLead: "This browser becomes a device of that account, and brings along what is kept here.",
   },
+
+  ...identityText,
 
   notices: {
     region: "Messages",
@@ -78,17 +111,24 @@ export const text = {
     offline: "You are offline. Uploads go on by themselves when you are back.",
     unreachable: "The service does not answer. Uploads go on by themselves when it does.",
     back: "Connected again.",
+    aroundBucket:
+      "The store for originals cannot be reached from here, so they go to the service itself. Whoever runs it should know.",
     accessGone: (name: string) =>
-      `You can no longer see “${name}”: it was deleted, or your role was taken away.`,
+      `You can no longer see “${isolated(name)}”: it was deleted, or your role was taken away.`,
+    /** The address may be anybody's, and say anything. */
     notOpen: (id: string) =>
-      `“${id}” is not there, or it is not shared with you. Ask whoever gave you the link, then open it again.`,
-    deleted: (title: string) => `“${title}” is deleted.`,
+      `${/^\w{1,40}$/.test(id) ? `“${id}”` : "What the address names"} is not there, or it is not shared with you. Ask whoever gave you the link, then open it again.`,
+    deleted: (title: string) => `“${isolated(title)}” is deleted.`,
     goesOn: (count: number) => `${files(count)} from before the reload: going on.`,
     shared: "Shared.",
     revoked: "They can no longer see it.",
-    left: (name: string) => `You have left “${name}”.`,
+    left: (name: string) => `You have left “${isolated(name)}”.`,
     signedOut: "Your sign-in has ended. Nothing is lost: sign in again and the uploads go on.",
-    madePublic: "Everybody who has the link can look now.",
+    madePublic: "Everybody can look now.",
+    linkEnded:
+      "This link shows nothing: its time ran out, its owner ended it, or the password is another one. Ask whoever gave it to you.",
+    invitedHere: "You were invited: you may keep photos here now.",
+    invitedInto: "You were invited: this capsule is among yours now.",
     madePrivate: "Only the members can look now.",
     aborted: "The upload is ended and its room is free again.",
   },
@@ -96,7 +136,9 @@ export const text = {
   upload: {
     title: "Add photos",
     region: "Add photos and watch their uploads",
+    regionReadOnly: "What you may do here",
     readOnly: "You may look at this capsule, not add to it.",
+    notLetIn: "You may not keep photos on this host yet: it is by invitation.",
     list: "Uploads",
     original: "Original",
     derivatives: "Previews",
@@ -166,6 +208,7 @@ export const text = {
     next: "Next",
     position: (index: number, count: number) => `${index} of ${count}`,
     download: "Download original",
+    downloading: "Downloading …",
     remove: "Delete",
     details: "Details",
     size: "Size",
@@ -177,42 +220,12 @@ export const text = {
     fileName: "File name",
     cannotPlay: "This browser cannot play it. Download the original to open it elsewhere.",
     noPicture: "There is no picture of this one. Download the original to open it.",
-    removeTitle: (title: string) => `Delete “${title}”?`,
+    removeTitle: (title: string) => `Delete “${isolated(title)}”?`,
     removeLead: "The original and its previews are deleted for everybody. This cannot be undone.",
     removeConfirm: "Delete",
   },
 
-  sharing: {
-    title: (name: string) => `Who can see “${name}”`,
-    members: "Members",
-    you: "you",
-    everybody: "everybody",
-    principal: "Principal",
-    role: "Role",
-    grant: "Give access",
-    revoke: "Take away",
-    revokeFrom: (who: string) => `Take away the access of ${who}`,
-    leave: "Leave",
-    leaveTitle: (name: string) => `Leave “${name}”?`,
-    leaveLead:
-      "You will no longer see it, nor add to it. Only another owner can let you in again. What you added stays.",
-    link: "Link",
-    anyone: "Anyone with the link may look",
-    linkOpensForAll: "The link opens this capsule for everybody who has it, without a role of their own.",
-    linkOpensForMembers: "The link opens this capsule for its members only.",
-    copyLink: "Copy the link",
-    ownersOnly: "Only an owner can change who sees this capsule.",
-    roles: { owner: "owner", admin: "admin", member: "member", guest: "guest" } satisfies Record<
-      Role,
-      string
-    >,
-    roleHelp: {
-      guest: "Guest: looks",
-      member: "Member: looks and adds",
-      admin: "Admin: also deletes",
-      owner: "Owner: also shares",
-    } satisfies Record<Role, string>,
-  },
+  ...sharingText,
 
   newCapsule: {
     title: "New capsule",

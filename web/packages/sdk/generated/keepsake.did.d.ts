@@ -13,6 +13,8 @@ import type { Principal } from '@icp-sdk/core/principal';
 /**
  * The Keepsake service, version 1. Written from the endpoint table; see interface docs in README.md.
  */
+export type Admission = { 'Invited' : null } |
+  { 'Everybody' : null };
 export interface AssetHeader {
   'height' : [] | [number],
   'asset_type' : AssetType,
@@ -58,10 +60,16 @@ export type AssetType = { 'Preview' : null } |
   { 'Placeholder' : null } |
   { 'Original' : null } |
   { 'Thumbnail' : null };
+export interface Attestation {
+  'len' : bigint,
+  'sha256' : Uint8Array,
+  'version' : [] | [string],
+}
 export interface BeginOptions {
   'sha256' : [] | [Uint8Array],
   'mime_type' : [] | [string],
   'total_len' : [] | [bigint],
+  'hosting' : [] | [BlobHosting],
 }
 export type BlobHosting = { 'S3' : null } |
   { 'Icp' : null } |
@@ -94,34 +102,69 @@ export interface BulkDeleteResult {
 }
 export interface Capsule {
   'id' : string,
+  'given_by_operator' : [] | [CapsuleGift],
   'updated_at' : bigint,
+  'creator' : [] | [Principal],
   'members' : Array<CapsuleMember>,
+  'creator_name' : [] | [string],
   'subject' : PersonRef,
+  'name' : [] | [string],
   'inline_bytes_used' : bigint,
   'created_at' : bigint,
   'memory_count' : bigint,
   'bytes_in_flight' : bigint,
   'bytes_used' : bigint,
+  'accepted' : boolean,
+  'is_self_capsule' : boolean,
+}
+export interface CapsuleGift {
+  'at' : bigint,
+  'by' : Principal,
+  'to' : Principal,
 }
 export interface CapsuleHeader {
   'id' : string,
   'updated_at' : bigint,
+  'creator' : [] | [Principal],
+  'creator_name' : [] | [string],
   'subject' : PersonRef,
+  'name' : [] | [string],
   'role' : Role,
   'created_at' : bigint,
   'memory_count' : bigint,
+  'accepted' : boolean,
+  'is_self_capsule' : boolean,
 }
 export interface CapsuleInfo {
   'updated_at' : bigint,
+  'creator' : [] | [Principal],
+  'creator_name' : [] | [string],
   'subject' : PersonRef,
   'capsule_id' : string,
+  'link' : [] | [LinkSight],
+  'name' : [] | [string],
   'role' : Role,
   'is_owner' : boolean,
   'created_at' : bigint,
   'memory_count' : bigint,
+  'accepted' : boolean,
   'is_self_capsule' : boolean,
 }
-export interface CapsuleMember { 'principal' : Principal, 'role' : Role }
+export interface CapsuleMember {
+  'principal' : Principal,
+  'name' : [] | [string],
+  'role' : Role,
+  'colour' : [] | [number],
+  'accepted' : boolean,
+}
+export interface Device {
+  'is_this' : boolean,
+  'principal' : Principal,
+  'name' : string,
+  'added_at' : [] | [bigint],
+  'is_passkey' : boolean,
+  'last_upload_day' : [] | [bigint],
+}
 export type Error = { 'Internal' : string } |
   { 'NotFound' : null } |
   { 'Unauthorized' : null } |
@@ -129,6 +172,10 @@ export type Error = { 'Internal' : string } |
   { 'ResourceExhausted' : null } |
   { 'NotImplemented' : string } |
   { 'Conflict' : string };
+export interface HostSettings {
+  'controllers' : Array<Principal>,
+  'settings' : Settings,
+}
 export interface HttpRequest {
   'url' : string,
   'method' : string,
@@ -160,11 +207,60 @@ export interface InternalBlobAssetInput {
   'metadata' : AssetMetadata,
   'blob_id' : string,
 }
+export interface Invitation {
+  'id' : bigint,
+  'invited_by_name' : [] | [string],
+  'into' : InvitationInto,
+  'uses' : number,
+  'created_at' : bigint,
+  'label' : string,
+  'uses_max' : number,
+  'invited_by' : Principal,
+  'expires_at' : [] | [bigint],
+}
+export type InvitationInto = { 'Host' : { 'quota_bytes' : [] | [bigint] } } |
+  { 'Account' : Principal } |
+  {
+    'Capsule' : { 'capsule_id' : string, 'name' : [] | [string], 'role' : Role }
+  };
 export interface LimitUse {
   'max' : bigint,
   'code' : string,
   'left' : bigint,
   'used' : bigint,
+}
+export interface Link {
+  'principal' : Principal,
+  'capsule_id' : string,
+  'preview' : boolean,
+  'password' : boolean,
+  'path' : [] | [string],
+  'created_at' : bigint,
+  'created_by' : Principal,
+  'label' : string,
+  'memories' : [] | [number],
+  'download' : boolean,
+  'expires_at' : [] | [bigint],
+}
+export interface LinkOptions {
+  'preview' : [] | [boolean],
+  'password' : [] | [boolean],
+  'label' : [] | [string],
+  'memories' : [] | [Array<string>],
+  'download' : [] | [boolean],
+  'expires_at' : [] | [bigint],
+}
+export interface LinkSight {
+  'some_memories' : boolean,
+  'download' : boolean,
+  'expires_at' : [] | [bigint],
+}
+export interface LogEntry {
+  'at' : bigint,
+  'by' : Principal,
+  'action' : string,
+  'target' : string,
+  'number' : bigint,
 }
 export interface Memory {
   'id' : string,
@@ -281,9 +377,46 @@ export interface MemoryUpdateData {
   'memory_notes' : [] | [string],
 }
 export interface MintedToken { 'token' : [] | [string], 'memory_id' : string }
+export interface MovableBlobs {
+  'next' : [] | [string],
+  'blobs' : Array<string>,
+}
+export interface Object {
+  'key' : string,
+  'len' : bigint,
+  'sha256' : Uint8Array,
+  'object_id' : bigint,
+  'mime_type' : [] | [string],
+  'upload_id' : [] | [string],
+  'version' : [] | [string],
+  'holder' : ObjectHolder,
+}
+export interface ObjectGrant {
+  'key' : string,
+  'len' : bigint,
+  'part_bytes' : bigint,
+  'sha256' : Uint8Array,
+  'session_id' : bigint,
+  'object_id' : bigint,
+  'attested' : boolean,
+  'mime_type' : [] | [string],
+  'upload_id' : [] | [string],
+}
+export type ObjectHolder = { 'Blob' : string } |
+  { 'Nobody' : bigint } |
+  { 'Session' : bigint };
 export interface Page {
   'next_cursor' : [] | [string],
   'items' : Array<MemoryHeader>,
+}
+export interface Passkey {
+  'public_key' : Uint8Array,
+  'credential_id' : Uint8Array,
+}
+export interface PersonName {
+  'principal' : Principal,
+  'name' : [] | [string],
+  'colour' : [] | [number],
 }
 export type PersonRef = { 'Opaque' : string } |
   { 'Principal' : Principal };
@@ -317,56 +450,96 @@ export interface PublishedAsset {
   'asset_id' : string,
 }
 export interface PutRoad { 'ticket_secs_max' : number, 'path' : string }
+export interface Redeemed {
+  'invitation' : Invitation,
+  'capsule' : [] | [CapsuleHeader],
+}
 export type Result = { 'Ok' : Capsule } |
   { 'Err' : Error };
 export type Result_1 = { 'Ok' : CapsuleInfo } |
   { 'Err' : Error };
-export type Result_10 = { 'Ok' : number } |
+export type Result_10 = { 'Ok' : Array<Invitation> } |
   { 'Err' : Error };
-export type Result_11 = { 'Ok' : BlobMeta } |
+export type Result_11 = { 'Ok' : Link } |
   { 'Err' : Error };
-export type Result_12 = { 'Ok' : Uint8Array } |
+export type Result_12 = { 'Ok' : Array<Link> } |
   { 'Err' : Error };
-export type Result_13 = { 'Ok' : string } |
+export type Result_13 = { 'Ok' : HostSettings } |
   { 'Err' : Error };
-export type Result_14 = { 'Ok' : Memory } |
+export type Result_14 = { 'Ok' : Array<LogEntry> } |
   { 'Err' : Error };
-export type Result_15 = { 'Ok' : MemoryAssetData } |
+export type Result_15 = { 'Ok' : Usage } |
   { 'Err' : Error };
-export type Result_16 = { 'Ok' : Page } |
+export type Result_16 = { 'Ok' : bigint } |
   { 'Err' : Error };
-export type Result_17 = { 'Ok' : MemoryAssetsList } |
+export type Result_17 = { 'Ok' : UploadStatus } |
   { 'Err' : Error };
-export type Result_18 = { 'Ok' : Array<MemoryPresenceResult> } |
+export type Result_18 = { 'Ok' : UploadFinishResult } |
   { 'Err' : Error };
-export type Result_19 = { 'Ok' : Array<[] | [string]> } |
+export type Result_19 = { 'Ok' : PublishResult } |
   { 'Err' : Error };
 export type Result_2 = { 'Ok' : null } |
   { 'Err' : Error };
-export type Result_20 = { 'Ok' : BulkDeleteResult } |
+export type Result_20 = { 'Ok' : Array<SessionInfo> } |
   { 'Err' : Error };
-export type Result_21 = { 'Ok' : AssetRemovalResult } |
+export type Result_21 = { 'Ok' : SessionStats } |
   { 'Err' : Error };
-export type Result_22 = { 'Ok' : Array<MintedToken> } |
+export type Result_22 = { 'Ok' : number } |
   { 'Err' : Error };
-export type Result_3 = { 'Ok' : Usage } |
+export type Result_23 = { 'Ok' : ObjectGrant } |
   { 'Err' : Error };
-export type Result_4 = { 'Ok' : bigint } |
+export type Result_24 = { 'Ok' : Array<Object> } |
   { 'Err' : Error };
-export type Result_5 = { 'Ok' : UploadStatus } |
+export type Result_25 = { 'Ok' : MovableBlobs } |
   { 'Err' : Error };
-export type Result_6 = { 'Ok' : UploadFinishResult } |
+export type Result_26 = { 'Ok' : Object } |
   { 'Err' : Error };
-export type Result_7 = { 'Ok' : PublishResult } |
+export type Result_27 = { 'Ok' : BlobMeta } |
   { 'Err' : Error };
-export type Result_8 = { 'Ok' : Array<SessionInfo> } |
+export type Result_28 = { 'Ok' : Memory } |
   { 'Err' : Error };
-export type Result_9 = { 'Ok' : SessionStats } |
+export type Result_29 = { 'Ok' : MemoryAssetData } |
+  { 'Err' : Error };
+export type Result_3 = { 'Ok' : string } |
+  { 'Err' : Error };
+export type Result_30 = { 'Ok' : Page } |
+  { 'Err' : Error };
+export type Result_31 = { 'Ok' : MemoryAssetsList } |
+  { 'Err' : Error };
+export type Result_32 = { 'Ok' : Array<MemoryPresenceResult> } |
+  { 'Err' : Error };
+export type Result_33 = { 'Ok' : Array<[] | [string]> } |
+  { 'Err' : Error };
+export type Result_34 = { 'Ok' : BulkDeleteResult } |
+  { 'Err' : Error };
+export type Result_35 = { 'Ok' : AssetRemovalResult } |
+  { 'Err' : Error };
+export type Result_36 = { 'Ok' : Array<MintedToken> } |
+  { 'Err' : Error };
+export type Result_4 = { 'Ok' : Principal } |
+  { 'Err' : Error };
+export type Result_5 = { 'Ok' : Array<Device> } |
+  { 'Err' : Error };
+export type Result_6 = { 'Ok' : Uint8Array } |
+  { 'Err' : Error };
+export type Result_7 = { 'Ok' : Array<PersonName> } |
+  { 'Err' : Error };
+export type Result_8 = { 'Ok' : Invitation } |
+  { 'Err' : Error };
+export type Result_9 = { 'Ok' : Redeemed } |
   { 'Err' : Error };
 export type Role = { 'Guest' : null } |
   { 'Member' : null } |
   { 'Admin' : null } |
   { 'Owner' : null };
+export interface S3Lane {
+  'url' : [] | [string],
+  'part_bytes_min' : bigint,
+  'path' : string,
+  'parts_max' : number,
+  'from_len' : bigint,
+  'put_bytes_max' : bigint,
+}
 export interface SessionInfo {
   'session_id' : bigint,
   'capsule_id' : string,
@@ -390,6 +563,15 @@ export interface SessionStats {
   'bytes_in_flight' : bigint,
   'oldest_last_seen' : [] | [bigint],
 }
+export interface Settings {
+  'capsule_bytes_max' : [] | [bigint],
+  'record_bytes_max' : [] | [bigint],
+  'admission' : [] | [Admission],
+  'capsule_record_bytes_max' : [] | [bigint],
+  'bytes_in_flight_per_caller_max' : [] | [bigint],
+  'heap_bytes_max' : [] | [bigint],
+  'sessions_per_caller_max' : [] | [number],
+}
 export interface SiteFile {
   'sha256' : Uint8Array,
   'blob_id' : string,
@@ -402,12 +584,21 @@ export interface SiteFileInput {
   'path' : string,
   'mime_type' : string,
 }
+export type Standing = { 'Blocked' : null } |
+  { 'Anonymous' : null } |
+  { 'Stranger' : null } |
+  { 'Admitted' : null } |
+  { 'Link' : null } |
+  { 'Known' : null } |
+  { 'LinkExpired' : null } |
+  { 'Removed' : null };
 export interface TokenRequest {
   'variants' : Array<string>,
   'memory_id' : string,
   'asset_ids' : [] | [Array<string>],
 }
 export interface UploadConfig {
+  's3' : [] | [S3Lane],
   'text_short_bytes_max' : number,
   'capsule_bytes_max' : bigint,
   'inline_max' : number,
@@ -454,31 +645,77 @@ export interface UploadStatus {
   'expires_at' : bigint,
 }
 export interface Usage { 'limits' : Array<LimitUse> }
+export interface WhoAmI {
+  'principal' : Principal,
+  'name' : [] | [string],
+  'may_create_capsules' : boolean,
+  'admission' : Admission,
+  'account' : Principal,
+  'colour' : [] | [number],
+  'devices' : number,
+  'standing' : Standing,
+  'is_controller' : boolean,
+}
 export interface _SERVICE {
   '_probe_sessions' : ActorMethod<[], BigUint64Array>,
-  'asset_get_by_id' : ActorMethod<[string, string], Result_15>,
-  'asset_remove_by_id' : ActorMethod<[string, string], Result_21>,
-  'blob_delete' : ActorMethod<[string], Result_13>,
-  'blob_get_meta' : ActorMethod<[string], Result_11>,
-  'blob_read' : ActorMethod<[string], Result_12>,
-  'blob_read_chunk' : ActorMethod<[string, number], Result_12>,
-  'blob_read_range' : ActorMethod<[string, bigint, number], Result_12>,
+  'admin_block' : ActorMethod<[Principal, [] | [string]], Result_2>,
+  'admin_evict' : ActorMethod<[bigint], Result_2>,
+  'admin_give' : ActorMethod<[string, Principal], Result_2>,
+  'admin_invite' : ActorMethod<
+    [number, [] | [bigint], [] | [string], [] | [bigint]],
+    Result_3
+  >,
+  'admin_log' : ActorMethod<[[] | [bigint]], Result_14>,
+  'admin_quota' : ActorMethod<[Principal, [] | [bigint]], Result_2>,
+  'admin_remove' : ActorMethod<[string], Result_2>,
+  'admin_set' : ActorMethod<[Settings], Result_2>,
+  'admin_settings' : ActorMethod<[], Result_13>,
+  'admin_unblock' : ActorMethod<[Principal], Result_2>,
+  'asset_get_by_id' : ActorMethod<[string, string], Result_29>,
+  'asset_remove_by_id' : ActorMethod<[string, string], Result_35>,
+  'blob_delete' : ActorMethod<[string], Result_3>,
+  'blob_get_meta' : ActorMethod<[string], Result_27>,
+  'blob_read' : ActorMethod<[string], Result_6>,
+  'blob_read_chunk' : ActorMethod<[string, number], Result_6>,
+  'blob_read_range' : ActorMethod<[string, bigint, number], Result_6>,
+  'capsules_accept' : ActorMethod<[string], Result_2>,
   'capsules_create' : ActorMethod<[[] | [PersonRef]], Result>,
   'capsules_delete' : ActorMethod<[string], Result_2>,
   'capsules_grant' : ActorMethod<[string, Principal, Role], Result_2>,
+  'capsules_leave' : ActorMethod<[string], Result_2>,
   'capsules_list' : ActorMethod<[], Array<CapsuleHeader>>,
   'capsules_read_basic' : ActorMethod<[[] | [string]], Result_1>,
   'capsules_read_full' : ActorMethod<[[] | [string]], Result>,
+  'capsules_rename' : ActorMethod<[string, [] | [string]], Result_2>,
   'capsules_revoke' : ActorMethod<[string, Principal], Result_2>,
+  'devices_invite' : ActorMethod<[string], Result_3>,
+  'devices_join' : ActorMethod<[string, string, [] | [Passkey]], Result_4>,
+  'devices_list' : ActorMethod<[], Result_5>,
+  'devices_remove' : ActorMethod<[Principal], Result_2>,
+  'devices_rename' : ActorMethod<[Principal, string], Result_2>,
   'http_request' : ActorMethod<[HttpRequest], HttpResponse>,
   'http_request_update' : ActorMethod<[HttpRequest], HttpResponse>,
+  'invitations_create' : ActorMethod<
+    [string, Role, number, [] | [bigint], [] | [string]],
+    Result_3
+  >,
+  'invitations_list' : ActorMethod<[[] | [string]], Result_10>,
+  'invitations_read' : ActorMethod<[string], Result_8>,
+  'invitations_redeem' : ActorMethod<[string], Result_9>,
+  'invitations_revoke' : ActorMethod<[bigint], Result_2>,
+  'links_create' : ActorMethod<
+    [string, Principal, [] | [LinkOptions]],
+    Result_11
+  >,
+  'links_list' : ActorMethod<[string], Result_12>,
+  'links_revoke' : ActorMethod<[string, Principal], Result_2>,
   'memories_add_asset' : ActorMethod<
     [string, InternalBlobAssetInput, string],
-    Result_13
+    Result_3
   >,
   'memories_add_inline_asset' : ActorMethod<
     [string, InlineAssetInput, string],
-    Result_13
+    Result_3
   >,
   'memories_create' : ActorMethod<
     [
@@ -493,11 +730,11 @@ export interface _SERVICE {
       AssetMetadata,
       string,
     ],
-    Result_13
+    Result_3
   >,
   'memories_create_with_internal_blobs' : ActorMethod<
     [string, MemoryMetadata, Array<InternalBlobAssetInput>, string],
-    Result_13
+    Result_3
   >,
   'memories_create_with_internal_blobs_and_inline_assets' : ActorMethod<
     [
@@ -507,53 +744,71 @@ export interface _SERVICE {
       Array<InlineAssetInput>,
       string,
     ],
-    Result_13
+    Result_3
   >,
   'memories_delete' : ActorMethod<[string, boolean], Result_2>,
-  'memories_delete_all' : ActorMethod<[string, boolean], Result_20>,
+  'memories_delete_all' : ActorMethod<[string, boolean], Result_34>,
   'memories_delete_bulk' : ActorMethod<
     [string, Array<string>, boolean],
-    Result_20
+    Result_34
   >,
-  'memories_find' : ActorMethod<[string, Array<Uint8Array>], Result_19>,
+  'memories_find' : ActorMethod<[string, Array<Uint8Array>], Result_33>,
   'memories_list' : ActorMethod<
     [string, [] | [string], [] | [number]],
-    Result_16
+    Result_30
   >,
-  'memories_list_assets' : ActorMethod<[string], Result_17>,
+  'memories_list_assets' : ActorMethod<[string], Result_31>,
   'memories_list_by_capsule' : ActorMethod<
     [string, [] | [string], [] | [number]],
-    Result_16
+    Result_30
   >,
-  'memories_ping' : ActorMethod<[Array<string>], Result_18>,
-  'memories_read' : ActorMethod<[string], Result_14>,
-  'memories_read_asset' : ActorMethod<[string, number], Result_15>,
-  'memories_update' : ActorMethod<[string, MemoryUpdateData], Result_14>,
+  'memories_ping' : ActorMethod<[Array<string>], Result_32>,
+  'memories_read' : ActorMethod<[string], Result_28>,
+  'memories_read_asset' : ActorMethod<[string, number], Result_29>,
+  'memories_update' : ActorMethod<[string, MemoryUpdateData], Result_28>,
   'mint_http_token' : ActorMethod<
     [string, Array<string>, [] | [Array<string>], number],
-    Result_13
+    Result_3
   >,
   'mint_http_tokens_bulk' : ActorMethod<
     [Array<TokenRequest>, number],
-    Result_22
+    Result_36
   >,
-  'mint_upload_ticket' : ActorMethod<[bigint, number], Result_13>,
-  'sessions_cleanup_expired' : ActorMethod<[], Result_10>,
-  'sessions_list' : ActorMethod<[], Result_8>,
-  'sessions_stats' : ActorMethod<[], Result_9>,
+  'mint_upload_ticket' : ActorMethod<[bigint, number], Result_3>,
+  'objects_list' : ActorMethod<[[] | [bigint]], Result_24>,
+  'objects_movable' : ActorMethod<[[] | [string], bigint, bigint], Result_25>,
+  'objects_move' : ActorMethod<[string], Result_26>,
+  'objects_moved' : ActorMethod<[string, Attestation], Result_2>,
+  'objects_removable' : ActorMethod<[], Result_24>,
+  'objects_removed' : ActorMethod<[BigUint64Array], Result_16>,
+  'passkeys_find' : ActorMethod<[Uint8Array], Result_6>,
+  'passkeys_register' : ActorMethod<[Passkey], Result_2>,
+  'people_list' : ActorMethod<[], Result_7>,
+  'people_name' : ActorMethod<
+    [Principal, [] | [string], [] | [number]],
+    Result_2
+  >,
+  'profile_set' : ActorMethod<[[] | [string], [] | [number]], Result_2>,
+  'sessions_cleanup_expired' : ActorMethod<[], Result_22>,
+  'sessions_list' : ActorMethod<[], Result_20>,
+  'sessions_stats' : ActorMethod<[], Result_21>,
   'site_list' : ActorMethod<[], Array<SiteFile>>,
   'site_set' : ActorMethod<[Array<SiteFileInput>], Result_2>,
   'upload_config' : ActorMethod<[], UploadConfig>,
   'uploads_abort' : ActorMethod<[bigint], Result_2>,
+  'uploads_attest' : ActorMethod<[bigint, Attestation], Result_2>,
   'uploads_begin' : ActorMethod<
     [string, number, string, [] | [BeginOptions]],
-    Result_4
+    Result_16
   >,
-  'uploads_finish' : ActorMethod<[bigint, Uint8Array, bigint], Result_6>,
-  'uploads_publish' : ActorMethod<[PublishRequest], Result_7>,
+  'uploads_finish' : ActorMethod<[bigint, Uint8Array, bigint], Result_18>,
+  'uploads_grant' : ActorMethod<[string], Result_23>,
+  'uploads_multipart' : ActorMethod<[bigint, string], Result_3>,
+  'uploads_publish' : ActorMethod<[PublishRequest], Result_19>,
   'uploads_put_chunk' : ActorMethod<[bigint, number, Uint8Array], Result_2>,
-  'uploads_status' : ActorMethod<[bigint], Result_5>,
-  'usage' : ActorMethod<[[] | [string]], Result_3>,
+  'uploads_status' : ActorMethod<[bigint], Result_17>,
+  'usage' : ActorMethod<[[] | [string]], Result_15>,
+  'whoami' : ActorMethod<[], WhoAmI>,
 }
 export declare const idlFactory: IDL.InterfaceFactory;
 export declare const init: (args: { IDL: typeof IDL }) => IDL.Type[];

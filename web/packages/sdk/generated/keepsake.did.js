@@ -9,6 +9,43 @@
 import { IDL } from '@icp-sdk/core/candid';
 
 export const idlFactory = ({ IDL }) => {
+  const Error = IDL.Variant({
+    'Internal' : IDL.Text,
+    'NotFound' : IDL.Null,
+    'Unauthorized' : IDL.Null,
+    'InvalidArgument' : IDL.Text,
+    'ResourceExhausted' : IDL.Null,
+    'NotImplemented' : IDL.Text,
+    'Conflict' : IDL.Text,
+  });
+  const Result_2 = IDL.Variant({ 'Ok' : IDL.Null, 'Err' : Error });
+  const Result_3 = IDL.Variant({ 'Ok' : IDL.Text, 'Err' : Error });
+  const LogEntry = IDL.Record({
+    'at' : IDL.Nat64,
+    'by' : IDL.Principal,
+    'action' : IDL.Text,
+    'target' : IDL.Text,
+    'number' : IDL.Nat64,
+  });
+  const Result_14 = IDL.Variant({ 'Ok' : IDL.Vec(LogEntry), 'Err' : Error });
+  const Admission = IDL.Variant({
+    'Invited' : IDL.Null,
+    'Everybody' : IDL.Null,
+  });
+  const Settings = IDL.Record({
+    'capsule_bytes_max' : IDL.Opt(IDL.Nat64),
+    'record_bytes_max' : IDL.Opt(IDL.Nat64),
+    'admission' : IDL.Opt(Admission),
+    'capsule_record_bytes_max' : IDL.Opt(IDL.Nat64),
+    'bytes_in_flight_per_caller_max' : IDL.Opt(IDL.Nat64),
+    'heap_bytes_max' : IDL.Opt(IDL.Nat64),
+    'sessions_per_caller_max' : IDL.Opt(IDL.Nat32),
+  });
+  const HostSettings = IDL.Record({
+    'controllers' : IDL.Vec(IDL.Principal),
+    'settings' : Settings,
+  });
+  const Result_13 = IDL.Variant({ 'Ok' : HostSettings, 'Err' : Error });
   const BlobHosting = IDL.Variant({
     'S3' : IDL.Null,
     'Icp' : IDL.Null,
@@ -42,23 +79,13 @@ export const idlFactory = ({ IDL }) => {
       'asset_id' : IDL.Text,
     }),
   });
-  const Error = IDL.Variant({
-    'Internal' : IDL.Text,
-    'NotFound' : IDL.Null,
-    'Unauthorized' : IDL.Null,
-    'InvalidArgument' : IDL.Text,
-    'ResourceExhausted' : IDL.Null,
-    'NotImplemented' : IDL.Text,
-    'Conflict' : IDL.Text,
-  });
-  const Result_15 = IDL.Variant({ 'Ok' : MemoryAssetData, 'Err' : Error });
+  const Result_29 = IDL.Variant({ 'Ok' : MemoryAssetData, 'Err' : Error });
   const AssetRemovalResult = IDL.Record({
     'memory_id' : IDL.Text,
     'asset_removed' : IDL.Bool,
     'message' : IDL.Text,
   });
-  const Result_21 = IDL.Variant({ 'Ok' : AssetRemovalResult, 'Err' : Error });
-  const Result_13 = IDL.Variant({ 'Ok' : IDL.Text, 'Err' : Error });
+  const Result_35 = IDL.Variant({ 'Ok' : AssetRemovalResult, 'Err' : Error });
   const BlobMeta = IDL.Record({
     'references' : IDL.Nat32,
     'sha256' : IDL.Vec(IDL.Nat8),
@@ -71,11 +98,16 @@ export const idlFactory = ({ IDL }) => {
     'chunk_size' : IDL.Nat32,
     'expires_at' : IDL.Opt(IDL.Nat64),
   });
-  const Result_11 = IDL.Variant({ 'Ok' : BlobMeta, 'Err' : Error });
-  const Result_12 = IDL.Variant({ 'Ok' : IDL.Vec(IDL.Nat8), 'Err' : Error });
+  const Result_27 = IDL.Variant({ 'Ok' : BlobMeta, 'Err' : Error });
+  const Result_6 = IDL.Variant({ 'Ok' : IDL.Vec(IDL.Nat8), 'Err' : Error });
   const PersonRef = IDL.Variant({
     'Opaque' : IDL.Text,
     'Principal' : IDL.Principal,
+  });
+  const CapsuleGift = IDL.Record({
+    'at' : IDL.Nat64,
+    'by' : IDL.Principal,
+    'to' : IDL.Principal,
   });
   const Role = IDL.Variant({
     'Guest' : IDL.Null,
@@ -85,40 +117,77 @@ export const idlFactory = ({ IDL }) => {
   });
   const CapsuleMember = IDL.Record({
     'principal' : IDL.Principal,
+    'name' : IDL.Opt(IDL.Text),
     'role' : Role,
+    'colour' : IDL.Opt(IDL.Nat32),
+    'accepted' : IDL.Bool,
   });
   const Capsule = IDL.Record({
     'id' : IDL.Text,
+    'given_by_operator' : IDL.Opt(CapsuleGift),
     'updated_at' : IDL.Nat64,
+    'creator' : IDL.Opt(IDL.Principal),
     'members' : IDL.Vec(CapsuleMember),
+    'creator_name' : IDL.Opt(IDL.Text),
     'subject' : PersonRef,
+    'name' : IDL.Opt(IDL.Text),
     'inline_bytes_used' : IDL.Nat64,
     'created_at' : IDL.Nat64,
     'memory_count' : IDL.Nat64,
     'bytes_in_flight' : IDL.Nat64,
     'bytes_used' : IDL.Nat64,
+    'accepted' : IDL.Bool,
+    'is_self_capsule' : IDL.Bool,
   });
   const Result = IDL.Variant({ 'Ok' : Capsule, 'Err' : Error });
-  const Result_2 = IDL.Variant({ 'Ok' : IDL.Null, 'Err' : Error });
   const CapsuleHeader = IDL.Record({
     'id' : IDL.Text,
     'updated_at' : IDL.Nat64,
+    'creator' : IDL.Opt(IDL.Principal),
+    'creator_name' : IDL.Opt(IDL.Text),
     'subject' : PersonRef,
+    'name' : IDL.Opt(IDL.Text),
     'role' : Role,
     'created_at' : IDL.Nat64,
     'memory_count' : IDL.Nat64,
+    'accepted' : IDL.Bool,
+    'is_self_capsule' : IDL.Bool,
+  });
+  const LinkSight = IDL.Record({
+    'some_memories' : IDL.Bool,
+    'download' : IDL.Bool,
+    'expires_at' : IDL.Opt(IDL.Nat64),
   });
   const CapsuleInfo = IDL.Record({
     'updated_at' : IDL.Nat64,
+    'creator' : IDL.Opt(IDL.Principal),
+    'creator_name' : IDL.Opt(IDL.Text),
     'subject' : PersonRef,
     'capsule_id' : IDL.Text,
+    'link' : IDL.Opt(LinkSight),
+    'name' : IDL.Opt(IDL.Text),
     'role' : Role,
     'is_owner' : IDL.Bool,
     'created_at' : IDL.Nat64,
     'memory_count' : IDL.Nat64,
+    'accepted' : IDL.Bool,
     'is_self_capsule' : IDL.Bool,
   });
   const Result_1 = IDL.Variant({ 'Ok' : CapsuleInfo, 'Err' : Error });
+  const Passkey = IDL.Record({
+    'public_key' : IDL.Vec(IDL.Nat8),
+    'credential_id' : IDL.Vec(IDL.Nat8),
+  });
+  const Result_4 = IDL.Variant({ 'Ok' : IDL.Principal, 'Err' : Error });
+  const Device = IDL.Record({
+    'is_this' : IDL.Bool,
+    'principal' : IDL.Principal,
+    'name' : IDL.Text,
+    'added_at' : IDL.Opt(IDL.Nat64),
+    'is_passkey' : IDL.Bool,
+    'last_upload_day' : IDL.Opt(IDL.Nat64),
+  });
+  const Result_5 = IDL.Variant({ 'Ok' : IDL.Vec(Device), 'Err' : Error });
   const HttpRequest = IDL.Record({
     'url' : IDL.Text,
     'method' : IDL.Text,
@@ -132,6 +201,56 @@ export const idlFactory = ({ IDL }) => {
     'upgrade' : IDL.Opt(IDL.Bool),
     'status_code' : IDL.Nat16,
   });
+  const InvitationInto = IDL.Variant({
+    'Host' : IDL.Record({ 'quota_bytes' : IDL.Opt(IDL.Nat64) }),
+    'Account' : IDL.Principal,
+    'Capsule' : IDL.Record({
+      'capsule_id' : IDL.Text,
+      'name' : IDL.Opt(IDL.Text),
+      'role' : Role,
+    }),
+  });
+  const Invitation = IDL.Record({
+    'id' : IDL.Nat64,
+    'invited_by_name' : IDL.Opt(IDL.Text),
+    'into' : InvitationInto,
+    'uses' : IDL.Nat32,
+    'created_at' : IDL.Nat64,
+    'label' : IDL.Text,
+    'uses_max' : IDL.Nat32,
+    'invited_by' : IDL.Principal,
+    'expires_at' : IDL.Opt(IDL.Nat64),
+  });
+  const Result_10 = IDL.Variant({ 'Ok' : IDL.Vec(Invitation), 'Err' : Error });
+  const Result_8 = IDL.Variant({ 'Ok' : Invitation, 'Err' : Error });
+  const Redeemed = IDL.Record({
+    'invitation' : Invitation,
+    'capsule' : IDL.Opt(CapsuleHeader),
+  });
+  const Result_9 = IDL.Variant({ 'Ok' : Redeemed, 'Err' : Error });
+  const LinkOptions = IDL.Record({
+    'preview' : IDL.Opt(IDL.Bool),
+    'password' : IDL.Opt(IDL.Bool),
+    'label' : IDL.Opt(IDL.Text),
+    'memories' : IDL.Opt(IDL.Vec(IDL.Text)),
+    'download' : IDL.Opt(IDL.Bool),
+    'expires_at' : IDL.Opt(IDL.Nat64),
+  });
+  const Link = IDL.Record({
+    'principal' : IDL.Principal,
+    'capsule_id' : IDL.Text,
+    'preview' : IDL.Bool,
+    'password' : IDL.Bool,
+    'path' : IDL.Opt(IDL.Text),
+    'created_at' : IDL.Nat64,
+    'created_by' : IDL.Principal,
+    'label' : IDL.Text,
+    'memories' : IDL.Opt(IDL.Nat32),
+    'download' : IDL.Bool,
+    'expires_at' : IDL.Opt(IDL.Nat64),
+  });
+  const Result_11 = IDL.Variant({ 'Ok' : Link, 'Err' : Error });
+  const Result_12 = IDL.Variant({ 'Ok' : IDL.Vec(Link), 'Err' : Error });
   const AssetType = IDL.Variant({
     'Preview' : IDL.Null,
     'Metadata' : IDL.Null,
@@ -220,8 +339,8 @@ export const idlFactory = ({ IDL }) => {
     'message' : IDL.Text,
     'failed_count' : IDL.Nat32,
   });
-  const Result_20 = IDL.Variant({ 'Ok' : BulkDeleteResult, 'Err' : Error });
-  const Result_19 = IDL.Variant({
+  const Result_34 = IDL.Variant({ 'Ok' : BulkDeleteResult, 'Err' : Error });
+  const Result_33 = IDL.Variant({
     'Ok' : IDL.Vec(IDL.Opt(IDL.Text)),
     'Err' : Error,
   });
@@ -249,7 +368,7 @@ export const idlFactory = ({ IDL }) => {
     'next_cursor' : IDL.Opt(IDL.Text),
     'items' : IDL.Vec(MemoryHeader),
   });
-  const Result_16 = IDL.Variant({ 'Ok' : Page, 'Err' : Error });
+  const Result_30 = IDL.Variant({ 'Ok' : Page, 'Err' : Error });
   const MemoryAssetsList = IDL.Record({
     'inline_assets' : IDL.Vec(IDL.Text),
     'internal_assets' : IDL.Vec(IDL.Text),
@@ -258,13 +377,13 @@ export const idlFactory = ({ IDL }) => {
     'memory_id' : IDL.Text,
     'total_count' : IDL.Nat32,
   });
-  const Result_17 = IDL.Variant({ 'Ok' : MemoryAssetsList, 'Err' : Error });
+  const Result_31 = IDL.Variant({ 'Ok' : MemoryAssetsList, 'Err' : Error });
   const MemoryPresenceResult = IDL.Record({
     'metadata_present' : IDL.Bool,
     'memory_id' : IDL.Text,
     'asset_present' : IDL.Bool,
   });
-  const Result_18 = IDL.Variant({
+  const Result_32 = IDL.Variant({
     'Ok' : IDL.Vec(MemoryPresenceResult),
     'Err' : Error,
   });
@@ -294,7 +413,7 @@ export const idlFactory = ({ IDL }) => {
     'blob_internal_assets' : IDL.Vec(MemoryAssetBlobInternal),
     'blob_external_assets' : IDL.Vec(MemoryAssetBlobExternal),
   });
-  const Result_14 = IDL.Variant({ 'Ok' : Memory, 'Err' : Error });
+  const Result_28 = IDL.Variant({ 'Ok' : Memory, 'Err' : Error });
   const MemoryUpdateData = IDL.Record({
     'title' : IDL.Opt(IDL.Text),
     'date_of_memory' : IDL.Opt(IDL.Nat64),
@@ -316,8 +435,42 @@ export const idlFactory = ({ IDL }) => {
     'token' : IDL.Opt(IDL.Text),
     'memory_id' : IDL.Text,
   });
-  const Result_22 = IDL.Variant({ 'Ok' : IDL.Vec(MintedToken), 'Err' : Error });
-  const Result_10 = IDL.Variant({ 'Ok' : IDL.Nat32, 'Err' : Error });
+  const Result_36 = IDL.Variant({ 'Ok' : IDL.Vec(MintedToken), 'Err' : Error });
+  const ObjectHolder = IDL.Variant({
+    'Blob' : IDL.Text,
+    'Nobody' : IDL.Nat64,
+    'Session' : IDL.Nat64,
+  });
+  const Object = IDL.Record({
+    'key' : IDL.Text,
+    'len' : IDL.Nat64,
+    'sha256' : IDL.Vec(IDL.Nat8),
+    'object_id' : IDL.Nat64,
+    'mime_type' : IDL.Opt(IDL.Text),
+    'upload_id' : IDL.Opt(IDL.Text),
+    'version' : IDL.Opt(IDL.Text),
+    'holder' : ObjectHolder,
+  });
+  const Result_24 = IDL.Variant({ 'Ok' : IDL.Vec(Object), 'Err' : Error });
+  const MovableBlobs = IDL.Record({
+    'next' : IDL.Opt(IDL.Text),
+    'blobs' : IDL.Vec(IDL.Text),
+  });
+  const Result_25 = IDL.Variant({ 'Ok' : MovableBlobs, 'Err' : Error });
+  const Result_26 = IDL.Variant({ 'Ok' : Object, 'Err' : Error });
+  const Attestation = IDL.Record({
+    'len' : IDL.Nat64,
+    'sha256' : IDL.Vec(IDL.Nat8),
+    'version' : IDL.Opt(IDL.Text),
+  });
+  const Result_16 = IDL.Variant({ 'Ok' : IDL.Nat64, 'Err' : Error });
+  const PersonName = IDL.Record({
+    'principal' : IDL.Principal,
+    'name' : IDL.Opt(IDL.Text),
+    'colour' : IDL.Opt(IDL.Nat32),
+  });
+  const Result_7 = IDL.Variant({ 'Ok' : IDL.Vec(PersonName), 'Err' : Error });
+  const Result_22 = IDL.Variant({ 'Ok' : IDL.Nat32, 'Err' : Error });
   const SessionState = IDL.Variant({
     'Finished' : IDL.Text,
     'Pending' : IDL.Null,
@@ -337,14 +490,14 @@ export const idlFactory = ({ IDL }) => {
     'last_seen' : IDL.Nat64,
     'expires_at' : IDL.Nat64,
   });
-  const Result_8 = IDL.Variant({ 'Ok' : IDL.Vec(SessionInfo), 'Err' : Error });
+  const Result_20 = IDL.Variant({ 'Ok' : IDL.Vec(SessionInfo), 'Err' : Error });
   const SessionStats = IDL.Record({
     'pending' : IDL.Nat64,
     'finished' : IDL.Nat64,
     'bytes_in_flight' : IDL.Nat64,
     'oldest_last_seen' : IDL.Opt(IDL.Nat64),
   });
-  const Result_9 = IDL.Variant({ 'Ok' : SessionStats, 'Err' : Error });
+  const Result_21 = IDL.Variant({ 'Ok' : SessionStats, 'Err' : Error });
   const SiteFile = IDL.Record({
     'sha256' : IDL.Vec(IDL.Nat8),
     'blob_id' : IDL.Text,
@@ -357,11 +510,20 @@ export const idlFactory = ({ IDL }) => {
     'path' : IDL.Text,
     'mime_type' : IDL.Text,
   });
+  const S3Lane = IDL.Record({
+    'url' : IDL.Opt(IDL.Text),
+    'part_bytes_min' : IDL.Nat64,
+    'path' : IDL.Text,
+    'parts_max' : IDL.Nat32,
+    'from_len' : IDL.Nat64,
+    'put_bytes_max' : IDL.Nat64,
+  });
   const PutRoad = IDL.Record({
     'ticket_secs_max' : IDL.Nat32,
     'path' : IDL.Text,
   });
   const UploadConfig = IDL.Record({
+    's3' : IDL.Opt(S3Lane),
     'text_short_bytes_max' : IDL.Nat32,
     'capsule_bytes_max' : IDL.Nat64,
     'inline_max' : IDL.Nat32,
@@ -389,8 +551,8 @@ export const idlFactory = ({ IDL }) => {
     'sha256' : IDL.Opt(IDL.Vec(IDL.Nat8)),
     'mime_type' : IDL.Opt(IDL.Text),
     'total_len' : IDL.Opt(IDL.Nat64),
+    'hosting' : IDL.Opt(BlobHosting),
   });
-  const Result_4 = IDL.Variant({ 'Ok' : IDL.Nat64, 'Err' : Error });
   const UploadFinishResult = IDL.Record({
     'checksum_sha256' : IDL.Opt(IDL.Vec(IDL.Nat8)),
     'storage_location' : IDL.Text,
@@ -402,7 +564,19 @@ export const idlFactory = ({ IDL }) => {
     'expires_at' : IDL.Opt(IDL.Nat64),
     'uploaded_at' : IDL.Nat64,
   });
-  const Result_6 = IDL.Variant({ 'Ok' : UploadFinishResult, 'Err' : Error });
+  const Result_18 = IDL.Variant({ 'Ok' : UploadFinishResult, 'Err' : Error });
+  const ObjectGrant = IDL.Record({
+    'key' : IDL.Text,
+    'len' : IDL.Nat64,
+    'part_bytes' : IDL.Nat64,
+    'sha256' : IDL.Vec(IDL.Nat8),
+    'session_id' : IDL.Nat64,
+    'object_id' : IDL.Nat64,
+    'attested' : IDL.Bool,
+    'mime_type' : IDL.Opt(IDL.Text),
+    'upload_id' : IDL.Opt(IDL.Text),
+  });
+  const Result_23 = IDL.Variant({ 'Ok' : ObjectGrant, 'Err' : Error });
   const IfPresent = IDL.Variant({
     'Return' : IDL.Null,
     'Duplicate' : IDL.Null,
@@ -435,7 +609,7 @@ export const idlFactory = ({ IDL }) => {
     'memory_id' : IDL.Text,
     'already' : IDL.Opt(IDL.Bool),
   });
-  const Result_7 = IDL.Variant({ 'Ok' : PublishResult, 'Err' : Error });
+  const Result_19 = IDL.Variant({ 'Ok' : PublishResult, 'Err' : Error });
   const UploadStatus = IDL.Record({
     'missing_truncated' : IDL.Bool,
     'missing' : IDL.Vec(IDL.Tuple(IDL.Nat32, IDL.Nat32)),
@@ -447,7 +621,7 @@ export const idlFactory = ({ IDL }) => {
     'chunk_size' : IDL.Opt(IDL.Nat32),
     'expires_at' : IDL.Nat64,
   });
-  const Result_5 = IDL.Variant({ 'Ok' : UploadStatus, 'Err' : Error });
+  const Result_17 = IDL.Variant({ 'Ok' : UploadStatus, 'Err' : Error });
   const LimitUse = IDL.Record({
     'max' : IDL.Nat64,
     'code' : IDL.Text,
@@ -455,21 +629,65 @@ export const idlFactory = ({ IDL }) => {
     'used' : IDL.Nat64,
   });
   const Usage = IDL.Record({ 'limits' : IDL.Vec(LimitUse) });
-  const Result_3 = IDL.Variant({ 'Ok' : Usage, 'Err' : Error });
+  const Result_15 = IDL.Variant({ 'Ok' : Usage, 'Err' : Error });
+  const Standing = IDL.Variant({
+    'Blocked' : IDL.Null,
+    'Anonymous' : IDL.Null,
+    'Stranger' : IDL.Null,
+    'Admitted' : IDL.Null,
+    'Link' : IDL.Null,
+    'Known' : IDL.Null,
+    'LinkExpired' : IDL.Null,
+    'Removed' : IDL.Null,
+  });
+  const WhoAmI = IDL.Record({
+    'principal' : IDL.Principal,
+    'name' : IDL.Opt(IDL.Text),
+    'may_create_capsules' : IDL.Bool,
+    'admission' : Admission,
+    'account' : IDL.Principal,
+    'colour' : IDL.Opt(IDL.Nat32),
+    'devices' : IDL.Nat32,
+    'standing' : Standing,
+    'is_controller' : IDL.Bool,
+  });
   
   return IDL.Service({
     '_probe_sessions' : IDL.Func([], [IDL.Vec(IDL.Nat64)], ['query']),
-    'asset_get_by_id' : IDL.Func([IDL.Text, IDL.Text], [Result_15], ['query']),
-    'asset_remove_by_id' : IDL.Func([IDL.Text, IDL.Text], [Result_21], []),
-    'blob_delete' : IDL.Func([IDL.Text], [Result_13], []),
-    'blob_get_meta' : IDL.Func([IDL.Text], [Result_11], ['query']),
-    'blob_read' : IDL.Func([IDL.Text], [Result_12], ['query']),
-    'blob_read_chunk' : IDL.Func([IDL.Text, IDL.Nat32], [Result_12], ['query']),
+    'admin_block' : IDL.Func(
+        [IDL.Principal, IDL.Opt(IDL.Text)],
+        [Result_2],
+        [],
+      ),
+    'admin_evict' : IDL.Func([IDL.Nat64], [Result_2], []),
+    'admin_give' : IDL.Func([IDL.Text, IDL.Principal], [Result_2], []),
+    'admin_invite' : IDL.Func(
+        [IDL.Nat32, IDL.Opt(IDL.Nat64), IDL.Opt(IDL.Text), IDL.Opt(IDL.Nat64)],
+        [Result_3],
+        [],
+      ),
+    'admin_log' : IDL.Func([IDL.Opt(IDL.Nat64)], [Result_14], ['query']),
+    'admin_quota' : IDL.Func(
+        [IDL.Principal, IDL.Opt(IDL.Nat64)],
+        [Result_2],
+        [],
+      ),
+    'admin_remove' : IDL.Func([IDL.Text], [Result_2], []),
+    'admin_set' : IDL.Func([Settings], [Result_2], []),
+    'admin_settings' : IDL.Func([], [Result_13], ['query']),
+    'admin_unblock' : IDL.Func([IDL.Principal], [Result_2], []),
+    'asset_get_by_id' : IDL.Func([IDL.Text, IDL.Text], [Result_29], ['query']),
+    'asset_remove_by_id' : IDL.Func([IDL.Text, IDL.Text], [Result_35], []),
+    'blob_delete' : IDL.Func([IDL.Text], [Result_3], []),
+    'blob_get_meta' : IDL.Func([IDL.Text], [Result_27], ['query']),
+    'blob_read' : IDL.Func([IDL.Text], [Result_6], ['query']),
+    'blob_read_chunk' : IDL.Func([IDL.Text, IDL.Nat32], [Result_6], ['query']),
     'blob_read_range' : IDL.Func(
         [IDL.Text, IDL.Nat64, IDL.Nat32],
-        [Result_12],
+        [Result_6],
         ['query'],
       ),
+    'capsules_accept' : IDL.Func([IDL.Text], [Result_2], []),
     'capsules_create' : IDL.Func([IDL.Opt(PersonRef)], [Result], []),
     'capsules_delete' : IDL.Func([IDL.Text], [Result_2], []),
     'capsules_grant' : IDL.Func(
@@ -477,6 +695,7 @@ export const idlFactory = ({ IDL }) => {
         [Result_2],
         [],
       ),
+    'capsules_leave' : IDL.Func([IDL.Text], [Result_2], []),
     'capsules_list' : IDL.Func([], [IDL.Vec(CapsuleHeader)], ['query']),
     'capsules_read_basic' : IDL.Func(
         [IDL.Opt(IDL.Text)],
@@ -484,17 +703,43 @@ export const idlFactory = ({ IDL }) => {
         ['query'],
       ),
     'capsules_read_full' : IDL.Func([IDL.Opt(IDL.Text)], [Result], ['query']),
+    'capsules_rename' : IDL.Func([IDL.Text, IDL.Opt(IDL.Text)], [Result_2], []),
     'capsules_revoke' : IDL.Func([IDL.Text, IDL.Principal], [Result_2], []),
+    'devices_invite' : IDL.Func([IDL.Text], [Result_3], []),
+    'devices_join' : IDL.Func(
+        [IDL.Text, IDL.Text, IDL.Opt(Passkey)],
+        [Result_4],
+        [],
+      ),
+    'devices_list' : IDL.Func([], [Result_5], ['query']),
+    'devices_remove' : IDL.Func([IDL.Principal], [Result_2], []),
+    'devices_rename' : IDL.Func([IDL.Principal, IDL.Text], [Result_2], []),
     'http_request' : IDL.Func([HttpRequest], [HttpResponse], ['query']),
     'http_request_update' : IDL.Func([HttpRequest], [HttpResponse], []),
+    'invitations_create' : IDL.Func(
+        [IDL.Text, Role, IDL.Nat32, IDL.Opt(IDL.Nat64), IDL.Opt(IDL.Text)],
+        [Result_3],
+        [],
+      ),
+    'invitations_list' : IDL.Func([IDL.Opt(IDL.Text)], [Result_10], ['query']),
+    'invitations_read' : IDL.Func([IDL.Text], [Result_8], ['query']),
+    'invitations_redeem' : IDL.Func([IDL.Text], [Result_9], []),
+    'invitations_revoke' : IDL.Func([IDL.Nat64], [Result_2], []),
+    'links_create' : IDL.Func(
+        [IDL.Text, IDL.Principal, IDL.Opt(LinkOptions)],
+        [Result_11],
+        [],
+      ),
+    'links_list' : IDL.Func([IDL.Text], [Result_12], ['query']),
+    'links_revoke' : IDL.Func([IDL.Text, IDL.Principal], [Result_2], []),
     'memories_add_asset' : IDL.Func(
         [IDL.Text, InternalBlobAssetInput, IDL.Text],
-        [Result_13],
+        [Result_3],
         [],
       ),
     'memories_add_inline_asset' : IDL.Func(
         [IDL.Text, InlineAssetInput, IDL.Text],
-        [Result_13],
+        [Result_3],
         [],
       ),
     'memories_create' : IDL.Func(
@@ -510,12 +755,12 @@ export const idlFactory = ({ IDL }) => {
           AssetMetadata,
           IDL.Text,
         ],
-        [Result_13],
+        [Result_3],
         [],
       ),
     'memories_create_with_internal_blobs' : IDL.Func(
         [IDL.Text, MemoryMetadata, IDL.Vec(InternalBlobAssetInput), IDL.Text],
-        [Result_13],
+        [Result_3],
         [],
       ),
     'memories_create_with_internal_blobs_and_inline_assets' : IDL.Func(
@@ -526,80 +771,107 @@ export const idlFactory = ({ IDL }) => {
           IDL.Vec(InlineAssetInput),
           IDL.Text,
         ],
-        [Result_13],
+        [Result_3],
         [],
       ),
     'memories_delete' : IDL.Func([IDL.Text, IDL.Bool], [Result_2], []),
-    'memories_delete_all' : IDL.Func([IDL.Text, IDL.Bool], [Result_20], []),
+    'memories_delete_all' : IDL.Func([IDL.Text, IDL.Bool], [Result_34], []),
     'memories_delete_bulk' : IDL.Func(
         [IDL.Text, IDL.Vec(IDL.Text), IDL.Bool],
-        [Result_20],
+        [Result_34],
         [],
       ),
     'memories_find' : IDL.Func(
         [IDL.Text, IDL.Vec(IDL.Vec(IDL.Nat8))],
-        [Result_19],
+        [Result_33],
         ['query'],
       ),
     'memories_list' : IDL.Func(
         [IDL.Text, IDL.Opt(IDL.Text), IDL.Opt(IDL.Nat32)],
-        [Result_16],
+        [Result_30],
         ['query'],
       ),
-    'memories_list_assets' : IDL.Func([IDL.Text], [Result_17], ['query']),
+    'memories_list_assets' : IDL.Func([IDL.Text], [Result_31], ['query']),
     'memories_list_by_capsule' : IDL.Func(
         [IDL.Text, IDL.Opt(IDL.Text), IDL.Opt(IDL.Nat32)],
-        [Result_16],
+        [Result_30],
         ['query'],
       ),
-    'memories_ping' : IDL.Func([IDL.Vec(IDL.Text)], [Result_18], ['query']),
-    'memories_read' : IDL.Func([IDL.Text], [Result_14], ['query']),
+    'memories_ping' : IDL.Func([IDL.Vec(IDL.Text)], [Result_32], ['query']),
+    'memories_read' : IDL.Func([IDL.Text], [Result_28], ['query']),
     'memories_read_asset' : IDL.Func(
         [IDL.Text, IDL.Nat32],
-        [Result_15],
+        [Result_29],
         ['query'],
       ),
-    'memories_update' : IDL.Func([IDL.Text, MemoryUpdateData], [Result_14], []),
+    'memories_update' : IDL.Func([IDL.Text, MemoryUpdateData], [Result_28], []),
     'mint_http_token' : IDL.Func(
         [IDL.Text, IDL.Vec(IDL.Text), IDL.Opt(IDL.Vec(IDL.Text)), IDL.Nat32],
-        [Result_13],
+        [Result_3],
         ['query'],
       ),
     'mint_http_tokens_bulk' : IDL.Func(
         [IDL.Vec(TokenRequest), IDL.Nat32],
-        [Result_22],
+        [Result_36],
         ['query'],
       ),
     'mint_upload_ticket' : IDL.Func(
         [IDL.Nat64, IDL.Nat32],
-        [Result_13],
+        [Result_3],
         ['query'],
       ),
-    'sessions_cleanup_expired' : IDL.Func([], [Result_10], []),
-    'sessions_list' : IDL.Func([], [Result_8], ['query']),
-    'sessions_stats' : IDL.Func([], [Result_9], ['query']),
+    'objects_list' : IDL.Func([IDL.Opt(IDL.Nat64)], [Result_24], ['query']),
+    'objects_movable' : IDL.Func(
+        [IDL.Opt(IDL.Text), IDL.Nat64, IDL.Nat64],
+        [Result_25],
+        ['query'],
+      ),
+    'objects_move' : IDL.Func([IDL.Text], [Result_26], []),
+    'objects_moved' : IDL.Func([IDL.Text, Attestation], [Result_2], []),
+    'objects_removable' : IDL.Func([], [Result_24], ['query']),
+    'objects_removed' : IDL.Func([IDL.Vec(IDL.Nat64)], [Result_16], []),
+    'passkeys_find' : IDL.Func([IDL.Vec(IDL.Nat8)], [Result_6], ['query']),
+    'passkeys_register' : IDL.Func([Passkey], [Result_2], []),
+    'people_list' : IDL.Func([], [Result_7], ['query']),
+    'people_name' : IDL.Func(
+        [IDL.Principal, IDL.Opt(IDL.Text), IDL.Opt(IDL.Nat32)],
+        [Result_2],
+        [],
+      ),
+    'profile_set' : IDL.Func(
+        [IDL.Opt(IDL.Text), IDL.Opt(IDL.Nat32)],
+        [Result_2],
+        [],
+      ),
+    'sessions_cleanup_expired' : IDL.Func([], [Result_22], []),
+    'sessions_list' : IDL.Func([], [Result_20], ['query']),
+    'sessions_stats' : IDL.Func([], [Result_21], ['query']),
     'site_list' : IDL.Func([], [IDL.Vec(SiteFile)], ['query']),
     'site_set' : IDL.Func([IDL.Vec(SiteFileInput)], [Result_2], []),
     'upload_config' : IDL.Func([], [UploadConfig], ['query']),
     'uploads_abort' : IDL.Func([IDL.Nat64], [Result_2], []),
+    'uploads_attest' : IDL.Func([IDL.Nat64, Attestation], [Result_2], []),
     'uploads_begin' : IDL.Func(
         [IDL.Text, IDL.Nat32, IDL.Text, IDL.Opt(BeginOptions)],
-        [Result_4],
+        [Result_16],
         [],
       ),
     'uploads_finish' : IDL.Func(
         [IDL.Nat64, IDL.Vec(IDL.Nat8), IDL.Nat64],
-        [Result_6],
+        [Result_18],
         [],
       ),
-    'uploads_publish' : IDL.Func([PublishRequest], [Result_7], []),
+    'uploads_grant' : IDL.Func([IDL.Text], [Result_23], []),
+    'uploads_multipart' : IDL.Func([IDL.Nat64, IDL.Text], [Result_3], []),
+    'uploads_publish' : IDL.Func([PublishRequest], [Result_19], []),
     'uploads_put_chunk' : IDL.Func(
         [IDL.Nat64, IDL.Nat32, IDL.Vec(IDL.Nat8)],
         [Result_2],
         [],
       ),
-    'uploads_status' : IDL.Func([IDL.Nat64], [Result_5], ['query']),
-    'usage' : IDL.Func([IDL.Opt(IDL.Text)], [Result_3], ['query']),
+    'uploads_status' : IDL.Func([IDL.Nat64], [Result_17], ['query']),
+    'usage' : IDL.Func([IDL.Opt(IDL.Text)], [Result_15], ['query']),
+    'whoami' : IDL.Func([], [WhoAmI], ['query']),
   });
 };
 

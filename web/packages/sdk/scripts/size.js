@@ -22,7 +22,7 @@ async function gzipped(entry, external = []) {
 }
 
 /** What is loaded later, by itself. */
-const later = ["mcl-wasm", "hash-wasm"];
+const later = ["mcl-wasm", "hash-wasm", "@scure/bip39"];
 
 const rows = {
   "the SDK with @icp-sdk/core": await gzipped("./dist/index.js", later),
@@ -35,6 +35,7 @@ const rows = {
   "Worker that hashes, verifies and sends": await gzipped("./dist/background/worker.js", later),
   "its wasm that verifies": await gzipped("./dist/verify/bls-wasm.js"),
   "its wasm that hashes": await gzipped("./dist/hash/wasm.js"),
+  "its words, loaded when some are first wanted": await gzipped("@scure/bip39/wordlists/english.js"),
   "Worker that makes the pictures": await gzipped("./dist/derivatives/worker.js"),
 };
 for (const [what, bytes] of Object.entries(rows)) {

@@ -52,6 +52,7 @@ const UPLOAD: Readonly<Record<string, Test>> = {
   resume: objectOrFalse,
   ifPresent: oneOf("reuse", "again"),
   offlineMaxSeconds: number,
+  hosting: oneOf("auto", "s3", "host"),
 };
 
 const CHANGES: Readonly<Record<string, Test>> = { title: text, description: text, dateOfMemory: date };

@@ -3,7 +3,7 @@
 import type { Principal } from "@icp-sdk/core/principal";
 import type { Connection, Sending } from "./connection.js";
 import * as records from "./records.js";
-import type { Capsule, CapsuleHeader, CapsuleId, Role, Subject } from "./types.js";
+import type { Capsule, CapsuleHeader, CapsuleId, CapsuleSight, Role, Subject } from "./types.js";
 import { opt, personOf, principalOf, wireRoleOf } from "./wire.js";
 
 export class CapsulesClient {
@@ -32,13 +32,18 @@ export class CapsulesClient {
     return isKnown;
   }
 
+  /** The caller acts for another account from now on, which has another own capsule. */
+  forgetOwn(): void {
+    this.#ownId = undefined;
+  }
+
   /** Every capsule that the caller has a role in; those that it made come first. */
   async list(): Promise<CapsuleHeader[]> {
     return (await this.#connection.bare("capsules_list", [])).map(records.capsuleHeader);
   }
 
   /** One capsule as `list` shows them, also one that the caller has no role in by name, because it is public. */
-  async header(id: CapsuleId): Promise<CapsuleHeader> {
+  async header(id: CapsuleId): Promise<CapsuleSight> {
     return records.capsuleInfo(await this.#connection.call("capsules_read_basic", [opt(id)]));
   }
 
@@ -61,6 +66,21 @@ export class CapsulesClient {
   /** Takes the role away, at once. Owners only; the last owner stays. */
   async revoke(id: CapsuleId, who: Principal | string): Promise<void> {
     await this.#connection.call("capsules_revoke", [id, principalOf(who)], { goneIsDone: true });
+  }
+
+  /** Calls it by a name, or by none. Owners only. */
+  async rename(id: CapsuleId, name: string | undefined): Promise<void> {
+    await this.#connection.call("capsules_rename", [id, opt(name)]);
+  }
+
+  /** Says yes to a role that somebody gave. It counts before that too. */
+  async accept(id: CapsuleId): Promise<void> {
+    await this.#connection.call("capsules_accept", [id]);
+  }
+
+  /** Gives one's own role up; the last owner stays. */
+  async leave(id: CapsuleId): Promise<void> {
+    await this.#connection.call("capsules_leave", [id], { goneIsDone: true });
   }
 
   /** Deletes the capsule with all its memories and uploads. Owners only. */

@@ -15,19 +15,24 @@ import { idlFactory } from "../generated/keepsake.did.js";
 import { type RemoteSender, Unreadable, WorkerMissing } from "./background/client.js";
 import type { LargeAnswer, LargeCall, LargeMethod } from "./background/messages.js";
 import { encodingError } from "./encoding.js";
-import { type Signer, signerOf } from "./envelope.js";
-import { KeepsakeError, refusal, throwIfAborted } from "./errors.js";
+import { endOf, type Signer, signerOf } from "./envelope.js";
+import { KeepsakeError, linkOnlyLooks, refusal, throwIfAborted } from "./errors.js";
 import { FastAgent } from "./fast-agent.js";
-import { type Fault, understand } from "./faults.js";
+import { type Fault, understand, wrongClock } from "./faults.js";
 import { readBlobs, readWhole } from "./hash/pieces.js";
+import { isOfLink } from "./identity/of-link.js";
 import { isMainnet } from "./mainnet.js";
 import { NodeKeys } from "./node-keys.js";
 import { type PutChunk, type PutEnd, putChunk, Unanswered } from "./put-chunk.js";
 import { Attempts, RETRY_DEFAULT } from "./retry.js";
 import { Patience, timedFetch } from "./timed-fetch.js";
 import type { KeepsakeOptions, RetryPolicy } from "./types.js";
+import type { OpenSource } from "./upload/source.js";
 import { orAborted, pause } from "./wait.js";
-import { type WatchedFetch, watchedBy } from "./watched-fetch.js";
+import { type Body, StreamedBody, type WatchedFetch, watchedBy } from "./watched-fetch.js";
+
+/** Clocks that differ by less agree. */
+const CLOCKS_AGREE_MS = 30_000;
 
 export type Service = ActorSubclass<_SERVICE>;
 type Method = keyof _SERVICE;
@@ -60,6 +65,8 @@ export class Connection {
   readonly #fetch: WatchedFetch;
   readonly #ownFetch: boolean;
   readonly #patience: Patience;
+  /** By origin. */
+  readonly #elsewhere = new Map<string, Patience>();
   readonly #nodeKeys = new NodeKeys();
   readonly #signer: Signer | undefined;
   #lastTask: Promise<void> = Promise.resolve();
@@ -87,10 +94,17 @@ export class Connection {
     return this.#agent.rootKey ?? new Uint8Array();
   }
 
+  /** Throws `link_only_looks` where this is a link's connection; `what` is to be done. */
+  checkMayChange(what: string): void {
+    if (isOfLink(this.identity)) {
+      throw linkOnlyLooks(what);
+    }
+  }
+
   /** Fetches the root key where it is not built in. Everything later is checked against it. */
   async ready(policy: RetryPolicy): Promise<void> {
     if (this.#agent.rootKey === null) {
-      await this.#attempt("status", () => this.#agent.fetchRootKey(), { policy });
+      await this.attempt("status", () => this.#agent.fetchRootKey(), { policy });
     }
   }
 
@@ -148,7 +162,7 @@ export class Connection {
         throw error;
       }
     };
-    const answer = await this.#attempt(method, send, sending);
+    const answer = await this.attempt(method, send, sending);
     if ("Err" in answer) {
       throw refusal(method, answer.Err);
     }
@@ -174,6 +188,36 @@ export class Connection {
       }
       throw error;
     }
+  }
+
+  /** One plain request, to the host or to where it sends its callers; the lines to both are known apart. */
+  async request(
+    url: URL,
+    init: Omit<RequestInit, "body"> & { body?: Body | string },
+    { signal, onBytes }: { signal?: AbortSignal; onBytes?: (bytesOut: number) => void },
+  ): Promise<Response> {
+    const patience = url.origin === this.host.origin ? this.#patience : this.#patienceElsewhere(url.origin);
+    const send = timedFetch(this.#fetch, patience, signal, onBytes);
+    const body = typeof init.body === "string" ? new TextEncoder().encode(init.body) : init.body;
+    return await send(url, { ...init, body: body as BodyInit | undefined });
+  }
+
+  /** The bytes of a source from `start` up to `end`, in the form in which they go out without being whole in memory. */
+  async body(source: OpenSource, start: number, end: number): Promise<Body> {
+    if (this.#fetch.takesStreams) {
+      return new StreamedBody({
+        size: end - start,
+        read: (from, to) => source.read(start + from, start + to),
+        giveBack: (piece) => source.giveBack(piece),
+      });
+    }
+    return source.blob ? source.blob.slice(start, end) : await source.read(start, end);
+  }
+
+  #patienceElsewhere(origin: string): Patience {
+    const patience = this.#elsewhere.get(origin) ?? new Patience(this.policy.stallMs);
+    this.#elsewhere.set(origin, patience);
+    return patience;
   }
 
   /** Sends a message whose answer is `variant { Ok; Err }`. `args` may be made anew for each attempt. */
@@ -205,13 +249,17 @@ export class Connection {
     sending: Sending = {},
   ): Promise<Reply<M>> {
     const service = sending.service ?? this.service;
+    if (!isQuery(service, method)) {
+      this.checkMayChange(method);
+    }
     const send = async (): Promise<Reply<M>> => {
       return await this.#sendTo<Reply<M>>(service, method, typeof args === "function" ? await args() : args);
     };
-    return await this.#attempt<Reply<M>>(method, send, sending);
+    return await this.attempt<Reply<M>>(method, send, sending);
   }
 
-  async #attempt<R>(method: string, send: () => Promise<R>, sending: Sending): Promise<R> {
+  /** Runs `send` until it succeeds, or until another attempt is of no use. */
+  async attempt<R>(method: string, send: () => Promise<R>, sending: Sending): Promise<R> {
     const { signal, policy = this.policy } = sending;
     const attempts = new Attempts(policy);
     for (;;) {
@@ -223,7 +271,7 @@ export class Connection {
         if (thrown instanceof Unreadable) {
           throw thrown;
         }
-        const fault = understand(method, this.host.origin, thrown);
+        const fault = await this.#understand(method, thrown);
         if (sending.once && !fault.surelyNotRun) {
           throw fault.error;
         }
@@ -235,6 +283,15 @@ export class Connection {
         await pause(pauseMs, signal, method);
       }
     }
+  }
+
+  async #understand(method: string, thrown: unknown): Promise<Fault> {
+    const fault = understand(method, this.host.origin, thrown);
+    if (fault.error.code !== "delegation_expired") {
+      return fault;
+    }
+    const ends = endOf(await this.#signer?.envelope());
+    return ends && ends.getTime() > Date.now() + CLOCKS_AGREE_MS ? wrongClock(method, ends, fault) : fault;
   }
 
   async #sendTo<R>(service: Service, method: Method, args: unknown[]): Promise<R> {
@@ -269,6 +326,12 @@ export class Connection {
   #actor(agent: HttpAgent): Service {
     return Actor.createActor<_SERVICE>(idlFactory, { agent, canisterId: this.canisterId });
   }
+}
+
+/** Whether a method changes nothing. */
+function isQuery(service: Service, method: Method): boolean {
+  const found = Actor.interfaceOf(service)._fields.find(([name]) => name === method);
+  return found?.[1].annotations.includes("query") ?? false;
 }
 
 async function readable<R>(reading: Promise<R>): Promise<R> {

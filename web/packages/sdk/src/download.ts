@@ -1,18 +1,29 @@
-// Reading an asset back by the agent: several pieces at once, in order, checked against the SHA-256.
+// Reading an asset back by the agent, or at its address where the host has not its bytes: several pieces at once, in order,
+// checked against the SHA-256.
 // Owns the window of pieces in flight and the check. `pieces` holds no more than that window.
 
 import { bytesToHex } from "@noble/hashes/utils.js";
 import { platform } from "#platform";
+import { AssetReader } from "./asset-read.js";
 import type { RemoteSender } from "./background/client.js";
 import type { Connection, Sending } from "./connection.js";
 import { KeepsakeError, throwIfAborted } from "./errors.js";
 import { sha256Of } from "./hash/inline.js";
-import type { DownloadOptions, Memory, MemoryAsset, UploadConfig } from "./types.js";
+import type { DownloadOptions, Memory, MemoryAsset, MemoryId, UploadConfig } from "./types.js";
 
 /** Pieces in flight at once. Each takes about 6 MB of memory. */
 const PIECES_IN_FLIGHT = 6;
 /** Bytes asked for at once, where the service gives as much. */
 const PIECE_BYTES = 1_800_000;
+/** The same at an address, each of which goes two ways. */
+const ADDRESS_PIECE_BYTES = 8_000_000;
+
+/** Which asset, of which memory, and where asset addresses point to. */
+export interface AssetPlace {
+  memoryId: MemoryId;
+  asset: MemoryAsset;
+  assetHost: string;
+}
 
 /** The asset of this kind or id. */
 export function assetOf(memory: Memory, asset: string): MemoryAsset {
@@ -30,9 +41,10 @@ export function assetOf(memory: Memory, asset: string): MemoryAsset {
 export async function* pieces(
   connection: Connection,
   config: UploadConfig,
-  asset: MemoryAsset,
+  place: AssetPlace,
   options: DownloadOptions = {},
 ): AsyncGenerator<Uint8Array<ArrayBuffer>, void> {
+  const { asset } = place;
   if (asset.storage === "inline" && asset.inlineBytes) {
     check(asset, sha256Of(asset.inlineBytes));
     yield new Uint8Array(asset.inlineBytes);
@@ -43,13 +55,13 @@ export async function* pieces(
     const message = `the ${asset.kind} is stored elsewhere: fetch it from ${asset.url ?? "where it was put"}`;
     throw new KeepsakeError("NotImplemented", message, { detail: asset.url });
   }
-  yield* blobPieces(connection, config, asset, asset.blobId, options);
+  yield* blobPieces(connection, config, place, asset.blobId, options);
 }
 
 async function* blobPieces(
   connection: Connection,
   config: UploadConfig,
-  asset: MemoryAsset,
+  { asset, memoryId, assetHost }: AssetPlace,
   blobId: string,
   { onProgress, signal }: DownloadOptions,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>, void> {
@@ -60,14 +72,33 @@ async function* blobPieces(
   const remote = await connection.remoteSender();
   const hasher = platform.hasher();
   const flying: Promise<Uint8Array>[] = [];
-  const piece = Math.min(PIECE_BYTES, config.response_bytes_max);
+  let piece = Math.min(PIECE_BYTES, config.response_bytes_max);
+  const reader = new AssetReader(connection, assetHost, memoryId, asset);
+  let isElsewhere = false;
+  const read = async (offset: number, length: number) => {
+    try {
+      const bytes = isElsewhere
+        ? await reader.range(offset, length, sending)
+        : await range(connection, remote, blobId, offset, length, sending);
+      return whole(blobId, bytes, length);
+    } catch (error) {
+      if (!(error instanceof KeepsakeError && error.code === "bytes_elsewhere")) {
+        throw error;
+      }
+      isElsewhere = true;
+      piece = ADDRESS_PIECE_BYTES;
+      return whole(blobId, await reader.range(offset, length, sending), length);
+    }
+  };
   try {
     for (let asked = 0, received = 0; received < asset.bytes; ) {
       throwIfAborted(signal, "the download");
-      for (; asked < asset.bytes && flying.length < PIECES_IN_FLIGHT; asked += piece) {
-        const next = range(connection, remote, blobId, asked, Math.min(piece, asset.bytes - asked), sending);
+      while (asked < asset.bytes && flying.length < PIECES_IN_FLIGHT) {
+        const length = Math.min(piece, asset.bytes - asked);
+        const next = read(asked, length);
         next.catch(() => {});
         flying.push(next);
+        asked += length;
       }
       const bytes = new Uint8Array((await flying.shift()) ?? []);
       received += bytes.length;
@@ -93,7 +124,10 @@ async function range(
   sending: Sending,
 ): Promise<Uint8Array> {
   const make = async () => ({ args: [blobId, BigInt(offset), length], length });
-  const bytes = await connection.callLarge(async () => remote, "blob_read_range", make, sending);
+  return await connection.callLarge(async () => remote, "blob_read_range", make, sending);
+}
+
+function whole(blobId: string, bytes: Uint8Array, length: number): Uint8Array {
   if (bytes.length !== length) {
     const message = `${blobId}: ${bytes.length} bytes came instead of ${length}: download it again`;
     throw new KeepsakeError("Integrity", message, { code: "bytes_differ" });

@@ -4,11 +4,13 @@
 import type { Identity, SignIdentity } from "@icp-sdk/core/agent";
 import type { Principal } from "@icp-sdk/core/principal";
 
+const NS_PER_MS = 1_000_000n;
+
 /** What every signed message carries beside its content and its signature. */
 export interface Envelope {
   sender_pubkey?: Uint8Array;
   sender_delegation?: {
-    delegation: { pubkey: Uint8Array; expiration: bigint; targets?: Uint8Array[] };
+    delegation: { pubkey: Uint8Array; expiration: bigint; targets?: Uint8Array[]; permissions?: string };
     signature: Uint8Array;
   }[];
 }
@@ -31,6 +33,14 @@ export function signerOf(identity: Identity): Signer | undefined {
     },
     sign: (bytes) => identity.sign(bytes),
   };
+}
+
+/** When the first of an envelope's delegations ends; undefined where there is none. */
+export function endOf(envelope: Envelope | undefined): Date | undefined {
+  const ends = envelope?.sender_delegation?.map(({ delegation }) =>
+    Number(delegation.expiration / NS_PER_MS),
+  );
+  return ends?.length ? new Date(Math.min(...ends)) : undefined;
 }
 
 function canSign(identity: Identity): identity is SignIdentity {
@@ -57,12 +67,15 @@ async function envelopeOf(identity: SignIdentity): Promise<Envelope | undefined>
 }
 
 interface SignedDelegation {
-  delegation: { pubkey: Uint8Array; expiration: bigint; targets?: Principal[] };
+  delegation: { pubkey: Uint8Array; expiration: bigint; targets?: Principal[]; permissions?: string };
   signature: Uint8Array;
 }
 
 function plainDelegation({ delegation, signature }: SignedDelegation) {
-  const { pubkey, expiration, targets } = delegation;
-  const limited = targets && { targets: targets.map((target) => target.toUint8Array()) };
+  const { pubkey, expiration, targets, permissions } = delegation;
+  const limited = {
+    ...(targets && { targets: targets.map((target) => target.toUint8Array()) }),
+    ...(permissions !== undefined && { permissions }),
+  };
   return { delegation: { pubkey, expiration, ...limited }, signature };
 }

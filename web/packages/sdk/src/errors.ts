@@ -39,9 +39,25 @@ export type ClientCode =
   | "insecure_address"
   | "no_storage"
   | "key_unreadable"
+  | "no_passkeys"
+  | "passkey_cancelled"
+  | "passkey_exists"
+  | "passkey_unknown"
+  | "words_count"
+  | "word_unknown"
+  | "words_checksum"
+  | "code_malformed"
+  | "link_malformed"
+  | "password_empty"
+  | "link_only_looks"
   | "body_too_large"
+  | "bucket_forbids"
+  | "bucket_unreachable"
   | "date_out_of_range"
   | "delegation_expired"
+  | "delegation_targets"
+  | "delegation_invalid"
+  | "wrong_clock"
   | "canceled"
   | "aborted"
   | "file_empty"
@@ -100,6 +116,12 @@ function withCode(method: string, kind: KeepsakeErrorKind, text: string): Keepsa
   const detail = colon < 0 ? undefined : text.slice(colon + 1).trim();
   const meaning = meaningOf(code);
   return new KeepsakeError(kind, `${method}: ${text}${meaning ? ` (${meaning})` : ""}`, { code, detail });
+}
+
+/** Refused before it is sent: the client is connected by a link's key. */
+export function linkOnlyLooks(what: string): KeepsakeError {
+  const message = `${what}: a link only looks: connect with the identity of a person to add or change something`;
+  return new KeepsakeError("Unauthorized", message, { code: "link_only_looks" });
 }
 
 /** The upload or call was stopped by its caller. */

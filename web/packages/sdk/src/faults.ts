@@ -75,7 +75,7 @@ export function understand(method: string, host: string, thrown: unknown): Fault
   }
   const { code } = thrown;
   if (code instanceof HttpFetchErrorCode) {
-    return unreachable(method, host, code.error);
+    return untrusted(method, host, code.error) ?? unreachable(method, host, code.error);
   }
   if (code instanceof HttpErrorCode) {
     return httpFault(method, host, code, thrown);
@@ -134,7 +134,7 @@ function httpFault(method: string, host: string, code: HttpErrorCode, thrown: Ag
     const message = `${method}: the node is busy (HTTP ${status}: ${reason}): try again later`;
     return { ...passing(message, "busy", status === 429, thrown), retryAfterMs };
   }
-  if (status === 400 && /delegation/i.test(reason) && /expir/i.test(reason)) {
+  if (status === 400 && /delegation/i.test(reason)) {
     return signedOut(method, reason, thrown);
   }
   if (status === 400 && /expir/i.test(reason)) {
@@ -157,7 +157,7 @@ function tooLarge(method: string, host: string, cause: unknown): Fault {
 }
 
 /** Seconds or a date: https://www.rfc-editor.org/rfc/rfc9110#field.retry-after */
-function retryAfter(headers: [string, string][]): number | undefined {
+export function retryAfter(headers: [string, string][]): number | undefined {
   const value = headers.find(([name]) => name.toLowerCase() === "retry-after")?.[1].trim() ?? "";
   const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
   return Number.isFinite(ms) ? Math.max(ms, 0) : undefined;
@@ -180,20 +180,49 @@ function rejectFault(method: string, code: number, text: string, thrown: AgentEr
   return permanent(message, "rejected", false, thrown);
 }
 
-/** The identity acts by a delegation, and that has an end: hours for Internet Identity. */
+/** The identity acts by a delegation: that has an end, hours for Internet Identity, and may be for others or for less. */
 function signedOut(method: string, reason: string, cause: unknown): Fault {
-  const message = `${method}: the sign-in has ended (${reason}): sign in again and go on, nothing that was sent is lost`;
-  const error = new KeepsakeError("SignedOut", message, {
-    code: "delegation_expired",
-    detail: reason,
-    cause,
-  });
+  const [code, message] = /expir/i.test(reason)
+    ? ([
+        "delegation_expired",
+        `the sign-in has ended (${reason}): sign in again and go on, nothing that was sent is lost`,
+      ] as const)
+    : /delegation target/i.test(reason)
+      ? ([
+          "delegation_targets",
+          `this sign-in is for other canisters (${reason}): sign in again, for this one`,
+        ] as const)
+      : (["delegation_invalid", `this sign-in cannot be used (${reason}): sign in again`] as const);
+  const error = new KeepsakeError("SignedOut", `${method}: ${message}`, { code, detail: reason, cause });
   return { error, transience: "permanent", surelyNotRun: true };
+}
+
+/** The same where this computer's clock has the sign-in end later: another one, made by that clock, would be over too. */
+export function wrongClock(method: string, ends: Date, fault: Fault): Fault {
+  const message =
+    `${method}: the sign-in lasts until ${ends.toISOString()} by this computer's clock, and is over by the host's: ` +
+    "this computer's clock is behind: set it right, then sign in again";
+  const { error: cause } = fault;
+  const error = new KeepsakeError("SignedOut", message, { code: "wrong_clock", detail: cause.detail, cause });
+  return { ...fault, error };
 }
 
 function wrongCanister(method: string, reason: string, thrown: unknown): Fault {
   const message = `${method}: this host does not have that canister (${reason}): check the canister id`;
   return permanent(message, "wrong_canister", true, thrown);
+}
+
+/** What Node.js says of a certificate that it refuses; browsers tell a page no more than that nothing came. */
+const CERTIFICATE_REFUSED =
+  /\b(CERT_[A-Z_]+|ERR_TLS_CERT_ALTNAME_INVALID|(DEPTH_ZERO_)?SELF_SIGNED_CERT\w*|UNABLE_TO_(VERIFY_LEAF_SIGNATURE|GET_ISSUER_CERT\w*))\b/;
+
+function untrusted(method: string, host: string, thrown: unknown): Fault | undefined {
+  const reason = networkReason(thrown);
+  if (!CERTIFICATE_REFUSED.test(reason)) return undefined;
+  const message =
+    `${method}: the certificate of ${host} is not trusted here (${reason}): where its authority is your own, ` +
+    "name the authority's file by NODE_EXTRA_CA_CERTS=FILE; else do not trust this address";
+  return permanent(message, "not_authentic", true, thrown);
 }
 
 function unreachable(method: string, host: string, thrown: unknown): Fault {
@@ -245,7 +274,7 @@ function firstLine(text: string): string {
 }
 
 /** What the system said, at the end of the chain of causes. */
-function networkReason(thrown: unknown): string {
+export function networkReason(thrown: unknown): string {
   const texts: string[] = [];
   for (let at: unknown = thrown, depth = 0; at instanceof Error && depth < 4; at = at.cause, depth += 1) {
     const code = (at as { code?: unknown }).code;

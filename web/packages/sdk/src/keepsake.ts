@@ -1,13 +1,18 @@
 // The client: one service, one identity. Owns the parts and hands out what each is for.
 
+import type { Identity } from "@icp-sdk/core/agent";
 import type { Principal } from "@icp-sdk/core/principal";
 import { platform } from "#platform";
 import { checkConnect, checkIds, checkText, checkUpload } from "./arguments.js";
 import { CapsulesClient } from "./capsules.js";
 import { Connection, type Service } from "./connection.js";
+import { DevicesClient } from "./devices.js";
 import { assetOf, pieces } from "./download.js";
+import { InvitationsClient } from "./invitations.js";
+import { LinksClient } from "./links.js";
 import { MemoriesClient } from "./memories.js";
-import { limitUse } from "./records.js";
+import { PeopleClient } from "./people.js";
+import { limitUse, whoAmI } from "./records.js";
 import { SessionsClient } from "./sessions.js";
 import type {
   AssetKind,
@@ -15,9 +20,11 @@ import type {
   DownloadOptions,
   KeepsakeOptions,
   LimitUse,
+  MemoryAsset,
   MemoryId,
   TokenOptions,
   UploadConfig,
+  WhoAmI,
 } from "./types.js";
 import { Scheduler } from "./upload/scheduler.js";
 import type { Uploadable, UploadOptions } from "./upload/types.js";
@@ -41,6 +48,10 @@ export class Keepsake {
   readonly capsules: CapsulesClient;
   readonly memories: MemoriesClient;
   readonly sessions: SessionsClient;
+  readonly devices: DevicesClient;
+  readonly invitations: InvitationsClient;
+  readonly links: LinksClient;
+  readonly people: PeopleClient;
   /** The service's methods as they are, typed by its Candid interface; without retries. */
   readonly serviceActor: Service;
   readonly #connection: Connection;
@@ -48,9 +59,10 @@ export class Keepsake {
   readonly #assetHost: string;
 
   private constructor(connection: Connection, config: UploadConfig, options: KeepsakeOptions) {
-    const names = options.resume === false ? undefined : (options.resume ?? platform.resumeStore());
     this.#connection = connection;
     this.principal = connection.identity.getPrincipal();
+    const kept = () => platform.resumeStore(this.principal.toText());
+    const names = options.resume === false ? undefined : (options.resume ?? kept());
     this.host = connection.host.origin;
     this.canisterId = connection.canisterId.toText();
     this.rootKey = connection.rootKey;
@@ -58,6 +70,11 @@ export class Keepsake {
     this.capsules = new CapsulesClient(connection);
     this.memories = new MemoriesClient(connection);
     this.sessions = new SessionsClient(connection, names);
+    const as = (identity: Identity) => new Connection({ ...options, identity, rootKey: connection.rootKey });
+    this.devices = new DevicesClient(connection, as, () => this.capsules.forgetOwn());
+    this.invitations = new InvitationsClient(connection);
+    this.links = new LinksClient(connection);
+    this.people = new PeopleClient(connection);
     this.serviceActor = connection.service;
     this.#scheduler = new Scheduler(connection, this.capsules, config, names, options.road);
     this.#assetHost = (options.assetHost ?? assetHostOf(connection)).replace(/\/$/, "");
@@ -74,6 +91,11 @@ export class Keepsake {
     await connection.ready(policy);
     const config = await connection.bare("upload_config", [], { policy });
     return new Keepsake(connection, config, options);
+  }
+
+  /** Whose key this is: the account that it acts for, and what the host thinks of it. */
+  async whoami(): Promise<WhoAmI> {
+    return whoAmI(await this.#connection.bare("whoami", []));
   }
 
   /**
@@ -133,7 +155,7 @@ export class Keepsake {
   ): Promise<Blob> {
     const found = assetOf(await this.memories.read(memoryId), asset);
     const parts: Blob[] = [];
-    for await (const piece of pieces(this.#connection, this.config, found, options)) {
+    for await (const piece of this.#pieces(memoryId, found, options)) {
       // A browser may move a Blob to disk, but not an array.
       parts.push(new Blob([piece]));
     }
@@ -146,8 +168,12 @@ export class Keepsake {
     asset: AssetKind | (string & {}),
     options: DownloadOptions = {},
   ): AsyncGenerator<Uint8Array<ArrayBuffer>, void> {
-    const found = assetOf(await this.memories.read(memoryId), asset);
-    yield* pieces(this.#connection, this.config, found, options);
+    yield* this.#pieces(memoryId, assetOf(await this.memories.read(memoryId), asset), options);
+  }
+
+  #pieces(memoryId: MemoryId, asset: MemoryAsset, options: DownloadOptions) {
+    const place = { memoryId, asset, assetHost: this.#assetHost };
+    return pieces(this.#connection, this.config, place, options);
   }
 }
 

@@ -11,7 +11,7 @@ import type { SessionId } from "./types.js";
 /** What a chunk is, whichever way it goes. */
 const METHOD = "uploads_put_chunk";
 /** A proxy's page may be long. */
-const REASON_CHARS_MAX = 300;
+export const REASON_CHARS_MAX = 300;
 
 /** A chunk on its way. */
 export interface PutChunk {
@@ -100,7 +100,7 @@ export function putEnd(
 }
 
 /** What the service says, and not whoever is in between: only the service knows the codes. */
-function refusedBy(status: number, text: string): ServiceError | undefined {
+export function refusedBy(status: number, text: string): ServiceError | undefined {
   const code = text.split(":")[0] ?? "";
   if (status === 404 && code === "not_found") {
     return { NotFound: null };
@@ -124,7 +124,7 @@ function isStall(cause: unknown): boolean {
   return cause instanceof DOMException && cause.name === "TimeoutError";
 }
 
-function transportError(cause: unknown): TransportError {
+export function transportError(cause: unknown): TransportError {
   return TransportError.fromCode(
     new HttpFetchErrorCode(cause instanceof Error ? cause : new Error(String(cause))),
   );

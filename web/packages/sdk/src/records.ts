@@ -3,19 +3,36 @@
 import type * as wire from "../generated/keepsake.did.js";
 import { meaningOf } from "./codes.js";
 import type * as sdk from "./types.js";
-import { dateOf, kindOf, memoryTypeOf, roleOf, subjectOf } from "./wire.js";
+import { dateOf, kindOf, memoryTypeOf, roleOf, standingOf, subjectOf } from "./wire.js";
 
 export function capsule(record: wire.Capsule): sdk.Capsule {
   return {
     id: record.id,
     subject: subjectOf(record.subject),
-    members: record.members.map(({ principal, role }) => ({ principal, role: roleOf(role) })),
+    members: record.members.map(member),
+    ...whose(record),
     createdAt: dateOf(record.created_at),
     updatedAt: dateOf(record.updated_at),
     memoryCount: Number(record.memory_count),
     bytesUsed: Number(record.bytes_used),
     bytesInFlight: Number(record.bytes_in_flight),
     inlineBytesUsed: Number(record.inline_bytes_used),
+    givenByOperator: record.given_by_operator.map(({ to, by, at }) => ({ to, by, at: dateOf(at) }))[0],
+  };
+}
+
+function member(record: wire.CapsuleMember): sdk.CapsuleMember {
+  const { principal, role, accepted, name, colour } = record;
+  return { principal, role: roleOf(role), accepted, name: name[0], colour: colour[0] };
+}
+
+function whose(record: wire.CapsuleHeader | wire.Capsule): sdk.Whose {
+  return {
+    name: record.name[0],
+    isOwn: record.is_self_capsule,
+    accepted: record.accepted,
+    creator: record.creator[0],
+    creatorName: record.creator_name[0],
   };
 }
 
@@ -24,14 +41,97 @@ export function capsuleHeader(record: wire.CapsuleHeader): sdk.CapsuleHeader {
     id: record.id,
     subject: subjectOf(record.subject),
     role: roleOf(record.role),
+    ...whose(record),
     createdAt: dateOf(record.created_at),
     updatedAt: dateOf(record.updated_at),
     memoryCount: Number(record.memory_count),
   };
 }
 
-export function capsuleInfo({ capsule_id, ...record }: wire.CapsuleInfo): sdk.CapsuleHeader {
-  return capsuleHeader({ id: capsule_id, ...record });
+export function capsuleInfo({ capsule_id, link, ...record }: wire.CapsuleInfo): sdk.CapsuleSight {
+  const [sight] = link;
+  return {
+    ...capsuleHeader({ id: capsule_id, ...record }),
+    link: sight && {
+      someMemories: sight.some_memories,
+      download: sight.download,
+      expiresAt: sight.expires_at.map(dateOf)[0],
+    },
+  };
+}
+
+export function whoAmI(record: wire.WhoAmI): sdk.WhoAmI {
+  return {
+    principal: record.principal,
+    account: record.account,
+    standing: standingOf(record.standing),
+    admission: "Everybody" in record.admission ? "everybody" : "invited",
+    mayCreateCapsules: record.may_create_capsules,
+    isController: record.is_controller,
+    name: record.name[0],
+    colour: record.colour[0],
+    devices: record.devices,
+  };
+}
+
+export function device(record: wire.Device): sdk.Device {
+  return {
+    principal: record.principal,
+    name: record.name,
+    addedAt: record.added_at.map(dateOf)[0],
+    lastUploadDay: record.last_upload_day.map(dateOf)[0],
+    isPasskey: record.is_passkey,
+    isThis: record.is_this,
+  };
+}
+
+export function wirePasskey({ credentialId, publicKey }: sdk.KnownPasskey): wire.Passkey {
+  return { credential_id: credentialId, public_key: publicKey };
+}
+
+export function personName({ principal, name, colour }: wire.PersonName): sdk.PersonName {
+  return { principal, name: name[0], colour: colour[0] };
+}
+
+export function invitation(record: wire.Invitation): sdk.Invitation {
+  return {
+    id: record.id,
+    into: invitationInto(record.into),
+    invitedBy: record.invited_by,
+    invitedByName: record.invited_by_name[0],
+    label: record.label,
+    createdAt: dateOf(record.created_at),
+    expiresAt: record.expires_at.map(dateOf)[0],
+    uses: record.uses,
+    usesMax: record.uses_max,
+  };
+}
+
+function invitationInto(into: wire.InvitationInto): sdk.InvitationInto {
+  if ("Account" in into) {
+    return { kind: "account", account: into.Account };
+  }
+  if ("Host" in into) {
+    return { kind: "host", quotaBytes: into.Host.quota_bytes.map(Number)[0] };
+  }
+  const { capsule_id: capsuleId, name, role } = into.Capsule;
+  return { kind: "capsule", capsuleId, name: name[0], role: roleOf(role) };
+}
+
+export function link(record: wire.Link): sdk.Link {
+  return {
+    principal: record.principal,
+    capsuleId: record.capsule_id,
+    createdBy: record.created_by,
+    createdAt: dateOf(record.created_at),
+    expiresAt: record.expires_at.map(dateOf)[0],
+    memories: record.memories[0],
+    download: record.download,
+    hasPassword: record.password,
+    label: record.label,
+    preview: record.preview,
+    path: record.path[0] ?? "",
+  };
 }
 
 export function limitUse({ code, used, max, left }: wire.LimitUse): sdk.LimitUse {

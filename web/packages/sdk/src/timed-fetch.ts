@@ -2,7 +2,7 @@
 // long is too long; what an end means is understood in faults.ts.
 
 import { aborted } from "./errors.js";
-import type { WatchedFetch } from "./watched-fetch.js";
+import { type Body, lengthOf, type WatchedFetch } from "./watched-fetch.js";
 
 /** Where nobody tells of the bytes that go out, the whole answer is waited for so long, ms. */
 const BLIND_MS_MAX = 300_000;
@@ -87,8 +87,16 @@ class Stall {
   }
 }
 
-/** `fetch` with bounds. The answer's body is read within them too: it belongs to the request. */
-export function timedFetch(watched: WatchedFetch, patience: Patience, signal?: AbortSignal): typeof fetch {
+/**
+ * `fetch` with bounds. The answer's body is read within them too: it belongs to the request. `onBytes` hears how many went out so
+ * far, where somebody tells.
+ */
+export function timedFetch(
+  watched: WatchedFetch,
+  patience: Patience,
+  signal?: AbortSignal,
+  onBytes?: (bytesOut: number) => void,
+): typeof fetch {
   return async (input, init) => {
     const controller = new AbortController();
     const stop = () => controller.abort(aborted("the request"));
@@ -96,14 +104,16 @@ export function timedFetch(watched: WatchedFetch, patience: Patience, signal?: A
       stop();
     }
     signal?.addEventListener("abort", stop, { once: true });
-    const body = init?.body as Blob | Uint8Array | undefined;
-    const bytes = body instanceof Blob ? body.size : (body?.byteLength ?? 0);
+    const bytes = lengthOf(init?.body as Body | undefined);
     const stall = new Stall((ms) => {
       patience.stalled();
       controller.abort(new DOMException(`no byte moved for ${Math.round(ms / 1000)} s`, "TimeoutError"));
     });
-    const watch = (bytesOut: number) =>
-      stall.moved(watched.isBlind ? BLIND_MS_MAX : patience.ms(bytesOut >= bytes ? bytes : 0));
+    const watch = (bytesOut: number) => {
+      const ms = patience.ms(bytesOut >= bytes ? bytes : 0);
+      stall.moved(watched.isBlind ? Math.max(BLIND_MS_MAX, patience.ms(bytes)) : ms);
+      onBytes?.(Math.min(bytesOut, bytes));
+    };
     watch(0);
     const fromMs = performance.now();
     try {

@@ -78,7 +78,171 @@ export interface RetryPolicy {
   stallMs: number;
 }
 
-export interface CapsuleHeader {
+/** Whose a capsule is. */
+export interface Whose {
+  /** What its owners call it. */
+  name?: string;
+  /** The caller made it, about itself: “my capsule” is this one, and no other. */
+  isOwn: boolean;
+  /** The caller made it, or accepted its role in it. What nobody asked for is listed all the same. */
+  accepted: boolean;
+  /** Who made it; not told to those who have no role of their own in it. */
+  creator?: Principal;
+  creatorName?: string;
+}
+
+/** What the host thinks of a key. `known`: it has a role, and may make no capsule; `stranger`: the host is by invitation. */
+export type Standing =
+  | "anonymous"
+  | "admitted"
+  | "known"
+  | "stranger"
+  | "link"
+  | "linkExpired"
+  | "removed"
+  | "blocked";
+
+/** Whose key asks. */
+export interface WhoAmI {
+  /** The key's own. */
+  principal: Principal;
+  /** For whom it acts: the key that the account began with. */
+  account: Principal;
+  standing: Standing;
+  admission: "everybody" | "invited";
+  mayCreateCapsules: boolean;
+  isController: boolean;
+  /** What the account calls itself. */
+  name?: string;
+  /** `0xrrggbb`. */
+  colour?: number;
+  /** How many devices the account has: 1 is no second way in. */
+  devices: number;
+}
+
+/** One key of an account. */
+export interface Device {
+  principal: Principal;
+  /** Empty where nobody said. */
+  name: string;
+  /** None: the account began with it. */
+  addedAt?: Date;
+  /** To the day. */
+  lastUploadDay?: Date;
+  /** Its public key is kept, for `findPasskey`. */
+  isPasskey: boolean;
+  /** It is the one that asks. */
+  isThis: boolean;
+}
+
+/** What is kept of a passkey; `createPasskey` gives it. */
+export interface KnownPasskey {
+  credentialId: Uint8Array;
+  /** DER, with the COSE key in it. */
+  publicKey: Uint8Array;
+}
+
+export interface PersonLook {
+  name?: string;
+  /** `0xrrggbb`. */
+  colour?: number;
+}
+
+export interface PersonName extends PersonLook {
+  principal: Principal;
+}
+
+/** What a code lets in: a device into an account, a person into a capsule, or one onto the host. */
+export type InvitationInto =
+  | { kind: "account"; account: Principal }
+  | { kind: "capsule"; capsuleId: CapsuleId; name?: string; role: Role }
+  | { kind: "host"; quotaBytes?: number };
+
+export interface InvitationOptions {
+  /** How often it may be redeemed; once unless said otherwise. */
+  uses?: number;
+  /** None: it does not end by itself. */
+  expiresAt?: Date;
+  /** What its owner calls it. */
+  label?: string;
+}
+
+export interface HostInvitationOptions extends InvitationOptions {
+  /** Bytes of all capsules that whoever comes in by it makes; none: the host's own bound. */
+  quotaBytes?: number;
+}
+
+/** An invitation. Its code is told once, when it is made. */
+export interface Invitation {
+  id: bigint;
+  into: InvitationInto;
+  invitedBy: Principal;
+  invitedByName?: string;
+  label: string;
+  createdAt: Date;
+  expiresAt?: Date;
+  uses: number;
+  usesMax: number;
+}
+
+/** What a code gave. */
+export interface Redeemed {
+  invitation: Invitation;
+  /** Where it is into one. */
+  capsule?: CapsuleHeader;
+}
+
+export interface LinkOptions {
+  /** The memories that it shows; none: all of the capsule, those to come too. */
+  memories?: Iterable<MemoryId>;
+  /** None: it does not end by itself. */
+  expiresAt?: Date;
+  /** Originals too; yes unless said otherwise. */
+  download?: boolean;
+  /** Whoever opens the link has to know it. It becomes part of the key, and is never sent. */
+  password?: string;
+  /** What its owner calls it. */
+  label?: string;
+  /**
+   * Programs for chats and the like may show a title and a picture of it, where the host tells them: a node does. One with a
+   * password has none. No unless said otherwise.
+   */
+  preview?: boolean;
+}
+
+/** A link, without its secret. */
+export interface Link {
+  /** The principal of its key. */
+  principal: Principal;
+  capsuleId: CapsuleId;
+  createdBy: Principal;
+  createdAt: Date;
+  expiresAt?: Date;
+  /** How many memories it names; none: it shows all of the capsule. */
+  memories?: number;
+  download: boolean;
+  hasPassword: boolean;
+  label: string;
+  /** A title and a picture of it may be shown to whoever has its address, opened or not. */
+  preview: boolean;
+  /** What stands between the page's origin and `#`, where the host tells them: `/l/…`. Elsewhere "". */
+  path: string;
+}
+
+export interface CreatedLink extends Link {
+  secret: Uint8Array;
+  /** What stands behind the page's address and `path`: `#link=…`. */
+  fragment: string;
+}
+
+/** What a link shows. */
+export interface LinkSight {
+  someMemories: boolean;
+  download: boolean;
+  expiresAt?: Date;
+}
+
+export interface CapsuleHeader extends Whose {
   id: CapsuleId;
   subject: Subject;
   /** The caller's own role in it. */
@@ -88,7 +252,13 @@ export interface CapsuleHeader {
   memoryCount: number;
 }
 
-export interface Capsule {
+/** A capsule at a glance. */
+export interface CapsuleSight extends CapsuleHeader {
+  /** Where the caller is a link. */
+  link?: LinkSight;
+}
+
+export interface Capsule extends Whose {
   id: CapsuleId;
   subject: Subject;
   /** Whoever sees the capsule only because it is public sees that entry only: the anonymous principal as guest. */
@@ -99,11 +269,15 @@ export interface Capsule {
   bytesUsed: number;
   bytesInFlight: number;
   inlineBytesUsed: number;
+  /** The last time that an operator made somebody its owner. */
+  givenByOperator?: { to: Principal; by: Principal; at: Date };
 }
 
-export interface CapsuleMember {
+export interface CapsuleMember extends PersonLook {
   principal: Principal;
   role: Role;
+  /** They made the capsule, or accepted the role. */
+  accepted: boolean;
 }
 
 export interface AssetHeader {

@@ -11,6 +11,31 @@ export interface WatchedFetch {
   isBlind?: boolean;
   /** It reads a `Blob` by itself, without bringing the bytes here first. */
   takesBlobs?: boolean;
+  /** It reads a {@link StreamedBody} while that goes out. */
+  takesStreams?: boolean;
+}
+
+/** A body that is read while it goes out: it is never whole in memory. */
+export class StreamedBody {
+  /** Bytes. */
+  readonly size: number;
+  /** Exactly the bytes from `start` up to `end`. */
+  readonly read: (start: number, end: number) => Promise<Uint8Array>;
+  /** Nobody looks at these any more. */
+  readonly giveBack: (piece: Uint8Array) => void;
+
+  constructor({ size, read, giveBack }: Pick<StreamedBody, "size" | "read" | "giveBack">) {
+    this.size = size;
+    this.read = read;
+    this.giveBack = giveBack;
+  }
+}
+
+export type Body = Blob | Uint8Array | StreamedBody;
+
+/** Bytes of it. */
+export function lengthOf(body: Body | undefined): number {
+  return body instanceof Uint8Array ? body.byteLength : (body?.size ?? 0);
 }
 
 export function watchedBy(plain: typeof fetch): WatchedFetch {

@@ -7,9 +7,10 @@ import type {
   PersonRef,
   MemoryType as WireMemoryType,
   Role as WireRole,
+  Standing as WireStanding,
 } from "../generated/keepsake.did.js";
 import { KeepsakeError } from "./errors.js";
-import type { AnyAssetKind, MemoryType, Role, Subject } from "./types.js";
+import type { AnyAssetKind, MemoryType, Role, Standing, Subject } from "./types.js";
 
 /** Candid's `opt`. */
 export type Opt<T> = [] | [T];
@@ -36,9 +37,23 @@ export function nsOf(date: Date): bigint | undefined {
   return ns > NS_MAX ? undefined : ns;
 }
 
+/** As `nsOf`, of a date that the caller asks for. */
+export function timeOf(date: Date): bigint {
+  const ns = nsOf(date);
+  if (ns === undefined) {
+    const message = `${date} cannot be kept: the service keeps times from 1970 to 2554`;
+    throw new KeepsakeError("InvalidArgument", message, { code: "date_out_of_range" });
+  }
+  return ns;
+}
+
 /** The name of a variant without data. */
 function tag(variant: object): string {
   return Object.keys(variant)[0] ?? "";
+}
+
+function uncapitalized(word: string): string {
+  return word.charAt(0).toLowerCase() + word.slice(1);
 }
 
 function capitalized<T>(word: string): T {
@@ -47,6 +62,7 @@ function capitalized<T>(word: string): T {
 
 export const kindOf = (type: AssetType) => tag(type).toLowerCase() as AnyAssetKind;
 export const assetTypeOf = (kind: AnyAssetKind) => capitalized<AssetType>(kind);
+export const standingOf = (standing: WireStanding) => uncapitalized(tag(standing)) as Standing;
 export const memoryTypeOf = (type: WireMemoryType) => tag(type).toLowerCase() as MemoryType;
 export const roleOf = (role: WireRole) => tag(role).toLowerCase() as Role;
 export const wireRoleOf = (role: Role) => capitalized<WireRole>(role);

@@ -17,6 +17,9 @@ export function missing(): string | false {
   return why;
 }
 
+/** The argument of the installation: `(opt record { admission = opt variant { Everybody } })`. */
+const FOR_EVERYBODY = "4449444c046e016c01c9bbc8c507026e036b019d9fc28c027f0100010100";
+
 export class RunningCanister implements Host {
   readonly url: string;
   readonly canisterId: string;
@@ -30,7 +33,9 @@ export class RunningCanister implements Host {
 
   static async start(): Promise<RunningCanister> {
     // It ends with its standard input, which is open as long as this process is there.
-    return new RunningCanister(await serve(program ?? "", ["--module", module ?? ""], "pipe"));
+    return new RunningCanister(
+      await serve(program ?? "", ["--module", module ?? "", "--arg-hex", FOR_EVERYBODY], "pipe"),
+    );
   }
 
   async remove(): Promise<void> {

@@ -11,7 +11,9 @@ export type Deed =
   /** Takes no byte and answers nothing; the connection stays. */
   | "silence"
   /** Forwards it, and keeps the answer. */
-  | "deaf";
+  | "deaf"
+  /** Forwards it, and cuts the line when the answer comes. */
+  | "lose";
 
 export interface Met {
   /** Of all requests, from 1. */
@@ -24,6 +26,8 @@ export interface Met {
   bytes: number;
   /** When it came, by `performance.now()`. */
   atMs: number;
+  /** The host's answer was handed on. */
+  isAnswered: boolean;
 }
 
 export class FaultyProxy {
@@ -36,16 +40,19 @@ export class FaultyProxy {
     this.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   }
 
-  static async before(host: Host, deed: (met: Met) => Deed | undefined): Promise<FaultyProxy> {
+  static async before(host: Pick<Host, "url">, deed: (met: Met) => Deed | undefined): Promise<FaultyProxy> {
     let proxy: FaultyProxy | undefined;
     const server = createServer((incoming, outgoing) => {
       const bytes = Number(incoming.headers["content-length"] ?? 0);
       const isPut = incoming.method === "PUT";
       const isUpdate = isPut || (incoming.url?.endsWith("/call") ?? false);
       const [count, atMs] = [(proxy?.met.length ?? 0) + 1, performance.now()];
-      const met = { count, isUpdate, isPut, url: incoming.url ?? "", bytes, atMs };
+      const met = { count, isUpdate, isPut, url: incoming.url ?? "", bytes, atMs, isAnswered: false };
       proxy?.met.push(met);
-      act(host, deed(met), incoming, outgoing);
+      const onAnswered = () => {
+        met.isAnswered = true;
+      };
+      act(host, deed(met), incoming, outgoing, onAnswered);
     });
     server.listen(0, "127.0.0.1");
     await new Promise((resolve) => server.once("listening", resolve));
@@ -59,7 +66,13 @@ export class FaultyProxy {
   }
 }
 
-function act(host: Host, deed: Deed | undefined, incoming: IncomingMessage, outgoing: ServerResponse): void {
+function act(
+  host: Pick<Host, "url">,
+  deed: Deed | undefined,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  onAnswered: () => void,
+): void {
   if (deed === "silence") {
     return;
   }
@@ -70,9 +83,12 @@ function act(host: Host, deed: Deed | undefined, incoming: IncomingMessage, outg
   }
   const { method, headers } = incoming;
   const forwarded = request(new URL(incoming.url ?? "/", host.url), { method, headers }, (answer) => {
-    if (deed !== "deaf") {
+    if (deed === "lose") {
+      answer.resume();
+      outgoing.destroy();
+    } else if (deed !== "deaf") {
       outgoing.writeHead(answer.statusCode ?? 500, answer.headers);
-      answer.pipe(outgoing);
+      answer.pipe(outgoing).once("finish", onAnswered);
     }
   });
   forwarded.on("error", () => outgoing.destroy());

@@ -10,11 +10,14 @@ import type { AssetKind } from "@keepsake/sdk";
 import { understand } from "../dist/faults.js";
 import { putEnd } from "../dist/put-chunk.js";
 import { Attempts, type Transience } from "../dist/retry.js";
+import { bucketEnd, bucketName } from "../dist/s3/bucket.js";
+import { hostEnd } from "../dist/s3/host.js";
+import { missingParts } from "../dist/upload/bucket-lane.js";
 import { isPlain, mayBeDisplay } from "../dist/upload/display.js";
 import { UploadKey } from "../dist/upload/idem.js";
 import { LineWindow } from "../dist/upload/line-window.js";
 import { mediaOf, memoryTypeOfMime } from "../dist/upload/media.js";
-import { Cut, carriedKinds, Missing, smallerChunk } from "../dist/upload/plan.js";
+import { Cut, carriedKinds, Missing, partBytes, smallerChunk } from "../dist/upload/plan.js";
 import { OpenSource } from "../dist/upload/source.js";
 import { hex, sourceOf } from "./world.js";
 
@@ -95,6 +98,9 @@ function failed(how: string): unknown {
   const errors: Record<string, Error> = {
     refused: Object.assign(new Error("connect ECONNREFUSED 127.0.0.1:1"), { code: "ECONNREFUSED" }),
     reset: Object.assign(new Error("socket hang up"), { code: "ECONNRESET" }),
+    untrusted: Object.assign(new Error("self-signed certificate in certificate chain"), {
+      code: "SELF_SIGNED_CERT_IN_CHAIN",
+    }),
     stalled: new DOMException("no byte moved for 20 s", "TimeoutError"),
   };
   const error = errors[how];
@@ -142,6 +148,47 @@ test("road.json: what an answer to a chunk without an envelope means", () => {
     const end = putEnd(status, "", retryAfterHeader(retry_after), body);
     const found = end.as === "failed" ? { as: end.as, ...meaning(end.error) } : { as: end.as };
     assert.deepEqual(found, then, `${status} ${body}`);
+  }
+});
+
+test("parts.json: parts of a file, and which of them the bucket lacks", () => {
+  const { cuts, missing } = cases("parts.json");
+  for (const { bytes, put_bytes_max, part_bytes_min, parts_max, part_bytes, parts, last_bytes } of cuts) {
+    const lane = { put_bytes_max: BigInt(put_bytes_max), part_bytes_min: BigInt(part_bytes_min), parts_max };
+    const cut = new Cut(bytes, partBytes(bytes, lane));
+    const last = cut.end(parts - 1) - cut.start(parts - 1);
+    assert.deepEqual([cut.chunkBytes, cut.chunks, last], [part_bytes, parts, last_bytes], `${bytes}`);
+  }
+  for (const { note, bytes, part_bytes, found, there, send } of missing) {
+    const present = { isFound: found, parts: new Map<number, number>(there) };
+    assert.deepEqual(missingParts(present, new Cut(bytes, part_bytes)), send, note);
+  }
+});
+
+test("parts.json: a longer part may take longer", () => {
+  for (const { note, bytes, took_ms, late } of cases("parts.json").slow) {
+    const window = new LineWindow(4);
+    window.arrived(0, took_ms, bytes);
+    assert.equal(window.limit, late ? 1 : 3, note);
+  }
+});
+
+test("parts.json: what the host's answers mean, and the bucket's", () => {
+  const { host, bucket, names } = cases("parts.json");
+  for (const { status, body, retry_after, then } of host) {
+    const end = hostEnd("uploads_finish", status, "", retryAfterHeader(retry_after), body);
+    const found = end.as === "failed" ? { as: end.as, ...meaning(end.error) } : { as: end.as };
+    assert.deepEqual(found, then, `${status} ${body}`);
+  }
+  const url = new URL("https://s3.example/photos/capsule_1/7-ab?X-Amz-Signature=secret");
+  for (const { status, body, retry_after, then } of bucket) {
+    const end = bucketEnd(url, 3, status, retryAfterHeader(retry_after), body);
+    const found = end.as === "failed" ? { as: end.as, ...meaning(end.error) } : { ...end };
+    assert.deepEqual(found, then, `${status} ${body}`);
+    assert.doesNotMatch(JSON.stringify(end), /secret|Signature=/);
+  }
+  for (const { address, name } of names) {
+    assert.equal(bucketName(new URL(address)), name);
   }
 });
 

@@ -115,7 +115,8 @@ for (const { name, skip, start } of HOSTS) {
       await connection.ready(connection.policy);
       const read = async (sha256: Uint8Array | undefined) => {
         let bytes = 0;
-        for await (const piece of pieces(connection, keepsake.config, { ...asset, sha256 })) {
+        const place = { memoryId, asset: { ...asset, sha256 }, assetHost: host.url };
+        for await (const piece of pieces(connection, keepsake.config, place)) {
           bytes += piece.length;
         }
         return bytes;

@@ -13,21 +13,29 @@ const PROGRAM = process.env.KEEPSAKE_BIN ?? join(REPOSITORY, "target", "debug", 
 
 export class NodeProcess {
   readonly #dir: string;
+  readonly #options: readonly string[];
   #child: ChildProcess;
   readonly url: string;
   readonly canisterId: string;
 
-  private constructor(dir: string, child: ChildProcess, said: { url: string; canister_id: string }) {
+  private constructor(
+    dir: string,
+    options: readonly string[],
+    child: ChildProcess,
+    said: { url: string; canister_id: string },
+  ) {
     this.#dir = dir;
+    this.#options = options;
     this.#child = child;
     this.url = said.url;
     this.canisterId = said.canister_id;
   }
 
-  static async start(): Promise<NodeProcess> {
+  /** `options` go to `keepsake serve`. */
+  static async start(options: readonly string[] = []): Promise<NodeProcess> {
     const dir = await mkdtemp(join(tmpdir(), "keepsake-uppy-"));
-    const { child, said } = await serve(dir, "127.0.0.1:0");
-    return new NodeProcess(dir, child, said);
+    const { child, said } = await serve(dir, "127.0.0.1:0", options);
+    return new NodeProcess(dir, options, child, said);
   }
 
   /** kill -9. */
@@ -37,7 +45,7 @@ export class NodeProcess {
 
   /** The same address and data again. */
   async startAgain(): Promise<void> {
-    this.#child = (await serve(this.#dir, new URL(this.url).host)).child;
+    this.#child = (await serve(this.#dir, new URL(this.url).host, this.#options)).child;
   }
 
   async remove(): Promise<void> {
@@ -53,10 +61,10 @@ export class NodeProcess {
   }
 }
 
-async function serve(dir: string, address: string) {
+async function serve(dir: string, address: string, options: readonly string[]) {
   const child = spawn(
     PROGRAM,
-    ["serve", "--json", "--quiet", "--listen", address, "--data", join(dir, "data")],
+    ["serve", "--json", "--quiet", "--listen", address, "--data", join(dir, "data"), ...options],
     {
       stdio: ["ignore", "pipe", "inherit"],
     },

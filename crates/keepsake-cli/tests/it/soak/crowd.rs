@@ -1,14 +1,15 @@
-//! 32 clients upload by two lanes at once against one node; four of them share each key and capsule, as one person's
-//! devices do. Meanwhile sessions are abandoned, clean-up runs, and the node is killed now and then.
+//! 32 clients upload by two lanes at once against one node; four of them share each capsule, by one key or by two devices of one
+//! person. Meanwhile sessions are abandoned, clean-up runs, one device is removed, and the node is killed now and then.
 //!
 //! Then every asset of every memory is read again: published, lost, mixed, sessions left.
 
 use super::bystander::{Done, give_up, linger};
-use super::node::{Node, Service, client, sound};
+use super::node::{Node, Service, sound};
+use super::people::{Hands, Leaving, Person, hands, meet, remove_meanwhile, who_leaves};
 use super::picture::{Random, Verdict, compare, compare_record, original, title};
 use super::progress::{self, Progress};
 use super::settle::list;
-use keepsake_client::{RetryPolicy, Source, UploadOptions};
+use keepsake_client::{Source, UploadOptions, Uploaded};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,7 +19,6 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
 const CLIENTS: u64 = 32;
-const PEOPLE: u64 = 8;
 const UPLOADS: u64 = 192;
 const KILLS: u64 = 2;
 /// Of a photo that comes by both lanes.
@@ -26,30 +26,16 @@ const CHUNK_BYTES: u32 = 2_000;
 /// One upload in so many also looks for itself in the list.
 const LIST_EVERY: u64 = 16;
 
-/// One key with its capsule.
-#[derive(Clone)]
-struct Person {
-    key: [u8; 32],
-    capsule: String,
-}
-
 /// What all clients share.
 #[derive(Clone, Default)]
 struct Counters {
     done: Arc<AtomicU64>,
     ending: Arc<AtomicBool>,
+    leaving: Leaving,
 }
 
 /// Published memories with their photo's number.
 type Published = BTreeMap<String, u64>;
-
-fn patient() -> RetryPolicy {
-    RetryPolicy {
-        unreachable_max: Duration::from_secs(300),
-        passing_max: Duration::from_secs(600),
-        ..RetryPolicy::default()
-    }
-}
 
 #[test]
 fn thirty_two_clients_lose_and_mix_nothing_while_the_node_is_killed_and_others_abandon_uploads() {
@@ -67,20 +53,27 @@ fn thirty_two_clients_lose_and_mix_nothing_while_the_node_is_killed_and_others_a
     let lingering: Vec<JoinHandle<Done>> = people
         .iter()
         .map(|person| {
-            let client = client(&node.url(), person.key, patient());
+            let client = person.client(&node);
             runtime.spawn(linger(client, person.capsule.clone(), random.next(), Arc::clone(&leaving)))
         })
         .collect();
+    let removing = runtime.spawn({
+        let (first, device, capsule) = who_leaves(&node, &people);
+        let after = (uploads / CLIENTS / 3, Arc::clone(&counters.ending));
+        remove_meanwhile(first, device, capsule, counters.leaving.clone(), after)
+    });
     let killed = kill_now_and_then(&mut node, &counters, &mut progress, uploads, kills, &uploading);
     let published: Vec<Published> = wait(&runtime, uploading);
+    wait(&runtime, vec![removing]);
     leaving.store(true, Ordering::SeqCst);
     let abandoned = wait(&runtime, lingering);
     let count = counters.done.load(Ordering::SeqCst);
     let verdict = runtime.block_on(verify(&node, &people, published, abandoned, count));
-    println!("crowd: {verdict:?}");
+    let taken_over = counters.leaving.taken_over.load(Ordering::SeqCst);
+    println!("crowd: {verdict:?}, {taken_over} uploads went on by another device");
     progress.result(json!({
         "uploads": count, "published": verdict.published, "lost": verdict.lost, "mixed": verdict.mixed,
-        "sessions_left": verdict.sessions_left, "abandoned": verdict.abandoned, "faults": killed,
+        "sessions_left": verdict.sessions_left, "abandoned": verdict.abandoned, "taken_over": taken_over, "faults": killed,
         "violations": verdict.lost + verdict.mixed + verdict.sessions_left + verdict.unexplained,
     }));
     node.stop();
@@ -90,17 +83,9 @@ fn thirty_two_clients_lose_and_mix_nothing_while_the_node_is_killed_and_others_a
     let expected = Tally { published: count, abandoned: verdict.abandoned, ..Tally::default() };
     assert_eq!(verdict, expected);
     assert!(count > 0, "nothing was uploaded");
-}
-
-async fn meet(node: &Node, random: &mut Random) -> Vec<Person> {
-    let mut people = Vec::new();
-    for _ in 0..PEOPLE {
-        let key = random.bytes(32).try_into().expect("32 bytes");
-        let capsule =
-            client(&node.url(), key, patient()).own_capsule_id().await.expect("a capsule can be made");
-        people.push(Person { key, capsule });
-    }
-    people
+    // Each of its two clients had two thirds before it.
+    let had_enough = count == uploads && uploads / CLIENTS >= 6;
+    assert!(taken_over > 0 || !had_enough, "the device had nothing to do any more when it was removed");
 }
 
 fn start_uploads(
@@ -111,33 +96,24 @@ fn start_uploads(
     uploads: u64,
 ) -> Vec<JoinHandle<Published>> {
     let start = |number: u64| {
-        let person = people[usize::try_from(number % PEOPLE).expect("few")].clone();
-        let client = client(&node.url(), person.key, patient());
+        let at = usize::try_from(number).expect("few");
+        let (hands, capsule) = hands(node, people, at, &counters.leaving);
         let numbers = (number..uploads).step_by(usize::try_from(CLIENTS).expect("few")).collect();
-        runtime.spawn(upload_all(client, person.capsule, numbers, counters.clone()))
+        runtime.spawn(upload_all(hands, capsule, numbers, counters.clone()))
     };
     (0..CLIENTS).map(start).collect()
 }
 
-async fn upload_all(client: Service, capsule: String, numbers: Vec<u64>, counters: Counters) -> Published {
+async fn upload_all(mut hands: Hands, capsule: String, numbers: Vec<u64>, counters: Counters) -> Published {
     let mut published = Published::new();
     for number in numbers {
         if counters.ending.load(Ordering::SeqCst) {
             break;
         }
-        let options = UploadOptions {
-            capsule_id: Some(capsule.clone()),
-            title: Some(title(number)),
-            upload_key: Some(title(number)),
-            // Every fourth photo of a client is one message; the others come by both lanes, each file in a few chunks.
-            chunk_bytes_max: (!(number / CLIENTS).is_multiple_of(4)).then_some(CHUNK_BYTES),
-            ..UploadOptions::default()
-        };
-        let source = Source::bytes(format!("{number}.jpg"), original(number));
-        let uploaded =
-            client.upload(source, options).await.unwrap_or_else(|error| panic!("photo {number}: {error}"));
-        // The barrier: the next message sees all of it.
-        assert_eq!(compare_record(&client, &uploaded.memory_id, number).await, Verdict::Whole);
+        let uploaded = upload(&mut hands, &capsule, number).await;
+        // The barrier: the next message sees all of it. A device that is removed sees nothing; its account does.
+        let client = hands.instead.as_ref().map_or(&hands.client, |(client, _)| client);
+        assert_eq!(compare_record(client, &uploaded.memory_id, number).await, Verdict::Whole);
         if number % LIST_EVERY == 0 {
             let page = client.memories_list(&capsule, None, Some(100)).await.expect("a list is answered");
             let listed = page.items.iter().any(|row| row.id == uploaded.memory_id && row.assets.len() == 4);
@@ -147,6 +123,35 @@ async fn upload_all(client: Service, capsule: String, numbers: Vec<u64>, counter
         counters.done.fetch_add(1, Ordering::SeqCst);
     }
     published
+}
+
+/// Uploads a photo. What a device began that is removed meanwhile, another one of its account goes on with.
+async fn upload(hands: &mut Hands, capsule: &str, number: u64) -> Uploaded {
+    loop {
+        let options = UploadOptions {
+            capsule_id: Some(capsule.to_owned()),
+            title: Some(title(number)),
+            upload_key: Some(title(number)),
+            // Every fourth photo of a client is one message; the others come by both lanes, each file in a few chunks.
+            chunk_bytes_max: (!(number / CLIENTS).is_multiple_of(4)).then_some(CHUNK_BYTES),
+            ..UploadOptions::default()
+        };
+        let source = Source::bytes(format!("{number}.jpg"), original(number));
+        match (hands.client.upload(source, options).await, hands.instead.take()) {
+            (Ok(uploaded), instead) => {
+                if let Some((_, leaving)) = &instead {
+                    leaving.published.fetch_add(1, Ordering::SeqCst);
+                }
+                hands.instead = instead;
+                return uploaded;
+            }
+            (Err(_), Some((client, leaving))) if leaving.begun.load(Ordering::SeqCst) => {
+                leaving.taken_over.fetch_add(1, Ordering::SeqCst);
+                hands.client = client;
+            }
+            (Err(error), _) => panic!("photo {number}: {error}"),
+        }
+    }
 }
 
 fn kill_now_and_then(
@@ -202,7 +207,7 @@ async fn verify(
     let mut tally = Tally::default();
     let mut reading = Vec::new();
     for (at, published) in published.into_iter().enumerate() {
-        let client = client(&node.url(), people[at % people.len()].key, patient());
+        let client = people[at % people.len()].client(node);
         reading.push(tokio::spawn(read_back(client, published)));
     }
     for verdicts in reading {
@@ -222,7 +227,7 @@ async fn verify(
     }
     let mut listed = 0;
     for (person, done) in people.iter().zip(&abandoned) {
-        let client = client(&node.url(), person.key, patient());
+        let client = person.client(node);
         listed += list(&client, &person.capsule).await.len() as u64;
         give_up(&client, &done.left).await;
         tally.abandoned += done.abandoned;

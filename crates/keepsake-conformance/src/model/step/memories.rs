@@ -15,7 +15,7 @@ impl<S: Subject> Stepper<'_, S> {
         let (now, bounds, blob) = (self.now(), self.subject.bounds(), self.blob_at(blob));
         let known = self.model.blobs.get(&blob).filter(|_| who == ENTITLED);
         let (who, capsule) = match known {
-            Some(known) => (known.creator, known.capsule.clone()),
+            Some(known) => (self.device_of(&known.creator), known.capsule.clone()),
             None => (self.by(who, |_| None), self.capsule_at(capsule)),
         };
         let bytes = inline_bytes(inline);
@@ -29,18 +29,19 @@ impl<S: Subject> Stepper<'_, S> {
         let idem = format!("key{key}");
         let method = "memories_create_with_internal_blobs_and_inline_assets";
         let making = Making {
-            key: ("memory", who, capsule.clone(), idem.clone()),
+            key: ("memory", who.account, capsule.clone(), idem.clone()),
             arguments: format!("{assets:?}"),
             assets: &assets,
         };
-        let expected = self.model.may_create(&bounds, &who, &capsule, &making);
+        let expected = self.model.may_create(&bounds, &who.account, &capsule, &making);
         let answer =
             self.send::<String>(who, method, (&capsule, samples::memory(MADE_TITLE), blobs, inline, idem))?;
         match (&answer, expected) {
             (Ok(id), Ok(None)) => {
                 self.fresh(id)?;
                 let (key, arguments) = (making.key.clone(), making.arguments.clone());
-                self.model.make_memory(number(id), who, &capsule, samples::memory(MADE_TITLE), assets, now);
+                let made = samples::memory(MADE_TITLE);
+                self.model.make_memory(number(id), who.account, &capsule, made, assets, now);
                 self.model.answers.insert(key, (arguments, id.clone()));
                 Ok(())
             }
@@ -58,11 +59,11 @@ impl<S: Subject> Stepper<'_, S> {
         let capsule = self.model.memories.get(&id).map(|memory| memory.capsule.clone()).unwrap_or_default();
         let assets = [(kind, source.clone())];
         let making = Making {
-            key: ("asset", who, capsule.clone(), idem.clone()),
+            key: ("asset", who.account, capsule.clone(), idem.clone()),
             arguments: format!("{id} {assets:?}"),
             assets: &assets,
         };
-        let expected = self.model.may_add(&bounds, &who, id, &making);
+        let expected = self.model.may_add(&bounds, &who.account, id, &making);
         let answer = match source.clone() {
             Source::Inline(bytes) => self.send::<String>(
                 who,
@@ -78,7 +79,12 @@ impl<S: Subject> Stepper<'_, S> {
             (Ok(asset), Ok(None)) => {
                 let (known, arguments) = (making.key.clone(), making.arguments.clone());
                 let mut memory = self.model.memories.remove(&id).expect("it is changeable");
-                self.model.attach(id, &mut memory, (kind, source), Some((who, capsule.clone(), idem)));
+                self.model.attach(
+                    id,
+                    &mut memory,
+                    (kind, source),
+                    Some((who.account, capsule.clone(), idem)),
+                );
                 memory.updated_ns = now;
                 let made = memory.assets.last().map(|asset| asset.id.clone());
                 self.model.memories.insert(id, memory);
@@ -100,14 +106,14 @@ impl<S: Subject> Stepper<'_, S> {
                 let text = format!("mem_{id}");
                 let answer =
                     self.send::<api::AssetRemovalResult>(who, "asset_remove_by_id", (text, &asset))?;
-                let expected = self.model.remove_asset(&who, id, &asset, now, ttl);
+                let expected = self.model.remove_asset(&who.account, id, &asset, now, ttl);
                 agree("asset_remove_by_id", &answer.map(drop), &expected)
             }
             Operation::Update { who, memory, title } => self.update(who, memory, title, now),
             Operation::Delete { who, memory, assets } => {
                 let id = self.memory_at(memory);
                 let who = self.owner_of_memory(who, id);
-                let expected = self.model.changeable(&who, id).map(drop);
+                let expected = self.model.changeable(&who.account, id).map(drop);
                 let answer = self.send::<()>(who, "memories_delete", (format!("mem_{id}"), assets))?;
                 agree("memories_delete", &answer, &expected)?;
                 if answer.is_ok() {
@@ -123,7 +129,7 @@ impl<S: Subject> Stepper<'_, S> {
                 let id = self.blob_at(blob);
                 let who = self.by(who, |model| model.blobs.get(&id).map(|blob| blob.creator));
                 let answer = self.send::<String>(who, "blob_delete", (&id,))?;
-                agree("blob_delete", &answer.map(drop), &self.model.delete_blob(&who, &id))
+                agree("blob_delete", &answer.map(drop), &self.model.delete_blob(&who.account, &id))
             }
             other => unreachable!("handled before: {other:?}"),
         }
@@ -135,13 +141,14 @@ impl<S: Subject> Stepper<'_, S> {
         // One title in three comes in a whole metadata, whose times say nothing.
         let whole = (title == 2).then(|| samples::memory("replaced"));
         let data = api::MemoryUpdateData {
-            title: Some(format!("title {title}")),
+            // A long one meets the bounds of records.
+            title: Some(format!("title {title}{}", " and more".repeat(if title == 1 { 40 } else { 0 }))),
             metadata: whole.clone(),
             ..Default::default()
         };
         let answer = self.send::<api::Memory>(who, "memories_update", (format!("mem_{id}"), &data))?;
         let bounds = self.subject.bounds();
-        let expected = self.model.changed(&bounds, &who, id, whole, data.title).map(|metadata| {
+        let expected = self.model.changed(&bounds, &who.account, id, whole, data.title).map(|metadata| {
             let memory = self.model.memories.get_mut(&id).expect("it is changeable");
             memory.metadata = api::MemoryMetadata { updated_at: now, ..metadata };
             memory.updated_ns = now;
@@ -158,7 +165,8 @@ impl<S: Subject> Stepper<'_, S> {
         let texts: Vec<String> = ids.iter().map(|id| format!("mem_{id}")).collect();
         let answer =
             self.send::<api::BulkDeleteResult>(who, "memories_delete_bulk", (&capsule, texts, assets))?;
-        let expected = Model::somebody(&who).and_then(|()| self.model.require(&capsule, &who, Role::Member));
+        let expected = Model::somebody(&who.account)
+            .and_then(|()| self.model.require(&capsule, &who.account, Role::Member));
         let rows_max = self.subject.bounds().rows_max;
         let expected = expected.map(|()| {
             let mut counts = (0, 0, 0);
@@ -168,7 +176,8 @@ impl<S: Subject> Stepper<'_, S> {
                     counts = (counts.0, counts.1 + 1, counts.2 + 1);
                     continue;
                 }
-                let may = self.model.changeable(&who, id).is_ok_and(|memory| memory.capsule == capsule);
+                let may =
+                    self.model.changeable(&who.account, id).is_ok_and(|memory| memory.capsule == capsule);
                 if may {
                     self.model.drop_memory(id, assets, now, ttl);
                     counts.0 += 1;
@@ -189,7 +198,8 @@ impl<S: Subject> Stepper<'_, S> {
         let who = self.owner(who, &capsule);
         let answer = self.send::<api::BulkDeleteResult>(who, "memories_delete_all", (&capsule, assets))?;
         let rows_max = self.subject.bounds().rows_max;
-        let expected = Model::somebody(&who).and_then(|()| self.model.require(&capsule, &who, Role::Admin));
+        let expected = Model::somebody(&who.account)
+            .and_then(|()| self.model.require(&capsule, &who.account, Role::Admin));
         let expected = expected.map(|()| {
             let own = self.model.memories.iter().filter(|(_, memory)| memory.capsule == capsule);
             let mut ids: Vec<u64> = own.map(|(id, _)| *id).collect();

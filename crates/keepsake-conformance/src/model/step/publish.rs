@@ -1,7 +1,7 @@
 //! Steps of publish: who publishes which sessions and which files that come along, and what becomes of them.
 
 use super::memories::{inline_bytes, inline_input};
-use super::{ASSET_MIME as MIME, Step, Stepper, agree, round};
+use super::{ASSET_MIME as MIME, Signer, Step, Stepper, agree, round};
 use crate::model::Subject;
 use crate::model::memories::{MADE_TITLE, Making, NewAsset, Published, Publishing};
 use crate::model::observe::number;
@@ -45,12 +45,13 @@ impl<S: Subject> Stepper<'_, S> {
             PUBLISHED.iter().zip(&claimed).map(|(kind, _)| (*kind, Source::Blob(String::new()))).collect();
         assets.extend(files.iter().map(|(kind, _)| (*kind, Source::Blob(String::new()))));
         assets.extend(placeholder.map(|bytes| (AssetType::Placeholder, Source::Inline(bytes))));
-        let key: Key = ("publish", who, capsule.clone(), idem);
-        self.publish_so(key, &request, &claimed, &files, assets)
+        let key: Key = ("publish", who.account, capsule.clone(), idem);
+        self.publish_so(who, key, &request, &claimed, &files, assets)
     }
 
     fn publish_so(
         &mut self,
+        signer: Signer,
         key: Key,
         request: &api::PublishRequest,
         claimed: &[Claimed],
@@ -67,7 +68,10 @@ impl<S: Subject> Stepper<'_, S> {
         let expected = self.model.may_publish(&bounds, &who, capsule, &making, &publishing);
         let Making { key, arguments, .. } = making;
         let may_be_full = !files.is_empty() && self.heap_may_be_full(lens.iter().sum());
-        let answer = self.send::<api::PublishResult>(who, "uploads_publish", (request,))?;
+        let answer = self.send::<api::PublishResult>(signer, "uploads_publish", (request,))?;
+        if answer.is_ok() {
+            self.model.note_seen(&signer.key, now);
+        }
         let told = answer.clone().map(|done| published_text(&done));
         match (&answer, expected) {
             (Ok(done), Ok(Published::Made)) => {
@@ -110,7 +114,7 @@ impl<S: Subject> Stepper<'_, S> {
     }
 
     /// Who publishes what, and where: whoever has sessions ready, or whatever the numbers say.
-    fn to_publish(&self, who: u8, capsule: u8, sessions: [u8; 2]) -> (Principal, String, Vec<u64>) {
+    fn to_publish(&self, who: u8, capsule: u8, sessions: [u8; 2]) -> (Signer, String, Vec<u64>) {
         let ready = self.ready();
         let first = round(sessions[0], ready.iter().copied()).filter(|_| who == ENTITLED);
         let Some(first) = first else {
@@ -125,7 +129,8 @@ impl<S: Subject> Stepper<'_, S> {
             *id != first && other.caller == session.caller && other.capsule == session.capsule
         };
         let second = round(sessions[1], ready.into_iter().filter(beside));
-        (session.caller, session.capsule.clone(), [Some(first), second].into_iter().flatten().collect())
+        let uploader = self.device_of(&session.caller);
+        (uploader, session.capsule.clone(), [Some(first), second].into_iter().flatten().collect())
     }
 }
 

@@ -1,6 +1,6 @@
 //! Steps of upload sessions, and the files that their keys stand for.
 
-use super::{Step, Stepper, agree, round};
+use super::{Signer, Step, Stepper, agree, round};
 use crate::model::Subject;
 use crate::model::operation::{Bytes, Claim, ENTITLED};
 use crate::model::state::{Session, SessionState};
@@ -14,11 +14,14 @@ impl<S: Subject> Stepper<'_, S> {
         let (now, bounds, idem) = (self.now(), self.subject.bounds(), format!("key{key}"));
         let capsule = self.capsule_at(capsule);
         let who = self.owner(who, &capsule);
-        let fresh = announced(capsule, who, idem.clone(), announce, now);
+        let fresh = announced(capsule, who.account, idem.clone(), announce, now);
         let args = (&fresh.capsule, fresh.expected, &idem, Some(&fresh.options));
         let answer = self.send::<u64>(who, "uploads_begin", args)?;
-        let expected = self.model.begin(&bounds, &who, &fresh, now);
+        let expected = self.model.begin(&bounds, &who.account, &fresh, now);
         let total = fresh.options.total_len.unwrap_or(0);
+        if answer.is_ok() {
+            self.model.note_seen(&who.key, now);
+        }
         match (&answer, &expected) {
             (Ok(id), Ok(Some(known))) if id == known => Ok(()),
             (Ok(id), Ok(None)) => {
@@ -48,11 +51,11 @@ impl<S: Subject> Stepper<'_, S> {
         let session = &self.model.sessions[&id];
         let mut missing = (0..session.expected).filter(|index| !session.chunks.contains_key(index));
         let Some(index) = missing.next() else { return Ok(()) };
-        let (who, bytes) = (session.caller, chunk(session, index, Bytes::Right));
+        let (who, bytes) = (self.device_of(&session.caller), chunk(session, index, Bytes::Right));
         self.put_bytes(who, id, index, &bytes)
     }
 
-    pub(super) fn put(&mut self, who: Principal, session: u8, index: u32, kind: Bytes) -> Step {
+    pub(super) fn put(&mut self, who: Signer, session: u8, index: u32, kind: Bytes) -> Step {
         let id = self.session_at(session);
         let bytes = match self.model.sessions.get(&id) {
             Some(session) => chunk(session, index, kind),
@@ -61,19 +64,39 @@ impl<S: Subject> Stepper<'_, S> {
         self.put_bytes(who, id, index, &bytes)
     }
 
-    fn put_bytes(&mut self, who: Principal, id: u64, index: u32, bytes: &[u8]) -> Step {
-        let (now, bounds) = (self.now(), self.subject.bounds());
+    fn put_bytes(&mut self, who: Signer, id: u64, index: u32, bytes: &[u8]) -> Step {
         let answer =
             self.send::<()>(who, "uploads_put_chunk", (id, index, serde_bytes::Bytes::new(bytes)))?;
+        self.was_put(who, id, index, bytes, &answer)
+    }
+
+    /// Holds the answer to a chunk to the model, whatever road it came by.
+    pub(super) fn was_put(
+        &mut self,
+        who: Signer,
+        id: u64,
+        index: u32,
+        bytes: &[u8],
+        answer: &api::Answer<()>,
+    ) -> Step {
+        let (now, bounds) = (self.now(), self.subject.bounds());
         let before = self.model.sessions.get(&id).cloned();
         let full = self.heap_may_be_full(bytes.len() as u64);
-        let expected = self.model.put(&bounds, &who, id, index, bytes, now);
-        if answer == Err(api::Error::ResourceExhausted) && expected.is_ok() && full {
+        let expected = self.model.put(&bounds, &who.account, id, index, bytes, now);
+        if *answer == Err(api::Error::ResourceExhausted) && expected.is_ok() && full {
             // How fragmented the heap is, the model does not know; that nothing changed, it does.
             drop(before.map(|session| self.model.sessions.insert(id, session)));
             return Ok(());
         }
-        agree(&format!("uploads_put_chunk {id} {index}"), &answer, &expected)
+        agree(&format!("uploads_put_chunk {id} {index}"), answer, &expected)
+    }
+
+    /// The first chunk that a session misses, or its first one.
+    pub(super) fn next_chunk(&self, id: u64) -> (u32, Vec<u8>) {
+        let Some(session) = self.model.sessions.get(&id) else { return (0, vec![1; 10]) };
+        let missing = (0..session.expected).find(|index| !session.chunks.contains_key(index));
+        let index = missing.unwrap_or(0);
+        (index, chunk(session, index, Bytes::Right))
     }
 
     pub(super) fn finish(&mut self, who: u8, session: u8, claim: Claim) -> Step {
@@ -89,7 +112,7 @@ impl<S: Subject> Stepper<'_, S> {
             "uploads_finish",
             (id, ByteBuf::from(hash.clone()), len),
         )?;
-        let expected = self.model.complete(&who, id, &hash, len);
+        let expected = self.model.complete(&who.account, id, &hash, len);
         match (&answer, expected) {
             (Ok(done), Ok(known)) => {
                 if known.as_ref().is_some_and(|known| *known != done.blob_id) {
@@ -129,10 +152,10 @@ impl<S: Subject> Stepper<'_, S> {
         }
     }
 
-    pub(super) fn abort(&mut self, who: Principal, session: u8) -> Step {
+    pub(super) fn abort(&mut self, who: Signer, session: u8) -> Step {
         let (now, id) = (self.now(), self.session_at(session));
         let answer = self.send::<()>(who, "uploads_abort", (id,))?;
-        agree("uploads_abort", &answer, &self.model.abort(&who, id, now))
+        agree("uploads_abort", &answer, &self.model.abort(&who.account, id, now))
     }
 }
 

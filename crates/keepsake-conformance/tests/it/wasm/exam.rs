@@ -8,3 +8,13 @@ async fn start() -> Module {
 }
 
 keepsake_conformance::exam!(start, moves_clock: true, restarts: true);
+
+mod with_gate {
+    use super::Module;
+
+    async fn start() -> Module {
+        std::future::ready(Module::start_with_gate()).await
+    }
+
+    keepsake_conformance::exam!(bucket: start, moves_clock: true);
+}

@@ -3,7 +3,7 @@
 
 use super::module::installed;
 use candid::Principal;
-use keepsake_canister::install::Settings;
+use keepsake_canister::install::{S3Gate, Settings};
 use keepsake_client::{Client, RetryPolicy, Transport, TransportError};
 use keepsake_conformance::api::{HttpRequest, HttpResponse};
 use keepsake_conformance::{Host, Who};
@@ -27,6 +27,14 @@ impl Module {
     pub(crate) fn start() -> Self {
         let controllers = Some(vec![principal(Who::Controller)]);
         Self::of(installed(&Settings { controllers, ..Settings::default() }))
+    }
+
+    /// With a gate that keeps the keys of a bucket.
+    pub(crate) fn start_with_gate() -> Self {
+        let controllers = Some(vec![principal(Who::Controller)]);
+        let attestors = Some(vec![principal(Who::Gate)]);
+        let s3_gate = Some(S3Gate { url: "https://gate.example".into(), from_len: 1 << 20 });
+        Self::of(installed(&Settings { controllers, attestors, s3_gate, ..Settings::default() }))
     }
 
     pub(crate) fn of(canister: Canister) -> Self {

@@ -58,6 +58,10 @@ impl Native {
             quotas: Quotas { sessions_per_caller_max: u32::MAX, ..Quotas::default() },
             records: RecordLimits::default(),
             upkeep: Upkeep::default(),
+            admission: None,
+            invited_by_default: false,
+            attestors: Vec::new(),
+            gate: None,
             certifies: true,
         };
         let service =

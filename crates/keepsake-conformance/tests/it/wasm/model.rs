@@ -8,8 +8,8 @@ use candid::{Principal, Reserved};
 use keepsake_canister::install::Settings;
 use keepsake_conformance::api::Answer;
 use keepsake_conformance::model::in_process::World;
-use keepsake_conformance::model::{Bounds, RunOptions, Subject, replay_command, run};
-use keepsake_service::endpoints::STRANGER_ARGUMENT_BYTES_MAX;
+use keepsake_conformance::model::{Bounds, RunOptions, Subject, controller, replay_command, run};
+use keepsake_service::WireAdmission;
 use keepsake_wasm_host::{Canister, Rejection};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -26,7 +26,8 @@ struct Upgradable {
 impl Upgradable {
     fn new(bounds: Bounds, upgrades: bool) -> Self {
         let settings = Settings {
-            controllers: Some(Vec::new()),
+            controllers: Some(vec![controller()]),
+            admission: Some(if bounds.invited { WireAdmission::Invited } else { WireAdmission::Everybody }),
             capsule_bytes_max: Some(bounds.capsule_bytes_max),
             bytes_in_flight_per_caller_max: Some(bounds.bytes_in_flight_per_caller_max),
             sessions_per_caller_max: Some(bounds.sessions_per_caller_max),
@@ -48,7 +49,7 @@ impl Upgradable {
     }
 }
 
-/// An update by a user. What is long and comes from somebody whom the store does not know is turned away at the door; the
+/// An update by a user. What comes from whoever may change nothing, or from a stranger and is long, is turned away at the door; the
 /// model's answer is that of the rules, so such a message comes as another canister's, and must be refused by them too.
 fn update(
     canister: &mut Canister,
@@ -56,7 +57,7 @@ fn update(
     method: &str,
     arg: &[u8],
 ) -> Result<Vec<u8>, Rejection> {
-    if arg.len() <= STRANGER_ARGUMENT_BYTES_MAX || canister.inspect(caller, method, arg).is_ok() {
+    if canister.inspect(caller, method, arg).is_ok() {
         return canister.update(caller, method, arg);
     }
     // Room for records is made before any message that adds. The second time it is there, and nothing else may change.
@@ -99,6 +100,11 @@ impl Subject for Upgradable {
             }
         }
         answer.map_err(|rejection| rejection.message)
+    }
+
+    /// A canister takes no chunk without an envelope.
+    fn put(&mut self, _: &str, _: u64, _: u32, _: &[u8]) -> Result<Option<Vec<u8>>, String> {
+        Ok(None)
     }
 
     fn now_ns(&self) -> u64 {

@@ -3,6 +3,7 @@
 
 use candid::{Principal, encode_one};
 use keepsake_canister::install::Settings;
+use keepsake_service::WireAdmission;
 use keepsake_wasm_host::{Canister, CanisterModule, Options, Subnet};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -49,6 +50,9 @@ pub(crate) fn installed_on(subnet: Subnet, freezing_threshold_secs: u64, setting
 }
 
 fn install(options: &Options, settings: &Settings) -> Canister {
+    // Most tests' people are strangers to the operator, who says so.
+    let admission = settings.admission.or(Some(WireAdmission::Everybody));
+    let settings = Settings { admission, ..settings.clone() };
     let arg = encode_one(Some(settings)).expect("settings encode");
     let mut canister = Canister::install(module(), &arg, options).expect("the module installs");
     canister.advance(SETTLED_AFTER_NS);

@@ -90,6 +90,9 @@ pub struct SessionRecord {
     /// Bytes that it is charged for: what was announced, else what was received. None in a record of layout 2 or older.
     #[n(20)]
     pub charged: Option<u64>,
+    /// The object in the bucket that its bytes go to; none where they come here.
+    #[n(21)]
+    pub object: Option<u64>,
 }
 
 impl SessionRecord {
@@ -159,12 +162,12 @@ impl SessionRecord {
     /// Its bytes are another's now, or nobody's: it has no place and is charged for nothing.
     pub(crate) fn give_up_place(&mut self) {
         (self.body, self.tail) = (Vec::new(), Vec::new());
-        (self.room, self.charged) = (0, None);
+        (self.room, self.charged, self.object) = (0, None, None);
     }
 
     pub(crate) fn announces_same(&self, other: &Self) -> bool {
-        (self.expected, self.total_len, self.sha256, &self.mime_type)
-            == (other.expected, other.total_len, other.sha256, &other.mime_type)
+        (self.expected, self.total_len, self.sha256, &self.mime_type, self.object.is_some())
+            == (other.expected, other.total_len, other.sha256, &other.mime_type, other.object.is_some())
     }
 
     /// What a chunk of `len` bytes at `index` breaks, in words; none where it fits.

@@ -404,7 +404,7 @@ async fn a_disk_filled_by_records_takes_deletes_and_then_records_again_also_afte
 async fn a_full_heap_takes_deletes_and_then_uploads_again() {
     let dir = tempfile::tempdir().unwrap();
     let mut options = options();
-    options.heap_bytes_max = 24 << 20;
+    options.settings.heap_bytes_max = Some(24 << 20);
     let engine = Engine::open(DataDir::open(dir.path()).unwrap(), options).unwrap();
     let owner = Owner::new(engine).await;
     for round in ["first", "second"] {

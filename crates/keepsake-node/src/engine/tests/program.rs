@@ -201,6 +201,19 @@ impl<R: Memory, H: Memory> Reading for Open<R, H> {
         AssetResponse { status: 200, headers: Vec::new(), body: AssetBody::Heap { blob, runs } }
     }
 
+    fn elsewhere(
+        &self,
+        _call: &Call,
+        _method: &str,
+        _arg: &[u8],
+    ) -> Option<keepsake_service::http::ObjectRange> {
+        None
+    }
+
+    fn preview(&self, _call: &Call, _path: &str) -> Option<keepsake_service::http::preview::Preview> {
+        None
+    }
+
     fn runs(&self, range: &BlobRange) -> Option<Vec<HeapRange>> {
         let mut skip = range.offset;
         let rest = self.ranges(range.blob)?.into_iter().map(|run| {
@@ -213,6 +226,10 @@ impl<R: Memory, H: Memory> Reading for Open<R, H> {
 
     fn ticket_key(&self) -> Option<TicketKey> {
         None
+    }
+
+    fn controllers(&self) -> Vec<keepsake_service::Principal> {
+        Vec::new()
     }
 }
 

@@ -13,7 +13,7 @@ use std::path::Path;
 
 fn open(dir: &Path, queries_max: usize) -> Engine {
     let mut options = options();
-    options.controllers = vec![sender()];
+    options.settings.controllers = Some(vec![sender()]);
     options.queries_max = queries_max;
     Engine::open(DataDir::open(dir).unwrap(), options).unwrap()
 }

@@ -2,7 +2,7 @@
 
 import { signal } from "@preact/signals";
 
-export type DialogName = "account" | "new-capsule" | "sharing" | "sessions";
+export type DialogName = "account" | "new-capsule" | "sharing" | "sessions" | "given";
 
 export const openDialog = signal<DialogName | undefined>(undefined);
 /** The memory in the viewer. Opened and closed by viewing.ts, which keeps the address in step. */

@@ -29,6 +29,15 @@ export async function openGallery(id: string): Promise<void> {
   await loadMore();
 }
 
+/** No capsule is open. */
+export function closeGallery(): void {
+  capsuleId = undefined;
+  cursor = undefined;
+  memories.value = [];
+  hasMore.value = false;
+  isLoading.value = false;
+}
+
 export async function loadMore(): Promise<void> {
   const id = capsuleId;
   if (id === undefined || isLoading.value || !hasMore.value) return;

@@ -1,5 +1,7 @@
 // The files that Uppy keeps for a reload of the page. Owns under whose name they are kept, and that they are forgotten
-// when that person leaves this browser: somebody else may sit here next.
+// when that person leaves this browser, with the names of what was uploaded: somebody else may sit here next.
+
+import { forgetUploadNames } from "@keepsake/sdk";
 
 /** Golden Retriever's database and the beginning of its older entries. */
 const DATABASE = "uppy-blobs";
@@ -15,6 +17,8 @@ export async function forgetKeptFiles(): Promise<void> {
   for (const key of Object.keys(localStorage).filter((key) => key.startsWith(ENTRY_PREFIX))) {
     localStorage.removeItem(key);
   }
+  // Where a browser keeps nothing, there is nothing to forget.
+  await forgetUploadNames().catch(() => {});
   await new Promise<void>((resolve) => {
     // Open connections close by themselves when they are told of it.
     const request = indexedDB.deleteDatabase(DATABASE);

@@ -9,6 +9,7 @@ import Dashboard from "@uppy/dashboard";
 import GoldenRetriever from "@uppy/golden-retriever";
 import { text } from "../text.js";
 import { account } from "./account.js";
+import { mayAdd, whyNotAdd } from "./adding.js";
 import { openCapsuleId } from "./capsules.js";
 import { isClutter } from "./clutter.js";
 import { isSignedOut } from "./connection.js";
@@ -45,7 +46,7 @@ const LOCK_PATIENCE_MS = 2_000;
 export const uppy = makeUppy();
 
 function makeUppy(): Uppy<FileMeta, KeepsakeBody> {
-  const { keepsake, principal } = account();
+  const { keepsake, principal, isVisitor } = account();
   const made = new Uppy<FileMeta, KeepsakeBody>({
     id: keptUnder(principal),
     autoProceed: true,
@@ -59,10 +60,13 @@ function makeUppy(): Uppy<FileMeta, KeepsakeBody> {
     limit: FILES_AT_ONCE,
     capsuleId: (file) => (file.meta as FileMeta).capsuleId,
   });
-  showMissing(missingFilesOf(principal));
   followAdding(made);
   followUploads(made);
-  void keepForReload(made);
+  // Whoever only looks has nothing to go on with, and what a link's key once began is nobody's.
+  if (!isVisitor) {
+    showMissing(missingFilesOf(principal));
+    void keepForReload(made);
+  }
   warnBeforeClosing();
   return made;
 }
@@ -133,13 +137,21 @@ function followAdding(made: Uppy<FileMeta, KeepsakeBody>): void {
     void navigator.storage?.persist?.();
   });
   made.on("restriction-failed", (file, error) => {
+    if (whyNotAdd.peek() !== undefined) return notify("error", whyNotAdd.peek() ?? "");
     if (file !== undefined && isClutter(file.name, String(file.meta.relativePath ?? ""))) return;
     notify("error", file === undefined ? error.message : `${file.name}: ${error.message}`);
   });
 }
 
 function followUploads(made: Uppy<FileMeta, KeepsakeBody>): void {
-  made.on("keepsake-progress", (file, progress) => setProgress(file.id, progress));
+  let isNoticed = false;
+  made.on("keepsake-progress", (file, progress) => {
+    setProgress(file.id, progress);
+    if (progress.notice === undefined || isNoticed) return;
+    // Of all files the same: once is enough.
+    isNoticed = true;
+    notify("info", text.notices.aroundBucket);
+  });
   made.on("upload-success", (file, response) => {
     if (file === undefined) return;
     const { memoryId, alreadyThere } = response.body ?? {};
@@ -243,7 +255,9 @@ function warnBeforeClosing(): void {
 function accepted(file: PageFile): PageFile | false {
   const path = typeof file.meta.relativePath === "string" ? file.meta.relativePath : "";
   if (isClutter(file.name, path)) return false;
-  const capsuleId = findMissing(file.name, file.size ?? 0)?.capsuleId ?? openCapsuleId.peek();
+  const missing = findMissing(file.name, file.size ?? 0);
+  if (account().isVisitor || (missing === undefined && !mayAdd.peek())) return false;
+  const capsuleId = missing?.capsuleId ?? openCapsuleId.peek();
   const title = path.includes("/") ? { title: path } : {};
   return { ...file, meta: { capsuleId, ...title, ...file.meta } };
 }

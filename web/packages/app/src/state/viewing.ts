@@ -1,7 +1,7 @@
 // Looking at one memory: the viewer, its address, and the browser's Back, which closes it. Owns the steps in the browser's
 // history: opening the viewer is one, walking on to the neighbours is none.
 
-import { openCapsuleId } from "./capsules.js";
+import { addressOf, openCapsuleId } from "./capsules.js";
 import { viewedId } from "./dialogs.js";
 import { memoryInAddress } from "./visit.js";
 
@@ -14,7 +14,7 @@ addEventListener("popstate", followAddress);
 
 /** Opens the viewer, or shows another memory in it. */
 export function view(id: string): void {
-  const address = `#${openCapsuleId.peek() ?? ""}/${id}`;
+  const address = addressOf(openCapsuleId.peek(), id);
   if (viewedId.peek() === undefined) history.pushState({ isViewer: true } satisfies Step, "", address);
   else history.replaceState(history.state, "", address);
   viewedId.value = id;
@@ -24,7 +24,7 @@ export function closeViewer(): void {
   if (viewedId.peek() === undefined) return;
   viewedId.value = undefined;
   if ((history.state as Step | null)?.isViewer) history.back();
-  else history.replaceState(null, "", `#${openCapsuleId.peek() ?? ""}`);
+  else history.replaceState(null, "", addressOf(openCapsuleId.peek()));
 }
 
 /** Shows the memory that the address names, or none. */

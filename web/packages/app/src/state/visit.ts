@@ -1,8 +1,8 @@
 // The capsule and the memory that the page's address names, and whether somebody may see it. It owns no state.
 
 import {
-  type CapsuleHeader,
   type CapsuleId,
+  type CapsuleSight,
   type Keepsake,
   KeepsakeError,
   type MemoryId,
@@ -10,7 +10,13 @@ import {
 
 /** The id that a link carries behind its `#`. */
 export function capsuleInAddress(): CapsuleId | undefined {
-  return location.hash.slice(1).split("/")[0] || undefined;
+  const name = location.hash.slice(1).split("/")[0] || undefined;
+  return name?.includes("=") ? undefined : name;
+}
+
+/** The code of an invitation that a link carries. */
+export function inviteInAddress(): string | undefined {
+  return new URLSearchParams(location.hash.slice(1)).get("invite") ?? undefined;
 }
 
 /** The memory that a link names behind the capsule. */
@@ -18,8 +24,23 @@ export function memoryInAddress(): MemoryId | undefined {
   return location.hash.slice(1).split("/")[1] || undefined;
 }
 
+/** The code by which this browser is to become a device of somebody's account. */
+export function joinInAddress(): string | undefined {
+  return new URLSearchParams(location.hash.slice(1)).get("join") ?? undefined;
+}
+
+/** The address is a link's: whoever has it may look. */
+export function linkInAddress(): string | undefined {
+  return location.hash.startsWith("#link=") ? location.hash : undefined;
+}
+
+/** The address has a code or a link's secret. */
+export function isSecretInAddress(): boolean {
+  return (inviteInAddress() ?? joinInAddress() ?? linkInAddress()) !== undefined;
+}
+
 /** The capsule, or undefined where this client may not see it. */
-export async function lookUp(keepsake: Keepsake, id: CapsuleId): Promise<CapsuleHeader | undefined> {
+export async function lookUp(keepsake: Keepsake, id: CapsuleId): Promise<CapsuleSight | undefined> {
   try {
     return await keepsake.capsules.header(id);
   } catch (error) {
@@ -28,4 +49,10 @@ export async function lookUp(keepsake: Keepsake, id: CapsuleId): Promise<Capsule
       return undefined;
     throw error;
   }
+}
+
+/** The path of a link that tells what it shows is that link's: whatever else is opened here has the page's own. */
+export function leaveLinksPath(): void {
+  if (linkInAddress() !== undefined || !location.pathname.startsWith("/l/")) return;
+  history.replaceState(null, "", `/${location.search}${location.hash}`);
 }

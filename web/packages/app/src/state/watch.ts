@@ -6,9 +6,11 @@ import { effect, untracked } from "@preact/signals";
 import { text } from "../text.js";
 import { openCapsule, openCapsuleId, refreshCapsules } from "./capsules.js";
 import { isCutOff, isOnline, isSignedOut, isUnreachable } from "./connection.js";
-import { openGallery, refreshGallery } from "./gallery.js";
+import { followDevices } from "./devices.js";
+import { closeGallery, openGallery, refreshGallery } from "./gallery.js";
 import { notify } from "./notices.js";
 import { loadSessions, sessions } from "./sessions.js";
+import { followShared } from "./sharing.js";
 
 const PAUSE_MS = 4_000;
 /** An answer that takes longer counts as none, for the banner; the question itself goes on. */
@@ -17,15 +19,17 @@ const PATIENCE_MS = 4_000;
 export function watch(): void {
   effect(() => {
     const id = openCapsuleId.value;
-    if (id !== undefined) untracked(() => void openGallery(id));
+    untracked(() => (id === undefined ? closeGallery() : void openGallery(id)));
   });
   followChanges();
+  followShared();
   tellWhenBack();
   void askForever();
 }
 
 /** Asks right now, as after an answer that hints at a lost role. */
 export async function lookAgain(): Promise<void> {
+  await followDevices();
   await refreshCapsules();
 }
 
@@ -57,6 +61,8 @@ async function askForever(): Promise<never> {
       isUnreachable.value = true;
     }, PATIENCE_MS);
     try {
+      // Whoever was shut out sees nothing any more: the reason comes first.
+      await followDevices();
       await refreshCapsules();
       // Those that are told of may have ended; new ones are asked for when somebody looks.
       if (sessions.peek().length > 0) await loadSessions();

@@ -2,6 +2,8 @@
 
 import { openDialog, viewedId } from "../state/dialogs.js";
 import { AccountDialog } from "./AccountDialog.js";
+import { GivenDialog } from "./GivenDialog.js";
+import { InvitationDialog } from "./InvitationDialog.js";
 import { NewCapsuleDialog } from "./NewCapsuleDialog.js";
 import { SessionsDialog } from "./SessionsDialog.js";
 import { SharingDialog } from "./SharingDialog.js";
@@ -12,6 +14,7 @@ export function Dialogs() {
     <>
       <Named />
       {viewedId.value === undefined ? null : <Viewer id={viewedId.value} />}
+      <InvitationDialog />
     </>
   );
 }
@@ -26,6 +29,8 @@ function Named() {
       return <SharingDialog onClose={close} />;
     case "sessions":
       return <SessionsDialog onClose={close} />;
+    case "given":
+      return <GivenDialog onClose={close} />;
     case undefined:
       return null;
   }

@@ -4,6 +4,7 @@
 import type { MemoryHeader } from "@keepsake/sdk";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { date } from "../format.js";
+import { account } from "../state/account.js";
 import { hasRole, openCapsule } from "../state/capsules.js";
 import { galleryError, hasMore, isLoading, loadMore, memories } from "../state/gallery.js";
 import { hasAsset } from "../state/pictures.js";
@@ -40,6 +41,8 @@ export function Gallery() {
 
 function Empty() {
   if (isLoading.value || galleryError.value !== undefined) return null;
+  // A link that is over: nothing will ever be here.
+  if (openCapsule.value === undefined && account().isByLink) return null;
   const mayAdd = hasRole(openCapsule.value, "member");
   return <p class="quiet empty">{mayAdd ? text.gallery.empty : text.gallery.emptyReadOnly}</p>;
 }

@@ -1,9 +1,11 @@
 // The bar at the top: which capsule is open, and the ways to everything beside the photos. It owns no state.
 
+import type { CapsuleHeader } from "@keepsake/sdk";
 import { useEffect } from "preact/hooks";
 import { account, enter, explainStart } from "../state/account.js";
 import { capsuleName, capsules, openCapsule, openCapsuleId, selectCapsule } from "../state/capsules.js";
 import { type DialogName, openDialog } from "../state/dialogs.js";
+import { given } from "../state/given.js";
 import { notify } from "../state/notices.js";
 import { loadSessions, unfinished } from "../state/sessions.js";
 import { text } from "../text.js";
@@ -14,7 +16,9 @@ export function Header() {
       <h1>{text.name}</h1>
       <CapsuleChoice />
       <nav aria-label={text.name}>
-        <Opener name="sharing" label={text.header.share} disabled={openCapsule.value === undefined} />
+        {account().isByLink ? null : (
+          <Opener name="sharing" label={text.header.share} disabled={openCapsule.value === undefined} />
+        )}
         {account().isVisitor ? <Enter /> : <OwnThings />}
       </nav>
     </header>
@@ -28,6 +32,9 @@ function OwnThings() {
   const count = unfinished.value.length;
   return (
     <>
+      {given.value.length === 0 ? null : (
+        <Opener name="given" label={text.given.button(given.value.length)} />
+      )}
       <Opener name="new-capsule" label={text.header.newCapsule} />
       <Opener
         name="sessions"
@@ -50,7 +57,11 @@ function Enter() {
   );
 }
 
+// What was given and not accepted stands apart, and only while somebody looks at it: nobody chose its name.
 function CapsuleChoice() {
+  const open = openCapsule.value;
+  const isGiven = open !== undefined && !open.accepted;
+  if (account().isByLink && open === undefined) return null;
   return (
     <div class="choice capsule">
       <label for="capsule">{text.header.capsule}</label>
@@ -59,15 +70,19 @@ function CapsuleChoice() {
         value={openCapsuleId.value ?? ""}
         onChange={(event) => selectCapsule(event.currentTarget.value)}
       >
-        {capsules.value.map((capsule) => (
-          <option key={capsule.id} value={capsule.id}>
-            {capsule.role === "owner"
-              ? capsuleName(capsule)
-              : text.header.sharedWithYou(capsuleName(capsule), text.sharing.roles[capsule.role])}
-          </option>
-        ))}
+        {capsules.value.filter(({ accepted }) => accepted).map(choice)}
+        {isGiven ? <optgroup label={text.given.group}>{choice(open)}</optgroup> : null}
       </select>
     </div>
+  );
+}
+
+function choice(capsule: CapsuleHeader) {
+  const name = capsuleName(capsule);
+  return (
+    <option key={capsule.id} value={capsule.id}>
+      {capsule.role === "owner" ? name : text.header.sharedWithYou(name, text.sharing.roles[capsule.role])}
+    </option>
   );
 }
 

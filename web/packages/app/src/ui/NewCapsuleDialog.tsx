@@ -1,10 +1,11 @@
-// Makes a capsule about a person. It owns the form.
+// Makes a capsule about a person, or takes an invitation into one that is there. It owns the form of the first.
 
 import { useState } from "preact/hooks";
 import { createCapsule } from "../state/capsules.js";
 import { explain } from "../state/explain.js";
 import { text } from "../text.js";
 import { Modal } from "./Modal.js";
+import { TakeInvitation } from "./TakeInvitation.js";
 
 const NAME_LENGTH_MAX = 64;
 
@@ -49,6 +50,7 @@ export function NewCapsuleDialog(props: { onClose: () => void }) {
           </button>
         </div>
       </form>
+      <TakeInvitation onTaken={props.onClose} />
     </Modal>
   );
 }

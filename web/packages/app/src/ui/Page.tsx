@@ -1,9 +1,10 @@
-// The whole page by the state of its start: opening, signed out, failed, or open.
+// The whole page by the state of its start: opening, nobody here yet, failed, or open.
 // It owns which parts there are; each part owns itself.
 
 import { useEffect } from "preact/hooks";
-import { open, signIn, start } from "../state/account.js";
+import { open, start } from "../state/account.js";
 import { loadCapsules } from "../state/capsules.js";
+import { followDevices } from "../state/devices.js";
 import { drawnDialogs } from "../state/dialogs.js";
 import { explain } from "../state/explain.js";
 import { notify } from "../state/notices.js";
@@ -14,8 +15,12 @@ import { Banner } from "./Banner.js";
 import { Dialogs } from "./Dialogs.js";
 import { Gallery } from "./Gallery.js";
 import { Header } from "./Header.js";
+import { Joining } from "./Joining.js";
+import { LinkPassword } from "./LinkPassword.js";
 import { Notices } from "./Notices.js";
+import { SecondWay } from "./SecondWay.js";
 import { UploadPanel } from "./UploadPanel.js";
+import { Welcome } from "./Welcome.js";
 
 export function Page() {
   const now = start.value;
@@ -32,16 +37,26 @@ export function Page() {
           </button>
         </Plain>
       );
-    case "signed-out":
+    case "locked":
       return (
         <Plain>
-          <h1>{text.name}</h1>
-          <p>{text.signIn.lead}</p>
-          <button type="button" class="primary" onClick={() => void signIn(now.address)}>
-            {text.signIn.button}
+          <LinkPassword />
+        </Plain>
+      );
+    case "new":
+      return <Welcome address={now.address} removed={now.removed} />;
+    case "blocked":
+      return (
+        <Plain>
+          <h1>{text.blocked.title}</h1>
+          <p role="alert">{text.blocked.lead}</p>
+          <button type="button" class="primary" onClick={() => void open()}>
+            {text.tryAgain}
           </button>
         </Plain>
       );
+    case "joining":
+      return <Joining address={now.address} code={now.code} />;
     case "ready":
       return <OpenPage />;
   }
@@ -52,6 +67,7 @@ function OpenPage() {
     watch();
     loadCapsules()
       .then(followAddress)
+      .then(followDevices)
       .catch((error: unknown) => notify("error", explain(error)));
   }, []);
   return (
@@ -62,6 +78,7 @@ function OpenPage() {
       </a>
       <Header />
       <Banner />
+      <SecondWay />
       <main>
         <UploadPanel />
         <Gallery />

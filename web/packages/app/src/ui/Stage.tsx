@@ -13,6 +13,9 @@ const MOVING_BYTES_MAX = 20_000_000;
 export function Stage({ memory, title }: { memory: MemoryHeader | Memory; title: string }) {
   const original = memory.assets.find((asset) => asset.kind === "original");
   const isMoving = original?.mimeType === "image/gif" && original.bytes <= MOVING_BYTES_MAX;
+  if (original === undefined && !hasAsset(memory as MemoryHeader, "display")) {
+    return <p class="quiet">{text.links.noOriginalHere}</p>;
+  }
   if (memory.type === "video" || memory.type === "audio") {
     return <Player id={memory.id} isVideo={memory.type === "video"} title={title} />;
   }

@@ -5,6 +5,7 @@ import { useEffect, useRef } from "preact/hooks";
 import "@uppy/core/css/style.min.css";
 import "@uppy/dashboard/css/style.min.css";
 import { getDroppedFiles } from "@uppy/core/utils";
+import { whyNotAdd } from "../state/adding.js";
 import { notify } from "../state/notices.js";
 import { addFiles, mountDashboard } from "../state/uploader.js";
 import { text } from "../text.js";
@@ -27,7 +28,7 @@ export function UploadArea(props: { mayAdd: boolean }) {
 }
 
 function refuse(): void {
-  notify("error", text.upload.readOnly);
+  notify("error", whyNotAdd.peek() ?? text.upload.readOnly);
 }
 
 /** A drop beside the Dashboard is meant for it; left alone, the browser would leave the page for the file. */

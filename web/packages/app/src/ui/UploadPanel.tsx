@@ -2,9 +2,11 @@
 // It owns the loading, and what a person sees who may not add.
 
 import { useEffect, useState } from "preact/hooks";
-import { hasRole, openCapsule } from "../state/capsules.js";
+import { mayAdd, whyNotAdd } from "../state/adding.js";
+import { openCapsule } from "../state/capsules.js";
 import { explain } from "../state/explain.js";
 import { text } from "../text.js";
+import { Readers } from "./Readers.js";
 
 type Area = typeof import("./UploadArea.js").UploadArea;
 
@@ -17,17 +19,27 @@ export function UploadPanel() {
     );
   }, []);
   const { Area, failure } = loaded;
-  const mayAdd = openCapsule.value === undefined || hasRole(openCapsule.value, "member");
   return (
-    <section class="upload" aria-label={text.upload.region}>
-      {mayAdd ? <h2>{text.upload.title}</h2> : <p class="quiet">{text.upload.readOnly}</p>}
-      {Area === undefined ? (
+    <section class="upload" aria-label={mayAdd.value ? text.upload.region : text.upload.regionReadOnly}>
+      {mayAdd.value ? <h2>{text.upload.title}</h2> : <WhyNot />}
+      <Readers mayAdd={mayAdd.value} />
+      {Area !== undefined ? (
+        <Area mayAdd={mayAdd.value} />
+      ) : mayAdd.value ? (
         <div class="drop-place" aria-busy={failure === undefined}>
           {failure ?? text.loading}
         </div>
-      ) : (
-        <Area mayAdd={mayAdd} />
-      )}
+      ) : null}
     </section>
+  );
+}
+
+function WhyNot() {
+  if (whyNotAdd.value === undefined) return null;
+  // Where nothing is open, this is all that the page has to say.
+  return openCapsule.value === undefined ? (
+    <p role="alert">{whyNotAdd.value}</p>
+  ) : (
+    <p class="quiet">{whyNotAdd.value}</p>
   );
 }

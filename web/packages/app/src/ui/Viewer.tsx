@@ -9,17 +9,20 @@ import { explain } from "../state/explain.js";
 import { forget, hasMore, loadMore, memories, refreshGallery } from "../state/gallery.js";
 import { notify } from "../state/notices.js";
 import { pictureUrl } from "../state/pictures.js";
+import { mayComeFromElsewhere, saveAs } from "../state/saving.js";
 import { closeViewer, view } from "../state/viewing.js";
 import { text } from "../text.js";
 import { Confirm } from "./Confirm.js";
 import { Details } from "./Details.js";
 import { Modal } from "./Modal.js";
+import { ShareDialog } from "./ShareDialog.js";
 import { Stage } from "./Stage.js";
 
 export function Viewer({ id }: { id: string }) {
   const [memory, setMemory] = useState<Memory | undefined>(undefined);
   const [failure, setFailure] = useState<string | undefined>(undefined);
   const [isAsking, setAsking] = useState(false);
+  const [isSharing, setSharing] = useState(false);
   const items = memories.value;
   const index = items.findIndex((item) => item.id === id);
   useEffect(() => {
@@ -45,7 +48,7 @@ export function Viewer({ id }: { id: string }) {
     if (next !== undefined) view(next.id);
   };
   const onKeyDown = (event: KeyboardEvent) => {
-    if (isAsking || event.target instanceof HTMLMediaElement) return;
+    if (isAsking || isSharing || event.target instanceof HTMLMediaElement) return;
     const to = { ArrowLeft: index - 1, ArrowRight: index + 1, Home: 0, End: items.length - 1 }[event.key];
     if (to === undefined || index < 0) return;
     event.preventDefault();
@@ -86,6 +89,11 @@ export function Viewer({ id }: { id: string }) {
               <Details memory={memory} />
               <div class="viewer-actions">
                 <Download memory={memory} key={memory.id} />
+                {hasRole(openCapsule.value, "owner") ? (
+                  <button type="button" aria-haspopup="dialog" onClick={() => setSharing(true)}>
+                    {text.links.share}
+                  </button>
+                ) : null}
                 {mayDelete(memory) ? (
                   <button type="button" class="danger" onClick={() => setAsking(true)}>
                     {text.viewer.remove}
@@ -96,6 +104,9 @@ export function Viewer({ id }: { id: string }) {
           )}
         </div>
       </div>
+      {isSharing && memory !== undefined ? (
+        <ShareDialog capsuleId={memory.capsuleId} memories={[memory.id]} onClose={() => setSharing(false)} />
+      ) : null}
       {isAsking ? (
         <Confirm
           title={text.viewer.removeTitle(title)}
@@ -139,16 +150,29 @@ function moveOn(index: number): void {
   else view(next.id);
 }
 
-/** A plain link: the browser streams the file to disk, however large it is. */
+/** A plain link: the browser streams the file to disk, however large it is. Only what is in the host's bucket it is handed. */
 function Download({ memory }: { memory: Memory }) {
   const [href, setHref] = useState<string | undefined>(undefined);
   useEffect(() => {
     void pictureUrl(memory.id, "original").then(setHref);
   }, [memory.id]);
+  const [isSaving, setSaving] = useState(false);
   const original = memory.assets.find((asset) => asset.kind === "original");
+  // A link may show a memory without it.
+  if (original === undefined) return null;
+  const name = original.name ?? memory.title ?? memory.id;
+  const save = (event: MouseEvent) => {
+    if (href === undefined || !mayComeFromElsewhere()) return;
+    event.preventDefault();
+    if (isSaving) return;
+    setSaving(true);
+    saveAs(href, name)
+      .catch((error: unknown) => notify("error", explain(error)))
+      .finally(() => setSaving(false));
+  };
   return (
-    <a class="button" href={href} download={original?.name ?? memory.title ?? memory.id}>
-      {text.viewer.download}
+    <a class="button" href={href} download={name} onClick={save} aria-busy={isSaving}>
+      {isSaving ? text.viewer.downloading : text.viewer.download}
     </a>
   );
 }

@@ -3,7 +3,7 @@
 // every job fails with `WorkerMissing`.
 
 import { FaultError } from "../faults.js";
-import type { Hasher } from "../hash/types.js";
+import type { Hasher, Hashes } from "../hash/types.js";
 import type { LargeAnswer, LargeCall, Reply, Request, SenderSetup } from "./messages.js";
 
 /** A Worker without work gives its memory back after so long. */
@@ -11,7 +11,7 @@ const IDLE_MS_MAX = 10_000;
 /** After so many bytes the next work goes to a new Worker: this one's garbage is collected late, but its end is now. */
 const BYTES_MAX = 48 * 2 ** 20;
 
-type Result = Uint8Array | boolean | LargeAnswer;
+type Result = Uint8Array | Hashes | boolean | LargeAnswer;
 type Sign = (bytes: Uint8Array) => Promise<Uint8Array>;
 
 interface Job {
@@ -66,7 +66,20 @@ export class Background {
   }
 
   /** SHA-256 of a blob, which the Worker reads by itself. */
-  async hashBlob(blob: Blob, signal: AbortSignal, onBytes: (bytes: number) => void): Promise<Uint8Array> {
+  hashBlob(blob: Blob, signal: AbortSignal, onBytes: (bytes: number) => void): Promise<Uint8Array> {
+    return this.#hash<Uint8Array>({ blob }, signal, onBytes);
+  }
+
+  /** The same, and of each of its parts. */
+  hashParts(blob: Blob, partBytes: number, signal: AbortSignal): Promise<Hashes> {
+    return this.#hash<Hashes>({ blob, partBytes }, signal, () => {});
+  }
+
+  async #hash<R extends Uint8Array | Hashes>(
+    what: { blob: Blob; partBytes?: number },
+    signal: AbortSignal,
+    onBytes: (bytes: number) => void,
+  ): Promise<R> {
     let job = 0;
     const stop = () => {
       const entry = this.#jobs.get(job);
@@ -75,10 +88,10 @@ export class Background {
     };
     signal.addEventListener("abort", stop, { once: true });
     try {
-      const { id, result } = this.#open<Uint8Array>({ onBytes });
+      const { id, result } = this.#open<R>({ onBytes });
       job = id;
-      this.#bytes += blob.size;
-      this.#post({ job, blob });
+      this.#bytes += what.blob.size;
+      this.#post({ job, ...what });
       return await result;
     } finally {
       signal.removeEventListener("abort", stop);
@@ -218,7 +231,12 @@ export class Background {
 
 type End = Extract<
   Reply,
-  { sha256: unknown } | { valid: unknown } | { answer: unknown } | { fault: unknown } | { failure: unknown }
+  | { sha256: unknown }
+  | { hashes: unknown }
+  | { valid: unknown }
+  | { answer: unknown }
+  | { fault: unknown }
+  | { failure: unknown }
 >;
 
 function settle(job: Job, reply: End): void {
@@ -228,6 +246,8 @@ function settle(job: Job, reply: End): void {
     job.reject(new FaultError(reply.fault));
   } else if ("answer" in reply) {
     job.resolve(reply.answer);
+  } else if ("hashes" in reply) {
+    job.resolve(reply.hashes);
   } else {
     job.resolve("sha256" in reply ? reply.sha256 : reply.valid);
   }

@@ -3,6 +3,7 @@
 import type { PublishResult, Error as ServiceError } from "../../generated/keepsake.did.js";
 import type { Envelope } from "../envelope.js";
 import type { PlainFault } from "../faults.js";
+import type { Hashes } from "../hash/types.js";
 
 /** To whom messages go, and as whom. */
 export interface SenderSetup {
@@ -26,9 +27,9 @@ export interface LargeCall {
   length: number;
 }
 
-/** To the Worker. `blob`: hash all of it. `piece` and `end`: hash what comes. `forget`: stop. */
+/** To the Worker. `blob`: hash all of it, and each part of `partBytes`. `piece` and `end`: hash what comes. `forget`: stop. */
 export type Request =
-  | { job: number; blob: Blob }
+  | { job: number; blob: Blob; partBytes?: number }
   | { job: number; piece: Uint8Array }
   | { job: number; end: true }
   | { job: number; forget: true }
@@ -46,6 +47,7 @@ export type Reply =
   | { job: number; done: true }
   | { job: number; bytes: number }
   | { job: number; sha256: Uint8Array }
+  | { job: number; hashes: Hashes }
   | { job: number; valid: boolean }
   | { job: number; answer: LargeAnswer }
   | { job: number; fault: PlainFault }

@@ -2,6 +2,7 @@
 // Owns the jobs it was given and no policy; sending is in sender.ts.
 
 import { type Incremental, incrementalSha256 } from "../hash/incremental.js";
+import { PartHashes } from "../hash/parts.js";
 import { piecesOf } from "../hash/pieces.js";
 import { HASH_PIECE_BYTES } from "../hash/types.js";
 import { NodeKeys } from "../node-keys.js";
@@ -42,7 +43,7 @@ async function work(data: Extract<Request, { job: number }>): Promise<void> {
     const { key, signature, message } = data.verify;
     post({ job, valid: await verifyBls(key, signature, message) });
   } else if ("blob" in data) {
-    await hashBlob(job, data.blob).finally(() => hashers.delete(job));
+    await hashBlob(job, data.blob, data.partBytes).finally(() => hashers.delete(job));
   } else if ("piece" in data) {
     (await hasherOf(job)).update(data.piece);
     post({ job, done: true });
@@ -75,19 +76,27 @@ function hasherOf(job: number): Promise<Incremental> {
   return hasher;
 }
 
-async function hashBlob(job: number, blob: Blob): Promise<void> {
+async function hashBlob(job: number, blob: Blob, partBytes: number | undefined): Promise<void> {
   const hasher = await hasherOf(job);
+  const part = partBytes === undefined ? undefined : await incrementalSha256();
+  const hashes = part && new PartHashes(partBytes ?? blob.size, () => part.restarted());
   let [at, toldAt] = [0, 0];
   for await (const piece of piecesOf(blob)) {
     if (!hashers.has(job)) {
       return;
     }
     hasher.update(piece);
+    hashes?.update(piece);
     at += piece.length;
     if (at - toldAt >= HASH_PIECE_BYTES || at === blob.size) {
       toldAt = at;
       post({ job, bytes: at });
     }
   }
-  post({ job, sha256: hasher.digest() });
+  if (hashes) {
+    hashes.end();
+    post({ job, hashes: { whole: hasher.digest(), parts: hashes.parts } });
+  } else {
+    post({ job, sha256: hasher.digest() });
+  }
 }

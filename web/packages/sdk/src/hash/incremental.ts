@@ -6,6 +6,8 @@ import { sha256 } from "@noble/hashes/sha2.js";
 export interface Incremental {
   update(bytes: Uint8Array): void;
   digest(): Uint8Array;
+  /** One that has seen nothing; this one is over. */
+  restarted(): Incremental;
 }
 
 /** Each has a state of its own; the wasm's code is made once. */
@@ -14,6 +16,15 @@ export async function incrementalSha256(): Promise<Incremental> {
     const { wasmSha256 } = await import("./wasm.js");
     return await wasmSha256();
   } catch {
-    return sha256.create();
+    return plain();
   }
+}
+
+function plain(): Incremental {
+  const hash = sha256.create();
+  return {
+    update: (bytes) => void hash.update(bytes),
+    digest: () => hash.digest(),
+    restarted: plain,
+  };
 }

@@ -10,5 +10,11 @@ export interface Hasher {
   close(): void;
 }
 
+/** Of a whole, and of each of its parts. */
+export interface Hashes {
+  whole: Uint8Array;
+  parts: Uint8Array[];
+}
+
 /** Bytes to hash at once: large enough to be fast, small enough to be held several times. */
 export const HASH_PIECE_BYTES = 2 << 20;

@@ -5,9 +5,13 @@ import type { Incremental } from "./incremental.js";
 
 export async function wasmSha256(): Promise<Incremental> {
   const hasher = await createSHA256();
-  hasher.init();
-  return {
+  const incremental: Incremental = {
     update: (bytes) => void hasher.update(bytes),
     digest: () => hasher.digest("binary"),
+    restarted: () => {
+      hasher.init();
+      return incremental;
+    },
   };
+  return incremental.restarted();
 }

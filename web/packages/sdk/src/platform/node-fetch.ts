@@ -3,7 +3,7 @@
 
 import { Agent, type IncomingMessage, request } from "node:http";
 import { Agent as SecureAgent, request as secureRequest } from "node:https";
-import { joined, type WatchedFetch } from "../watched-fetch.js";
+import { joined, lengthOf, StreamedBody, type WatchedFetch } from "../watched-fetch.js";
 import { plainAnswer, plainHeaders } from "./plain-answer.js";
 
 /**
@@ -13,6 +13,8 @@ import { plainAnswer, plainHeaders } from "./plain-answer.js";
 const PIECE_BYTES = 65_536;
 const PIECE_BYTES_MAX = 4 * PIECE_BYTES;
 const AT_ONCE_MS = 20;
+/** Of a body that is read while it goes out, at once. */
+const READ_BYTES = 1 << 20;
 /** An idle connection is closed before most proxies do it: who closes first never meets a new request half-way. */
 const IDLE_MS_MAX = 4_000;
 const REDIRECTS_MAX = 5;
@@ -39,6 +41,7 @@ export const nodeFetch: WatchedFetch = async (url, init, onBytes) => {
     at = next;
   }
 };
+nodeFetch.takesStreams = true;
 
 interface Answer {
   incoming: IncomingMessage;
@@ -48,10 +51,10 @@ interface Answer {
 function send(url: URL, init: RequestInit, onBytes: (bytesOut: number) => void): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const isSecure = url.protocol === "https:";
-    const body = (init.body ?? new Uint8Array()) as Uint8Array;
+    const body = (init.body ?? new Uint8Array()) as Uint8Array | StreamedBody;
     const headers = plainHeaders(init.headers);
     if (!isGet(init)) {
-      headers["content-length"] = String(body.length);
+      headers["content-length"] = String(lengthOf(body));
     }
     const outgoing = (isSecure ? secureRequest : request)(url, {
       method: init.method ?? "GET",
@@ -86,19 +89,39 @@ function send(url: URL, init: RequestInit, onBytes: (bytesOut: number) => void):
         }
       });
     });
-    writePieces(
-      body,
-      (piece, next) => outgoing.write(piece, next),
-      () => outgoing.end(),
-      onBytes,
-    );
+    const write: Write = (piece, next) => outgoing.write(piece, next);
+    if (body instanceof StreamedBody) {
+      // What cannot be read is why the request ends.
+      writeStreamed(body, write, () => outgoing.end(), onBytes).catch((error) => outgoing.destroy(error));
+    } else {
+      writePieces(body, write, () => outgoing.end(), onBytes);
+    }
   });
+}
+
+type Write = (piece: Uint8Array, next: (error?: Error | null) => void) => void;
+
+/** Reads on when the system took what was read before. */
+async function writeStreamed(
+  body: StreamedBody,
+  write: Write,
+  end: () => void,
+  onBytes: (bytesOut: number) => void,
+): Promise<void> {
+  for (let at = 0; at < body.size; ) {
+    const bytes = await body.read(at, Math.min(at + READ_BYTES, body.size));
+    const from = at;
+    await new Promise<void>((taken) => writePieces(bytes, write, taken, (out) => onBytes(from + out)));
+    at += bytes.length;
+    body.giveBack(bytes);
+  }
+  end();
 }
 
 /** One piece after the other, each when the system took the one before. */
 function writePieces(
   body: Uint8Array,
-  write: (piece: Uint8Array, next: (error?: Error | null) => void) => void,
+  write: Write,
   end: () => void,
   onBytes: (bytesOut: number) => void,
 ): void {

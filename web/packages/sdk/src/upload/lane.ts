@@ -3,6 +3,7 @@
 // be gone; the hash always covers the whole asset and is made elsewhere.
 
 import { bytesToHex } from "@noble/hashes/utils.js";
+import type { BlobHosting } from "../../generated/keepsake.did.js";
 import { type RemoteSender, Unreadable } from "../background/client.js";
 import type { Connection, Sending, Service } from "../connection.js";
 import { KeepsakeError } from "../errors.js";
@@ -110,7 +111,8 @@ async function runCut(
   }
 }
 
-async function giveUp(context: LaneContext, id: SessionId | undefined): Promise<void> {
+/** Frees what a session has. */
+export async function giveUp(context: LaneContext, id: SessionId | undefined): Promise<void> {
   if (id !== undefined) {
     await context.connection.call("uploads_abort", [id], sending(context, {})).catch(ignoreMissing);
   }
@@ -122,7 +124,7 @@ async function tryOnce(
   met: { sessionId?: SessionId },
 ): Promise<SessionDone> {
   await context.gate.passed(context.signal);
-  const sessionId = await begin(context, job);
+  const sessionId = await begin(context, { ...job, sha256: undefined, hosting: undefined });
   met.sessionId = sessionId;
   const status = await told(context, (options) =>
     context.connection.call("uploads_status", [sessionId], options),
@@ -133,11 +135,18 @@ async function tryOnce(
   return { sessionId, chunksPresent };
 }
 
-async function begin(context: LaneContext, job: CutJob): Promise<SessionId> {
+/** What a session is begun with. `sha256` and `hosting` go together: its bytes go elsewhere then. */
+interface BeginJob extends Pick<CutJob, "idem" | "cut" | "mimeType"> {
+  sha256: Uint8Array | undefined;
+  hosting: BlobHosting | undefined;
+}
+
+export async function begin(context: LaneContext, job: BeginJob): Promise<SessionId> {
   const options = {
     total_len: opt(BigInt(job.cut.totalBytes)),
-    sha256: opt<Uint8Array>(undefined),
+    sha256: opt(job.sha256),
     mime_type: opt(job.mimeType),
+    hosting: opt(job.hosting),
   };
   const args: Parameters<Service["uploads_begin"]> = [context.capsuleId, job.cut.chunks, job.idem, [options]];
   context.onOpening(job.idem);
@@ -241,7 +250,7 @@ async function sendOne(
 }
 
 /** Runs one message, and tells of its failed attempts while it lasts. */
-async function told<R>(
+export async function told<R>(
   context: LaneContext,
   send: (sending: Sending) => Promise<R>,
   onFault?: (fault: Fault) => void,

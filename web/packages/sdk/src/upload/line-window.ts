@@ -8,6 +8,8 @@ import { Window } from "../wait.js";
 const FIRST = 2;
 /** A chunk that took longer shared its line with too many, ms: hosts wait for some 30 s. */
 const SLOW_MS = 10_000;
+/** What is longer may take as much more time, bytes. */
+const SLOW_BYTES = 1_800_000;
 
 export class LineWindow extends Window {
   readonly #max: number;
@@ -22,9 +24,9 @@ export class LineWindow extends Window {
     this.#max = max;
   }
 
-  /** A chunk that set out at `fromMs` arrived at `nowMs`. */
-  arrived(fromMs: number, nowMs: number): void {
-    if (nowMs - fromMs > SLOW_MS) {
+  /** A chunk that set out at `fromMs` arrived at `nowMs`, or a part of more `bytes`. */
+  arrived(fromMs: number, nowMs: number, bytes = SLOW_BYTES): void {
+    if (nowMs - fromMs > SLOW_MS * Math.max(bytes / SLOW_BYTES, 1)) {
       this.late(fromMs, nowMs);
       return;
     }

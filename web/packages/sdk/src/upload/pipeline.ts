@@ -4,6 +4,7 @@
 //   source ──┤                                                          ├─► uploads_publish ─► memory
 //            └─ lane B  decode → display, thumbnail, placeholder ────────┘
 //
+// Where the host has a bucket, lane A of a large file goes there: hashed first, then in parts (to-bucket.ts).
 // What is small enough comes along in the publish: of a small photo everything, so that it is one update.
 //
 // Owns the order of things. Nothing has to be written on this side: the idempotency key of each session follows from
@@ -19,8 +20,9 @@ import * as records from "../records.js";
 import type { AssetKind, CapsuleId, Memory, RetryPolicy, SessionId } from "../types.js";
 import type { Gate } from "../wait.js";
 import { nsOf } from "../wire.js";
+import { BucketShut } from "./bucket-road.js";
 import type { UploadKey } from "./idem.js";
-import { isTooLarge, type LaneContext, type LaneJob, runLane } from "./lane.js";
+import { isTooLarge, type LaneContext, type LaneJob, runLane, type SessionDone } from "./lane.js";
 import { derivedBy, isInline, type LaneBJob, sendDerived } from "./lane-b.js";
 import { type Media, memoryTypeOfMime } from "./media.js";
 import { freeSessions } from "./opened.js";
@@ -30,7 +32,9 @@ import type { ProgressBoard } from "./progress.js";
 import { type AssetFacts, type MemoryFacts, publish, publishRequest } from "./publish.js";
 import { explained } from "./refused.js";
 import { CHUNKS_IN_FLIGHT_MAX, type Scheduler } from "./scheduler.js";
+import { checkSize } from "./size.js";
 import type { OpenSource } from "./source.js";
+import { ToBucket } from "./to-bucket.js";
 import type { UploadOptions, UploadResult } from "./types.js";
 
 /**
@@ -90,6 +94,8 @@ export class UploadPipeline {
   readonly #key: UploadKey;
   readonly #context: LaneContext;
   readonly #lanes = new AbortController();
+  /** None: the original goes to the host. */
+  #toBucket: ToBucket | undefined;
   #hashing: Promise<Uint8Array> | undefined;
   #deriving: Promise<DerivedImage | undefined> | undefined;
 
@@ -99,7 +105,11 @@ export class UploadPipeline {
     this.#capsuleId = capsuleId;
     this.#key = key;
     this.#hashing = sha256 && Promise.resolve(sha256);
-    const { scheduler, board, gate, stop, options } = run;
+    const { scheduler, source, board, gate, stop, options } = run;
+    const hosting = options.hosting ?? "auto";
+    const lane = scheduler.bucket.laneFor(source.size, hosting);
+    const { mimeType } = media;
+    this.#toBucket = lane && new ToBucket({ scheduler, source, board, key, mimeType, hosting, lane });
     const end = () => this.#lanes.abort(stop.signal.reason);
     if (stop.signal.aborted) {
       end();
@@ -126,7 +136,9 @@ export class UploadPipeline {
 
   async go(): Promise<UploadResult> {
     await this.#run.gate.passed(this.#run.stop.signal);
-    const isLookedForFirst = this.#run.source.size <= LOOKED_FOR_FIRST_BYTES;
+    // The bucket takes nothing whose hash is not known.
+    const isLookedForFirst = this.#toBucket !== undefined || this.#run.source.size <= LOOKED_FOR_FIRST_BYTES;
+    await this.#toBucket?.hashes(this.#lanes.signal, this.#hashing);
     const there = isLookedForFirst ? await this.#same() : undefined;
     if (there) {
       return this.#alreadyThere(there);
@@ -190,7 +202,11 @@ export class UploadPipeline {
 
   /** SHA-256 of the whole file; made once. */
   #hash(): Promise<Uint8Array> {
-    this.#hashing ??= platform.hashSource(this.#run.source, this.#lanes.signal, () => {});
+    const { signal } = this.#lanes;
+    const hashes = this.#toBucket?.hashes(signal, this.#hashing);
+    this.#hashing ??= hashes
+      ? hashes.then(({ whole }) => whole)
+      : platform.hashSource(this.#run.source, signal, () => {});
     return this.#hashing;
   }
 
@@ -242,11 +258,9 @@ export class UploadPipeline {
   #carried(image: DerivedImage | undefined): ReadonlySet<AssetKind> {
     const { scheduler, source } = this.#run;
     const derived = (image?.derivatives ?? []).filter((one) => !isInline(one, scheduler));
-    const assets = [
-      { kind: "original" as const, bytes: source.size },
-      ...derived.map(({ kind, bytes }) => ({ kind, bytes: bytes.length })),
-    ];
-    return carriedKinds(assets, scheduler.carriedBytesMax);
+    const assets = derived.map(({ kind, bytes }) => ({ kind, bytes: bytes.length }));
+    const original = this.#toBucket ? [] : [{ kind: "original" as const, bytes: source.size }];
+    return carriedKinds([...original, ...assets], scheduler.carriedBytesMax);
   }
 
   /** Lane A. */
@@ -255,6 +269,11 @@ export class UploadPipeline {
   ): Promise<{ original: Omit<AssetFacts, "sha256">; chunksPresent: number }> {
     const { board, source, scheduler } = this.#run;
     const facts = { kind: "original" as const, mimeType: this.#media.mimeType, bytes: source.size };
+    const done = await this.#intoBucket();
+    if (done) {
+      board.lane("original", { state: "done", bytesSent: source.size });
+      return { original: { ...facts, sessionId: done.sessionId }, chunksPresent: done.chunksPresent };
+    }
     const mayComeAlong = source.size <= scheduler.carriedBytesMax;
     if (mayComeAlong && (await carried).has("original")) {
       return { original: { ...facts, carriedBytes: await source.piece(0, source.size) }, chunksPresent: 0 };
@@ -275,6 +294,28 @@ export class UploadPipeline {
     const { sessionId, chunksPresent } = await source.during(() => runLane(this.#context, job));
     board.lane("original", { state: "done" });
     return { original: { ...facts, sessionId }, chunksPresent };
+  }
+
+  /** None: the original does not go there, or the bucket turned out not to be for this client. */
+  async #intoBucket(): Promise<SessionDone | undefined> {
+    const { board, source } = this.#run;
+    const hashes = await this.#toBucket?.hashes(this.#lanes.signal, this.#hashing);
+    if (!this.#toBucket || !hashes) {
+      return undefined;
+    }
+    try {
+      return await this.#toBucket.send(this.#context, hashes);
+    } catch (error) {
+      if (!(error instanceof BucketShut)) {
+        throw error;
+      }
+      this.#toBucket = undefined;
+      checkSize(this.#run, false);
+      const { code = "bucket_unreachable", message } = error;
+      board.notice = { code, message: `${source.label} goes to the host itself: ${message}` };
+      board.show();
+      return undefined;
+    }
   }
 
   #laneB(): LaneBJob {
@@ -315,6 +356,7 @@ export class UploadPipeline {
       sha256: sent.sha256,
       alreadyThere,
       ...(!alreadyThere && isLeftOut(facts.dateOfMemory) && { dateLeftOut: facts.dateOfMemory }),
+      ...(board.notice && { notice: board.notice }),
     };
   }
 
@@ -418,7 +460,8 @@ function isInVain(error: unknown): boolean {
  * Where it is the capsule that is gone, that says so.
  */
 function isGone(error: unknown): boolean {
-  return error instanceof KeepsakeError && (error.kind === "NotFound" || error.code === "chunks_missing");
+  const codes = ["chunks_missing", "object_pending"];
+  return error instanceof KeepsakeError && (error.kind === "NotFound" || codes.includes(error.code ?? ""));
 }
 
 /** The sessions do not hold this file: every later publish would be refused too. */

@@ -1,5 +1,6 @@
 // How a file is cut into chunks, which of them are to be sent, and what needs no session. Pure arithmetic.
 
+import type { S3Lane } from "../../generated/keepsake.did.js";
 import type { AssetKind, UploadStatus } from "../types.js";
 
 /** A file of `totalBytes`, cut into chunks of `chunkBytes`; the last may be shorter. Both are at least 1. */
@@ -30,6 +31,24 @@ const CHUNK_BYTES_MIN = 100_000;
 export function smallerChunk(chunkBytes: number, totalBytes: number, chunksMax: number): number | undefined {
   const half = Math.floor(chunkBytes / 2);
   return half >= CHUNK_BYTES_MIN && Math.ceil(totalBytes / half) <= chunksMax ? half : undefined;
+}
+
+const MIB = 1 << 20;
+
+/** Bytes of each part but the last of a file that goes to the bucket: all of it where one part takes it. */
+export function partBytes(
+  totalBytes: number,
+  {
+    put_bytes_max,
+    part_bytes_min,
+    parts_max,
+  }: Pick<S3Lane, "put_bytes_max" | "part_bytes_min" | "parts_max">,
+): number {
+  if (totalBytes <= Number(put_bytes_max)) {
+    return totalBytes;
+  }
+  const least = Math.max(Number(part_bytes_min), Math.ceil(totalBytes / parts_max));
+  return Math.ceil(least / MIB) * MIB;
 }
 
 /** Which assets come along in the publish itself: the smallest first, as many as have `bytesMax` together. */

@@ -1,6 +1,6 @@
 // What an upload shows: both lanes, the rate, the time that is left. Owns the numbers; reads no clock itself.
 
-import type { LaneProgress, UploadPhase, UploadProgress } from "./types.js";
+import type { LaneProgress, UploadNotice, UploadPhase, UploadProgress } from "./types.js";
 
 /** The rate is taken over this long, ms. */
 const RATE_OVER_MS = 8_000;
@@ -11,6 +11,7 @@ export type LaneName = "original" | "derivatives";
 
 export class ProgressBoard {
   phase: UploadPhase = "hashing";
+  notice: UploadNotice | undefined;
   readonly original: LaneProgress;
   readonly derivatives: LaneProgress = { state: "waiting", bytesSent: 0, bytesTotal: 0 };
   /** Bytes that this run sent: those that were there before say nothing about the rate. */
@@ -90,6 +91,7 @@ export class ProgressBoard {
       secondsLeft: offline || bytesPerSecond === 0 ? undefined : left / bytesPerSecond,
       attempt: 1 + Math.max(0, ...retries.map((retry) => retry.failures)),
       offline,
+      ...(this.notice && { notice: this.notice }),
     };
   }
 

@@ -1,6 +1,5 @@
 // Which way the chunks of a session go: by `PUT` with a ticket where the host has such a road and nothing in between
-// refuses it, else in envelopes. Owns that choice for all uploads of a client, and the tickets: they stay in memory and go
-// into no text.
+// refuses it, else in envelopes. Owns that choice for all uploads of a client; the tickets are ticket.ts's.
 
 import type { PutRoad, UploadConfig } from "../../generated/keepsake.did.js";
 import type { Connection, Sending } from "../connection.js";
@@ -8,11 +7,8 @@ import { KeepsakeError } from "../errors.js";
 import { type PutEnd, Unanswered } from "../put-chunk.js";
 import { RETRY_DEFAULT } from "../retry.js";
 import type { SessionId } from "../types.js";
+import { TICKETS_MAX, Ticket } from "./ticket.js";
 
-/** A ticket opens for this long, unless the host allows less, seconds. */
-const TICKET_SECS = 3_600;
-/** A chunk meets at most so many tickets that do not open: those that expired on the way are new the second time. */
-const TICKETS_MAX = 3;
 /**
  * A browser does not say that a page of another origin may not `PUT`: the request just fails. So many in a row, with a host
  * that answers messages and before any `PUT` got an answer, are taken for that.
@@ -75,16 +71,14 @@ export class SessionRoad {
   readonly #connection: Connection;
   readonly #sessionId: SessionId;
   readonly #path: string;
-  readonly #ticketSecs: number;
-  /** One chunk asks for it, the others wait. */
-  #ticket: Promise<string> | undefined;
+  readonly #ticket: Ticket;
 
   constructor(road: Road, connection: Connection, sessionId: SessionId, { path, ticket_secs_max }: PutRoad) {
     this.#road = road;
     this.#connection = connection;
     this.#sessionId = sessionId;
     this.#path = path;
-    this.#ticketSecs = Math.min(TICKET_SECS, ticket_secs_max);
+    this.#ticket = new Ticket(connection, sessionId, ticket_secs_max);
   }
 
   /** Sends a chunk once; a ticket that does not open is renewed. False: it is to go in an envelope. */
@@ -95,7 +89,7 @@ export class SessionRoad {
       if (!end || end.as === "no_road") {
         this.#road.close();
       } else if (end.as === "ticket") {
-        await this.#forget(ticket);
+        await this.#ticket.forget(ticket);
       } else if (end.as === "failed") {
         throw end.error;
       } else {
@@ -117,37 +111,20 @@ export class SessionRoad {
       if (!(error instanceof Unanswered)) {
         throw error;
       }
-      await this.#road.unanswered(() => this.#mint({ ...sending, policy: ONCE }));
+      await this.#road.unanswered(() => this.#ticket.mint({ ...sending, policy: ONCE }));
       throw error.error;
     }
   }
 
   /** None: the host that offered the road is another one by now. */
   async #openTicket(sending: Sending): Promise<string | undefined> {
-    this.#ticket ??= this.#mint(sending);
-    const asked = this.#ticket;
     try {
-      return await asked;
+      return await this.#ticket.open(sending);
     } catch (error) {
-      if (this.#ticket === asked) {
-        this.#ticket = undefined;
-      }
       if (error instanceof KeepsakeError && error.code === "no_put_road") {
         return undefined;
       }
       throw error;
     }
-  }
-
-  /** Lets go of a ticket that does not open, unless another one is there already. */
-  async #forget(ticket: string): Promise<void> {
-    const asked = this.#ticket;
-    if ((await asked?.catch(() => undefined)) === ticket && this.#ticket === asked) {
-      this.#ticket = undefined;
-    }
-  }
-
-  #mint(sending: Sending): Promise<string> {
-    return this.#connection.call("mint_upload_ticket", [this.#sessionId, this.#ticketSecs], sending);
   }
 }

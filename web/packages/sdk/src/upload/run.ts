@@ -8,10 +8,14 @@ import type { CapsuleId, RetryPolicy } from "../types.js";
 import { UploadKey } from "./idem.js";
 import { mediaOf, SNIFF_BYTES } from "./media.js";
 import { type Run, UploadPipeline } from "./pipeline.js";
+import { checkSize } from "./size.js";
 import type { UploadResult } from "./types.js";
 
 export async function runUpload(run: Run): Promise<UploadResult> {
-  checkSize(run);
+  // Before the file is read: it may be large.
+  run.scheduler.connection.checkMayChange("upload");
+  const lane = run.scheduler.bucket.laneFor(run.source.size, run.options.hosting ?? "auto");
+  checkSize(run, lane !== undefined);
   const { capsules } = run.scheduler;
   const { capsuleId } = run.options;
   if (capsuleId !== undefined) {
@@ -55,24 +59,6 @@ async function uploadInto(run: Run, capsuleId: CapsuleId): Promise<UploadResult>
   } finally {
     asked?.then((made) => made?.close()).catch(() => {});
     leave();
-  }
-}
-
-function checkSize({ source, scheduler }: Run): void {
-  const { config } = scheduler;
-  if (source.size === 0) {
-    const message = `${source.label} is empty: there is nothing to upload`;
-    throw new KeepsakeError("InvalidArgument", message, { code: "file_empty" });
-  }
-  const limits = [
-    config.chunk_size * config.chunks_per_session_max_with_total_len,
-    Number(config.capsule_bytes_max),
-    Number(config.bytes_in_flight_per_caller_max),
-  ];
-  const max = Math.min(...limits);
-  if (source.size > max) {
-    const message = `${source.label} is too large: it has ${source.size} bytes, and this service takes up to ${max}`;
-    throw new KeepsakeError("InvalidArgument", message, { code: "file_too_large", detail: String(max) });
   }
 }
 

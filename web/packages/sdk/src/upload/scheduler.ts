@@ -6,6 +6,7 @@ import type { Connection } from "../connection.js";
 import { KeyedMutex } from "../keyed-mutex.js";
 import type { UploadConfig } from "../types.js";
 import { Window } from "../wait.js";
+import { BucketRoad } from "./bucket-road.js";
 import { LineWindow } from "./line-window.js";
 import { smallerChunk } from "./plan.js";
 import { Road } from "./road.js";
@@ -26,6 +27,7 @@ export class Scheduler {
   readonly config: UploadConfig;
   readonly names: ResumeStore | undefined;
   readonly road: Road;
+  readonly bucket: BucketRoad;
   #chunkBytes: number;
 
   constructor(
@@ -40,6 +42,7 @@ export class Scheduler {
     this.config = config;
     this.names = names;
     this.road = new Road(connection, config, ways);
+    this.bucket = new BucketRoad(config);
     this.#chunkBytes = config.chunk_size;
   }
 

@@ -2,6 +2,7 @@
 // Owns shapes only; the doing is in upload.ts and beside it.
 
 import type { Deriver } from "../derivatives/types.js";
+import type { KeepsakeCode } from "../errors.js";
 import type { CapsuleId, MemoryId, PublishedAsset } from "../types.js";
 
 /** Something to upload that is no `Blob`, read piece by piece; `fileSource` of `@keepsake/sdk/node` makes one. */
@@ -51,6 +52,20 @@ export interface UploadOptions {
   ifPresent?: "reuse" | "again";
   /** Give up when nobody answered for so long; endless unless said otherwise. */
   offlineMaxSeconds?: number;
+  /**
+   * Where the original goes: into the host's bucket where the host has one and asks for files of this size (`auto`, the default),
+   * there whatever its size (`s3`: fails where the host has none), or always to the host itself (`host`).
+   */
+  hosting?: Hosting;
+}
+
+export type Hosting = "auto" | "s3" | "host";
+
+/** Something went another way than it was to go, and it went well. */
+export interface UploadNotice {
+  /** `bucket_unreachable`, `bucket_forbids`: the original went to the host, as its bucket is not for this client. */
+  code: KeepsakeCode;
+  message: string;
 }
 
 export type UploadPhase = "hashing" | "uploading" | "publishing" | "done" | "paused" | "failed" | "canceled";
@@ -78,6 +93,7 @@ export interface UploadProgress {
   attempt: number;
   /** Nobody answers; the upload goes on by itself when somebody does. */
   offline: boolean;
+  notice?: UploadNotice;
 }
 
 export interface UploadResult {
@@ -90,6 +106,7 @@ export interface UploadResult {
   alreadyThere: boolean;
   /** The date of the memory, where the service cannot keep it: one before 1970 or after 2554. The memory has none then. */
   dateLeftOut?: Date;
+  notice?: UploadNotice;
 }
 
 /** What is remembered about a session beside what the service knows. */

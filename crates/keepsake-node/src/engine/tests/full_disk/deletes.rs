@@ -22,7 +22,7 @@ fn node(hand: &Hand) -> EngineOptions {
     let mut options = options();
     options.reserve_bytes = of_node.reserve_bytes;
     options.freeing_reserve_bytes = of_node.freeing_reserve_bytes;
-    options.controllers = vec![sender()];
+    options.settings.controllers = Some(vec![sender()]);
     options.clock = hand.clock();
     options.tick_interval = Duration::from_millis(10);
     options

@@ -1,0 +1,76 @@
+//! The options of a bucket, as `serve` and `s3` take them. Owns their defaults.
+
+use crate::sizes::size;
+use clap::{Args, ValueEnum};
+use keepsake_s3::{Credentials, Options};
+use std::path::PathBuf;
+use url::Url;
+
+const BUCKET: &str = "A bucket for originals (docs/s3.md)";
+/// A domain under which buckets have names of their own.
+const AWS: &str = "amazonaws.com";
+
+/// Where a bucket's name stands in its addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Style {
+    /// In the path, as servers of one's own have it.
+    Path,
+    /// Before the host's name, as AWS has it.
+    Host,
+}
+
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = BUCKET)]
+pub(crate) struct S3Args {
+    /// Address of an S3 server: originals go there, and are read from there.
+    #[arg(long = "s3", value_name = "URL", requires = "s3_bucket")]
+    pub(crate) s3: Option<Url>,
+    /// The bucket.
+    #[arg(long, value_name = "NAME", requires = "s3")]
+    pub(crate) s3_bucket: Option<String>,
+    /// Its region.
+    #[arg(long, value_name = "NAME", requires = "s3", default_value = "us-east-1")]
+    pub(crate) s3_region: String,
+    /// Address by which browsers and other clients reach the same server, where that is another.
+    #[arg(long, value_name = "URL", requires = "s3")]
+    pub(crate) s3_public: Option<Url>,
+    /// Objects lie below this name in the bucket.
+    #[arg(long, value_name = "NAME", requires = "s3", default_value = "keepsake")]
+    pub(crate) s3_prefix: String,
+    /// Where the bucket's name stands in addresses [default: host at AWS, else path].
+    #[arg(long, value_name = "STYLE", requires = "s3")]
+    pub(crate) s3_style: Option<Style>,
+    /// File with the bucket's keys, which only you can read [default: from the environment, `KEEPSAKE_S3_ACCESS_KEY_ID` and
+    /// `KEEPSAKE_S3_SECRET_ACCESS_KEY`, or those of AWS].
+    #[arg(long, value_name = "FILE", requires = "s3")]
+    pub(crate) s3_keys: Option<PathBuf>,
+    /// Clients send originals to the bucket from this length on; what is shorter stays here.
+    #[arg(long, value_name = "SIZE", requires = "s3", value_parser = size, default_value = "2MiB")]
+    pub(crate) s3_from: u64,
+}
+
+impl S3Args {
+    /// Which bucket, and its keys; none where no bucket is named.
+    ///
+    /// # Errors
+    /// An option that cannot be used, or no keys.
+    pub(crate) fn bucket(&self) -> Result<Option<(Options, Credentials)>, keepsake_s3::Error> {
+        let (Some(endpoint), Some(bucket)) = (&self.s3, &self.s3_bucket) else { return Ok(None) };
+        let at_aws =
+            endpoint.host_str().is_some_and(|host| host == AWS || host.ends_with(&format!(".{AWS}")));
+        let options = Options {
+            endpoint: endpoint.clone(),
+            public: self.s3_public.clone(),
+            bucket: bucket.clone(),
+            region: self.s3_region.clone(),
+            prefix: self.s3_prefix.trim_matches('/').to_owned(),
+            path_style: self.s3_style.map_or(!at_aws, |style| style == Style::Path),
+        };
+        options.check()?;
+        let credentials = match &self.s3_keys {
+            Some(path) => Credentials::from_file(path)?,
+            None => Credentials::from_environment()?,
+        };
+        Ok(Some((options, credentials)))
+    }
+}

@@ -1,0 +1,298 @@
+//! Ways into accounts and capsules, and how each ends: codes, links, devices, and whom an operator names. Each test is what
+//! somebody tried who was shut out.
+
+use crate::inputs::{START_NS, asset_meta, memory_meta, person};
+use crate::small_store::{TestStore, assert_sound, call, empty, opened};
+use ic_stable_structures::VectorMemory;
+use keepsake_core::access::Role;
+use keepsake_core::capsule::CapsuleError;
+use keepsake_core::devices::DeviceError;
+use keepsake_core::door::Standing;
+use keepsake_core::ids::{CapsuleId, MemoryId};
+use keepsake_core::links::{LinkError, NewLink, link_id};
+use keepsake_core::memory::{AssetKind, NewAsset, NewSource};
+use keepsake_core::operator::OperatorError;
+use keepsake_core::{Call, Config, Limit, Principal, RecordLimits, Store};
+
+/// A memory of person 1.
+fn note(store: &mut TestStore, id: CapsuleId, at: u32) -> MemoryId {
+    let asset =
+        NewAsset { meta: asset_meta(AssetKind::Original), source: NewSource::Inline(b"note".to_vec()) };
+    store.memory_create(&call(1), id, memory_meta("m"), vec![asset], &at.to_string()).unwrap()
+}
+
+/// A key as those are that a secret makes.
+fn link_key(number: u32) -> Principal {
+    Principal::self_authenticating(number.to_be_bytes())
+}
+
+#[test]
+fn a_key_that_was_a_links_is_never_somebodys() {
+    for ends in ["taken back", "by its time", "with its capsule", "with its maker's role"] {
+        let mut store = empty();
+        let id = store.capsule_create(&call(1), None).unwrap().id;
+        store.capsule_grant(&call(1), id, &person(2), Role::Owner).unwrap();
+        store.capsule_accept(&call(2), id).unwrap();
+        let (key, expires_ns) = (link_key(7), Some(START_NS + 10));
+        let new = NewLink { expires_ns, ..NewLink::default() };
+        store.link_create(&call(1), id, &key, new.clone()).unwrap();
+        let mut by_link = Call { caller: key, ..call(0) };
+        match ends {
+            "taken back" => store.link_revoke(&call(1), id, &key).unwrap(),
+            "by its time" => by_link.now_ns += 10,
+            "with its capsule" => {
+                store.capsule_delete(&call(1), id).unwrap();
+                while store.tick(&call(0)).more {}
+            }
+            _ => store.capsule_revoke(&call(2), id, &person(1)).unwrap(),
+        }
+        assert_eq!(store.standing(&key, by_link.now_ns), Standing::LinkEnded, "{ends}");
+        let acts = store.enter_to_change(&by_link);
+        assert_eq!(acts.caller, Principal::anonymous(), "{ends}");
+        assert!(store.capsule_create(&acts, None).is_err(), "{ends}");
+        assert_eq!(store.enter(&by_link).caller, Principal::anonymous(), "{ends}");
+        let other = store.capsule_create(&call(3), None).unwrap().id;
+        assert_eq!(store.link_create(&call(3), other, &key, new).unwrap_err(), LinkError::KeyTaken, "{ends}");
+        let code = store.devices_invite(&call(3), "").unwrap();
+        assert!(store.devices_join(&by_link, &code, "", None).is_err(), "{ends}");
+        let granted = store.capsule_grant(&call(3), other, &key, Role::Guest);
+        assert_eq!(granted.unwrap_err(), CapsuleError::RoleNotForLink, "{ends}");
+        assert_sound(&store);
+    }
+}
+
+#[test]
+fn nobody_makes_a_link_with_the_public_name_of_another() {
+    let mut store = empty();
+    let id = store.capsule_create(&call(1), None).unwrap().id;
+    store.link_create(&call(1), id, &link_key(7), NewLink::default()).unwrap();
+    let mut same_front = link_key(7).as_slice()[..16].to_vec();
+    same_front.resize(28, 0);
+    same_front.push(2);
+    let thief = Principal::from_slice(&same_front);
+    let other = store.capsule_create(&call(2), None).unwrap().id;
+    for _ in 0..2 {
+        let made = store.link_create(&call(2), other, &thief, NewLink::default());
+        assert_eq!(made.unwrap_err(), LinkError::KeyTaken, "also after the link ended");
+        store.link_revoke(&call(1), id, &link_key(7)).unwrap();
+    }
+}
+
+#[test]
+fn a_removed_device_stays_one_and_comes_back_by_a_new_code_alone() {
+    let mut store = empty();
+    store.capsule_create(&call(1), None).unwrap();
+    let code = store.devices_invite(&call(1), "").unwrap();
+    store.devices_join(&call(2), &code, "", None).unwrap();
+    let acts = store.enter_to_change(&call(2));
+    let before = store.devices_invite(&acts, "").unwrap();
+    store.devices_remove(&call(1), &person(2)).unwrap();
+    assert_eq!(store.standing(&person(2), START_NS), Standing::Removed);
+    assert!(!store.opens_something(&call(0), &before), "it made this code, and whoever has it now");
+    for key in [2, 3] {
+        assert!(store.devices_join(&call(key), &before, "", None).is_err(), "{key}");
+    }
+    store.capsule_create(&call(4), None).unwrap();
+    let others = store.devices_invite(&call(4), "").unwrap();
+    let refused = store.devices_join(&call(2), &others, "", None);
+    assert_eq!(refused.unwrap_err(), DeviceError::Removed, "it begins anew nowhere");
+    assert_eq!(store.enter_to_change(&call(2)).caller, Principal::anonymous());
+    assert_sound(&store);
+    let code = store.devices_invite(&call(1), "").unwrap();
+    assert_eq!(store.devices_join(&call(2), &code, "", None).unwrap(), person(1));
+    assert_eq!(store.enter_to_change(&call(2)).caller, person(1));
+    assert_eq!(store.devices_list(&person(1)).unwrap().len(), 2);
+    assert_sound(&store);
+}
+
+#[test]
+fn of_removed_devices_the_newest_thousand_are_remembered() {
+    let mut store = empty();
+    let removed = 1_002;
+    for at in 0..removed {
+        let now_ns = START_NS + u64::from(at);
+        let by = |who: u32| Call { now_ns, ..call(who) };
+        let code = store.devices_invite(&by(1), "").unwrap();
+        // The greatest principal first, so that their order says nothing.
+        let key = person(10_000 - at);
+        store.devices_join(&Call { caller: key, ..by(0) }, &code, "", None).unwrap();
+        store.devices_remove(&by(1), &key).unwrap();
+    }
+    let standings = (0..removed).map(|at| store.standing(&person(10_000 - at), START_NS));
+    let forgotten = standings.map(|standing| standing != Standing::Removed).collect::<Vec<_>>();
+    assert!(forgotten[..2].iter().all(|forgotten| *forgotten));
+    assert!(!forgotten[2..].iter().any(|forgotten| *forgotten));
+    assert_eq!(store.devices_list(&person(1)).unwrap().len(), 1);
+    assert_sound(&store);
+}
+
+#[test]
+fn what_removed_devices_leave_goes_along_into_another_account() {
+    let mut store = empty();
+    let code = store.devices_invite(&call(1), "").unwrap();
+    store.devices_join(&call(2), &code, "", None).unwrap();
+    store.devices_remove(&call(1), &person(2)).unwrap();
+    let code = store.devices_invite(&call(3), "").unwrap();
+    store.devices_join(&call(1), &code, "", None).unwrap();
+    assert_eq!(store.standing(&person(2), START_NS), Standing::Removed);
+    assert_sound(&store);
+    let code = store.devices_invite(&call(3), "").unwrap();
+    assert_eq!(store.devices_join(&call(2), &code, "", None).unwrap(), person(3));
+    assert_sound(&store);
+}
+
+#[test]
+fn what_somebody_made_opens_only_while_they_may_let_others_in() {
+    let mut store = opened(&operated());
+    let id = store.capsule_create(&call(1), None).unwrap().id;
+    store.capsule_grant(&call(1), id, &person(2), Role::Owner).unwrap();
+    store.capsule_accept(&call(2), id).unwrap();
+    let (_, code) = store.invitation_create(&call(2), id, Role::Owner, 10, None, "").unwrap();
+    store.link_create(&call(2), id, &link_key(7), NewLink::default()).unwrap();
+    let device = store.devices_invite(&call(2), "").unwrap();
+    let opens = |store: &TestStore, device_too: bool| {
+        let link = store.standing(&link_key(7), START_NS) == Standing::Link;
+        assert_eq!(store.opens_something(&call(0), &code), link);
+        assert_eq!(store.opens_something(&call(0), &device), device_too);
+        assert_eq!(store.link_preview(&link_id(&link_key(7)).unwrap(), START_NS), None);
+        link
+    };
+    assert!(opens(&store, true));
+    store.operator_block(&call(9), &person(2), "").unwrap();
+    assert!(!opens(&store, false), "of whoever is shut out nothing opens");
+    assert_eq!(
+        store.invitation_redeem(&call(5), &code).unwrap_err(),
+        keepsake_core::invitations::CodeError::Unknown.into()
+    );
+    store.operator_unblock(&call(9), &person(2)).unwrap();
+    assert!(opens(&store, true), "it comes back with its maker");
+    store.capsule_grant(&call(1), id, &person(2), Role::Admin).unwrap();
+    assert!(!opens(&store, true), "an admin lets nobody in");
+    store.capsule_grant(&call(1), id, &person(2), Role::Owner).unwrap();
+    assert!(opens(&store, true));
+    // Made by a key that joined an account since then, and was removed from it.
+    let (_, by_key) = store.invitation_create(&call(2), id, Role::Guest, 10, None, "").unwrap();
+    let account = store.devices_invite(&call(3), "").unwrap();
+    store.devices_join(&call(2), &account, "", None).unwrap();
+    assert!(store.opens_something(&call(0), &by_key), "it is the account's now");
+    store.devices_remove(&call(3), &person(2)).unwrap();
+    assert!(!store.opens_something(&call(0), &by_key), "nobody knows who has that key");
+    assert_eq!(store.standing(&link_key(7), START_NS), Standing::LinkEnded);
+    assert_sound(&store);
+}
+
+/// With a controller.
+fn operated() -> Config {
+    Config { controllers: vec![person(9)], ..Config::default() }
+}
+
+#[test]
+fn nobody_is_no_controller_whatever_was_set() {
+    let nobody = [Principal::anonymous(), Principal::management_canister()];
+    let controllers = nobody.into_iter().chain([person(9), person(2)]).collect();
+    let config = Config { controllers, ..Config::default() };
+    let mut store = opened(&config);
+    for who in nobody {
+        assert!(!store.is_controller(&who), "{who}");
+        assert_eq!(store.operator_block(&call(9), &who, "").unwrap_err(), OperatorError::NotAPerson);
+        assert_eq!(store.operator_quota(&call(9), &who, None).unwrap_err(), OperatorError::NotAPerson);
+    }
+    assert!(store.is_controller(&person(2)));
+}
+
+#[test]
+fn a_device_that_is_named_as_controller_is_none_before_and_after_it_is_removed() {
+    let (records, heap) = (VectorMemory::default(), VectorMemory::default());
+    let open = |controllers: Vec<Principal>| {
+        let config = Config { controllers, ..Config::default() };
+        Store::open(records.clone(), heap.clone(), &config, &[7; 32]).unwrap()
+    };
+    let mut store = open(Vec::new());
+    let code = store.devices_invite(&call(1), "").unwrap();
+    store.devices_join(&call(2), &code, "", None).unwrap();
+    drop(store);
+    let mut store = open(vec![person(2)]);
+    assert!(!store.is_controller(&person(2)));
+    assert_eq!(store.controller_by_account(&person(2)), Some(person(1)), "that account has to be named");
+    store.devices_remove(&call(1), &person(2)).unwrap();
+    assert!(!store.is_controller(&person(2)));
+    assert_eq!(store.enter(&call(2)).caller, Principal::anonymous());
+    let code = store.devices_invite(&call(1), "").unwrap();
+    store.devices_join(&call(2), &code, "", None).unwrap();
+    assert_sound(&store);
+}
+
+#[test]
+fn an_operator_frees_a_key_that_a_link_was_made_of() {
+    let mut store = opened(&operated());
+    let id = store.capsule_create(&call(1), None).unwrap().id;
+    for revoked in [false, true] {
+        let key = link_key(7);
+        store.link_create(&call(1), id, &key, NewLink::default()).unwrap();
+        if revoked {
+            store.link_revoke(&call(1), id, &key).unwrap();
+        }
+        let refused = store.operator_block(&call(9), &key, "").unwrap_err();
+        assert!(refused.to_string().contains("unblock frees it"), "{refused}");
+        store.operator_unblock(&call(9), &key).unwrap();
+        assert_eq!(store.standing(&key, START_NS), Standing::Admitted);
+        assert!(store.link_list(&call(1), id).unwrap().is_empty());
+        assert_sound(&store);
+    }
+}
+
+#[test]
+fn a_link_is_charged_to_its_capsule_and_goes_with_it_in_slices() {
+    let mut store = empty();
+    let id = store.capsule_create(&call(1), None).unwrap().id;
+    let memories: Vec<_> = (0..900).map(|at| note(&mut store, id, at)).collect();
+    let used = |store: &TestStore| {
+        let usage = store.usage(&call(1), Some(id)).unwrap();
+        usage.into_iter().find(|row| row.limit == Limit::CapsuleRecordBytes).unwrap().used
+    };
+    let before = used(&store);
+    let new = NewLink { memories: Some(memories), label: "Cousins".into(), ..NewLink::default() };
+    store.link_create(&call(1), id, &link_key(1), new.clone()).unwrap();
+    assert_eq!(used(&store), before + 512 + 900 * 128 + 7);
+    store.link_create(&call(1), id, &link_key(1), new.clone()).unwrap();
+    assert_eq!(used(&store), before + 512 + 900 * 128 + 7, "again is not twice");
+    store.link_revoke(&call(1), id, &link_key(1)).unwrap();
+    assert_eq!(used(&store), before);
+    for key in 2..4 {
+        store.link_create(&call(1), id, &link_key(key), new.clone()).unwrap();
+    }
+    assert_sound(&store);
+    store.capsule_delete(&call(1), id).unwrap();
+    assert_eq!(store.standing(&link_key(2), START_NS), Standing::LinkEnded, "at once");
+    let mut slices = 0;
+    loop {
+        assert_sound(&store);
+        slices += 1;
+        if !store.tick(&call(0)).more {
+            break;
+        }
+    }
+    assert!(slices > 12, "900 memories and 1,800 rows of links, 200 at a time: {slices}");
+    assert_eq!(store.check().capsules, 0);
+    // The least that a host may do at a time gets there too.
+    let id = store.capsule_create(&call(1), None).unwrap().id;
+    let memories = (0..20).map(|at| note(&mut store, id, at)).collect();
+    let new = NewLink { memories: Some(memories), ..NewLink::default() };
+    store.link_create(&call(1), id, &link_key(4), new).unwrap();
+    let little = Call { rows_max: 1, ..call(1) };
+    store.capsule_delete(&little, id).unwrap();
+    assert!((0..200).any(|_| !store.tick(&little).more));
+    assert_eq!(store.check().capsules, 0);
+}
+
+#[test]
+fn links_that_a_capsule_has_no_room_for_are_refused() {
+    let records = RecordLimits { capsule_record_bytes_max: 1_000, ..RecordLimits::default() };
+    let config = Config { records, ..Config::default() };
+    let mut store = opened(&config);
+    let id = store.capsule_create(&call(1), None).unwrap().id;
+    store.link_create(&call(1), id, &link_key(1), NewLink::default()).unwrap();
+    let refused = store.link_create(&call(1), id, &link_key(2), NewLink::default()).unwrap_err();
+    assert!(matches!(refused, LinkError::Exhausted(_)), "{refused}");
+    assert_sound(&store);
+}
