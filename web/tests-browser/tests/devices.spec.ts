@@ -282,7 +282,9 @@ test("the link for a device asks first, whose it is, and is used once", async ({
     }, new URL(address).hash);
   await open(phone);
   await expect(joinQuestion(phone)).toBeVisible();
-  expect(phone.url(), "the code does not stay in the address").not.toContain("join");
+  await expect
+    .poll(() => phone.url(), { message: "the code does not stay in the address" })
+    .not.toContain("join");
   await expect(phone.locator(".whose")).toContainText("made the code");
   expect(await faults(phone, "joining")).toEqual([]);
   await phone.getByRole("button", { name: text.joining.no }).click();

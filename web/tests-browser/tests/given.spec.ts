@@ -33,10 +33,10 @@ test("a thousand capsules that look like one's own are none of it, and are all l
   // The list has room for a thousand, the own one among them.
   await expect(button(anna, COUNT - 1)).toBeVisible();
   await expect(capsules(anna).locator("option")).toHaveText([text.header.mine]);
-  expect(new URL(anna.url()).hash).toBe(own);
+  await expect.poll(() => new URL(anna.url()).hash).toBe(own);
   await anna.reload();
   await expect(button(anna, COUNT - 1)).toBeVisible();
-  expect(new URL(anna.url()).hash, "the own one opens").toBe(own);
+  await expect.poll(() => new URL(anna.url()).hash, { message: "the own one opens" }).toBe(own);
 
   // What one says yes to is among one's own, however full the list is.
   const ben = await stranger(node);

@@ -72,7 +72,7 @@ test("a link to the capsule shows it to whoever has it, who adds nothing; ended,
   const picture = (await viewer.locator("img.sharp").getAttribute("src")) ?? "";
   expect((await grandma.request.get(picture)).status()).toBe(200);
   await grandma.keyboard.press("Escape");
-  expect(grandma.url()).toBe(address);
+  await expect.poll(() => grandma.url()).toBe(address);
   expect(await faults(grandma, "by a link")).toEqual([]);
 
   await line.getByRole("button", { name: text.links.endNamed("For grandma") }).click();
@@ -163,7 +163,7 @@ test("a link with a password asks for it until it is the right one", async ({ ne
   await field.fill("пароль 🐎");
   await guest.keyboard.press("Enter");
   await tilesCount(guest, 2);
-  expect(guest.url()).toBe(address);
+  await expect.poll(() => guest.url()).toBe(address);
   // It is kept nowhere.
   await guest.reload();
   await expect(field).toBeVisible();

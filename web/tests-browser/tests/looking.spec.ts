@@ -32,13 +32,13 @@ test("Back closes the viewer and not the page; the address names the memory", as
 
   await tiles(page).first().click();
   await expect(dialog).toBeVisible();
-  expect(hash(page)).toMatch(new RegExp(`^${capsule}/mem_\\d+$`));
+  await expect.poll(() => hash(page)).toMatch(new RegExp(`^${capsule}/mem_\\d+$`));
   const first = hash(page);
   await page.keyboard.press("ArrowRight");
   await expect.poll(() => hash(page)).not.toBe(first);
   await page.goBack();
   await expect(dialog).toBeHidden();
-  expect(hash(page)).toBe(capsule);
+  await expect.poll(() => hash(page)).toBe(capsule);
   await tilesCount(page, 2);
 
   await page.goForward();

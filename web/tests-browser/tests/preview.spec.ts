@@ -73,7 +73,9 @@ test("a chat sees a title and a picture, whoever opens the link sees the photos,
   await expect(ben.getByRole("dialog").locator("img.sharp")).toBeVisible();
   await ben.keyboard.press("Escape");
   await expect(ben.getByRole("dialog")).toBeHidden();
-  expect(ben.url(), "a reload, or whoever gets the address, sees the same").toBe(link.address);
+  await expect
+    .poll(() => ben.url(), { message: "a reload, or whoever gets the address, sees the same" })
+    .toBe(link.address);
   await ben.reload();
   await tilesCount(ben, 1);
   expect(await ben.title()).not.toBe("run");
@@ -101,5 +103,5 @@ test("a link's path is left by whoever opens no link there", async ({ newPerson,
   const anna = await newPerson(`${node.url}/l/AAAAAAAAAAAAAAAAAAAAAA`);
   // The own capsule is made, and opened, a moment after the page is drawn.
   await expect(anna).toHaveURL(/\/#capsule_\d+$/);
-  expect(new URL(anna.url()).pathname).toBe("/");
+  await expect.poll(() => new URL(anna.url()).pathname).toBe("/");
 });
