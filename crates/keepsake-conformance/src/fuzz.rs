@@ -14,7 +14,7 @@ use arbitrary::{Arbitrary, Unstructured};
 use candid::Principal;
 use keepsake_client::api::{Answer, HttpRequest, HttpResponse};
 use keepsake_service::open_ticket;
-use life::{Message, lived_in, session_of};
+use life::{Message, lived_in, looked_at, session_of};
 use serde_bytes::ByteBuf;
 
 /// Operations of one run: enough for a session's whole life, few enough to be fast.
@@ -67,10 +67,12 @@ pub fn arguments(data: &[u8]) {
 /// # Panics
 /// Where that does not hold.
 pub fn http(data: &[u8]) {
+    looked_at(|world, messages| http_in(world, messages, data));
+}
+
+fn http_in(world: &mut World, messages: &[Message], data: &[u8]) {
     let mut source = Unstructured::new(data);
-    let (mut world, messages) = lived_in();
-    let minted =
-        messages.iter().find_map(|message| mint(&mut world, message.who)).expect("a memory is there");
+    let minted = messages.iter().find_map(|message| mint(world, message.who)).expect("a memory is there");
     let mut url = match source.int_in_range(0..=3_u8).unwrap_or(0) {
         0 => "/asset/mem_1/original".to_owned(),
         1 => format!("/asset/mem_1/original?token={minted}"),
@@ -111,9 +113,12 @@ pub fn http(data: &[u8]) {
 /// # Panics
 /// Where that does not hold.
 pub fn ticket(data: &[u8]) {
+    looked_at(|world, messages| ticket_in(world, messages, data));
+}
+
+fn ticket_in(world: &mut World, messages: &[Message], data: &[u8]) {
     const LIFE_SECS: u32 = 600;
     let mut source = Unstructured::new(data);
-    let (mut world, messages) = lived_in();
     let (who, session) = messages.iter().find_map(session_of).expect("a session is there");
     let arg = candid::encode_args((session, LIFE_SECS)).expect("it encodes");
     let reply = world.query(who, "mint_upload_ticket", &arg).expect("minting is answered");
@@ -121,7 +126,7 @@ pub fn ticket(data: &[u8]) {
     let minted = minted.expect("its caller may put chunks");
     let mut text = match source.int_in_range(0..=2_u8).unwrap_or(0) {
         // A token of the other kind, with the same secret.
-        0 => mint(&mut world, who).unwrap_or_default(),
+        0 => mint(world, who).unwrap_or_default(),
         _ => minted.clone(),
     }
     .into_bytes();

@@ -3,7 +3,7 @@
 
 use crate::access::table::TABLE;
 use crate::api::{Answer, LinkOptions, Passkey, Role};
-use crate::model::in_process::World;
+use crate::model::in_process::{Saved, World};
 use crate::model::{Carried, Claim, Delivery, Operation, Subject, controller, key_of, person, replay};
 use crate::world::Things;
 use candid::Principal;
@@ -12,6 +12,7 @@ use keepsake_client::agent::{BasicIdentity, Identity};
 use keepsake_service::Kind;
 use keepsake_service::endpoints;
 use serde_bytes::ByteBuf;
+use std::cell::RefCell;
 use std::sync::OnceLock;
 
 const HOUR_NS: u64 = 3_600_000_000_000;
@@ -23,8 +24,6 @@ pub(super) struct Message {
     pub(super) update: bool,
     pub(super) method: &'static str,
     pub(super) arg: Vec<u8>,
-    /// So much time passes before it, ns.
-    wait_ns: u64,
 }
 
 /// Who signs: a key, by what the host thinks of it.
@@ -105,8 +104,8 @@ impl Signer {
 
 /// What was recorded.
 struct Life {
-    /// In the order in which they were sent.
-    sent: Vec<Message>,
+    /// The world after it.
+    saved: Saved,
     /// Those that a fuzzer begins with.
     known: Vec<Message>,
 }
@@ -116,17 +115,18 @@ fn life() -> &'static Life {
     LIFE.get_or_init(record)
 }
 
-/// A world after that life, and messages that it understands.
+/// A world after that life, and messages that it understands. The life is lived once; each world is a restart of it.
 pub(super) fn lived_in() -> (World, &'static [Message]) {
-    let Life { sent, known } = life();
-    let mut world = World::new(World::bounds_of(3));
-    for message in sent {
-        world.advance(message.wait_ns);
-        if message.update {
-            world.update(message.who, message.method, &message.arg).expect("it was understood before");
-        }
+    let Life { saved, known } = life();
+    (World::again(saved), known)
+}
+
+/// The same for messages that change nothing: a world of each thread, and not one for each message.
+pub(super) fn looked_at<T>(look: impl FnOnce(&mut World, &'static [Message]) -> T) -> T {
+    thread_local! {
+        static WORLD: RefCell<World> = RefCell::new(lived_in().0);
     }
-    (world, known)
+    WORLD.with_borrow_mut(|world| look(world, &life().known))
 }
 
 /// The session that a chunk was put into, and by whom.
@@ -140,7 +140,7 @@ pub(super) fn session_of(message: &Message) -> Option<(Principal, u64)> {
 
 /// First the files, as the model has them; then the people; last, of every method, messages about what is there.
 fn record() -> Life {
-    let mut recorder = Recorder { world: World::new(World::bounds_of(3)), messages: Vec::new(), wait_ns: 0 };
+    let mut recorder = Recorder { world: World::new(World::bounds_of(3)), messages: Vec::new() };
     replay(&files(), 1, &mut recorder).expect("the model's own run holds");
     let (_, session) = recorder.messages.iter().rev().find_map(session_of).expect("a session is there");
     recorder.messages.retain(|message| message.update);
@@ -153,10 +153,8 @@ fn record() -> Life {
         blob: "blob_1".to_owned(),
         session,
     };
-    let sent = recorder.messages;
-    let known = sent.iter().cloned().map(|message| Message { wait_ns: 0, ..message });
-    let known = known.chain(of_table(&things)).chain(about_people(&codes)).collect();
-    Life { sent, known }
+    let known = recorder.messages.into_iter().chain(of_table(&things)).chain(about_people(&codes));
+    Life { known: known.collect(), saved: recorder.world.save() }
 }
 
 /// Two files, one published, one half there, and a photo in one message, twice.
@@ -197,7 +195,6 @@ fn of_table(things: &Things) -> impl Iterator<Item = Message> {
         update: endpoints::kind(row.method) == Some(Kind::Update),
         method: row.method,
         arg: (row.args)(things, "fuzz"),
-        wait_ns: 0,
     })
 }
 
@@ -210,8 +207,7 @@ struct Codes {
 
 /// What the table says only of people who are not there.
 fn about_people(codes: &Codes) -> Vec<Message> {
-    let update =
-        |who: Signer, method, arg| Message { who: who.principal(), update: true, method, arg, wait_ns: 0 };
+    let update = |who: Signer, method, arg| Message { who: who.principal(), update: true, method, arg };
     let query = |who: Signer, method, arg| Message { update: false, ..update(who, method, arg) };
     let some = LinkOptions {
         memories: Some(vec!["mem_2".to_owned()]),
@@ -260,7 +256,6 @@ fn args(values: impl ArgumentEncoder) -> Vec<u8> {
 struct Recorder {
     world: World,
     messages: Vec<Message>,
-    wait_ns: u64,
 }
 
 impl Recorder {
@@ -292,8 +287,7 @@ impl Recorder {
         {
             self.done(owner, "links_create", (capsule, link.principal(), Some(options)));
         }
-        self.wait_ns = 2 * HOUR_NS;
-        self.world.advance(self.wait_ns);
+        self.world.advance(2 * HOUR_NS);
         let args = (capsule, Role::Guest, 2_u32, None::<u64>, Some("Cousins"));
         Codes {
             capsule: self.told(owner, "invitations_create", args),
@@ -328,13 +322,12 @@ impl Recorder {
 
 impl Subject for Recorder {
     fn update(&mut self, who: Principal, method: &'static str, arg: &[u8]) -> Result<Vec<u8>, String> {
-        let wait_ns = std::mem::take(&mut self.wait_ns);
-        self.messages.push(Message { who, update: true, method, arg: arg.to_vec(), wait_ns });
+        self.messages.push(Message { who, update: true, method, arg: arg.to_vec() });
         self.world.update(who, method, arg)
     }
 
     fn query(&mut self, who: Principal, method: &'static str, arg: &[u8]) -> Result<Vec<u8>, String> {
-        self.messages.push(Message { who, update: false, method, arg: arg.to_vec(), wait_ns: 0 });
+        self.messages.push(Message { who, update: false, method, arg: arg.to_vec() });
         self.world.query(who, method, arg)
     }
 

@@ -7,6 +7,14 @@ use keepsake_service::{
     Admission, Call, Install, Quotas, RecordLimits, Reject, Reply, Service, TicketKey, Upkeep, open_ticket,
 };
 
+/// All that outlives a restart of a world, to begin others with.
+pub struct Saved {
+    records: Vec<u8>,
+    heap: Vec<u8>,
+    bounds: Bounds,
+    now_ns: u64,
+}
+
 /// A world of its own.
 pub struct World {
     records: VectorMemory,
@@ -22,6 +30,23 @@ impl World {
         let (records, heap) = (VectorMemory::default(), VectorMemory::default());
         let service = open(&records, &heap, &bounds);
         Self { records, heap, service, bounds, now_ns: 1_700_000_000_000_000_000 }
+    }
+
+    /// What another begins with, by [`World::again`].
+    pub fn save(&self) -> Saved {
+        let [records, heap] = [&self.records, &self.heap].map(contents);
+        Saved { records, heap, bounds: self.bounds, now_ns: self.now_ns }
+    }
+
+    /// Another world, as the saved one is after a restart.
+    pub fn again(saved: &Saved) -> Self {
+        let [records, heap] = [&saved.records, &saved.heap].map(|bytes| {
+            let memory = VectorMemory::default();
+            memory.borrow_mut().clone_from(bytes);
+            memory
+        });
+        let service = open(&records, &heap, &saved.bounds);
+        Self { records, heap, service, bounds: saved.bounds, now_ns: saved.now_ns }
     }
 
     /// Bounds that a run meets, by `seed`: quotas and a heap that get full, or not; a host by invitation.
@@ -48,9 +73,7 @@ impl World {
 
     /// All bytes of records and heap that can matter, to tell whether anything changed.
     pub fn store_image(&self) -> (Vec<u8>, u64) {
-        let mut records = vec![0; usize::try_from(self.records.size() * 65_536).expect("a small world")];
-        self.records.read(0, &mut records);
-        (records, self.service.store().heap().usage().end)
+        (contents(&self.records), self.service.store().heap().usage().end)
     }
 
     /// Whether this is the image of the store as it is.
@@ -80,6 +103,10 @@ impl World {
             rows_max: u32::MAX,
         }
     }
+}
+
+fn contents(memory: &VectorMemory) -> Vec<u8> {
+    memory.borrow().clone()
 }
 
 fn open(records: &VectorMemory, heap: &VectorMemory, bounds: &Bounds) -> Service<VectorMemory, VectorMemory> {
