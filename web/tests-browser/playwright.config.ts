@@ -1,4 +1,5 @@
-// How the browser tests run: two at a time, and one at a time those that measure, in the Chromium that the machine has.
+// How the browser tests run, in the Chromium that the machine has: three at a time, as each waits a good part of its time, and
+// one at a time those that measure.
 
 import { defineConfig } from "@playwright/test";
 
@@ -12,7 +13,7 @@ export default defineConfig({
     { name: "together", testIgnore: MEASURING },
     { name: "alone", testMatch: MEASURING, workers: 1 },
   ],
-  workers: 2,
+  workers: 3,
   fullyParallel: false,
   forbidOnly: true,
   retries: 0,

@@ -73,7 +73,7 @@ export async function uploadedShare(page: Page, name: string, share: number): Pr
   const bar = page.getByRole("progressbar", { name: text.upload.laneOriginal(name) });
   await expect
     .poll(() => bar.evaluate((element: HTMLProgressElement) => element.value / element.max).catch(() => 0), {
-      timeout: 60_000,
+      timeout: 150_000,
       intervals: [50],
     })
     .toBeGreaterThanOrEqual(share);

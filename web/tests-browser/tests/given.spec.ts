@@ -7,13 +7,15 @@ import { grant, openDialog, principalOf, text } from "../src/page.ts";
 import { many, stranger } from "../src/stranger.ts";
 import { expect, test } from "../src/test.ts";
 
-const COUNT = 1_000;
+const COUNT = process.env.KEEPSAKE_FULL === undefined ? 300 : 1_000;
+/** A list has room for a thousand, the own one among them. */
+const LISTED = Math.min(COUNT, 999);
 
 const capsules = (page: Page) => page.getByLabel(text.header.capsule, { exact: true });
 const button = (page: Page, count: number) =>
   page.getByRole("button", { name: text.given.button(count), exact: true });
 
-test("a thousand capsules that look like one's own are none of it, and are all left", async ({
+test("many capsules that look like one's own are none of it, and are all left", async ({
   newPerson,
   node,
 }) => {
@@ -30,12 +32,11 @@ test("a thousand capsules that look like one's own are none of it, and are all l
     await maker.capsules.grant(id, principal, "owner");
   });
 
-  // The list has room for a thousand, the own one among them.
-  await expect(button(anna, COUNT - 1)).toBeVisible();
+  await expect(button(anna, LISTED)).toBeVisible();
   await expect(capsules(anna).locator("option")).toHaveText([text.header.mine]);
   await expect.poll(() => new URL(anna.url()).hash).toBe(own);
   await anna.reload();
-  await expect(button(anna, COUNT - 1)).toBeVisible();
+  await expect(button(anna, LISTED)).toBeVisible();
   await expect.poll(() => new URL(anna.url()).hash, { message: "the own one opens" }).toBe(own);
 
   // What one says yes to is among one's own, however full the list is.
@@ -54,7 +55,7 @@ test("a thousand capsules that look like one's own are none of it, and are all l
   const dialog = await openDialog(anna, text.given.group);
   await expect(dialog.locator(".line")).toHaveCount(50);
   expect(Date.now() - pressed, "milliseconds until the dialog is drawn").toBeLessThan(3_000);
-  expect(await faults(anna, "a thousand given")).toEqual([]);
+  expect(await faults(anna, "many given")).toEqual([]);
   // Whatever they are called, they are told with their maker's principal.
   await expect(dialog.locator(".line").first()).toContainText(maker.principal.toText().slice(0, 5));
   await dialog.getByRole("button", { name: text.given.more(50) }).click();
