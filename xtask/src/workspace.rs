@@ -27,6 +27,10 @@ pub(crate) fn cargo() -> Command {
             command.env_remove(name);
         }
     }
+    if std::env::var_os("CI").is_some() {
+        // Nothing is built a second time there: what cargo would keep for that is work in vain.
+        command.env("CARGO_INCREMENTAL", "0");
+    }
     command
 }
 
