@@ -21,10 +21,6 @@ struct Subnet {
     canister: Principal,
 }
 
-fn principal(who: Who) -> Principal {
-    who.seed().map_or(Principal::anonymous(), Principal::self_authenticating)
-}
-
 fn module() -> Vec<u8> {
     let built = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/canister/keepsake.wasm.gz");
     let path = std::env::var_os("KEEPSAKE_WASM").map_or_else(built, PathBuf::from);
@@ -36,7 +32,7 @@ fn module() -> Vec<u8> {
 async fn start() -> Subnet {
     let engine = PocketIcBuilder::new().with_application_subnet().build_async().await;
     let canister = engine.create_canister().await;
-    let controllers = Some(vec![principal(Who::Controller)]);
+    let controllers = Some(vec![Who::Controller.principal()]);
     let admission = Some(keepsake_service::WireAdmission::Everybody);
     let arg = encode_one(Some(Settings { controllers, admission, ..Settings::default() })).expect("settings encode");
     engine.install_canister(canister, module(), arg, None).await;
@@ -59,7 +55,7 @@ impl Host for Subnet {
 
     async fn client(&self, who: Who) -> Client<SubnetTransport> {
         let (engine, canister) = (Arc::clone(&self.engine), self.canister);
-        let transport = SubnetTransport { engine, canister, principal: principal(who) };
+        let transport = SubnetTransport { engine, canister, principal: who.principal() };
         std::future::ready(Client::new(transport).with_retry(RetryPolicy::never())).await
     }
 

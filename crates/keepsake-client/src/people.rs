@@ -180,17 +180,18 @@ impl<T: Transport> Client<T> {
         self.update("invitations_revoke", Delivery::Once, (id,)).await
     }
 
-    /// Makes a link: whoever signs with the key of this principal sees what it covers.
+    /// Makes a link: whoever signs with the key of this public key, Ed25519 in DER, sees what it covers.
     ///
     /// # Errors
     /// [`CallError`]; only an owner may.
     pub async fn links_create(
         &self,
         capsule_id: &str,
-        key: Principal,
+        public_key: &[u8],
         options: &LinkOptions,
     ) -> Result<Link, CallError> {
-        self.update("links_create", Delivery::Repeatable, (capsule_id, key, Some(options))).await
+        let args = (capsule_id, ByteBuf::from(public_key), Some(options));
+        self.update("links_create", Delivery::Repeatable, args).await
     }
 
     /// The links into a capsule.

@@ -146,7 +146,7 @@ impl<T: Transport> Walk<T> {
         let link = self.client(Who::Link);
         // A key that was a link's stays one, unless an operator frees it.
         allowed(self.world.by(Who::Controller).admin_unblock(link.principal()).await);
-        allowed(owner.links_create(capsule, link.principal(), &LinkOptions::default()).await);
+        allowed(owner.links_create(capsule, &Who::Link.public_key(), &LinkOptions::default()).await);
     }
 
     async fn row(&mut self, row: &Row) {

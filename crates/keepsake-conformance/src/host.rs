@@ -1,5 +1,7 @@
 //! The port of the exam: a running service and the identities that talk to it. Owns no question.
 
+use candid::Principal;
+use keepsake_client::agent::{BasicIdentity, Identity};
 use keepsake_client::api::{Answer, HttpRequest, HttpResponse};
 use keepsake_client::{Client, Transport};
 use std::time::Duration;
@@ -62,6 +64,20 @@ impl Who {
     /// A key for this identity, the same on every host; none for the anonymous one.
     pub fn seed(self) -> Option<[u8; 32]> {
         (self != Self::Anonymous).then_some([self as u8 + 1; 32])
+    }
+
+    /// The public key of [`Self::seed`], Ed25519 in DER, as envelopes have it.
+    ///
+    /// # Panics
+    /// The anonymous one has none.
+    pub fn public_key(self) -> Vec<u8> {
+        let seed = self.seed().expect("it has a key");
+        BasicIdentity::from_raw_key(&seed).public_key().expect("an Ed25519 key has one")
+    }
+
+    /// The principal of that key, the same on every host.
+    pub fn principal(self) -> Principal {
+        self.seed().map_or(Principal::anonymous(), |_| Principal::self_authenticating(self.public_key()))
     }
 }
 

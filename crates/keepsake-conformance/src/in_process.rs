@@ -118,7 +118,7 @@ impl Machine {
 fn open(records: &VectorMemory, heap: &VectorMemory) -> Service<VectorMemory, VectorMemory> {
     let install = Install {
         canister_id: Principal::from_slice(&[1, 2, 3]),
-        controllers: vec![principal(Who::Controller)],
+        controllers: vec![Who::Controller.principal()],
         token_secret: [42; 32],
         heap_bytes_max: 1 << 32,
         quotas: Quotas::default(),
@@ -126,7 +126,7 @@ fn open(records: &VectorMemory, heap: &VectorMemory) -> Service<VectorMemory, Ve
         upkeep: Upkeep::default(),
         admission: None,
         invited_by_default: false,
-        attestors: vec![principal(Who::Gate)],
+        attestors: vec![Who::Gate.principal()],
         gate: None,
         certifies: false,
     };
@@ -136,10 +136,6 @@ fn open(records: &VectorMemory, heap: &VectorMemory) -> Service<VectorMemory, Ve
         .with_put_road("/upload/")
         .with_previews()
         .with_bucket(1 << 20)
-}
-
-fn principal(who: Who) -> Principal {
-    who.seed().map_or(Principal::anonymous(), Principal::self_authenticating)
 }
 
 impl InProcess {
@@ -167,7 +163,7 @@ impl Host for InProcess {
     type Transport = InProcessTransport;
 
     async fn client(&self, who: Who) -> Client<InProcessTransport> {
-        let transport = InProcessTransport { host: self.clone(), principal: principal(who) };
+        let transport = InProcessTransport { host: self.clone(), principal: who.principal() };
         Client::new(transport).with_retry(RetryPolicy::never())
     }
 

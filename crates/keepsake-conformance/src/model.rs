@@ -24,7 +24,7 @@ mod usage;
 pub use operation::{Bytes, Carried, Claim, Delivery, Operation, PeopleOperation};
 pub use run::{Failure, Outcomes, Report, RunOptions, operations, replay, replay_command, run};
 pub use state::{Bounds, Model};
-pub use step::{KEYS, PEOPLE, controller, key_of, person};
+pub use step::{KEYS, PEOPLE, controller, key_of, person, public_key};
 
 use candid::Principal;
 

@@ -34,6 +34,12 @@ pub fn unique(name: &str) -> String {
     format!("{name}-{}-{count}", since_1970.as_nanos())
 }
 
+/// The public key that a link's secret makes, of one that has this name: Ed25519 in DER. Nobody has its secret.
+pub fn link_key(name: &str) -> ByteBuf {
+    let head = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+    ByteBuf::from([head.as_slice(), &sha256(name.as_bytes())].concat())
+}
+
 /// Metadata of an asset.
 pub fn asset(kind: AssetType, mime_type: &str) -> AssetMetadata {
     AssetMetadata::Image(ImageAssetMetadata {

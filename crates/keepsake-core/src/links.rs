@@ -20,6 +20,10 @@ use ic_stable_structures::Memory;
 pub use preview::{LINK_ID_BYTES, LinkPreview, link_id};
 use std::collections::BTreeSet;
 
+/// How the public key of a link's secret begins: DER, as in the envelopes that it signs, of Ed25519
+/// ([RFC 8410](https://www.rfc-editor.org/rfc/rfc8410#section-4)). 32 bytes follow.
+const ED25519_DER: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+
 /// A link to be made.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NewLink {
@@ -68,8 +72,10 @@ pub enum LinkError {
     #[error("too_many_items: memories has {0}, allowed 1..={LINK_MEMORIES_MAX}")]
     Memories(usize),
     /// The key is none that a secret made.
-    #[error("link_key_malformed: give the principal of an Ed25519 key that only the link's secret makes")]
-    Key,
+    #[error(
+        "link_key_malformed: {0} bytes; give the public key that the link's secret makes, Ed25519 in DER, 44 bytes"
+    )]
+    Key(usize),
     /// The key is somebody's, or another link's.
     #[error("link_key_taken: this key is known here; make the link with a fresh secret")]
     KeyTaken,
@@ -88,8 +94,11 @@ impl Refusal for LinkError {
 }
 
 impl<R: Memory, H: Memory> Store<R, H> {
-    /// Makes a link: from now on whoever signs with `key` sees what it covers, and changes nothing. Owners only. Repeated: the
-    /// same link. O(memories).
+    /// Makes a link: from now on whoever signs with the key of `public_key` sees what it covers, and changes nothing. Owners only.
+    /// Repeated: the same link. O(memories).
+    ///
+    /// Others know somebody's principal, and not the public key that it is the hash of. So whoever makes a link has made its key,
+    /// and nobody makes one of another's.
     ///
     /// # Errors
     /// [`LinkError`].
@@ -97,7 +106,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         &mut self,
         call: &Call,
         capsule: CapsuleId,
-        key: &Principal,
+        public_key: &[u8],
         new: NewLink,
     ) -> Result<LinkView, LinkError> {
         self.require_owner(call, capsule)?;
@@ -105,10 +114,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         if let Some(at_ns) = new.expires_ns.filter(|at_ns| *at_ns <= call.now_ns) {
             return Err(LinkError::Past(at_ns));
         }
-        // Self-authenticating principals have 29 bytes and end with 2.
-        if key.as_slice().len() != 29 || key.as_slice()[28] != 2 {
-            return Err(LinkError::Key);
-        }
+        let key = &principal_of(public_key)?;
         let named = self.named_memories(capsule, new.memories.as_deref())?;
         let record = LinkRecord {
             capsule: capsule.0,
@@ -134,9 +140,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
             };
         }
         let is_person = self.registry.person(key) != crate::people::PersonRecord::default();
-        // Who knows a link's public name must not make another link that has it.
-        let has_name = link_id(key).is_none_or(|front| self.registry.front_is_taken(key, &front));
-        if self.registry.key(key).is_some() || has_name || is_person || self.knows(key) {
+        if self.registry.key(key).is_some() || is_person || self.knows(key) {
             return Err(LinkError::KeyTaken);
         }
         let links = self.registry.links_of(capsule).count();
@@ -222,4 +226,10 @@ impl<R: Memory, H: Memory> Store<R, H> {
         });
         self.registry.put_link(key, &less);
     }
+}
+
+/// The principal of a link's key.
+fn principal_of(public_key: &[u8]) -> Result<Principal, LinkError> {
+    let is_ed25519 = public_key.len() == ED25519_DER.len() + 32 && public_key.starts_with(&ED25519_DER);
+    if is_ed25519 { Ok(Principal::self_authenticating(public_key)) } else { Err(LinkError::Key(public_key.len())) }
 }

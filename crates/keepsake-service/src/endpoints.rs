@@ -250,7 +250,7 @@ macro_rules! for_each_endpoint {
             update "invitations_redeem" invitations::redeem(String) -> Answer<api::Redeemed>;
             query "invitations_list" invitations::list(Option<String>) -> Answer<Vec<api::Invitation>>;
             freeing "invitations_revoke" invitations::revoke(u64) -> Answer<()>;
-            update "links_create" invitations::link_create(String, Principal, Option<api::LinkOptions>) -> Answer<api::Link>;
+            update "links_create" invitations::link_create(String, ByteBuf, Option<api::LinkOptions>) -> Answer<api::Link>;
             query "links_list" invitations::link_list(String) -> Answer<Vec<api::Link>>;
             freeing "links_revoke" invitations::link_revoke(String, Principal) -> Answer<()>;
 

@@ -160,8 +160,8 @@ async fn share(global: &Global, context: &Context, capsule_id: &str, options: &L
     let identity = link
         .identity(password.as_ref().map(|password| password.as_str()))
         .map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
-    let key = identity.sender().map_err(anyhow::Error::msg)?;
-    let made = context.client.links_create(capsule_id, key, options).await;
+    let key = identity.public_key().context("the key of a link has a public key")?;
+    let made = context.client.links_create(capsule_id, &key, options).await;
     let made = made.with_context(|| capsule_id.to_owned())?;
     // A host that tells nothing of links takes them at its page's own address.
     let path = made.path.as_deref().filter(|path| path.starts_with('/')).unwrap_or("/");
@@ -174,7 +174,8 @@ async fn share(global: &Global, context: &Context, capsule_id: &str, options: &L
     output::line(format_args!("address  {address}"))?;
     output::line(format_args!("until    {}", made.expires_at.map_or_else(|| "ended".to_owned(), time)))?;
     context.output.note(format_args!(
-        "whoever has the address may look, and nobody else; it is shown once. `keepsake capsule unshare {capsule_id} {key}` ends it"
+        "whoever has the address may look, and nobody else; it is shown once. `keepsake capsule unshare {capsule_id} {}` ends it",
+        made.principal
     ));
     if options.preview == Some(true) && made.path.is_none() {
         context

@@ -16,7 +16,7 @@ use crate::api::{
     AssetMetadata, AssetType, Attestation, BlobHosting, BlobRef, HttpRequest, LinkOptions, MemoryUpdateData,
     Passkey, PersonRef, PublishRequest, Role, Settings, SiteFileInput, TokenRequest,
 };
-use crate::samples::{asset, blob, inline, memory, session, sha256};
+use crate::samples::{asset, blob, inline, link_key, memory, session, sha256};
 use crate::world::{BLOB, CHUNK, Things};
 use candid::Principal;
 use candid::utils::ArgumentEncoder;
@@ -156,7 +156,7 @@ pub const TABLE: &[Row] = &[
     row("invitations_list", Of::Capsule, OWNER, |t, _| encode((Some(&t.capsule),))),
     row("invitations_revoke", Of::Nothing, NOT_ONES_OWN, |_, _| encode((987_654_321_u64,))),
     row("links_create", Of::Capsule, OWNER, |t, idem| {
-        encode((&t.capsule, key_of(idem), None::<LinkOptions>))
+        encode((&t.capsule, link_key(idem), None::<LinkOptions>))
     }),
     row("links_list", Of::Capsule, OWNER, |t, _| encode((&t.capsule,))),
     row("links_revoke", Of::Capsule, OWNER, |t, _| encode((&t.capsule, someone()))),
@@ -268,10 +268,6 @@ fn attestation(bytes: &[u8]) -> Attestation {
 }
 
 /// The principal of a key that is in no other message.
-fn key_of(unique: &str) -> Principal {
-    Principal::self_authenticating(unique)
-}
-
 /// Somebody who plays no other part.
 fn someone() -> Principal {
     Principal::self_authenticating([77; 32])

@@ -4,11 +4,11 @@
 use crate::access::table::TABLE;
 use crate::api::{Answer, LinkOptions, Passkey, Role};
 use crate::model::in_process::{Saved, World};
-use crate::model::{Carried, Claim, Delivery, Operation, Subject, controller, key_of, person, replay};
+use crate::model::{Carried, Claim, Delivery, Operation, Subject, controller, person, public_key, replay};
+use crate::samples::link_key;
 use crate::world::Things;
 use candid::Principal;
 use candid::utils::ArgumentEncoder;
-use keepsake_client::agent::{BasicIdentity, Identity};
 use keepsake_service::Kind;
 use keepsake_service::endpoints;
 use serde_bytes::ByteBuf;
@@ -215,7 +215,7 @@ fn about_people(codes: &Codes) -> Vec<Message> {
         label: Some("For the cousins".to_owned()),
         ..LinkOptions::default()
     };
-    let new = Principal::self_authenticating("a new link");
+    let new = link_key("a new link");
     vec![
         update(Signer::Stranger, "devices_join", args((&codes.device, "Tablet", None::<Passkey>))),
         update(Signer::Stranger, "devices_join", args((&codes.device, "", Some(passkey(Signer::Stranger))))),
@@ -243,9 +243,7 @@ fn about_people(codes: &Codes) -> Vec<Message> {
 
 /// A passkey with the key of who signs.
 fn passkey(who: Signer) -> Passkey {
-    let key = key_of(who.number()).expect("it has a key");
-    let public_key = BasicIdentity::from_raw_key(&key).public_key().expect("an Ed25519 key has one");
-    Passkey { credential_id: ByteBuf::from([who.number(); 16]), public_key: ByteBuf::from(public_key) }
+    Passkey { credential_id: ByteBuf::from([who.number(); 16]), public_key: public_key(who.number()) }
 }
 
 fn args(values: impl ArgumentEncoder) -> Vec<u8> {
@@ -285,7 +283,7 @@ impl Recorder {
         for (link, options) in
             [(Signer::Link, LinkOptions::default()), (Signer::LinkToOne, one), (Signer::LinkExpired, short)]
         {
-            self.done(owner, "links_create", (capsule, link.principal(), Some(options)));
+            self.done(owner, "links_create", (capsule, public_key(link.number()), Some(options)));
         }
         self.world.advance(2 * HOUR_NS);
         let args = (capsule, Role::Guest, 2_u32, None::<u64>, Some("Cousins"));

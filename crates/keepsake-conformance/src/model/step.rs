@@ -10,6 +10,7 @@ use candid::{CandidType, Principal};
 use keepsake_client::agent::{BasicIdentity, Identity};
 use keepsake_client::api::{self, Answer, PersonRef, Role};
 use serde::de::DeserializeOwned;
+use serde_bytes::ByteBuf;
 use std::fmt::Debug;
 use std::sync::LazyLock;
 
@@ -35,6 +36,12 @@ pub fn person(who: u8) -> Principal {
         (0..KEYS).map(|who| key_of(who).map_or(Principal::anonymous(), of_key)).collect()
     });
     PRINCIPALS[usize::from(who % KEYS)]
+}
+
+/// The public key of [`key_of`], Ed25519 in DER; of nobody, nothing.
+pub fn public_key(who: u8) -> ByteBuf {
+    let key = key_of(who % KEYS).and_then(|key| BasicIdentity::from_raw_key(&key).public_key());
+    ByteBuf::from(key.unwrap_or_default())
 }
 
 /// The principal that controls the host.

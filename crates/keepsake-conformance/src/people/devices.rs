@@ -8,7 +8,6 @@ use crate::samples::{bytes, unique};
 use crate::verdict::{allowed, refused};
 use crate::world::{World, finish, pending, upload};
 use candid::Principal;
-use keepsake_client::agent::{BasicIdentity, Identity};
 use keepsake_client::{Client, Transport};
 use serde_bytes::ByteBuf;
 
@@ -242,12 +241,12 @@ pub async fn passkeys_are_found_again<H: Host>(host: &H) {
     allowed(owner.capsules_create(None).await);
     let key = Passkey {
         credential_id: ByteBuf::from(unique("credential")),
-        public_key: ByteBuf::from(public_key(Who::Device, device.principal())),
+        public_key: ByteBuf::from(Who::Device.public_key()),
     };
     refused(device.passkeys_find(&key.credential_id).await, "not_found");
     let code = allowed(owner.devices_invite("").await);
     let wrong =
-        Passkey { public_key: ByteBuf::from(public_key(Who::Owner, owner.principal())), ..key.clone() };
+        Passkey { public_key: ByteBuf::from(Who::Owner.public_key()), ..key.clone() };
     refused(device.devices_join(&code, "", Some(&wrong)).await, "public_key_differs");
     let unnamed = Passkey { credential_id: ByteBuf::new(), ..key.clone() };
     refused(device.devices_join(&code, "", Some(&unnamed)).await, "credential_id_length");
@@ -259,7 +258,7 @@ pub async fn passkeys_are_found_again<H: Host>(host: &H) {
     let listed = allowed(owner.devices_list().await);
     assert!(listed.iter().any(|one| one.is_passkey && one.principal == device.principal()));
 
-    let own = Passkey { public_key: ByteBuf::from(public_key(Who::Owner, owner.principal())), ..key.clone() };
+    let own = Passkey { public_key: ByteBuf::from(Who::Owner.public_key()), ..key.clone() };
     refused(owner.passkeys_register(&own).await, "credential_taken");
     let own = Passkey { credential_id: ByteBuf::from(unique("another")), ..own };
     allowed(owner.passkeys_register(&own).await);
@@ -272,7 +271,7 @@ pub async fn passkeys_are_found_again<H: Host>(host: &H) {
     let newcomer = host.client(Who::Newcomer).await;
     let before = Passkey {
         credential_id: ByteBuf::from(unique("before")),
-        public_key: ByteBuf::from(public_key(Who::Newcomer, newcomer.principal())),
+        public_key: ByteBuf::from(Who::Newcomer.public_key()),
     };
     allowed(newcomer.passkeys_register(&before).await);
     join(&owner, &newcomer, "Phone").await;
@@ -281,15 +280,6 @@ pub async fn passkeys_are_found_again<H: Host>(host: &H) {
     assert!(listed.iter().any(|one| one.is_passkey && one.principal == newcomer.principal()));
     allowed(owner.devices_remove(newcomer.principal()).await);
     refused(nobody.passkeys_find(&before.credential_id).await, "not_found");
-}
-
-/// What the principal was made of, which each host does in its way.
-fn public_key(who: Who, principal: Principal) -> Vec<u8> {
-    let seed = who.seed().expect("it has a key");
-    let ed25519 = BasicIdentity::from_raw_key(&seed).public_key().expect("an Ed25519 key has one");
-    let made =
-        [seed.to_vec(), ed25519].into_iter().find(|key| Principal::self_authenticating(key) == principal);
-    made.expect("the exam's keys are seeds, or Ed25519 keys of them")
 }
 
 /// What one calls oneself is for the members of one's capsules, what one calls others for oneself.

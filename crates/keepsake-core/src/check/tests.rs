@@ -21,6 +21,16 @@ fn person(who: u8) -> Principal {
     Principal::self_authenticating([who])
 }
 
+/// Ed25519 in DER.
+fn link_public_key() -> Vec<u8> {
+    let head = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+    [head.as_slice(), &[7; 32]].concat()
+}
+
+fn link_key() -> Principal {
+    Principal::self_authenticating(link_public_key())
+}
+
 fn call(who: u8) -> Call {
     Call {
         caller: person(who),
@@ -51,7 +61,7 @@ fn sound() -> TestStore {
     let soon = Some(2_000_000);
     store.invitation_create(&call(1), CAPSULE, Role::Guest, 1, soon, "").unwrap();
     store.devices_invite(&call(1), "").unwrap();
-    store.link_create(&call(1), CAPSULE, &person(7), NewLink::default()).unwrap();
+    store.link_create(&call(1), CAPSULE, &link_public_key(), NewLink::default()).unwrap();
     let passkey = Passkey { credential_id: vec![5], public_key: vec![1] };
     store.passkey_register(&call(1), &passkey).unwrap();
     store.operator_quota(&call(9), &person(2), Some(5)).unwrap();
@@ -181,12 +191,12 @@ fn a_row_of_the_registry_that_another_does_not_name_is_found() {
         store.registry.remove_passkey(&device.credential.unwrap());
     });
     assert_found("row of kind 1 ", |store| {
-        let link = store.registry.link(&person(7)).unwrap();
-        store.registry.put_link(&person(7), &crate::links::LinkRecord { named: Some(2), ..link });
+        let link = store.registry.link(&link_key()).unwrap();
+        store.registry.put_link(&link_key(), &crate::links::LinkRecord { named: Some(2), ..link });
     });
     assert_found("row of kind 9", |store| {
-        let link = store.registry.link(&person(7)).unwrap();
-        store.registry.put_link(&person(7), &crate::links::LinkRecord { capsule: 2, ..link });
+        let link = store.registry.link(&link_key()).unwrap();
+        store.registry.put_link(&link_key(), &crate::links::LinkRecord { capsule: 2, ..link });
     });
     assert_found("row of kind 11", |store| {
         let entry = LogRecord { at_ns: 1, by: person(9), action: "quota".into(), target: String::new() };

@@ -466,19 +466,11 @@ impl<R: Memory> Registry<R> {
         }
     }
 
-    /// Whether another key is known whose principal begins as this one does.
-    pub(crate) fn front_is_taken(&self, who: &Principal, front: &[u8]) -> bool {
-        self.keys_by_front(front).any(|other| other != *who)
-    }
-
-    fn keys_by_front(&self, front: &[u8]) -> impl Iterator<Item = Principal> + '_ {
-        let from = key(1, &[&[29], front]);
-        self.followers(from, 2 + front.len()).map(|key| principal_of_key(&key[1..31]))
-    }
-
-    /// The link whose key's principal begins with these bytes.
+    /// The link whose key's principal begins with these bytes, which are a hash.
     pub(crate) fn link_by_front(&self, front: &[u8]) -> Option<(Principal, LinkRecord)> {
-        self.keys_by_front(front).find_map(|who| Some((who, self.link(&who)?)))
+        let from = key(1, &[&[29], front]);
+        let mut keys = self.followers(from, 2 + front.len()).map(|key| principal_of_key(&key[1..31]));
+        keys.find_map(|who| Some((who, self.link(&who)?)))
     }
 
     pub(crate) fn links_of(&self, capsule: CapsuleId) -> impl Iterator<Item = Principal> + '_ {

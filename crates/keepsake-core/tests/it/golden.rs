@@ -4,7 +4,9 @@
 //! released.
 
 use crate::fixture::{load, save, updating};
-use crate::inputs::{HOUR_NS, START_NS, file, inline_asset, memory_meta, person, publish_session, sha256};
+use crate::inputs::{
+    HOUR_NS, START_NS, file, inline_asset, link_public_key, memory_meta, person, publish_session, sha256,
+};
 use crate::sparse_memory::SparseMemory;
 use keepsake_core::access::Role;
 use keepsake_core::capsule::Subject;
@@ -134,9 +136,9 @@ fn build_people(store: &mut SparseStore) -> Codes {
     store.people_name(&call(OWNER), &person(MEMBER), &aunt).unwrap();
     store.capsule_rename(&call(OWNER), CAPSULE, Some("Family".into())).unwrap();
     let whole = NewLink { expires_ns: Some(START_NS + HOUR_NS), originals: true, ..NewLink::default() };
-    store.link_create(&call(OWNER), CAPSULE, &person(30), whole).unwrap();
+    store.link_create(&call(OWNER), CAPSULE, &link_public_key(30), whole).unwrap();
     let some = NewLink { memories: Some(vec![MemoryId(2)]), label: "A note".into(), ..NewLink::default() };
-    store.link_create(&call(OWNER), CAPSULE, &person(31), some).unwrap();
+    store.link_create(&call(OWNER), CAPSULE, &link_public_key(31), some).unwrap();
     store.operator_block(&call(9), &person(40), "spam").unwrap();
     store.operator_quota(&call(9), &person(41), Some(1_000)).unwrap();
     let device = store.devices_invite(&call(OWNER), "Tablet").unwrap();
@@ -315,11 +317,16 @@ fn assert_keeps_people(store: &mut SparseStore, version: u32) {
     assert_eq!(store.person(&person(OWNER)).name.as_deref(), Some("Anna"));
     assert_eq!(store.people_list(&person(OWNER)).len(), 1);
     assert_eq!(store.capsule(&person(OWNER), None).unwrap().record.name.as_deref(), Some("Family"));
-    let page = |link| store.memory_page(&person(link), CAPSULE, None, None).map(|page| page.items.len());
-    assert_eq!((page(30), page(31)), (Ok(2), Ok(1)));
+    // In layout 6 a link was made of any principal.
+    let link = |number| match version {
+        6 => person(number),
+        _ => Principal::self_authenticating(link_public_key(number)),
+    };
+    let page = |key| store.memory_page(&key, CAPSULE, None, None).map(|page| page.items.len());
+    assert_eq!((page(link(30)), page(link(31))), (Ok(2), Ok(1)));
     // Links of before say nothing of a preview: nobody allowed one.
-    assert!([30, 31].iter().all(|link| store.link_of(&person(*link)).is_some_and(|link| !link.preview)));
-    let late = Call { now_ns: START_NS + HOUR_NS, ..call(30) };
+    assert!([30, 31].iter().all(|at| store.link_of(&link(*at)).is_some_and(|link| !link.preview)));
+    let late = Call { caller: link(30), now_ns: START_NS + HOUR_NS, ..call(0) };
     assert_eq!(store.enter(&late).caller, Principal::anonymous());
     assert_eq!(store.operator_log(&call(9), None).unwrap().len(), 2);
     let codes = {

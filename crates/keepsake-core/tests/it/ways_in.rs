@@ -1,7 +1,7 @@
 //! Ways into accounts and capsules, and how each ends: codes, links, devices, and whom an operator names. Each test is what
 //! somebody tried who was shut out.
 
-use crate::inputs::{START_NS, asset_meta, memory_meta, person};
+use crate::inputs::{START_NS, asset_meta, link_public_key, memory_meta, person};
 use crate::small_store::{TestStore, assert_sound, call, empty, opened};
 use ic_stable_structures::VectorMemory;
 use keepsake_core::access::Role;
@@ -21,9 +21,8 @@ fn note(store: &mut TestStore, id: CapsuleId, at: u32) -> MemoryId {
     store.memory_create(&call(1), id, memory_meta("m"), vec![asset], &at.to_string()).unwrap()
 }
 
-/// A key as those are that a secret makes.
 fn link_key(number: u32) -> Principal {
-    Principal::self_authenticating(number.to_be_bytes())
+    Principal::self_authenticating(link_public_key(number))
 }
 
 #[test]
@@ -33,9 +32,9 @@ fn a_key_that_was_a_links_is_never_somebodys() {
         let id = store.capsule_create(&call(1), None).unwrap().id;
         store.capsule_grant(&call(1), id, &person(2), Role::Owner).unwrap();
         store.capsule_accept(&call(2), id).unwrap();
-        let (key, expires_ns) = (link_key(7), Some(START_NS + 10));
+        let (public_key, key, expires_ns) = (link_public_key(7), link_key(7), Some(START_NS + 10));
         let new = NewLink { expires_ns, ..NewLink::default() };
-        store.link_create(&call(1), id, &key, new.clone()).unwrap();
+        store.link_create(&call(1), id, &public_key, new.clone()).unwrap();
         let mut by_link = Call { caller: key, ..call(0) };
         match ends {
             "taken back" => store.link_revoke(&call(1), id, &key).unwrap(),
@@ -52,7 +51,7 @@ fn a_key_that_was_a_links_is_never_somebodys() {
         assert!(store.capsule_create(&acts, None).is_err(), "{ends}");
         assert_eq!(store.enter(&by_link).caller, Principal::anonymous(), "{ends}");
         let other = store.capsule_create(&call(3), None).unwrap().id;
-        assert_eq!(store.link_create(&call(3), other, &key, new).unwrap_err(), LinkError::KeyTaken, "{ends}");
+        assert_eq!(store.link_create(&call(3), other, &public_key, new).unwrap_err(), LinkError::KeyTaken, "{ends}");
         let code = store.devices_invite(&call(3), "").unwrap();
         assert!(store.devices_join(&by_link, &code, "", None).is_err(), "{ends}");
         let granted = store.capsule_grant(&call(3), other, &key, Role::Guest);
@@ -62,20 +61,23 @@ fn a_key_that_was_a_links_is_never_somebodys() {
 }
 
 #[test]
-fn nobody_makes_a_link_with_the_public_name_of_another() {
+fn nobody_makes_a_link_of_a_key_whose_principal_is_all_they_know() {
     let mut store = empty();
     let id = store.capsule_create(&call(1), None).unwrap().id;
-    store.link_create(&call(1), id, &link_key(7), NewLink::default()).unwrap();
-    let mut same_front = link_key(7).as_slice()[..16].to_vec();
-    same_front.resize(28, 0);
-    same_front.push(2);
-    let thief = Principal::from_slice(&same_front);
-    let other = store.capsule_create(&call(2), None).unwrap().id;
-    for _ in 0..2 {
-        let made = store.link_create(&call(2), other, &thief, NewLink::default());
-        assert_eq!(made.unwrap_err(), LinkError::KeyTaken, "also after the link ended");
-        store.link_revoke(&call(1), id, &link_key(7)).unwrap();
+    let (principal, whole) = (link_key(7), link_public_key(7));
+    let mut of_another_kind = whole.clone();
+    of_another_kind[8] = 0x71;
+    let longer = [whole.as_slice(), &[0]].concat();
+    for wrong in [&[], principal.as_slice(), &whole[12..], &whole[..43], &of_another_kind, &longer] {
+        let made = store.link_create(&call(1), id, wrong, NewLink::default());
+        assert_eq!(made.unwrap_err(), LinkError::Key(wrong.len()));
     }
+    // Whoever's it is comes in as if nothing had been tried.
+    let by_key = Call { caller: principal, ..call(0) };
+    store.capsule_create(&store.enter_to_change(&by_key), None).unwrap();
+    let made = store.link_create(&call(1), id, &whole, NewLink::default());
+    assert_eq!(made.unwrap_err(), LinkError::KeyTaken, "it is somebody's");
+    assert_sound(&store);
 }
 
 #[test]
@@ -148,7 +150,7 @@ fn what_somebody_made_opens_only_while_they_may_let_others_in() {
     store.capsule_grant(&call(1), id, &person(2), Role::Owner).unwrap();
     store.capsule_accept(&call(2), id).unwrap();
     let (_, code) = store.invitation_create(&call(2), id, Role::Owner, 10, None, "").unwrap();
-    store.link_create(&call(2), id, &link_key(7), NewLink::default()).unwrap();
+    store.link_create(&call(2), id, &link_public_key(7), NewLink::default()).unwrap();
     let device = store.devices_invite(&call(2), "").unwrap();
     let opens = |store: &TestStore, device_too: bool| {
         let link = store.standing(&link_key(7), START_NS) == Standing::Link;
@@ -228,7 +230,7 @@ fn an_operator_frees_a_key_that_a_link_was_made_of() {
     let id = store.capsule_create(&call(1), None).unwrap().id;
     for revoked in [false, true] {
         let key = link_key(7);
-        store.link_create(&call(1), id, &key, NewLink::default()).unwrap();
+        store.link_create(&call(1), id, &link_public_key(7), NewLink::default()).unwrap();
         if revoked {
             store.link_revoke(&call(1), id, &key).unwrap();
         }
@@ -252,14 +254,14 @@ fn a_link_is_charged_to_its_capsule_and_goes_with_it_in_slices() {
     };
     let before = used(&store);
     let new = NewLink { memories: Some(memories), label: "Cousins".into(), ..NewLink::default() };
-    store.link_create(&call(1), id, &link_key(1), new.clone()).unwrap();
+    store.link_create(&call(1), id, &link_public_key(1), new.clone()).unwrap();
     assert_eq!(used(&store), before + 512 + 900 * 128 + 7);
-    store.link_create(&call(1), id, &link_key(1), new.clone()).unwrap();
+    store.link_create(&call(1), id, &link_public_key(1), new.clone()).unwrap();
     assert_eq!(used(&store), before + 512 + 900 * 128 + 7, "again is not twice");
     store.link_revoke(&call(1), id, &link_key(1)).unwrap();
     assert_eq!(used(&store), before);
     for key in 2..4 {
-        store.link_create(&call(1), id, &link_key(key), new.clone()).unwrap();
+        store.link_create(&call(1), id, &link_public_key(key), new.clone()).unwrap();
     }
     assert_sound(&store);
     store.capsule_delete(&call(1), id).unwrap();
@@ -278,7 +280,7 @@ fn a_link_is_charged_to_its_capsule_and_goes_with_it_in_slices() {
     let id = store.capsule_create(&call(1), None).unwrap().id;
     let memories = (0..20).map(|at| note(&mut store, id, at)).collect();
     let new = NewLink { memories: Some(memories), ..NewLink::default() };
-    store.link_create(&call(1), id, &link_key(4), new).unwrap();
+    store.link_create(&call(1), id, &link_public_key(4), new).unwrap();
     let little = Call { rows_max: 1, ..call(1) };
     store.capsule_delete(&little, id).unwrap();
     assert!((0..200).any(|_| !store.tick(&little).more));
@@ -291,8 +293,8 @@ fn links_that_a_capsule_has_no_room_for_are_refused() {
     let config = Config { records, ..Config::default() };
     let mut store = opened(&config);
     let id = store.capsule_create(&call(1), None).unwrap().id;
-    store.link_create(&call(1), id, &link_key(1), NewLink::default()).unwrap();
-    let refused = store.link_create(&call(1), id, &link_key(2), NewLink::default()).unwrap_err();
+    store.link_create(&call(1), id, &link_public_key(1), NewLink::default()).unwrap();
+    let refused = store.link_create(&call(1), id, &link_public_key(2), NewLink::default()).unwrap_err();
     assert!(matches!(refused, LinkError::Exhausted(_)), "{refused}");
     assert_sound(&store);
 }

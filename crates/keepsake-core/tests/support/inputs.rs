@@ -15,6 +15,12 @@ pub(crate) fn person(who: u32) -> Principal {
     Principal::self_authenticating(who.to_le_bytes())
 }
 
+/// The public key that a link's secret makes: Ed25519 in DER.
+pub(crate) fn link_public_key(number: u32) -> Vec<u8> {
+    let head = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+    [head.as_slice(), &[0; 28], &number.to_le_bytes()].concat()
+}
+
 /// Bytes that differ from seed to seed and from place to place.
 pub(crate) fn file(len: usize, seed: u8) -> Vec<u8> {
     let byte = |at: u64| (at.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56).to_le_bytes()[0];

@@ -76,7 +76,7 @@ impl World {
     }
 
     async fn link(&self, key: u8, options: LinkOptions) -> Link {
-        let key = principal(key);
+        let key = ByteBuf::from(ed25519(key).public_key().unwrap());
         self.call("links_create", candid::encode_args((&self.capsule, key, Some(options))).unwrap()).await
     }
 

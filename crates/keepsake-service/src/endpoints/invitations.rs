@@ -9,6 +9,7 @@ use ic_stable_structures::Memory;
 use keepsake_api::{Answer, Invitation, Link, LinkOptions, Redeemed, Role};
 use keepsake_core::ids::InvitationId;
 use keepsake_core::links::NewLink;
+use serde_bytes::ByteBuf;
 
 pub(super) fn create<R: Memory, H: Memory>(
     update: &mut Update<'_, R, H>,
@@ -50,7 +51,7 @@ pub(super) fn revoke<R: Memory, H: Memory>(update: &mut Update<'_, R, H>, (id,):
 
 pub(super) fn link_create<R: Memory, H: Memory>(
     update: &mut Update<'_, R, H>,
-    (capsule, key, options): (String, Principal, Option<LinkOptions>),
+    (capsule, public_key, options): (String, ByteBuf, Option<LinkOptions>),
 ) -> Answer<Link> {
     let options = options.unwrap_or_default();
     let memories = options.memories.map(|ids| ids.iter().map(|id| ids::memory(id)).collect()).transpose()?;
@@ -62,8 +63,8 @@ pub(super) fn link_create<R: Memory, H: Memory>(
         label: options.label.unwrap_or_default(),
         preview: options.preview.unwrap_or(false),
     };
-    let made = update.store.link_create(update.call, ids::capsule(&capsule)?, &key, new).map_err(refuse)?;
-    Ok(link(made, update.paths))
+    let made = update.store.link_create(update.call, ids::capsule(&capsule)?, &public_key, new);
+    Ok(link(made.map_err(refuse)?, update.paths))
 }
 
 pub(super) fn link_list<R: Memory, H: Memory>(

@@ -11,6 +11,12 @@ fn key(at: u32) -> Vec<u8> {
     [b"key".as_slice(), &at.to_be_bytes()].concat()
 }
 
+/// The public key of a link: Ed25519 in DER.
+fn link_key(at: u32) -> ByteBuf {
+    let head = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+    ByteBuf::from([head.as_slice(), &[7; 28], &at.to_be_bytes()].concat())
+}
+
 fn someone(at: u32) -> Principal {
     Principal::self_authenticating(key(at))
 }
@@ -41,7 +47,7 @@ impl World {
         }
         for at in 0..200 {
             let options = LinkOptions { label: Some(text(256)), ..LinkOptions::default() };
-            let _: Link = self.update("links_create", (CAPSULE, someone(10_000 + at), Some(options)));
+            let _: Link = self.update("links_create", (CAPSULE, link_key(at), Some(options)));
         }
         for at in 0..250 {
             let () = self.update("admin_block", (someone(20_000 + at), Some(text(256))));

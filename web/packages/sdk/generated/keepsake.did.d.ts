@@ -704,7 +704,7 @@ export interface _SERVICE {
   'invitations_redeem' : ActorMethod<[string], Result_9>,
   'invitations_revoke' : ActorMethod<[bigint], Result_2>,
   'links_create' : ActorMethod<
-    [string, Principal, [] | [LinkOptions]],
+    [string, Uint8Array, [] | [LinkOptions]],
     Result_11
   >,
   'links_list' : ActorMethod<[string], Result_12>,

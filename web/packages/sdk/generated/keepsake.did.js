@@ -726,7 +726,7 @@ export const idlFactory = ({ IDL }) => {
     'invitations_redeem' : IDL.Func([IDL.Text], [Result_9], []),
     'invitations_revoke' : IDL.Func([IDL.Nat64], [Result_2], []),
     'links_create' : IDL.Func(
-        [IDL.Text, IDL.Principal, IDL.Opt(LinkOptions)],
+        [IDL.Text, IDL.Vec(IDL.Nat8), IDL.Opt(LinkOptions)],
         [Result_11],
         [],
       ),

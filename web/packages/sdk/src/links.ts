@@ -1,5 +1,5 @@
 // Links: secrets that let whoever has one look at a capsule, or at some memories of it. Owns that the secret is made here and
-// never sent: the service knows the principal of its key.
+// never sent: the service is told the public key that it makes.
 
 import type { Principal } from "@icp-sdk/core/principal";
 import type { Connection } from "./connection.js";
@@ -23,7 +23,8 @@ export class LinksClient {
     const { memories, expiresAt, download, password, label, preview } = options;
     const secret = newLinkSecret();
     const hasPassword = password !== undefined;
-    const key = (await linkIdentity(secret, password)).getPrincipal();
+    const identity = await linkIdentity(secret, password);
+    const publicKey = new Uint8Array(identity.getPublicKey().toDer());
     const wanted = {
       memories: opt(memories && [...memories]),
       expires_at: opt(expiresAt && timeOf(expiresAt)),
@@ -32,7 +33,7 @@ export class LinksClient {
       label: opt(label),
       preview: opt(preview),
     };
-    const link = records.link(await this.#connection.call("links_create", [capsuleId, key, [wanted]]));
+    const link = records.link(await this.#connection.call("links_create", [capsuleId, publicKey, [wanted]]));
     return { ...link, secret, fragment: linkFragment(secret, { hasPassword }) };
   }
 

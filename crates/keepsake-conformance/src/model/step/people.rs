@@ -1,6 +1,6 @@
 //! Steps of people: devices, invitations, links, and what a controller does.
 
-use super::{Signer, Step, Stepper, agree, person, round};
+use super::{Signer, Step, Stepper, agree, person, public_key, round};
 use crate::model::Subject;
 use crate::model::observe::ask;
 use crate::model::observe::people::without_path;
@@ -233,7 +233,8 @@ impl<S: Subject> Stepper<'_, S> {
         (originals, preview): (bool, bool),
         hours: u8,
     ) -> Step {
-        let (now, id, key) = (self.now(), self.capsule_at(capsule), person(key));
+        let (public_key, key) = (public_key(key), person(key));
+        let (now, id) = (self.now(), self.capsule_at(capsule));
         let (who, expires_ns) = (self.owner(who, &id), self.end(hours));
         let memories = memories.map(|both| both.map(|at| self.memory_in(&id, at)));
         let options = api::LinkOptions {
@@ -245,7 +246,7 @@ impl<S: Subject> Stepper<'_, S> {
             preview: Some(preview),
         };
         let answer =
-            self.send::<api::Link>(who, "links_create", (&id, key, Some(options)))?.map(without_path);
+            self.send::<api::Link>(who, "links_create", (&id, public_key, Some(options)))?.map(without_path);
         let link = Link {
             capsule: id,
             creator: who.account,

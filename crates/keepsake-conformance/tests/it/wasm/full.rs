@@ -1,7 +1,7 @@
 //! A subnet that gives no more memory, and a canister that cannot pay for more: what does not fit is refused before
 //! anything is written, nothing traps, reads and deletes go on, and so do uploads as soon as there is room.
 
-use super::host::{Module, ModuleTransport, principal};
+use super::host::{Module, ModuleTransport};
 use super::module::{installed, installed_on};
 use super::region::violations;
 use keepsake_canister::install::Settings;
@@ -74,7 +74,7 @@ async fn fill(client: &Client<ModuleTransport>, capsule: &str) -> (Vec<String>, 
 #[tokio::test]
 async fn a_full_subnet_is_told_before_harm_and_deleting_makes_room() {
     let host = start(BUCKET_PAGES);
-    let client = host.client_of(principal(Who::Owner));
+    let client = host.client_of(Who::Owner.principal());
     let capsule = allowed(client.capsules_create(None::<PersonRef>).await).id;
     let (blobs, id, index) = fill(&client, &capsule).await;
     assert!(blobs.len() >= 3, "16 MiB have room for four files: {blobs:?}");
@@ -99,7 +99,7 @@ async fn a_full_subnet_is_told_before_harm_and_deleting_makes_room() {
 #[tokio::test]
 async fn records_without_room_refuse_what_adds_and_let_go_what_gives_back() {
     let host = start(0);
-    let client = host.client_of(principal(Who::Owner));
+    let client = host.client_of(Who::Owner.principal());
     let capsule = allowed(client.capsules_create(None::<PersonRef>).await).id;
     let mut memories = Vec::new();
     for at in 0..1_000_u64 {
@@ -181,7 +181,7 @@ async fn fill_until_refused(client: &Client<ModuleTransport>, capsule: &str) -> 
 async fn growth_keeps_the_balance_above_the_freezing_threshold_on_every_subnet() {
     for (nodes, gib_second_cycles) in [(13, 127_000), (34, 127_000), (13, 317_500), (34, 317_500)] {
         let host = poor(nodes, gib_second_cycles);
-        let client = host.client_of(principal(Who::Owner));
+        let client = host.client_of(Who::Owner.principal());
         let capsule = allowed(client.capsules_create(None::<PersonRef>).await).id;
         // For some steps of 16 MiB.
         let step = host.canister().subnet().storage(16 << 20, 90 * DAY_SECS);
@@ -209,7 +209,7 @@ async fn growth_keeps_the_balance_above_the_freezing_threshold_on_every_subnet()
 async fn near_the_threshold_deletes_work_and_what_adds_is_refused() {
     for nodes in [13, 34] {
         let host = poor(nodes, 127_000);
-        let client = host.client_of(principal(Who::Owner));
+        let client = host.client_of(Who::Owner.principal());
         let capsule = allowed(client.capsules_create(None::<PersonRef>).await).id;
         let step = host.canister().subnet().storage(16 << 20, 90 * DAY_SECS);
         set_liquid(&host, RUNWAY_CYCLES + 5 * step);
@@ -218,7 +218,7 @@ async fn near_the_threshold_deletes_work_and_what_adds_is_refused() {
         let before = seen(&client, &capsule, id).await;
         assert_eq!(fitted(client.uploads_put_chunk(id, 0, &bytes(CHUNK_BYTES, 1)).await), None);
         assert_eq!(seen(&client, &capsule, id).await, before, "a refusal changed this");
-        let stranger = host.client_of(principal(Who::Stranger));
+        let stranger = host.client_of(Who::Stranger.principal());
         for blob in &blobs {
             allowed(client.blob_delete(blob).await);
             fitted(stranger.capsules_create(None::<PersonRef>).await);
@@ -235,7 +235,7 @@ async fn near_the_threshold_deletes_work_and_what_adds_is_refused() {
 async fn a_chunk_at_a_far_index_leaves_the_days_to_freezing_as_they_were() {
     let host = poor(13, 127_000);
     host.canister().set_cycles(20_000_000_000_000);
-    let client = host.client_of(principal(Who::Owner));
+    let client = host.client_of(Who::Owner.principal());
     let capsule = allowed(client.capsules_create(None::<PersonRef>).await).id;
     let id = allowed(client.uploads_begin(&capsule, 16_384, "far", None).await);
     let standing = |canister: &Canister| (canister.secs_to_freezing(), canister.memory_bytes());
@@ -252,7 +252,7 @@ async fn a_chunk_at_a_far_index_leaves_the_days_to_freezing_as_they_were() {
 async fn wherever_memory_ends_nothing_traps() {
     for more_pages in [0, 1, 100, BUCKET_PAGES - 1, BUCKET_PAGES, BUCKET_PAGES + 1, 2 * BUCKET_PAGES] {
         let host = start(more_pages);
-        let client = host.client_of(principal(Who::Owner));
+        let client = host.client_of(Who::Owner.principal());
         let capsule = allowed(client.capsules_create(None::<PersonRef>).await).id;
         let mut refused = 0;
         for at in 0..12 {

@@ -18,21 +18,16 @@ const STEP_NS: u64 = 1_000;
 #[derive(Clone, Debug)]
 pub(crate) struct Module(Arc<Mutex<Canister>>);
 
-/// The principal of one who takes the exam.
-pub(crate) fn principal(who: Who) -> Principal {
-    who.seed().map_or(Principal::anonymous(), Principal::self_authenticating)
-}
-
 impl Module {
     pub(crate) fn start() -> Self {
-        let controllers = Some(vec![principal(Who::Controller)]);
+        let controllers = Some(vec![Who::Controller.principal()]);
         Self::of(installed(&Settings { controllers, ..Settings::default() }))
     }
 
     /// With a gate that keeps the keys of a bucket.
     pub(crate) fn start_with_gate() -> Self {
-        let controllers = Some(vec![principal(Who::Controller)]);
-        let attestors = Some(vec![principal(Who::Gate)]);
+        let controllers = Some(vec![Who::Controller.principal()]);
+        let attestors = Some(vec![Who::Gate.principal()]);
         let s3_gate = Some(S3Gate { url: "https://gate.example".into(), from_len: 1 << 20 });
         Self::of(installed(&Settings { controllers, attestors, s3_gate, ..Settings::default() }))
     }
@@ -54,7 +49,7 @@ impl Host for Module {
     type Transport = ModuleTransport;
 
     async fn client(&self, who: Who) -> Client<ModuleTransport> {
-        std::future::ready(self.client_of(principal(who))).await
+        std::future::ready(self.client_of(who.principal())).await
     }
 
     async fn direct_http(&self, _: &HttpRequest) -> Option<HttpResponse> {

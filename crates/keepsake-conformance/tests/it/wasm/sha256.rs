@@ -3,7 +3,7 @@
 //!
 //! Source: NIST, examples with intermediate values for SHA-256, and FIPS 180-2, appendix B.3.
 
-use super::host::{Module, principal};
+use super::host::Module;
 use keepsake_conformance::Who;
 use keepsake_conformance::api::PersonRef;
 use keepsake_conformance::verdict::{allowed, refused};
@@ -34,7 +34,7 @@ fn bytes_of(hex: &str) -> Vec<u8> {
 #[tokio::test]
 async fn the_module_hashes_as_nist_says() {
     let host = Module::start();
-    let client = host.client_of(principal(Who::Owner));
+    let client = host.client_of(Who::Owner.principal());
     let capsule = allowed(client.capsules_create(None::<PersonRef>).await).id;
     for (nth, (bytes, chunk, expected)) in vectors().into_iter().enumerate() {
         let (count, len) = (u32::try_from(bytes.len().div_ceil(chunk)).expect("few"), bytes.len() as u64);

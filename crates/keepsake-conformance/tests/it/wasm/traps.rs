@@ -5,7 +5,7 @@
 mod objects;
 mod people;
 
-use super::host::{Module, principal};
+use super::host::Module;
 use candid::Principal;
 use keepsake_client::Transport;
 use keepsake_conformance::access::table::{Row, TABLE, get};
@@ -80,7 +80,7 @@ fn prepare(host: &Module, row: &Row, things: &Things, more: &More) -> Prepared {
     let mut canister = host.canister().fork();
     // A gateway's question needs a token, whoever asks; what is somebody's own is prepared below.
     let who = row.rights.exists.find(['o', 'p', '4']).unwrap_or_default();
-    let mut caller = principal(Who::COLUMNS[who]);
+    let mut caller = Who::COLUMNS[who].principal();
     let mut arg = (row.args)(things, "traps");
     let prepared = people::prepare(&mut canister, row.method, things);
     if let Some((by, about)) = prepared.or_else(|| objects::prepare(&mut canister, row.method, things)) {
@@ -88,7 +88,7 @@ fn prepare(host: &Module, row: &Row, things: &Things, more: &More) -> Prepared {
     }
     match row.method {
         "uploads_put_chunk" => {
-            let member = principal(Who::Member);
+            let member = Who::Member.principal();
             let about = candid::encode_args((&things.capsule, 3_u32, "traps")).expect("it encodes");
             let reply = canister.update(member, "uploads_begin", &about).expect("a member begins");
             let begun: api::Answer<u64> = candid::decode_one(&reply).expect("its answer");

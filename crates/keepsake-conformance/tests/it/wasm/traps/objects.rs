@@ -1,6 +1,5 @@
 //! What messages about objects in a bucket need to have an effect: a session whose bytes go there, and a ticket for it. Owns these.
 
-use super::super::host::principal;
 use super::people::{args, ask, asked};
 use candid::Principal;
 use keepsake_conformance::Who;
@@ -23,7 +22,7 @@ pub(super) fn prepare(
     method: &str,
     things: &Things,
 ) -> Option<(Principal, Vec<u8>)> {
-    let gate = principal(Who::Gate);
+    let gate = Who::Gate.principal();
     let found = Attestation { len: BYTES.len() as u64, sha256: ByteBuf::from(sha256(BYTES)), version: None };
     Some((
         gate,
@@ -31,14 +30,14 @@ pub(super) fn prepare(
             "uploads_grant" => {
                 let session = begin(canister, things);
                 let minted =
-                    canister.query(principal(Who::Owner), "mint_upload_ticket", &args((session, 60_u32)));
+                    canister.query(Who::Owner.principal(), "mint_upload_ticket", &args((session, 60_u32)));
                 args((asked::<String>(minted),))
             }
             "uploads_multipart" => args((begin(canister, things), "parts")),
             "uploads_attest" => args((begin(canister, things), found)),
             "objects_removed" => {
                 let session = begin(canister, things);
-                ask::<()>(canister, principal(Who::Owner), "uploads_abort", (session,));
+                ask::<()>(canister, Who::Owner.principal(), "uploads_abort", (session,));
                 canister.stall(SIGNED_FOR_NS);
                 let due: Vec<Object> = asked(canister.query(gate, "objects_removable", &args(())));
                 args((vec![due[0].object_id],))
@@ -56,5 +55,5 @@ fn begin(canister: &mut Canister, things: &Things) -> u64 {
         hosting: Some(BlobHosting::S3),
     };
     let about = (things.capsule.as_str(), 1_u32, "elsewhere", Some(options));
-    ask(canister, principal(Who::Owner), "uploads_begin", about)
+    ask(canister, Who::Owner.principal(), "uploads_begin", about)
 }

@@ -1,21 +1,23 @@
 //! What messages about people need to have an effect: a role that waits, a code that opens, a device to remove. Owns these; the rest
 //! of what is sent is in the exam's access table.
 
-use super::super::host::principal;
 use candid::utils::ArgumentEncoder;
 use candid::{CandidType, Principal, encode_args};
 use keepsake_conformance::Who;
 use keepsake_conformance::api::{Admission, Answer, Invitation, Link, LinkOptions, Passkey, Role, Settings};
+use keepsake_conformance::samples::link_key;
 use keepsake_conformance::world::Things;
 use keepsake_wasm_host::{Canister, Rejection};
 use serde::de::DeserializeOwned;
 use serde_bytes::ByteBuf;
 
 /// A public key, as the service takes it: what its principal is made of.
-const KEY: [u8; 32] = [99; 32];
+fn key() -> ByteBuf {
+    link_key("fresh")
+}
 
 fn fresh() -> Principal {
-    Principal::self_authenticating(KEY)
+    Principal::self_authenticating(key())
 }
 
 /// What is asked before, and who asks then for what; none where the table says it.
@@ -24,8 +26,8 @@ pub(super) fn prepare(
     method: &str,
     things: &Things,
 ) -> Option<(Principal, Vec<u8>)> {
-    let owner = principal(Who::Owner);
-    let controller = principal(Who::Controller);
+    let owner = Who::Owner.principal();
+    let controller = Who::Controller.principal();
     let capsule = things.capsule.as_str();
     Some(match method {
         "capsules_accept" => {
@@ -40,7 +42,7 @@ pub(super) fn prepare(
         }
         "passkeys_register" => {
             join(canister, owner);
-            let passkey = Passkey { credential_id: ByteBuf::from([7; 16]), public_key: ByteBuf::from(KEY) };
+            let passkey = Passkey { credential_id: ByteBuf::from([7; 16]), public_key: key() };
             (fresh(), args((passkey,)))
         }
         "invitations_redeem" => (fresh(), args((code_into(canister, owner, capsule),))),
@@ -51,7 +53,7 @@ pub(super) fn prepare(
             (owner, args((made.last().expect("it was made").id,)))
         }
         "links_revoke" => {
-            ask::<Link>(canister, owner, "links_create", (capsule, fresh(), None::<LinkOptions>));
+            ask::<Link>(canister, owner, "links_create", (capsule, key(), None::<LinkOptions>));
             (owner, args((capsule, fresh())))
         }
         "admin_set" => {
