@@ -118,10 +118,7 @@ pub const CODES: &[Code] = &[
     // Operators
     conflict("block_of_controller", "take it off the controllers first"),
     conflict("controller_is_device", "this key is a device of an account: name that account as controller"),
-    invalid(
-        "not_a_person",
-        "give the principal of a person; one that a link was made of is freed by admin_unblock",
-    ),
+    invalid("not_a_person", "give the principal of a person, which is not the key of a link"),
     // Memories and assets
     invalid("id_too_long", "no id is that long; the data names the field and the limit in bytes"),
     invalid("text_too_long", "the data names the field and its limit in bytes"),

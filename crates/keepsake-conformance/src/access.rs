@@ -143,9 +143,6 @@ impl<T: Transport> Walk<T> {
         let (owner, capsule) = (self.world.owner(), &self.private.capsule);
         let blocked = self.client(Who::Blocked).principal();
         allowed(owner.capsules_grant(capsule, blocked, Role::Admin).await);
-        let link = self.client(Who::Link);
-        // A key that was a link's stays one, unless an operator frees it.
-        allowed(self.world.by(Who::Controller).admin_unblock(link.principal()).await);
         allowed(owner.links_create(capsule, &Who::Link.public_key(), &LinkOptions::default()).await);
     }
 
@@ -222,6 +219,8 @@ impl<T: Transport> Walk<T> {
         if state == State::Public {
             self.public = public_things(&self.world).await;
         } else {
+            // The key of a link is another's once the capsule is gone that it was into.
+            let _ = self.world.by(Who::Controller).admin_remove(&self.private.capsule).await;
             let capsule = self.world.another_capsule("access").await;
             self.private = self.world.things_in(&capsule.id).await;
             self.let_look().await;

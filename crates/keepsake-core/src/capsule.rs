@@ -221,7 +221,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         for member in self.members.of(id) {
             self.remove_member(id, &member.who);
         }
-        self.close_invitations_into(id);
+        self.close_ways_into(id);
         let key = own_key(&record.creator);
         if self.idem.get(&key).is_some_and(|known| known.made == id.0) {
             self.idem.forget(&key);
@@ -232,12 +232,15 @@ impl<R: Memory, H: Memory> Store<R, H> {
         self.purge_capsule(call, id, &mut rows);
     }
 
-    /// Nobody comes in any more by an invitation. Links show nothing, as whoever made them has no role here any more; what is kept
-    /// of them goes with the capsule's items, slice by slice.
-    fn close_invitations_into(&mut self, id: CapsuleId) {
+    /// Nobody comes in any more by an invitation, nor looks by a link. What is kept of links goes with the capsule's items, slice by
+    /// slice.
+    fn close_ways_into(&mut self, id: CapsuleId) {
         let invitations: Vec<_> = self.registry.invitations_of(Some(id)).collect();
         for invitation in invitations {
             self.forget_invitation(invitation);
+        }
+        for (key, link) in self.links_into(id) {
+            self.close_link(&key, &link);
         }
     }
 

@@ -3,11 +3,12 @@
 //! ```text
 //! a memory   512 bytes, 384 for each asset, and its texts: 4 for each and their lengths
 //! a blob     512 bytes, and the length of its MIME type; 512 more where it has an object in the bucket
-//! a link     512 bytes, 128 for each memory that it names, and the length of its label
+//! a link     512 bytes, 128 for each memory that it names, and the length of its label; once it ended, 256 bytes, and 128 for
+//!            each of these memories until its row is gone
 //! ```
 //! That is never less than what the encoded record takes with its keys, its rows of indexes and the idempotency records that
 //! live as long as it does, and everybody can count it from what was sent. Texts are all that a caller writes: of the
-//! memory, of its assets, and where an external asset is. A link that ended leaves one row, which is charged to nobody.
+//! memory, of its assets, and where an external asset is.
 //!
 //! A capsule's `record_bytes` is what its links say that they are charged, which is nothing for those that were made before links
 //! were charged, and the sum over its memories and blobs that are *counted*: those with a number from
@@ -21,7 +22,7 @@ use crate::store::Store;
 use crate::tables::blobs::BlobRecord;
 use crate::tables::capsules::CapsuleRecord;
 use crate::tables::memories::{AssetMeta, AssetSource, MemoryMeta, MemoryRecord};
-use crate::tables::registry::LinkRecord;
+use crate::tables::registry::{EndedLinkRecord, LinkRecord};
 use ic_stable_structures::Memory;
 use std::collections::BTreeMap;
 
@@ -31,6 +32,7 @@ const BLOB_BYTES: u64 = 512;
 /// Of an object in the bucket, with its longest version.
 pub(crate) const OBJECT_BYTES: u64 = 512;
 const LINK_BYTES: u64 = 512;
+const ENDED_LINK_BYTES: u64 = 256;
 const NAMED_BYTES: u64 = 128;
 /// For the head of a text within a record.
 const TEXT_BYTES: u64 = 4;
@@ -148,7 +150,17 @@ pub(crate) fn of_blob(record: &BlobRecord) -> u64 {
 
 /// What a link costs, bytes.
 pub(crate) fn of_link(link: &LinkRecord) -> u64 {
-    LINK_BYTES + NAMED_BYTES * u64::from(link.named.unwrap_or(0)) + link.label.len() as u64
+    LINK_BYTES + of_named(link.named.unwrap_or(0)) + link.label.len() as u64
+}
+
+/// What is left of a link that ended costs, bytes: never more than the link did.
+pub(crate) fn of_ended_link(link: &EndedLinkRecord) -> u64 {
+    ENDED_LINK_BYTES + of_named(link.named)
+}
+
+/// What so many memories cost that a link names, bytes.
+pub(crate) fn of_named(memories: u32) -> u64 {
+    NAMED_BYTES * u64::from(memories)
 }
 
 impl<R: Memory, H: Memory> Store<R, H> {
@@ -326,6 +338,11 @@ mod tests {
             let rows = 2 + u64::from(named.unwrap_or(0));
             let kept = encode(&KeyRecord::Link(link.clone())).len() as u64 + 61 * rows;
             assert!(kept <= of_link(&link), "{named:?}, {label}: {kept} > {}", of_link(&link));
+            // Once it ended, its row among those is another, and there may be one among those that name memories still.
+            let ended = EndedLinkRecord { capsule: MOST, named: named.unwrap_or(0) };
+            let rows = 3 + u64::from(ended.named);
+            let kept = encode(&KeyRecord::EndedLink(ended)).len() as u64 + 61 * rows;
+            assert!(kept <= of_ended_link(&ended) && of_ended_link(&ended) <= of_link(&link), "{named:?}");
         }
     }
 }

@@ -153,7 +153,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         let key = call.caller;
         require_somebody(&key)?;
         match self.registry.key(&key) {
-            Some(KeyRecord::Link(_) | KeyRecord::EndedLink) => return Err(Denied::Unauthorized.into()),
+            Some(KeyRecord::Link(_) | KeyRecord::EndedLink(_)) => return Err(Denied::Unauthorized.into()),
             Some(KeyRecord::Device(device)) if device.blocked => return Err(Denied::Unauthorized.into()),
             _ => {}
         }

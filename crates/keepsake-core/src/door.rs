@@ -51,7 +51,7 @@ fn acting(signer: &Principal, key: Option<KeyRecord>) -> Principal {
     match key {
         Some(KeyRecord::Device(device)) if device.removed || device.blocked => Principal::anonymous(),
         Some(KeyRecord::Device(device)) => device.account,
-        Some(KeyRecord::EndedLink) => Principal::anonymous(),
+        Some(KeyRecord::EndedLink(_)) => Principal::anonymous(),
         None | Some(KeyRecord::Link(_)) => *signer,
     }
 }
@@ -163,7 +163,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
             Some(KeyRecord::Device(device)) if device.blocked => Standing::Blocked,
             Some(KeyRecord::Device(device)) if device.removed => Standing::Removed,
             Some(KeyRecord::Link(link)) if self.link_opens(&link, now_ns) => Standing::Link,
-            Some(KeyRecord::Link(_) | KeyRecord::EndedLink) => Standing::LinkEnded,
+            Some(KeyRecord::Link(_) | KeyRecord::EndedLink(_)) => Standing::LinkEnded,
             Some(KeyRecord::Device(device)) => self.standing_of(&device.account),
             None => self.standing_of(signer),
         }

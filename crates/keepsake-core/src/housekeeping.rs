@@ -42,6 +42,11 @@ impl<R: Memory, H: Memory> Store<R, H> {
                 DueKind::Blob => done.blobs_collected += u32::from(self.blob_due(call, BlobId(id))),
                 DueKind::Capsule => self.purge_capsule(call, CapsuleId(id), &mut rows),
                 DueKind::Invitation => self.forget_invitation(InvitationId(id)),
+                DueKind::Links => {
+                    if !self.forget_named(CapsuleId(id), &mut rows) {
+                        self.due.add(at_ns, kind, id);
+                    }
+                }
                 DueKind::Runs => {
                     let freed = self.free_runs(call, SessionId(id), rows as usize + 1);
                     rows =
@@ -106,9 +111,11 @@ impl<R: Memory, H: Memory> Store<R, H> {
             *rows -= 1;
             match self.capsules.first_item(id) {
                 None => {
-                    let link = self.registry.links_of(id).next();
-                    let Some(link) = link else { return self.capsules.remove(id) };
-                    self.purge_link(&link, rows);
+                    // They count their own.
+                    *rows += 1;
+                    if self.purge_links(id, rows) {
+                        return self.capsules.remove(id);
+                    }
                 }
                 Some((ItemKind::Memory, memory)) => {
                     let record = self.memories.get(MemoryId(memory)).expect("an indexed memory has a record");

@@ -9,11 +9,12 @@ use crate::access::{Denied, require_somebody};
 use crate::call::Call;
 use crate::charge;
 use crate::ids::{CapsuleId, MemoryId};
-use crate::limits::{LINK_MEMORIES_MAX, LINKS_PER_CAPSULE_MAX};
+use crate::limits::{LINK_MEMORIES_MAX, LINKS_PER_CAPSULE_MAX, TICK_SLICE};
 use crate::people::{NameError, check_label};
 use crate::refusal::{Refusal, RefusalKind};
 use crate::room::Exhausted;
 use crate::store::Store;
+use crate::tables::due::DueKind;
 pub use crate::tables::registry::LinkRecord;
 use ic_principal::Principal;
 use ic_stable_structures::Memory;
@@ -182,54 +183,87 @@ impl<R: Memory, H: Memory> Store<R, H> {
     /// [`Denied`].
     pub fn link_list(&self, call: &Call, capsule: CapsuleId) -> Result<Vec<LinkView>, Denied> {
         self.require_owner(call, capsule)?;
-        let view = |key: Principal| {
-            let record = self.registry.link(&key).expect("a link that is listed has a record");
-            LinkView { key, record }
-        };
-        Ok(self.registry.links_of(capsule).map(view).collect())
+        Ok(self.links_into(capsule).into_iter().map(|(key, record)| LinkView { key, record }).collect())
     }
 
-    /// Ends a link, at once and on every road; nothing happens where there is none. Owners only. O(memories that it names).
+    /// Ends a link, at once and on every road; nothing happens where there is none. Owners only.
     ///
     /// # Errors
     /// [`Denied`].
     pub fn link_revoke(&mut self, call: &Call, capsule: CapsuleId, key: &Principal) -> Result<(), Denied> {
         require_somebody(&call.caller)?;
         self.require_owner(call, capsule)?;
-        if self.link_into(capsule, key).is_some() {
-            self.end_link(key);
+        if let Some(link) = self.link_into(capsule, key) {
+            self.end_links(call, capsule, &[(*key, link)]);
         }
         Ok(())
     }
 
-    /// Ends a link, whoever asks; nothing happens where there is none. O(memories that it names).
-    pub(crate) fn end_link(&mut self, key: &Principal) {
-        let Some(link) = self.registry.link(key) else { return };
-        self.capsules.update(CapsuleId(link.capsule), |capsule| capsule.record_bytes -= link.charged);
-        self.registry.end_link(key);
+    /// The links into a capsule that are not ended, by key.
+    pub(crate) fn links_into(&self, capsule: CapsuleId) -> Vec<(Principal, LinkRecord)> {
+        let record = |key| self.registry.link(&key).expect("a link that is listed has a record");
+        self.registry.links_of(capsule).map(|key| (key, record(key))).collect()
     }
 
-    /// At most `rows` rows of a link into a capsule that was deleted, and at last its own.
-    pub(crate) fn purge_link(&mut self, key: &Principal, rows: &mut u32) {
-        // One at least: the slice has counted it already.
-        let taken = self.registry.forget_named(key, *rows as usize + 1);
-        *rows = rows.saturating_sub(taken);
-        let Some(link) = self.registry.link(key) else { return };
-        let named = link.named.map(|named| named - taken);
-        if named.unwrap_or(0) == 0 {
-            return self.end_link(key);
+    /// Ends these links of a capsule, at once; what they name goes now where it is little, and slice by slice where it is much.
+    pub(crate) fn end_links(&mut self, call: &Call, capsule: CapsuleId, links: &[(Principal, LinkRecord)]) {
+        for (key, link) in links {
+            self.close_link(key, link);
         }
-        let less = LinkRecord { named, ..link.clone() };
-        let less = LinkRecord { charged: if link.charged == 0 { 0 } else { charge::of_link(&less) }, ..less };
+        if !self.forget_named(capsule, &mut call.rows(TICK_SLICE)) {
+            self.due.add(0, DueKind::Links, capsule.0);
+        }
+    }
+
+    /// Whoever has this link is nobody from now on.
+    pub(crate) fn close_link(&mut self, key: &Principal, link: &LinkRecord) {
+        let costs = charge::of_ended_link(&self.registry.end_link(key, link));
         self.capsules.update(CapsuleId(link.capsule), |capsule| {
-            capsule.record_bytes = capsule.record_bytes + less.charged - link.charged;
+            capsule.record_bytes = capsule.record_bytes + costs - link.charged;
         });
-        self.registry.put_link(key, &less);
+    }
+
+    /// Forgets at most so many rows of what links of this capsule named that ended. True where none is left.
+    pub(crate) fn forget_named(&mut self, capsule: CapsuleId, rows: &mut u32) -> bool {
+        while let Some(key) = self.registry.ended_with_names(capsule) {
+            if *rows == 0 {
+                return false;
+            }
+            let taken = self.registry.forget_named(&key, *rows as usize);
+            *rows -= taken;
+            let costed = charge::of_named(taken);
+            self.capsules.update(capsule, |capsule| capsule.record_bytes -= costed);
+        }
+        true
+    }
+
+    /// Forgets at most so many rows of links into a capsule that was deleted. True where all are gone: their keys are as any
+    /// others then.
+    pub(crate) fn purge_links(&mut self, capsule: CapsuleId, rows: &mut u32) -> bool {
+        // Of a capsule that was deleted before links ended with it.
+        for (key, link) in self.links_into(capsule) {
+            self.close_link(&key, &link);
+        }
+        if !self.forget_named(capsule, rows) {
+            return false;
+        }
+        while let Some(key) = self.registry.first_ended(capsule) {
+            if *rows == 0 {
+                return false;
+            }
+            *rows -= 1;
+            self.registry.forget_ended(capsule, &key);
+        }
+        true
     }
 }
 
 /// The principal of a link's key.
 fn principal_of(public_key: &[u8]) -> Result<Principal, LinkError> {
     let is_ed25519 = public_key.len() == ED25519_DER.len() + 32 && public_key.starts_with(&ED25519_DER);
-    if is_ed25519 { Ok(Principal::self_authenticating(public_key)) } else { Err(LinkError::Key(public_key.len())) }
+    if is_ed25519 {
+        Ok(Principal::self_authenticating(public_key))
+    } else {
+        Err(LinkError::Key(public_key.len()))
+    }
 }

@@ -50,9 +50,7 @@ pub enum OperatorError {
     #[error("not_a_person: nobody has the key of this principal; give the one of a person")]
     NotAPerson,
     /// The key of a link.
-    #[error(
-        "not_a_person: this is the key of a link, now or before; where it is a person's whom a link was made for, unblock frees it"
-    )]
+    #[error("not_a_person: this is the key of a link; give the principal of a person")]
     OfLink,
 }
 
@@ -166,19 +164,12 @@ impl<R: Memory, H: Memory> Store<R, H> {
         Ok(())
     }
 
-    /// Lets a person in again. The key of a link, whether or not that ended, is a key as any other from then on: for a person
-    /// whose principal somebody made a link of. O(memories that the link names).
+    /// Lets a person in again.
     ///
     /// # Errors
     /// [`OperatorError`].
     pub fn operator_unblock(&mut self, call: &Call, who: &Principal) -> Result<(), OperatorError> {
         self.require_controller(call)?;
-        if self.registry.is_link(who) {
-            self.end_link(who);
-            self.registry.forget_ended_link(who);
-            self.log(call, "unblock", format!("{who}, the key of a link"));
-            return Ok(());
-        }
         let account = self.person_to_change(who)?;
         self.set_blocked(&account, false);
         self.registry.update_person(&account, |person| person.blocked = None);

@@ -134,11 +134,17 @@ fn door(module: &CanisterModule) -> Result<(), Failure> {
     let mut user = OnCanister::installed(module)?;
     let capsule = user.capsule()?;
     let note = files::publish_carried(&mut user, &capsule, "note", FEW_BYTES)?;
-    let [account, device, guest, link] = [sender::user(), key(b"device"), key(b"guest"), Principal::self_authenticating(samples::link_key("link"))];
+    let [account, device, guest, link] = [
+        sender::user(),
+        key(b"device"),
+        key(b"guest"),
+        Principal::self_authenticating(samples::link_key("link")),
+    ];
     let code: Answer<String> = user.ask("devices_invite", ("Phone",))?;
     let code = code.map_err(|error| format!("{error:?}"))?;
     done(user.ask("capsules_grant", (&capsule, guest, Role::Guest))?)?;
-    let made: Answer<Link> = user.ask("links_create", (&capsule, samples::link_key("link"), None::<LinkOptions>))?;
+    let made: Answer<Link> =
+        user.ask("links_create", (&capsule, samples::link_key("link"), None::<LinkOptions>))?;
     made.map_err(|error| format!("{error:?}"))?;
     user.calls_as(device);
     let joined: Answer<Principal> = user.ask("devices_join", (&code, "", None::<Passkey>))?;

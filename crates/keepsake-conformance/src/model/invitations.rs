@@ -224,7 +224,7 @@ impl Model {
         Self::somebody(who)?;
         self.require(capsule, who, Role::Owner)?;
         if self.link_into(capsule, key).is_some() {
-            self.keys.insert(*key, KeyState::EndedLink);
+            self.keys.insert(*key, KeyState::EndedLink(capsule.to_owned()));
         }
         Ok(())
     }

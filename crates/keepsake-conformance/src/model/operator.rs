@@ -14,7 +14,7 @@ impl Model {
 
     /// Whether this is, or was, the key of a link.
     pub(super) fn is_link(&self, key: &Principal) -> bool {
-        matches!(self.keys.get(key), Some(KeyState::Link(_) | KeyState::EndedLink))
+        matches!(self.keys.get(key), Some(KeyState::Link(_) | KeyState::EndedLink(_)))
     }
 
     fn person_to_change(&self, whom: &Principal) -> Result<Principal, Error> {
@@ -27,12 +27,6 @@ impl Model {
     /// Shuts an account out, or lets it in again.
     pub(super) fn block(&mut self, who: &Principal, whom: &Principal, blocked: bool) -> Result<(), Error> {
         Self::require_controller(who)?;
-        if !blocked && self.is_link(whom) {
-            // The key is as any other from then on.
-            self.keys.remove(whom);
-            self.log.push((*who, "unblock"));
-            return Ok(());
-        }
         let account = self.person_to_change(whom)?;
         if blocked && Self::is_controller(&account) {
             return Err(conflict("block_of_controller"));

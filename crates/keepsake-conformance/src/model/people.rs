@@ -36,7 +36,7 @@ impl Model {
             Some(KeyState::Device(device)) if device.removed || device.blocked => Principal::anonymous(),
             Some(KeyState::Device(device)) => device.account,
             Some(KeyState::Link(link)) if self.opens(link, now_ns) => *key,
-            Some(KeyState::Link(_) | KeyState::EndedLink) => Principal::anonymous(),
+            Some(KeyState::Link(_) | KeyState::EndedLink(_)) => Principal::anonymous(),
         }
     }
 
@@ -51,14 +51,14 @@ impl Model {
     pub(super) fn device(&self, key: &Principal) -> Option<&Device> {
         match self.keys.get(key)? {
             KeyState::Device(device) => Some(device),
-            KeyState::Link(_) | KeyState::EndedLink => None,
+            KeyState::Link(_) | KeyState::EndedLink(_) => None,
         }
     }
 
     pub(super) fn link(&self, key: &Principal) -> Option<&Link> {
         match self.keys.get(key)? {
             KeyState::Link(link) => Some(link),
-            KeyState::Device(_) | KeyState::EndedLink => None,
+            KeyState::Device(_) | KeyState::EndedLink(_) => None,
         }
     }
 
@@ -182,7 +182,7 @@ impl Model {
             Some(KeyState::Device(device)) if device.blocked => return Standing::Blocked,
             Some(KeyState::Device(device)) if device.removed => return Standing::Removed,
             Some(KeyState::Link(link)) if self.opens(link, now_ns) => return Standing::Link,
-            Some(KeyState::Link(_) | KeyState::EndedLink) => return Standing::LinkExpired,
+            Some(KeyState::Link(_) | KeyState::EndedLink(_)) => return Standing::LinkExpired,
             Some(KeyState::Device(device)) => device.account,
             None => *key,
         };
@@ -216,7 +216,7 @@ impl Model {
     ) -> Result<Principal, Error> {
         Self::somebody(key)?;
         match self.keys.get(key) {
-            Some(KeyState::Link(_) | KeyState::EndedLink) => return Err(Error::Unauthorized),
+            Some(KeyState::Link(_) | KeyState::EndedLink(_)) => return Err(Error::Unauthorized),
             Some(KeyState::Device(device)) if device.blocked => return Err(Error::Unauthorized),
             _ => {}
         }

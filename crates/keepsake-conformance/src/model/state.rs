@@ -171,8 +171,8 @@ pub(super) struct MemoryState {
 pub(super) enum KeyState {
     Device(Device),
     Link(Link),
-    /// Was a link's, and is nobody's.
-    EndedLink,
+    /// Was a link's into this capsule, and is nobody's while that is there.
+    EndedLink(String),
 }
 
 /// A key by which an account is reached.
@@ -388,10 +388,10 @@ impl Model {
         self.memories.retain(|_, memory| memory.capsule != id);
         self.answers.retain(|(_, _, capsule, _), _| capsule != id);
         self.forget_invitations(|invitation| invitation.opens.is_into(id));
-        for key in self.keys.values_mut() {
-            if matches!(key, KeyState::Link(link) if link.capsule == id) {
-                *key = KeyState::EndedLink;
-            }
-        }
+        self.keys.retain(|_, key| match key {
+            KeyState::Link(link) => link.capsule != id,
+            KeyState::EndedLink(capsule) => capsule != id,
+            KeyState::Device(_) => true,
+        });
     }
 }

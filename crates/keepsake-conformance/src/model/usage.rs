@@ -58,6 +58,7 @@ impl Model {
         let blobs = self.blobs.values().filter(|blob| blob.capsule == capsule);
         let links = self.keys.values().filter_map(|key| match key {
             KeyState::Link(link) if link.capsule == capsule => Some(of_link(link)),
+            KeyState::EndedLink(of) if of == capsule => Some(256),
             _ => None,
         });
         memories.map(|memory| of_memory(&memory.metadata, memory.assets.len())).sum::<u64>()

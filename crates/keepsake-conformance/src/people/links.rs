@@ -5,7 +5,7 @@ use crate::access::table::get;
 use crate::api::{AssetType, LinkOptions, PersonRef, Role, Standing};
 use crate::host::{Host, Who};
 use crate::http::{answers, assert_status};
-use crate::samples::{blob, inline, memory, unique};
+use crate::samples::{blob, inline, link_key, memory, unique};
 use crate::verdict::{allowed, refused};
 use crate::world::{Things, World, upload};
 use keepsake_client::{Client, Transport};
@@ -59,7 +59,11 @@ pub async fn a_link_shows_what_it_covers<H: Host>(host: &H) {
     let options = LinkOptions { label: Some("For the cousins".into()), ..LinkOptions::default() };
     let made = allowed(owner.links_create(id, &Who::Link.public_key(), &options).await);
     assert_eq!((made.memories, made.download, made.password, made.expires_at), (None, true, false, None));
-    assert_eq!(allowed(owner.links_create(id, &Who::Link.public_key(), &options).await), made, "again is the same");
+    assert_eq!(
+        allowed(owner.links_create(id, &Who::Link.public_key(), &options).await),
+        made,
+        "again is the same"
+    );
     refused(owner.links_create(id, &Who::Link.public_key(), &LinkOptions::default()).await, "link_key_taken");
     for taken in [Who::Owner, Who::Member] {
         refused(owner.links_create(id, &taken.public_key(), &options).await, "link_key_taken");
@@ -68,7 +72,9 @@ pub async fn a_link_shows_what_it_covers<H: Host>(host: &H) {
     let strangers = world.by(Who::Stranger).principal();
     let (whole, mut of_p256) = (Who::Stranger.public_key(), Who::Stranger.public_key());
     of_p256[8] ^= 1;
-    for wrong in [&[], strangers.as_slice(), &whole[12..], &whole[..43], &of_p256, &[whole.as_slice(), &[0]].concat()] {
+    for wrong in
+        [&[], strangers.as_slice(), &whole[12..], &whole[..43], &of_p256, &[whole.as_slice(), &[0]].concat()]
+    {
         refused(owner.links_create(id, wrong, &options).await, "link_key_malformed");
     }
     refused(owner.links_create(id, &vec![7; 10_000], &options).await, "link_key_malformed");
@@ -94,6 +100,7 @@ pub async fn a_link_shows_what_it_covers<H: Host>(host: &H) {
     assert_eq!(allowed(link.sessions_list().await), []);
     refused(owner.capsules_grant(id, link.principal(), Role::Member).await, "role_not_for_link");
     refused(world.by(Who::Controller).admin_block(link.principal(), None).await, "not_a_person");
+    refused(world.by(Who::Controller).admin_unblock(link.principal()).await, "not_a_person");
 
     allowed(owner.links_revoke(id, link.principal()).await);
     allowed(owner.links_revoke(id, link.principal()).await);
@@ -102,13 +109,10 @@ pub async fn a_link_shows_what_it_covers<H: Host>(host: &H) {
     assert_eq!(allowed(link.capsules_list().await), []);
     refused(link.capsules_read_basic(Some(id)).await, "not_found");
     is_nobody(&link, &world, &things).await;
-    // An operator frees a key that was taken so from somebody.
-    allowed(world.by(Who::Controller).admin_unblock(link.principal()).await);
-    assert_eq!(allowed(link.whoami().await).standing, Standing::Admitted);
-    // Nor does it outlive its capsule.
-    allowed(owner.links_create(id, &Who::Link.public_key(), &LinkOptions::default()).await);
+    // What is kept of it goes with its capsule.
     allowed(owner.capsules_delete(id).await);
-    is_nobody(&link, &world, &things).await;
+    sees_nothing(&link, &things).await;
+    assert_eq!(allowed(link.whoami().await).standing, Standing::Admitted);
 }
 
 /// The key of a link that ended: whoever has the secret still has no photos here that others find who have it too.
@@ -170,7 +174,8 @@ pub async fn a_link_to_some_memories_shows_no_other<H: Host>(host: &H) {
         memories: Some(memories.iter().map(|id| (*id).to_owned()).collect()),
         ..LinkOptions::default()
     };
-    let make = async |memories: &[&str]| owner.links_create(id, &Who::Link.public_key(), &options(memories)).await;
+    let make =
+        async |memories: &[&str]| owner.links_create(id, &Who::Link.public_key(), &options(memories)).await;
     refused(make(&[]).await, "too_many_items");
     refused(make(&["mem_1"; 1_001]).await, "too_many_items");
     refused(make(&[&shown.memory, "mem_987654321"]).await, "not_found");
@@ -290,8 +295,7 @@ pub(crate) fn preview_path(key: &candid::Principal) -> String {
 /// only of what the link shows, and only while it is alive. All hosts keep the owner's word.
 pub async fn a_link_tells_what_it_shows_where_its_owner_allows<H: Host>(host: &H) {
     let world = World::new(host, "preview").await;
-    let (owner, link, id) = (world.owner(), host.client(Who::Link).await, world.capsule.as_str());
-    let key = link.principal();
+    let (owner, id) = (world.owner(), world.capsule.as_str());
     let picture_of = async |name: &str, bytes: &[u8]| {
         let thumbnail = upload(owner, id, bytes, bytes.len()).await.blob_id;
         let assets = [blob(AssetType::Thumbnail, &thumbnail)];
@@ -305,8 +309,8 @@ pub async fn a_link_tells_what_it_shows_where_its_owner_allows<H: Host>(host: &H
         preview: Some(true),
         ..LinkOptions::default()
     };
-    let picture = get(&format!("{}/picture", preview_path(&key)));
-    let shows = async |expected: Option<&[u8]>| {
+    let shows = async |key: &candid::Principal, expected: Option<&[u8]>| {
+        let picture = get(&format!("{}/picture", preview_path(key)));
         for answer in answers(host, world.by(Who::Anonymous), &picture).await.iter().skip(1) {
             let shown = (answer.status_code == 200).then(|| answer.body.to_vec());
             assert_eq!(shown.as_deref(), expected);
@@ -316,42 +320,47 @@ pub async fn a_link_tells_what_it_shows_where_its_owner_allows<H: Host>(host: &H
         let by_gateway = allowed(world.by(Who::Anonymous).http_request(&picture).await);
         assert_eq!(by_gateway.status_code, 404);
     };
-    // The key is freed, to make the next link of it.
-    let end = async || {
+    let end = async |key: candid::Principal| {
         allowed(owner.links_revoke(id, key).await);
-        shows(None).await;
-        allowed(world.by(Who::Controller).admin_unblock(key).await);
+        shows(&key, None).await;
     };
-    shows(None).await;
+    let (public_key, other) = (link_key(&unique("link")), link_key(&unique("link")));
+    let key = candid::Principal::self_authenticating(&public_key);
+    shows(&key, None).await;
 
-    let plain = allowed(owner.links_create(id, &Who::Link.public_key(), &LinkOptions::default()).await);
+    let plain = allowed(owner.links_create(id, &public_key, &LinkOptions::default()).await);
     assert_eq!((plain.preview, plain.path), (false, None), "nothing is told unless its owner says so");
-    shows(None).await;
-    refused(owner.links_create(id, &Who::Link.public_key(), &wanted(None, false)).await, "link_key_taken");
-    end().await;
+    shows(&key, None).await;
+    refused(owner.links_create(id, &public_key, &wanted(None, false)).await, "link_key_taken");
+    end(key).await;
 
-    let locked = allowed(owner.links_create(id, &Who::Link.public_key(), &wanted(None, true)).await);
+    let locked = allowed(owner.links_create(id, &other, &wanted(None, true)).await);
     assert_eq!((locked.preview, locked.path), (false, None), "what takes a password is not shown without it");
-    shows(None).await;
-    end().await;
+    shows(&locked.principal, None).await;
+    end(locked.principal).await;
 
-    let made = allowed(owner.links_create(id, &Who::Link.public_key(), &wanted(None, false)).await);
+    let public_key = link_key(&unique("link"));
+    let made = allowed(owner.links_create(id, &public_key, &wanted(None, false)).await);
     assert!(made.preview);
-    let has_pages = host.direct_http(&picture).await.is_some();
+    let key = made.principal;
+    let has_pages = host.direct_http(&get(&format!("{}/picture", preview_path(&key)))).await.is_some();
     assert_eq!(
         made.path,
         has_pages.then(|| preview_path(&key)),
         "the path is told where the host answers it"
     );
-    assert_eq!(allowed(owner.links_create(id, &Who::Link.public_key(), &wanted(None, false)).await), made, "again is the same");
+    assert_eq!(
+        allowed(owner.links_create(id, &public_key, &wanted(None, false)).await),
+        made,
+        "again is the same"
+    );
     assert_eq!(allowed(owner.links_list(id).await), [made]);
-    shows(Some(b"a newer thumbnail")).await;
-    end().await;
-    shows(None).await;
+    shows(&key, Some(b"a newer thumbnail")).await;
+    end(key).await;
 
-    allowed(owner.links_create(id, &Who::Link.public_key(), &wanted(Some(&older), false)).await);
-    shows(Some(b"an older thumbnail")).await;
+    let one = allowed(owner.links_create(id, &link_key(&unique("link")), &wanted(Some(&older), false)).await);
+    shows(&one.principal, Some(b"an older thumbnail")).await;
     allowed(owner.memories_delete(&older, true).await);
-    shows(None).await;
-    end().await;
+    shows(&one.principal, None).await;
+    end(one.principal).await;
 }

@@ -3,10 +3,11 @@
 
 use super::Tally;
 use crate::access::Role;
-use crate::charge::of_link;
+use crate::charge::{of_ended_link, of_link};
 use crate::ids::{CapsuleId, InvitationId};
 use crate::invitations::{InvitationRecord, Opens};
 use crate::store::Store;
+use crate::tables::registry::KeyRecord;
 use ic_stable_structures::Memory;
 
 impl<R: Memory, H: Memory> Store<R, H> {
@@ -51,15 +52,22 @@ impl<R: Memory, H: Memory> Store<R, H> {
         }
     }
 
-    /// A link is into a capsule, or one that was deleted and is not purged yet, and says what that is charged for it.
+    /// A link, and what is left of one, is into a capsule, or one that was deleted and is not purged yet. It is charged to that.
     pub(super) fn check_links(&self, tally: &mut Tally) {
-        for (key, link) in self.registry.links() {
-            let is_there = self.capsules.contains(CapsuleId(link.capsule));
+        for (key, record) in self.registry.keys() {
+            let (capsule, charged) = match record {
+                KeyRecord::Device(_) => continue,
+                KeyRecord::EndedLink(ended) => (ended.capsule, of_ended_link(&ended)),
+                KeyRecord::Link(link) => {
+                    let (charged, costs) = (link.charged, of_link(&link));
+                    let right = charged == 0 || charged == costs;
+                    tally.expect(right, || format!("link {key} is charged {charged}, and costs {costs}"));
+                    (link.capsule, charged)
+                }
+            };
+            let is_there = self.capsules.contains(CapsuleId(capsule));
             tally.expect(is_there, || format!("link {key} is into a capsule that is not there"));
-            let (charged, costs) = (link.charged, of_link(&link));
-            let right = charged == 0 || charged == costs;
-            tally.expect(right, || format!("link {key} is charged {charged}, and costs {costs}"));
-            tally.capsule(link.capsule).record_bytes += charged;
+            tally.capsule(capsule).record_bytes += charged;
         }
     }
 

@@ -30,11 +30,13 @@ impl<R: Memory, H: Memory> Store<R, H> {
         self.check_due_blobs(tally, &mut queue);
         self.check_due_capsules(tally, &mut queue);
         self.check_due_invitations(tally, &mut queue);
+        // Of a capsule that went before its time came, it does nothing.
+        queue.retain(|(kind, _), _| *kind != DueKind::Links);
         for (kind, id) in queue.keys() {
             let next = match kind {
                 DueKind::Session | DueKind::Runs => self.sessions.next_id().0,
                 DueKind::Blob => self.blobs.next_id().0,
-                DueKind::Capsule => 0,
+                DueKind::Capsule | DueKind::Links => 0,
                 DueKind::Invitation => self.registry.next_invitation().0,
             };
             tally.expect(*id < next, || {
@@ -67,6 +69,9 @@ impl<R: Memory, H: Memory> Store<R, H> {
         for (id, _) in self.capsules.iter() {
             let due = queue.remove(&(DueKind::Capsule, id.0)).is_some();
             tally.expect(due != self.members.any(id), || format!("{id}: members and its purge disagree"));
+            let links_due = queue.remove(&(DueKind::Links, id.0)).is_some();
+            let right = due || links_due || self.registry.ended_with_names(id).is_none();
+            tally.expect(right, || format!("{id}: what links named that ended is not due"));
         }
     }
 

@@ -2,7 +2,8 @@
 //! `housekeeping`.
 //!
 //! ```text
-//! key: time ns u64 | kind u8 (0 session, 1 blob, 2 capsule, 3 runs of a session that is gone, 4 invitation) | id u64
+//! key: time ns u64 | kind u8 (0 session, 1 blob, 2 capsule, 3 runs of a session that is gone, 4 invitation,
+//!                          5 what links of a capsule named that ended) | id u64
 //! ```
 
 use crate::layout::{Map, Part, part};
@@ -18,6 +19,7 @@ pub(crate) enum DueKind {
     Capsule = 2,
     Runs = 3,
     Invitation = 4,
+    Links = 5,
 }
 
 impl DueKind {
@@ -28,7 +30,8 @@ impl DueKind {
             2 => Self::Capsule,
             3 => Self::Runs,
             4 => Self::Invitation,
-            other => unreachable!("a stored kind is 0..=4, not {other}"),
+            5 => Self::Links,
+            other => unreachable!("a stored kind is 0..=5, not {other}"),
         }
     }
 }

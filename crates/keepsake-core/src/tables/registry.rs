@@ -17,6 +17,8 @@
 //!  11 | number u64                                                           LogRecord
 //!  12 | who made it (30) | capsule u64                                       -
 //!  13 | account (30) | device that was removed (30)                          -
+//!  14 | capsule u64 | link that ended (30)                                   -
+//!  15 | capsule u64 | of these, one whose rows of kind 10 go in slices (30)  -
 //! ```
 
 use crate::ids::{CapsuleId, InvitationId, MemoryId};
@@ -42,9 +44,20 @@ pub enum KeyRecord {
     /// The key that a link's secret makes.
     #[n(1)]
     Link(#[n(0)] LinkRecord),
-    /// A link that ended had this key: whoever has its secret still is nobody.
+    /// A link that ended had this key: whoever has its secret still is nobody, while the capsule is there.
     #[n(2)]
-    EndedLink,
+    EndedLink(#[n(0)] EndedLinkRecord),
+}
+
+/// What is kept of a link that ended, as long as its capsule is there.
+#[derive(Encode, Decode, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EndedLinkRecord {
+    /// The capsule.
+    #[n(0)]
+    pub capsule: u64,
+    /// Rows of memories that it named, and that are not forgotten yet.
+    #[n(1)]
+    pub named: u32,
 }
 
 /// A device of an account. The account's first key has a record of its own once there is something to say about it.
@@ -296,20 +309,20 @@ impl<R: Memory> Registry<R> {
     pub(crate) fn device(&self, who: &Principal) -> Option<DeviceRecord> {
         match self.key(who)? {
             KeyRecord::Device(device) => Some(device),
-            KeyRecord::Link(_) | KeyRecord::EndedLink => None,
+            KeyRecord::Link(_) | KeyRecord::EndedLink(_) => None,
         }
     }
 
     pub(crate) fn link(&self, who: &Principal) -> Option<LinkRecord> {
         match self.key(who)? {
             KeyRecord::Link(link) => Some(link),
-            KeyRecord::Device(_) | KeyRecord::EndedLink => None,
+            KeyRecord::Device(_) | KeyRecord::EndedLink(_) => None,
         }
     }
 
     /// Whether this is, or was, the key of a link.
     pub(crate) fn is_link(&self, who: &Principal) -> bool {
-        matches!(self.key(who), Some(KeyRecord::Link(_) | KeyRecord::EndedLink))
+        matches!(self.key(who), Some(KeyRecord::Link(_) | KeyRecord::EndedLink(_)))
     }
 
     pub(crate) fn put_device(&mut self, who: &Principal, device: &DeviceRecord) {
@@ -437,33 +450,53 @@ impl<R: Memory> Registry<R> {
         self.put_link(who, link);
     }
 
-    /// Takes rows of what a link names, at most so many. How many it took.
-    pub(crate) fn forget_named(&mut self, who: &Principal, most: usize) -> u32 {
-        let named: Vec<_> = self.covered_by(who, 0, u64::MAX).take(most).collect();
-        for memory in &named {
-            self.rows.remove(&covered(who, *memory));
-        }
-        u32::try_from(named.len()).expect("a link names a thousand memories at most")
-    }
-
-    /// A link as it is from now on; what it names was changed already.
+    /// A link as it is from now on.
     pub(crate) fn put_link(&mut self, who: &Principal, link: &LinkRecord) {
         self.put_row(one(1, who), encode(&KeyRecord::Link(link.clone())));
     }
 
-    /// Ends a link. Its key stays known as one, so that it is never somebody's. O(memories that it names).
-    pub(crate) fn end_link(&mut self, who: &Principal) {
-        let Some(link) = self.link(who) else { return };
-        self.forget_named(who, usize::MAX);
+    /// Ends a link. Its key stays known as one, and the memories that it names until [`Self::forget_named`].
+    pub(crate) fn end_link(&mut self, who: &Principal, link: &LinkRecord) -> EndedLinkRecord {
+        let ended = EndedLinkRecord { capsule: link.capsule, named: link.named.unwrap_or(0) };
         self.rows.remove(&numbered(9, link.capsule, who));
-        self.put_row(one(1, who), encode(&KeyRecord::EndedLink));
+        self.put_row(numbered(14, link.capsule, who), Vec::new());
+        if ended.named > 0 {
+            self.put_row(numbered(15, link.capsule, who), Vec::new());
+        }
+        self.put_row(one(1, who), encode(&KeyRecord::EndedLink(ended)));
+        ended
     }
 
-    /// The key of a link that ended is as any other from now on.
-    pub(crate) fn forget_ended_link(&mut self, who: &Principal) {
-        if self.key(who) == Some(KeyRecord::EndedLink) {
-            self.rows.remove(&one(1, who));
+    /// A link of this capsule that ended, and names memories still.
+    pub(crate) fn ended_with_names(&self, capsule: CapsuleId) -> Option<Principal> {
+        self.followers(numbers(15, capsule.0, 0), 9).next().map(|key| principal_of_key(&key[9..]))
+    }
+
+    /// Forgets what a link that ended names, at most so many rows. How many it took.
+    pub(crate) fn forget_named(&mut self, who: &Principal, most: usize) -> u32 {
+        let Some(KeyRecord::EndedLink(ended)) = self.key(who) else { return 0 };
+        let named: Vec<_> = self.covered_by(who, 0, u64::MAX).take(most).collect();
+        for memory in &named {
+            self.rows.remove(&covered(who, *memory));
         }
+        let taken = u32::try_from(named.len()).expect("a link names a thousand memories at most");
+        let left = EndedLinkRecord { named: ended.named - taken, ..ended };
+        if left.named == 0 {
+            self.rows.remove(&numbered(15, ended.capsule, who));
+        }
+        self.put_row(one(1, who), encode(&KeyRecord::EndedLink(left)));
+        taken
+    }
+
+    /// A link of this capsule that ended.
+    pub(crate) fn first_ended(&self, capsule: CapsuleId) -> Option<Principal> {
+        self.followers(numbers(14, capsule.0, 0), 9).next().map(|key| principal_of_key(&key[9..]))
+    }
+
+    /// The key of a link that ended, and names nothing any more, is as any other from now on.
+    pub(crate) fn forget_ended(&mut self, capsule: CapsuleId, who: &Principal) {
+        self.rows.remove(&numbered(14, capsule.0, who));
+        self.rows.remove(&one(1, who));
     }
 
     /// The link whose key's principal begins with these bytes, which are a hash.
@@ -544,7 +577,12 @@ impl<R: Memory> Registry<R> {
                         };
                         has(listed(&who, &device)) && device.credential.is_none_or(finds)
                     }
-                    KeyRecord::EndedLink => true,
+                    KeyRecord::EndedLink(ended) => {
+                        let who = principal_of_key(&key[1..]);
+                        has(numbered(14, ended.capsule, &who))
+                            && has(numbered(15, ended.capsule, &who)) == (ended.named > 0)
+                            && self.covered_by(&who, 0, u64::MAX).count() == ended.named as usize
+                    }
                     KeyRecord::Link(link) => {
                         let who = principal_of_key(&key[1..]);
                         let named = self.covered_by(&who, 0, u64::MAX).count();
@@ -575,7 +613,13 @@ impl<R: Memory> Registry<R> {
                 9 => self
                     .link(&principal_of_key(&key[9..]))
                     .is_some_and(|link| link.capsule == u64_be(&key[1..9])),
-                10 => self.link(&principal_of_key(&key[1..])).is_some_and(|link| link.named.is_some()),
+                10 => match self.key(&principal_of_key(&key[1..])) {
+                    Some(KeyRecord::Link(link)) => link.named.is_some(),
+                    Some(KeyRecord::EndedLink(ended)) => ended.named > 0,
+                    _ => false,
+                },
+                14 | 15 => matches!(self.key(&principal_of_key(&key[9..])), Some(KeyRecord::EndedLink(ended))
+                    if ended.capsule == u64_be(&key[1..9]) && (key[0] == 14 || ended.named > 0)),
                 11 => u64_be(&key[1..9]) < self.next_log.read(),
                 _ => false,
             };
@@ -600,12 +644,9 @@ impl<R: Memory> Registry<R> {
         self.rows_of(12).map(|(key, _)| (principal_of_key(&key[1..31]), CapsuleId(u64_be(&key[31..39]))))
     }
 
-    /// Every link, by key.
-    pub(crate) fn links(&self) -> impl Iterator<Item = (Principal, LinkRecord)> + '_ {
-        self.rows_of(1).filter_map(|(key, value)| match decode(value) {
-            KeyRecord::Link(link) => Some((principal_of_key(&key[1..31]), link)),
-            KeyRecord::Device(_) | KeyRecord::EndedLink => None,
-        })
+    /// Every key that is not an account by itself alone.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = (Principal, KeyRecord)> + '_ {
+        self.rows_of(1).map(|(key, value)| (principal_of_key(&key[1..31]), decode(value)))
     }
 
     fn rows_of(&self, tag: u8) -> impl Iterator<Item = (Key, Value)> + '_ {

@@ -56,7 +56,7 @@ export const MEANINGS = {
   link_key_taken: "this key is known here: make the link with a fresh secret",
   block_of_controller: "take it off the controllers first",
   controller_is_device: "this key is a device of an account: name that account as controller",
-  not_a_person: "give the principal of a person; one that a link was made of is freed by admin_unblock",
+  not_a_person: "give the principal of a person, which is not the key of a link",
   id_too_long: "no id is that long; the data names the field and the limit in bytes",
   text_too_long: "the data names the field and its limit in bytes",
   too_many_items: "the data names the list and its limit",
