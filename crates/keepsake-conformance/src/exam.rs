@@ -52,6 +52,7 @@ macro_rules! exam {
             people::a_first_key_can_be_removed,
             people::a_key_brings_along_what_it_has,
             people::a_key_brings_along_no_capsule_that_it_lost,
+            people::what_a_key_made_is_its_accounts,
             people::passkeys_are_found_again,
             people::names_are_seen_by_whom_they_are_for,
             people::a_code_opens_once,

@@ -12,7 +12,7 @@ pub use codes::{
 pub use devices::{
     a_device_is_its_account, a_first_key_can_be_removed, a_key_brings_along_no_capsule_that_it_lost,
     a_key_brings_along_what_it_has, a_removed_device_is_shut_out_on_every_road, a_ticket_ends_with_its_key,
-    names_are_seen_by_whom_they_are_for, passkeys_are_found_again,
+    names_are_seen_by_whom_they_are_for, passkeys_are_found_again, what_a_key_made_is_its_accounts,
 };
 pub(crate) use links::preview_path;
 pub use links::{

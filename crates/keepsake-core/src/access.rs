@@ -62,12 +62,8 @@ impl<R: Memory, H: Memory> Store<R, H> {
     /// at least its guest. So is whoever has a link to all of it; a link to some memories gives no role. O(log members).
     pub fn role_of(&self, capsule: CapsuleId, caller: &Principal) -> Option<Role> {
         let whole = || self.link_into(capsule, caller).is_some_and(|link| link.named.is_none());
-        self.own_role(capsule, caller).or_else(|| whole().then_some(Role::Guest))
-    }
-
-    /// As [`Self::role_of`], but for links.
-    fn own_role(&self, capsule: CapsuleId, caller: &Principal) -> Option<Role> {
-        self.members.role(capsule, caller).or_else(|| self.is_public(capsule).then_some(Role::Guest))
+        let looks = || self.is_public(capsule) || whole();
+        self.members.role(capsule, caller).or_else(|| looks().then_some(Role::Guest))
     }
 
     /// The link that the caller has to this capsule.
@@ -77,11 +73,17 @@ impl<R: Memory, H: Memory> Store<R, H> {
 
     /// How much of a capsule the caller sees.
     pub(crate) fn sight(&self, capsule: CapsuleId, caller: &Principal) -> Result<Sight, Denied> {
-        if self.own_role(capsule, caller).is_some() {
+        if self.members.contains(capsule, caller) {
             return Ok(Sight::All);
         }
-        let link = self.link_into(capsule, caller).ok_or(Denied::NotFound)?;
-        Ok(Sight::Link { named: link.named.is_some(), originals: link.originals })
+        let of_link =
+            |link: LinkRecord| Sight::Link { named: link.named.is_some(), originals: link.originals };
+        match self.link_into(capsule, caller).map(of_link) {
+            // That all of it may be looked at is not asked of whom a link shows all.
+            Some(all @ Sight::Link { named: false, originals: true }) => Ok(all),
+            _ if self.is_public(capsule) => Ok(Sight::All),
+            part => part.ok_or(Denied::NotFound),
+        }
     }
 
     /// How much of a memory the caller sees.

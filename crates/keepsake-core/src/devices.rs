@@ -137,7 +137,8 @@ impl<R: Memory, H: Memory> Store<R, H> {
     }
 
     /// The key that signed becomes a device of the account that `code` is for, and brings along what it has: its capsules, its
-    /// roles and its own devices are the account's from then on. Repeated: the same account.
+    /// roles, what it made to let others in and its own devices are the account's from then on. Of roles that others gave it and it
+    /// did not accept, those beyond [`CAPSULES_BROUGHT_MAX`] capsules in all stay behind. Repeated: the same account.
     ///
     /// `call` is as it came, before the door: what joins is the key and not its account.
     ///
@@ -287,6 +288,9 @@ impl<R: Memory, H: Memory> Store<R, H> {
             self.members.role(id, key).expect("a capsule that is listed for a key has it as a member");
         let accepted = self.members.is_accepted(id, key) || self.members.is_accepted(id, account);
         let role = self.members.role(id, account).map_or(brought, |has: Role| has.min(brought));
+        if brought == Role::Owner {
+            self.bring_ways(id, key, account);
+        }
         self.drop_role(call, id, key);
         let made = self.capsules.get(id).creator == *key;
         if made {

@@ -97,14 +97,11 @@ impl<R: Memory, H: Memory> Store<R, H> {
     }
 
     /// Who speaks by what `who` made before, a code or a link: its account, where neither the key was removed from it nor the
-    /// operator shut it out.
+    /// operator shut it out, which every device of it says. O(log rows).
     pub(crate) fn maker(&self, who: &Principal) -> Option<Principal> {
-        let device = self.registry.device(who);
-        if device.as_ref().is_some_and(|device| device.removed && device.account != *who) {
-            return None;
-        }
-        let account = device.map_or(*who, |device| device.account);
-        self.registry.person(&account).blocked.is_none().then_some(account)
+        let Some(device) = self.registry.device(who) else { return Some(*who) };
+        let is_gone = device.blocked || (device.removed && device.account != *who);
+        (!is_gone).then_some(device.account)
     }
 
     /// Whether `who` may let others into a capsule still, by a code or a link that it made.
@@ -112,9 +109,14 @@ impl<R: Memory, H: Memory> Store<R, H> {
         self.maker(who).is_some_and(|maker| self.members.role(capsule, &maker) == Some(Role::Owner))
     }
 
-    /// Whether a link opens its capsule now.
+    /// Whether a link opens its capsule now. It ends with its maker's role, so that is not asked, but of a link of layout 6: nothing
+    /// ended those.
     pub(crate) fn link_opens(&self, link: &LinkRecord, now_ns: u64) -> bool {
-        link.is_alive(now_ns) && self.may_still_let_in(&link.creator, CapsuleId(link.capsule))
+        let is_heard = || match link.charged {
+            0 => self.may_still_let_in(&link.creator, CapsuleId(link.capsule)),
+            _ => self.maker(&link.creator).is_some(),
+        };
+        link.is_alive(now_ns) && is_heard()
     }
 
     /// Whether what `who` made was made by this account: by it, or by a key that became a device of it.

@@ -186,6 +186,12 @@ impl<R: Memory, H: Memory> Store<R, H> {
         Ok(made)
     }
 
+    /// The invitations into a capsule, by number.
+    pub(crate) fn invitations_into(&self, capsule: CapsuleId) -> Vec<(InvitationId, InvitationRecord)> {
+        let record = |id| self.registry.invitation(id).expect("an invitation that is listed has a record");
+        self.registry.invitations_of(Some(capsule)).map(|id| (id, record(id))).collect()
+    }
+
     pub(crate) fn add_invitation(
         &mut self,
         call: &Call,

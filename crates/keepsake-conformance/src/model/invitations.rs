@@ -66,8 +66,7 @@ impl Model {
         let (id, invitation) = self.invitations.iter().find(|(_, invitation)| invitation.code == code)?;
         let maker = &invitation.creator;
         let holds = match &invitation.opens {
-            Opens::Account(_) => self.maker(maker).is_some(),
-            Opens::Capsule(capsule, _) => self.may_still_let_in(maker, capsule),
+            Opens::Account(_) | Opens::Capsule(..) => self.maker(maker).is_some(),
             Opens::Host(_) => self.maker(maker).is_some_and(|maker| Self::is_controller(&maker)),
         };
         holds.then_some(*id)
@@ -238,6 +237,7 @@ impl Model {
         if self.has_accepted(id, who) {
             self.keeps_an_owner(id, who, None)?;
         }
+        self.end_ways_of(id, who);
         self.drop_role(id, who, now_ns);
         if self.capsules[id].members.is_empty() {
             self.drop_capsule(id);

@@ -75,13 +75,18 @@ impl Model {
         (!is_gone && !self.person(&account).blocked).then_some(account)
     }
 
-    /// Whether `who` is an owner still, and may be heard.
-    pub(super) fn may_still_let_in(&self, who: &Principal, capsule: &str) -> bool {
-        self.maker(who).is_some_and(|maker| self.capsules[capsule].members.get(&maker) == Some(&Role::Owner))
+    fn opens(&self, link: &Link, now_ns: u64) -> bool {
+        link.is_alive(now_ns) && self.maker(&link.creator).is_some()
     }
 
-    fn opens(&self, link: &Link, now_ns: u64) -> bool {
-        link.is_alive(now_ns) && self.may_still_let_in(&link.creator, &link.capsule)
+    /// Ends what `who` made to let others into a capsule, of which it is no owner from now on.
+    pub(super) fn end_ways_of(&mut self, id: &str, who: &Principal) {
+        self.forget_invitations(|invitation| invitation.opens.is_into(id) && invitation.creator == *who);
+        for key in self.keys.values_mut() {
+            if matches!(key, KeyState::Link(link) if link.capsule == id && link.creator == *who) {
+                *key = KeyState::EndedLink(id.to_owned());
+            }
+        }
     }
 
     /// What `who` made was made by this account.
@@ -287,8 +292,12 @@ impl Model {
         for state in self.keys.values_mut() {
             match state {
                 KeyState::Device(device) if device.account == *key => device.account = account,
+                KeyState::Link(link) if link.creator == *key => link.creator = account,
                 _ => {}
             }
+        }
+        for invitation in self.invitations.values_mut().filter(|invitation| invitation.creator == *key) {
+            invitation.creator = account;
         }
         let person = self.persons.remove(key).unwrap_or_default();
         for waiting in person.waiting {

@@ -66,6 +66,9 @@ impl Model {
             return Err(invalid("role_not_for_anonymous"));
         }
         self.keeps_an_owner(id, &to, role)?;
+        if role != Some(Role::Owner) {
+            self.end_ways_of(id, &to);
+        }
         match role {
             Some(role) => {
                 let accepted = to == *who || self.has_accepted(id, &to);

@@ -1,7 +1,7 @@
 //! Devices: one person by several keys, and what becomes of a key that is removed.
 
 use super::gets_nothing;
-use crate::api::{Error, Passkey, PersonRef, Role, Standing};
+use crate::api::{Error, LinkOptions, Passkey, PersonRef, Role, Standing};
 use crate::host::{Host, Who};
 use crate::http::assert_status;
 use crate::samples::{bytes, unique};
@@ -218,6 +218,22 @@ pub async fn a_key_brings_along_what_it_has<H: Host>(host: &H) {
     assert!(capsule.members.iter().all(|member| member.principal != newcomer.principal()));
 }
 
+/// What a key made to let others in is its account's once it joined: it does not end with the device.
+pub async fn what_a_key_made_is_its_accounts<H: Host>(host: &H) {
+    let (owner, newcomer) = (host.client(Who::Owner).await, host.client(Who::Newcomer).await);
+    let (link, stranger) = (host.client(Who::Link).await, host.client(Who::Stranger).await);
+    let own = allowed(newcomer.capsules_create(None).await).id;
+    allowed(newcomer.links_create(&own, &Who::Link.public_key(), &LinkOptions::default()).await);
+    let code = allowed(newcomer.invitations_create(&own, Role::Guest, 9, None, None).await);
+    join(&owner, &newcomer, "Phone").await;
+    allowed(owner.devices_remove(newcomer.principal()).await);
+    assert_eq!(allowed(link.whoami().await).standing, Standing::Link);
+    let made = allowed(owner.links_list(&own).await);
+    assert_eq!(made.iter().map(|link| link.created_by).collect::<Vec<_>>(), [owner.principal()]);
+    assert_eq!(allowed(stranger.invitations_read(&code).await).invited_by, owner.principal());
+    allowed(stranger.invitations_redeem(&code).await);
+}
+
 /// A capsule that a key made and lost is not its account's own later, nor has anybody two of them.
 pub async fn a_key_brings_along_no_capsule_that_it_lost<H: Host>(host: &H) {
     let (owner, newcomer) = (host.client(Who::Owner).await, host.client(Who::Newcomer).await);
@@ -245,8 +261,7 @@ pub async fn passkeys_are_found_again<H: Host>(host: &H) {
     };
     refused(device.passkeys_find(&key.credential_id).await, "not_found");
     let code = allowed(owner.devices_invite("").await);
-    let wrong =
-        Passkey { public_key: ByteBuf::from(Who::Owner.public_key()), ..key.clone() };
+    let wrong = Passkey { public_key: ByteBuf::from(Who::Owner.public_key()), ..key.clone() };
     refused(device.devices_join(&code, "", Some(&wrong)).await, "public_key_differs");
     let unnamed = Passkey { credential_id: ByteBuf::new(), ..key.clone() };
     refused(device.devices_join(&code, "", Some(&unnamed)).await, "credential_id_length");

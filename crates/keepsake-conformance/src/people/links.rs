@@ -160,8 +160,11 @@ pub async fn a_link_ends_with_its_makers_right<H: Host>(host: &H) {
     opens(true).await;
     allowed(owner.capsules_grant(id, maker.principal(), Role::Admin).await);
     opens(false).await;
+    assert_eq!(allowed(owner.links_list(id).await), []);
+    assert_eq!(allowed(owner.invitations_list(Some(id)).await), []);
+    // What ended with the role does not come back with it.
     allowed(owner.capsules_grant(id, maker.principal(), Role::Owner).await);
-    opens(true).await;
+    opens(false).await;
 }
 
 /// A link to some memories shows those, whatever else is in their capsule.

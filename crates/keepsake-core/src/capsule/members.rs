@@ -5,6 +5,8 @@ use super::CapsuleError;
 use crate::access::{Denied, Role, require_somebody};
 use crate::call::Call;
 use crate::ids::CapsuleId;
+use crate::invitations::InvitationRecord;
+use crate::links::LinkRecord;
 use crate::room::Usage;
 use crate::store::Store;
 use ic_principal::Principal;
@@ -57,6 +59,9 @@ impl<R: Memory, H: Memory> Store<R, H> {
             Usage::members(&record).take(1)?;
             self.require_record_room(0)?;
         }
+        if had == Some(Role::Owner) && role != Role::Owner {
+            self.end_ways_of(call, id, who);
+        }
         // Whoever gives a role to itself says yes to it.
         let accepted = self.members.is_accepted(id, who) || *who == call.caller;
         self.give_role(call, id, who, role, accepted);
@@ -90,6 +95,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         if self.members.is_accepted(id, &call.caller) {
             return self.end_role(call, id, &call.caller);
         }
+        self.end_ways_of(call, id, &call.caller);
         self.drop_role(call, id, &call.caller);
         if !self.members.any(id) {
             self.drop_capsule(call, id);
@@ -122,8 +128,37 @@ impl<R: Memory, H: Memory> Store<R, H> {
         if is_owner && !self.has_another_owner(id, who) {
             return Err(CapsuleError::LastOwner);
         }
+        if is_owner {
+            self.end_ways_of(call, id, who);
+        }
         self.drop_role(call, id, who);
         Ok(())
+    }
+
+    /// Ends the invitations and links into a capsule that somebody made who is no owner of it from now on.
+    fn end_ways_of(&mut self, call: &Call, id: CapsuleId, who: &Principal) {
+        for (invitation, record) in self.invitations_into(id) {
+            if self.is_person(&record.creator, who) {
+                self.forget_invitation(invitation);
+            }
+        }
+        let mut links = self.links_into(id);
+        links.retain(|(_, link)| self.is_person(&link.creator, who));
+        self.end_links(call, id, &links);
+    }
+
+    /// What a key made that becomes a device of an account is the account's from now on: it does not end with the device.
+    pub(crate) fn bring_ways(&mut self, id: CapsuleId, key: &Principal, account: &Principal) {
+        for (invitation, record) in self.invitations_into(id) {
+            if self.is_person(&record.creator, key) {
+                self.registry.put_invitation(invitation, &InvitationRecord { creator: *account, ..record });
+            }
+        }
+        for (link, record) in self.links_into(id) {
+            if self.is_person(&record.creator, key) {
+                self.registry.put_link(&link, &LinkRecord { creator: *account, ..record });
+            }
+        }
     }
 
     /// Takes a role away; nothing happens where there is none.
