@@ -240,8 +240,9 @@ impl<R: Memory, H: Memory> Store<R, H> {
         if key == account {
             return;
         }
-        let has_no_limit = self.is_admitted(account) && self.registry.person(account).quota_bytes.is_none();
-        for id in self.members.capsules_of(key, CAPSULES_BROUGHT_MAX) {
+        let has_no_limit =
+            self.is_let_in_by_itself(account) && self.registry.person(account).quota_bytes.is_none();
+        for id in self.listed_capsules(key) {
             self.bring_capsule(call, key, account, id);
         }
         let (from, to) = (own_key(key), own_key(account));

@@ -133,8 +133,12 @@ impl<R: Memory, H: Memory> Store<R, H> {
 
     /// The account may make capsules: the host is for everybody, or it controls it, was invited onto it, or made one before.
     pub fn is_admitted(&self, account: &Principal) -> bool {
-        self.admission() == Admission::Everybody
-            || self.is_controller(account)
+        self.admission() == Admission::Everybody || self.is_let_in_by_itself(account)
+    }
+
+    /// As [`Self::is_admitted`], but for the host being for everybody, which it may be today and not tomorrow.
+    pub(crate) fn is_let_in_by_itself(&self, account: &Principal) -> bool {
+        self.is_controller(account)
             || self.callers.get(account).capsules_created > 0
             || self.registry.person(account).admitted
     }

@@ -299,8 +299,8 @@ impl<R: Memory, H: Memory> Store<R, H> {
         match &record.opens {
             Opens::Account(_) => return Err(CodeError::OtherKind.into()),
             Opens::Host { quota_bytes } => {
-                // Whoever may make capsules without a limit loses nothing by a code.
-                let limit = quota_bytes.filter(|_| !self.is_admitted(&call.caller));
+                // Whoever makes capsules without a limit already loses nothing by a code.
+                let limit = quota_bytes.filter(|_| !self.is_let_in_by_itself(&call.caller));
                 self.registry.update_person(&call.caller, |person| {
                     (person.admitted, person.quota_bytes) = (true, person.quota_bytes.or(limit));
                 });

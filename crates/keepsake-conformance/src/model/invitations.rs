@@ -87,7 +87,6 @@ impl Model {
         who: &Principal,
         code: &str,
         now_ns: u64,
-        bounds: &Bounds,
     ) -> Result<(u64, Option<String>), Error> {
         Self::somebody(who)?;
         let id = self.known_code(code).ok_or_else(|| conflict("code_unknown"))?;
@@ -108,7 +107,7 @@ impl Model {
             Opens::Host(_) if self.person(who).admitted => Ok((id, None)),
             Opens::Host(quota_bytes) => {
                 self.open_code(code, now_ns)?;
-                let quota_bytes = quota_bytes.filter(|_| !self.is_admitted(bounds, who));
+                let quota_bytes = quota_bytes.filter(|_| !self.is_let_in_by_itself(who));
                 let person = self.persons.entry(*who).or_default();
                 (person.admitted, person.quota_bytes) = (true, person.quota_bytes.or(quota_bytes));
                 self.use_up(id);

@@ -148,10 +148,12 @@ impl Model {
 
     /// The account may make capsules.
     pub(super) fn is_admitted(&self, bounds: &Bounds, account: &Principal) -> bool {
-        !bounds.invited
-            || Self::is_controller(account)
-            || self.has_made(account)
-            || self.person(account).admitted
+        !bounds.invited || self.is_let_in_by_itself(account)
+    }
+
+    /// So it may where only who was invited comes in.
+    pub(super) fn is_let_in_by_itself(&self, account: &Principal) -> bool {
+        Self::is_controller(account) || self.has_made(account) || self.person(account).admitted
     }
 
     pub(super) fn knows(&self, account: &Principal) -> bool {
@@ -217,7 +219,6 @@ impl Model {
         code: &str,
         name: &str,
         now_ns: u64,
-        bounds: &Bounds,
     ) -> Result<Principal, Error> {
         Self::somebody(key)?;
         match self.keys.get(key) {
@@ -237,7 +238,7 @@ impl Model {
         }
         self.may_join(key, &account)?;
         self.keys.entry(account).or_insert_with(|| KeyState::Device(first_device(account)));
-        self.bring_along(key, account, now_ns, bounds);
+        self.bring_along(key, account, now_ns);
         let device = Device {
             account,
             name: if name.is_empty() { invitation.label } else { name.to_owned() },
@@ -273,11 +274,11 @@ impl Model {
     }
 
     /// Roles, capsules that it made, its own capsule and its devices become the account's.
-    fn bring_along(&mut self, key: &Principal, account: Principal, now_ns: u64, bounds: &Bounds) {
+    fn bring_along(&mut self, key: &Principal, account: Principal, now_ns: u64) {
         if *key == account {
             return;
         }
-        let has_no_limit = self.is_admitted(bounds, &account) && self.person(&account).quota_bytes.is_none();
+        let has_no_limit = self.is_let_in_by_itself(&account) && self.person(&account).quota_bytes.is_none();
         let mut ids: Vec<String> = self.capsules.keys().cloned().collect();
         ids.retain(|id| self.capsules[id].members.contains_key(key));
         ids.sort_by_key(|id| super::observe::number(id));

@@ -200,10 +200,23 @@ pub async fn only_who_is_invited_comes_in<H: Host>(host: &H) {
 
     // Links and what is public need no invitation.
     let link = host.client(Who::Link).await;
-    allowed(owner.links_create(&world.capsule, &Who::Link.public_key(), &crate::api::LinkOptions::default()).await);
+    allowed(
+        owner
+            .links_create(&world.capsule, &Who::Link.public_key(), &crate::api::LinkOptions::default())
+            .await,
+    );
     allowed(link.memories_read(&things.memory).await);
     set(Admission::Everybody).await;
     allowed(stranger.capsules_create(None).await);
+
+    // A limit counts though everybody may come in today.
+    let limited = allowed(controller.admin_invite(1, None, None, Some(100)).await);
+    let late = host.client(Who::Removed).await;
+    allowed(late.invitations_redeem(&limited).await);
+    let own = allowed(late.capsules_create(None).await).id;
+    let usage = allowed(late.usage(Some(&own)).await);
+    let account = usage.limits.iter().find(|limit| limit.code == "account_bytes").expect("it has a limit");
+    assert_eq!(account.max, 100);
 }
 
 fn announced(total_len: u64) -> crate::api::BeginOptions {

@@ -77,7 +77,7 @@ fn a_limit_that_comes_with_a_code_or_a_key_lowers_nobody_who_has_none() {
         let limited = code(&mut store, Some(5));
         store.invitation_redeem(&call(2), &limited).unwrap();
         let limit = |store: &TestStore, who| store.person(&person(who)).quota_bytes;
-        assert_eq!(limit(&store, 2), invited.then_some(5), "on a host for everybody one had none before");
+        assert_eq!(limit(&store, 2), Some(5), "that everybody may come in today is no right of theirs");
         store.operator_quota(&call(9), &person(2), Some(7)).unwrap();
         let device = store.devices_invite(&call(1), "").unwrap();
         store.devices_join(&call(2), &device, "", None).unwrap();

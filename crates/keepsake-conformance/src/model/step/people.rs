@@ -122,7 +122,7 @@ impl<S: Subject> Stepper<'_, S> {
         let code = self.code_at(code, |opens| matches!(opens, Opens::Account(_)));
         let (who, now) = (self.signer(person(key)), self.now());
         let answer = self.send::<Principal>(who, "devices_join", (&code, name, None::<api::Passkey>))?;
-        agree("devices_join", &answer, &self.model.join(&who.key, &code, name, now, &self.subject.bounds()))
+        agree("devices_join", &answer, &self.model.join(&who.key, &code, name, now))
     }
 
     fn remove_device(&mut self, who: u8, key: u8) -> Step {
@@ -168,12 +168,10 @@ impl<S: Subject> Stepper<'_, S> {
         let code = self.code_at(code, |opens| !matches!(opens, Opens::Account(_)));
         let (who, now) = (self.signer(person(who)), self.now());
         let answer = self.send::<api::Redeemed>(who, "invitations_redeem", (&code,))?;
-        let bounds = self.subject.bounds();
-        let expected =
-            self.model.redeem(&who.account, &code, now, &bounds).map(|(id, capsule)| api::Redeemed {
-                invitation: self.model.invitation_view(id),
-                capsule: capsule.map(|id| self.model.header(&who.account, &id).expect("it is a member")),
-            });
+        let expected = self.model.redeem(&who.account, &code, now).map(|(id, capsule)| api::Redeemed {
+            invitation: self.model.invitation_view(id),
+            capsule: capsule.map(|id| self.model.header(&who.account, &id).expect("it is a member")),
+        });
         agree("invitations_redeem", &answer, &expected)
     }
 
