@@ -72,7 +72,7 @@ pub enum DeviceError {
     Busy(u32),
     /// It brings too much.
     #[error(
-        "device_has_too_much: this key has a role in more than {CAPSULES_BROUGHT_MAX} capsules; leave some"
+        "device_has_too_much: this key made or accepted more than {CAPSULES_BROUGHT_MAX} capsules; leave some"
     )]
     HasTooMuch,
     /// The account is full.
@@ -224,7 +224,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         if key != account && caller.pending_sessions > 0 {
             return Err(DeviceError::Busy(caller.pending_sessions));
         }
-        if self.members.capsules_of(key, CAPSULES_BROUGHT_MAX + 1).len() > CAPSULES_BROUGHT_MAX {
+        if self.own_capsules_count(key) > CAPSULES_BROUGHT_MAX {
             return Err(DeviceError::HasTooMuch);
         }
         let alive = |who: &Principal| self.living_devices(who).len();

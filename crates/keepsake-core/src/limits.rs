@@ -126,8 +126,8 @@ pub const DEVICE_CODES_MAX: usize = 10;
 pub const DEVICE_CODE_TTL_NS: u64 = 15 * 60 * 1_000_000_000;
 /// A code whose time ran out is known for this much longer, ns, so that whoever comes late is told why.
 pub const CODE_KNOWN_AFTER_NS: u64 = 7 * 24 * 3_600 * 1_000_000_000;
-/// Capsules that a key may bring along into an account.
-pub const CAPSULES_BROUGHT_MAX: usize = 1_000;
+/// Capsules that a key brings along into an account: as many as it lists.
+pub const CAPSULES_BROUGHT_MAX: usize = CAPSULES_PER_CALLER_MAX as usize;
 /// Invitations into one capsule that are kept, and those onto the host.
 pub const INVITATIONS_PER_CAPSULE_MAX: usize = 200;
 /// Invitations onto the host that are kept.

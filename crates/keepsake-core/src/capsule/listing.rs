@@ -36,7 +36,7 @@ const ROWS_MAX: usize = CAPSULES_PER_CALLER_MAX as usize;
 
 impl<R: Memory, H: Memory> Store<R, H> {
     /// The capsules to show to `who`. O(rows).
-    pub(super) fn listed_capsules(&self, who: &Principal) -> Vec<CapsuleId> {
+    pub(crate) fn listed_capsules(&self, who: &Principal) -> Vec<CapsuleId> {
         let Listing { made, granted, accepted } = self.listing(who).unwrap_or_default();
         let (said_yes, given): (Vec<_>, Vec<_>) =
             granted.into_iter().partition(|id| self.members.is_accepted(CapsuleId(*id), who));
@@ -49,6 +49,16 @@ impl<R: Memory, H: Memory> Store<R, H> {
         }
         ids.truncate(ROWS_MAX);
         ids
+    }
+
+    /// How many capsules `who` made or said yes to; where there are more than are listed, at least one more than that.
+    pub(crate) fn own_capsules_count(&self, who: &Principal) -> usize {
+        let own = |id: &CapsuleId| self.members.is_accepted(*id, who);
+        let Some(Listing { made, granted, accepted }) = self.listing(who) else {
+            return self.members.capsules_of(who, ROWS_MAX + 1).iter().filter(|id| own(id)).count();
+        };
+        let said_yes = granted.iter().filter(|id| own(&CapsuleId(**id))).count();
+        made.len() + accepted.len() + said_yes + usize::from(accepted.len() == ROWS_MAX)
     }
 
     pub(crate) fn listing(&self, who: &Principal) -> Option<Listing> {

@@ -79,7 +79,13 @@ impl<R: Memory, H: Memory> Store<R, H> {
         who: &Principal,
     ) -> Result<(), CapsuleError> {
         self.require_owner(call, id)?;
-        self.end_role(call, id, &self.account_of(who))
+        let account = self.account_of(who);
+        self.end_role(call, id, &account)?;
+        if account != *who {
+            // One that stayed behind when the key became a device.
+            self.drop_role(call, id, who);
+        }
+        Ok(())
     }
 
     /// Ends the caller's own role. An owner who was made one and never said yes may leave though there is no other; a capsule
