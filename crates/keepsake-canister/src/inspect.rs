@@ -10,6 +10,7 @@ use crate::host;
 use candid::Principal;
 use keepsake_service::endpoints::{argument_bytes_max, kind};
 use keepsake_service::{HTTP_UPDATE, Kind};
+use std::borrow::Cow;
 
 /// What every Candid message begins with.
 const MAGIC: &[u8] = b"DIDL";
@@ -39,22 +40,23 @@ pub fn look(
     method: &str,
     len: usize,
     head: &[u8],
-    lets_in: impl FnOnce() -> Result<(), &'static str>,
-) -> Result<(), &'static str> {
+    lets_in: impl FnOnce() -> Result<(), Cow<'static, str>>,
+) -> Result<(), Cow<'static, str>> {
     let kind = kind(method).ok_or("there is no such method; see keepsake.did for those that there are")?;
     if !head.starts_with(MAGIC) {
-        return Err("the argument is not Candid; see keepsake.did for its types");
+        return Err("the argument is not Candid; see keepsake.did for its types".into());
     }
     if len > argument_bytes_max(method) {
         return Err(
-            "the argument is longer than the method ever needs; see upload_config for the limits, keepsake.did for its types",
+            "the argument is longer than the method ever needs; see upload_config for the limits, keepsake.did for its types"
+                .into(),
         );
     }
     if method == HTTP_UPDATE {
         return Ok(());
     }
     if *caller == Principal::anonymous() && kind == Kind::Query {
-        return Err("without an identity, call this method as a query");
+        return Err("without an identity, call this method as a query".into());
     }
     lets_in()
 }
@@ -84,9 +86,9 @@ mod tests {
     #[test]
     fn others_may_ask_over_http_only() {
         for stranger in [somebody(), Principal::anonymous()] {
-            let look = |method, len| look(&stranger, method, len, CANDID, || Err("a stranger"));
+            let look = |method, len| look(&stranger, method, len, CANDID, || Err("a stranger".into()));
             for method in ["capsules_create", "uploads_put_chunk", "uploads_finish", "site_set"] {
-                assert_eq!(look(method, 6), Err("a stranger"), "{method}");
+                assert_eq!(look(method, 6), Err("a stranger".into()), "{method}");
             }
             assert_eq!(look("http_request_update", 65_536), Ok(()), "browsers have no key");
             assert!(look("http_request_update", 65_537).is_err());

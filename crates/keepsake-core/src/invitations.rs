@@ -257,8 +257,11 @@ impl<R: Memory, H: Memory> Store<R, H> {
     }
 
     /// Whether this code opens something now: for a host that turns guesses away before it pays for them.
-    pub fn opens_something(&self, call: &Call, code: &[u8; 16]) -> bool {
-        self.open_code(call, code).is_ok()
+    ///
+    /// # Errors
+    /// [`CodeError`], why it does not.
+    pub fn opens_something(&self, call: &Call, code: &[u8; 16]) -> Result<(), CodeError> {
+        self.open_code(call, code).map(drop)
     }
 
     /// The invitation of a code, whether or not it is good still. It opens nothing while its maker may not give what it gives:

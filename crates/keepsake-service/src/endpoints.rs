@@ -26,6 +26,7 @@ use keepsake_api::Answer;
 use keepsake_core::devices::DeviceError;
 use keepsake_core::door::Standing;
 use keepsake_core::ids::BlobId;
+use keepsake_core::invitations::CodeError;
 use keepsake_core::objects::ObjectRange;
 use keepsake_core::{Call, Store, limits};
 use serde_bytes::{ByteBuf, Bytes};
@@ -350,22 +351,22 @@ pub(crate) fn certified_http<R: Memory, H: Memory>(
     Ok(Reply { bytes: answer.into_message(), events: Vec::new() })
 }
 
-/// Whether a message brings a code that opens something now, to a method that takes one.
+/// Whether the code opens something now that a message brings to a method that takes one; none where it brings none.
 pub(crate) fn opens_door<R: Memory, H: Memory>(
     store: &Store<R, H>,
     call: &Call,
     method: &str,
     argument: impl FnOnce() -> Vec<u8>,
-) -> bool {
+) -> Option<Result<(), CodeError>> {
     if !matches!(method, "invitations_redeem" | "devices_join") {
-        return false;
+        return None;
     }
     let argument = argument();
     let mut config = DecoderConfig::new();
     config.set_decoding_quota(STRANGER_ARGUMENT_BYTES_MAX * 4).set_skipping_quota(SKIPPING_QUOTA);
     let code = IDLDeserialize::new_with_config(&argument, &config)
         .and_then(|mut values| values.get_value::<String>());
-    code.is_ok_and(|code| code_in(&code).is_ok_and(|code| store.opens_something(call, &code)))
+    Some(store.opens_something(call, &code_in(&code.ok()?).ok()?))
 }
 
 /// Where the bytes that a query asks for lie in the host's bucket: for one that fetches them. None where it asks for none, where

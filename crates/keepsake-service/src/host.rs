@@ -12,6 +12,13 @@ use keepsake_core::objects::ObjectRange;
 pub use keepsake_core::ticket::{Ticket, TicketError, TicketKey};
 pub use keepsake_core::{Admission, Gate, Quotas, RecordLimits, Upkeep};
 use keepsake_core::{Call, Config, Principal, Store};
+use std::borrow::Cow;
+
+/// To a key that was removed from its account, before its message is taken in.
+const REMOVED: &str = "device_removed: this key was removed from its account; it comes back by a new code from there, with devices_join";
+/// To a stranger whose message brings no code.
+const BY_INVITATION: &str =
+    "this service is by invitation: redeem a code with invitations_redeem or devices_join";
 
 /// What a host decides when it makes or opens a store.
 #[derive(Clone, Debug)]
@@ -294,16 +301,27 @@ impl<R: Memory, H: Memory> Service<R, H> {
         method: &str,
         len: usize,
         argument: impl FnOnce() -> Vec<u8>,
-    ) -> Result<(), &'static str> {
+    ) -> Result<(), Cow<'static, str>> {
         if self.store.is_attestor(&call.caller) {
             return Ok(());
         }
+        let is_by_invitation = self.store.admission() == Admission::Invited;
+        let opens = |argument| endpoints::opens_door(&self.store, call, method, argument);
         match self.store.standing(&call.caller, call.now_ns) {
-            Standing::Blocked => return Err("whoever runs this service shut the caller out"),
+            Standing::Blocked => return Err("whoever runs this service shut the caller out".into()),
             Standing::Link | Standing::LinkEnded => {
-                return Err("a link only looks: call this method as a query");
+                return Err("a link only looks: call this method as a query".into());
             }
-            Standing::Admitted if self.store.admission() == Admission::Invited => return Ok(()),
+            // A code for devices lets it in again.
+            Standing::Removed if len > endpoints::STRANGER_ARGUMENT_BYTES_MAX => return Err(REMOVED.into()),
+            Standing::Removed => {
+                return match opens(argument) {
+                    Some(Err(why)) if is_by_invitation => Err(why.to_string().into()),
+                    Some(_) => Ok(()),
+                    None => Err(REMOVED.into()),
+                };
+            }
+            Standing::Admitted if is_by_invitation => return Ok(()),
             Standing::Known => return Ok(()),
             _ => {}
         }
@@ -313,14 +331,15 @@ impl<R: Memory, H: Memory> Service<R, H> {
         }
         // Short enough to be told by the rules what is missing.
         if len > endpoints::STRANGER_ARGUMENT_BYTES_MAX {
-            return Err("this service does not know the caller: call capsules_create first");
+            return Err("this service does not know the caller: call capsules_create first".into());
         }
-        if self.store.admission() == Admission::Everybody
-            || endpoints::opens_door(&self.store, call, method, argument)
-        {
+        if !is_by_invitation {
             return Ok(());
         }
-        Err("this service is by invitation: redeem a code with invitations_redeem or devices_join")
+        match opens(argument) {
+            Some(opens) => opens.map_err(|why| why.to_string().into()),
+            None => Err(BY_INVITATION.into()),
+        }
     }
 
     /// One bounded slice of housekeeping: expired sessions, unreferenced blobs, deleted capsules. Gives room back.

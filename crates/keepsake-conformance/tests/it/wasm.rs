@@ -16,3 +16,4 @@ mod placement;
 mod region;
 mod sha256;
 mod traps;
+mod turned_away;
