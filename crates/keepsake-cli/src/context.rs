@@ -106,7 +106,7 @@ impl Context {
             // What else is wrong the caller says.
             _ => return Ok(()),
         };
-        Err(Failure::new(Exit::Unauthorized, why).into())
+        Err(Failure::of_shut_out(why).into())
     }
 }
 

@@ -61,11 +61,17 @@ impl Exit {
 pub(crate) struct Failure {
     pub(crate) exit: Exit,
     message: String,
+    is_of_shut_out: bool,
 }
 
 impl Failure {
     pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, message: message.into() }
+        Self { exit, message: message.into(), is_of_shut_out: false }
+    }
+
+    /// The key that signs is shut out, and `message` says what is to be done.
+    pub(crate) fn of_shut_out(message: impl Into<String>) -> Self {
+        Self { is_of_shut_out: true, ..Self::new(Exit::Unauthorized, message) }
     }
 
     /// Failures that were reported one by one already.
@@ -228,6 +234,11 @@ pub(crate) fn ends_a_run(error: &anyhow::Error) -> Option<String> {
     })
 }
 
+/// Whom no role would let in.
+fn is_shut_out(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<Failure>().is_some_and(|failure| failure.is_of_shut_out)
+}
+
 fn is_about_the_site(error: &anyhow::Error) -> bool {
     error.chain().filter_map(call_of).any(|call| call.method() == "site_set")
 }
@@ -252,6 +263,7 @@ fn advice(error: &anyhow::Error) -> Option<String> {
             "Only controllers set it: start the node with `--controller PRINCIPAL`, or name it in the canister's settings; \
              `keepsake identity show` says who you are."
         }
+        Exit::Unauthorized if is_shut_out(error) => return None,
         Exit::Unauthorized => {
             "`keepsake identity show` says who you are; an owner can give you a role: `keepsake capsule grant`."
         }
@@ -290,6 +302,14 @@ mod tests {
         assert_eq!(exit_of(&refused(Refusal::Conflict("last_owner".into()))), Exit::Conflict);
         assert_eq!(exit_of(&refused(Refusal::ResourceExhausted)), Exit::Exhausted);
         assert_eq!(exit_of(&refused(Refusal::InvalidArgument("x".into()))), Exit::Failed);
+    }
+
+    #[test]
+    fn who_is_shut_out_is_not_sent_for_a_role() {
+        let shut_out = anyhow::Error::from(Failure::of_shut_out("this key was removed"));
+        assert_eq!(advice(&shut_out), None);
+        assert_eq!(advice(&shut_out.context("a.jpg")), None);
+        assert!(advice(&refused(Refusal::Unauthorized)).is_some_and(|advice| advice.contains("grant")));
     }
 
     #[test]

@@ -80,6 +80,11 @@ pub enum DeviceError {
         "too_many_items: devices would be {0}, allowed {DEVICES_PER_ACCOUNT_MAX}; remove one that is not used"
     )]
     Devices(usize),
+    /// Too many keys were removed from it.
+    #[error(
+        "too_many_items: removed devices would be {0}, allowed {REMOVED_PER_ACCOUNT_MAX}; let one of them come back instead"
+    )]
+    RemovedDevices(usize),
     /// Nothing would be left to sign with.
     #[error("last_device: nothing else could sign for this account; add another device first")]
     Last,
@@ -104,7 +109,9 @@ impl Refusal for DeviceError {
             Self::Code(code) => code.kind(),
             Self::Name(name) => name.kind(),
             Self::Exhausted(exhausted) => exhausted.kind(),
-            Self::Devices(_) | Self::CredentialLength(_) | Self::PublicKey => RefusalKind::InvalidArgument,
+            Self::Devices(_) | Self::RemovedDevices(_) | Self::CredentialLength(_) | Self::PublicKey => {
+                RefusalKind::InvalidArgument
+            }
             _ => RefusalKind::Conflict,
         }
     }
@@ -191,7 +198,6 @@ impl<R: Memory, H: Memory> Store<R, H> {
             credential: credential.map(Into::into).or(before),
             removed: false,
             blocked: false,
-            removed_ns: 0,
         };
         self.registry.put_device(&key, &device);
         if let (Some(sha256), Some(passkey)) = (credential, passkey) {
@@ -232,6 +238,17 @@ impl<R: Memory, H: Memory> Store<R, H> {
         if devices > DEVICES_PER_ACCOUNT_MAX {
             return Err(DeviceError::Devices(devices));
         }
+        self.check_removed(key, account)
+    }
+
+    /// Every key that was removed stays known, so no new one joins where many were. One of them may come back.
+    fn check_removed(&self, key: &Principal, account: &Principal) -> Result<(), DeviceError> {
+        let of = |who: &Principal| self.registry.removed_count(who);
+        let comes_back = self.registry.device(key).is_some_and(|device| device.removed);
+        let removed = of(account) + if key == account { 0 } else { of(key) };
+        if !comes_back && removed >= REMOVED_PER_ACCOUNT_MAX {
+            return Err(DeviceError::RemovedDevices(removed));
+        }
         Ok(())
     }
 
@@ -262,7 +279,6 @@ impl<R: Memory, H: Memory> Store<R, H> {
         for (other, device) in self.registry.removed_from(key) {
             self.registry.put_device(&other, &DeviceRecord { account: *account, ..device });
         }
-        self.forget_oldest_removed(account);
         for (person, name) in self.registry.names_of(key) {
             if self.registry.name(account, &person).is_none() {
                 self.registry.set_name(account, &person, &name);
@@ -367,30 +383,13 @@ impl<R: Memory, H: Memory> Store<R, H> {
         if let Some(credential) = &device.credential {
             self.registry.remove_passkey(credential);
         }
-        let removed = DeviceRecord {
-            removed: true,
-            removed_ns: call.now_ns,
-            name: String::new(),
-            joined_by: None,
-            credential: None,
-            ..device
-        };
+        let removed =
+            DeviceRecord { removed: true, name: String::new(), joined_by: None, credential: None, ..device };
         self.registry.put_device(key, &removed);
-        self.forget_oldest_removed(&call.caller);
         for waiting in self.registry.person(&call.caller).waiting {
             self.forget_invitation(crate::ids::InvitationId(waiting));
         }
         Ok(())
-    }
-
-    /// Of the keys that were removed from an account, the newest are remembered.
-    fn forget_oldest_removed(&mut self, account: &Principal) {
-        let mut removed = self.registry.removed_from(account);
-        removed.sort_by_key(|(_, device)| device.removed_ns);
-        let beyond = removed.len().saturating_sub(REMOVED_PER_ACCOUNT_MAX);
-        for (key, _) in &removed[..beyond] {
-            self.registry.forget_device(key);
-        }
     }
 
     fn own_device(&self, call: &Call, key: &Principal) -> Result<DeviceRecord, Denied> {
@@ -469,6 +468,5 @@ pub(crate) fn first_device(account: &Principal) -> DeviceRecord {
         credential: None,
         removed: false,
         blocked: false,
-        removed_ns: 0,
     }
 }

@@ -118,7 +118,8 @@ pub const CAPSULES_PER_CALLER_MAX: u32 = 1_000;
 pub const MEMBERS_PER_CAPSULE_MAX: u32 = 1_000;
 /// Devices of one account: more than a family has, and the list stays one short answer.
 pub const DEVICES_PER_ACCOUNT_MAX: usize = 50;
-/// Keys that were removed from one account and are remembered as such: the oldest go first. Twenty times as many as it has devices.
+/// Keys that were removed from one account, with which no new one joins it any more: all of them stay known, since one that was
+/// forgotten would be somebody again, and a controller where it is named as one. Twenty times as many as it has devices.
 pub const REMOVED_PER_ACCOUNT_MAX: usize = 1_000;
 /// Codes for devices of one account that were not used yet; a further one ends the oldest.
 pub const DEVICE_CODES_MAX: usize = 10;

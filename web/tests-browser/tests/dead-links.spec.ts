@@ -120,4 +120,6 @@ test("a link that ends while somebody looks leaves them nothing to add to", asyn
   await owner.links.revoke(id, link.principal);
   await expect(page.getByRole("alert")).toHaveText(text.notices.linkEnded);
   await expect(page.locator(".uppy-Dashboard-inner")).toHaveCount(0);
+  await page.reload();
+  await expect(page.getByRole("alert")).toHaveText(text.notices.linkEnded);
 });

@@ -236,7 +236,7 @@ async fn remove(context: &Context, device: Principal, yes: bool) -> Result<()> {
     }
     output::line(format_args!("removed: {device}"))?;
     context.output.note(format_args!(
-        "it comes back only by a new code of yours. Invitations and links that were made on it are the account's and stay: \
+        "it comes back only by a new code of yours, and codes for devices that were not used yet are none any more. Invitations and links that were made on it are the account's and stay: \
          `keepsake capsule invitations` and `keepsake capsule shares` list them"
     ));
     Ok(())

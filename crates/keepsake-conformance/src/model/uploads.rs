@@ -83,7 +83,7 @@ impl Model {
     pub(super) fn keeps_an_owner(&self, id: &str, of: &Principal, role: Option<Role>) -> Result<(), Error> {
         let members = &self.capsules[id].members;
         let owns = |(who, role): (&Principal, &Role)| {
-            *role == Role::Owner && who != of && self.has_accepted(id, who)
+            *role == Role::Owner && who != of && self.has_accepted(id, who) && !self.person(who).blocked
         };
         let loses = members.get(of) == Some(&Role::Owner) && role != Some(Role::Owner);
         if loses && !members.iter().any(owns) { Err(conflict("last_owner")) } else { Ok(()) }

@@ -121,11 +121,15 @@ impl<R: Memory, H: Memory> Store<R, H> {
         Ok(())
     }
 
-    /// Whether somebody besides `who` is an owner and said yes to it: others may leave it as easily as they were made one.
-    /// O(members).
+    /// Whether somebody besides `who` is an owner, said yes to it, and is not shut out: others may leave it as easily as they were
+    /// made one, or reach nothing. O(members).
     fn has_another_owner(&self, id: CapsuleId, who: &Principal) -> bool {
-        let owns =
-            |member: &MemberView| member.role == Role::Owner && member.is_accepted && member.who != *who;
+        let owns = |member: &MemberView| {
+            member.role == Role::Owner
+                && member.is_accepted
+                && member.who != *who
+                && self.maker(&member.who).is_some()
+        };
         self.members.of(id).iter().any(owns)
     }
 

@@ -87,9 +87,6 @@ pub struct DeviceRecord {
     /// The operator shut the account out.
     #[n(7)]
     pub blocked: bool,
-    /// When it was removed, ns; 0 of a first key that was removed before this was kept.
-    #[cbor(n(8), default)]
-    pub removed_ns: u64,
 }
 
 /// A link: whoever has its secret sees what it covers.
@@ -334,14 +331,6 @@ impl<R: Memory> Registry<R> {
         self.put_row(one(1, who), encode(&KeyRecord::Device(device.clone())));
     }
 
-    /// Nothing is known of the key from now on.
-    pub(crate) fn forget_device(&mut self, who: &Principal) {
-        if let Some(device) = self.device(who) {
-            self.rows.remove(&listed(who, &device));
-            self.rows.remove(&one(1, who));
-        }
-    }
-
     /// Keys with a record whose account this is, by principal; of those that were removed, the account's first key alone.
     /// O(devices).
     pub(crate) fn devices_of(&self, account: &Principal) -> Vec<(Principal, DeviceRecord)> {
@@ -351,6 +340,11 @@ impl<R: Memory> Registry<R> {
     /// Keys that were removed from an account and are remembered, but for its first key, by principal. O(keys).
     pub(crate) fn removed_from(&self, account: &Principal) -> Vec<(Principal, DeviceRecord)> {
         self.devices_under(13, account)
+    }
+
+    /// How many these are. O(keys).
+    pub(crate) fn removed_count(&self, account: &Principal) -> usize {
+        self.followers(one(13, account), 31).count()
     }
 
     fn devices_under(&self, tag: u8, account: &Principal) -> Vec<(Principal, DeviceRecord)> {

@@ -5,7 +5,7 @@ use crate::inputs::{START_NS, asset_meta, link_public_key, memory_meta, person};
 use crate::small_store::{TestStore, assert_sound, call, empty, opened};
 use ic_stable_structures::VectorMemory;
 use keepsake_core::access::Role;
-use keepsake_core::capsule::CapsuleError;
+use keepsake_core::capsule::{CapsuleError, Subject};
 use keepsake_core::devices::DeviceError;
 use keepsake_core::door::Standing;
 use keepsake_core::ids::{CapsuleId, MemoryId};
@@ -27,7 +27,7 @@ fn link_key(number: u32) -> Principal {
 
 #[test]
 fn a_key_that_was_a_links_is_never_somebodys() {
-    for ends in ["taken back", "by its time", "with its capsule", "with its maker's role"] {
+    for ends in ["taken back", "by its time", "with its maker's role", "with its maker's smaller role"] {
         let mut store = empty();
         let id = store.capsule_create(&call(1), None).unwrap().id;
         store.capsule_grant(&call(1), id, &person(2), Role::Owner).unwrap();
@@ -39,11 +39,8 @@ fn a_key_that_was_a_links_is_never_somebodys() {
         match ends {
             "taken back" => store.link_revoke(&call(1), id, &key).unwrap(),
             "by its time" => by_link.now_ns += 10,
-            "with its capsule" => {
-                store.capsule_delete(&call(1), id).unwrap();
-                while store.tick(&call(0)).more {}
-            }
-            _ => store.capsule_revoke(&call(2), id, &person(1)).unwrap(),
+            "with its maker's role" => store.capsule_revoke(&call(2), id, &person(1)).unwrap(),
+            _ => store.capsule_grant(&call(2), id, &person(1), Role::Admin).unwrap(),
         }
         assert_eq!(store.standing(&key, by_link.now_ns), Standing::LinkEnded, "{ends}");
         let acts = store.enter_to_change(&by_link);
@@ -51,7 +48,11 @@ fn a_key_that_was_a_links_is_never_somebodys() {
         assert!(store.capsule_create(&acts, None).is_err(), "{ends}");
         assert_eq!(store.enter(&by_link).caller, Principal::anonymous(), "{ends}");
         let other = store.capsule_create(&call(3), None).unwrap().id;
-        assert_eq!(store.link_create(&call(3), other, &public_key, new).unwrap_err(), LinkError::KeyTaken, "{ends}");
+        assert_eq!(
+            store.link_create(&call(3), other, &public_key, new).unwrap_err(),
+            LinkError::KeyTaken,
+            "{ends}"
+        );
         let code = store.devices_invite(&call(3), "").unwrap();
         assert!(store.devices_join(&by_link, &code, "", None).is_err(), "{ends}");
         let granted = store.capsule_grant(&call(3), other, &key, Role::Guest);
@@ -90,7 +91,7 @@ fn a_removed_device_stays_one_and_comes_back_by_a_new_code_alone() {
     let before = store.devices_invite(&acts, "").unwrap();
     store.devices_remove(&call(1), &person(2)).unwrap();
     assert_eq!(store.standing(&person(2), START_NS), Standing::Removed);
-    assert!(!store.opens_something(&call(0), &before), "it made this code, and whoever has it now");
+    assert!(store.opens_something(&call(0), &before).is_err(), "it made this code, and whoever has it now");
     for key in [2, 3] {
         assert!(store.devices_join(&call(key), &before, "", None).is_err(), "{key}");
     }
@@ -108,22 +109,23 @@ fn a_removed_device_stays_one_and_comes_back_by_a_new_code_alone() {
 }
 
 #[test]
-fn of_removed_devices_the_newest_thousand_are_remembered() {
+fn every_removed_device_is_remembered_and_no_new_one_joins_beyond_a_thousand() {
     let mut store = empty();
-    let removed = 1_002;
-    for at in 0..removed {
-        let now_ns = START_NS + u64::from(at);
-        let by = |who: u32| Call { now_ns, ..call(who) };
-        let code = store.devices_invite(&by(1), "").unwrap();
-        // The greatest principal first, so that their order says nothing.
-        let key = person(10_000 - at);
-        store.devices_join(&Call { caller: key, ..by(0) }, &code, "", None).unwrap();
-        store.devices_remove(&by(1), &key).unwrap();
+    let join = |store: &mut TestStore, account: u32, key: u32| {
+        let code = store.devices_invite(&call(account), "").unwrap();
+        store.devices_join(&call(key), &code, "", None)
+    };
+    for key in 10..1_010 {
+        join(&mut store, 1, key).unwrap();
+        store.devices_remove(&call(1), &person(key)).unwrap();
     }
-    let standings = (0..removed).map(|at| store.standing(&person(10_000 - at), START_NS));
-    let forgotten = standings.map(|standing| standing != Standing::Removed).collect::<Vec<_>>();
-    assert!(forgotten[..2].iter().all(|forgotten| *forgotten));
-    assert!(!forgotten[2..].iter().any(|forgotten| *forgotten));
+    assert_eq!(join(&mut store, 1, 5), Err(DeviceError::RemovedDevices(1_000)));
+    // One that was removed comes back; no account gets more by taking another one in.
+    assert_eq!(join(&mut store, 1, 10), Ok(person(1)));
+    store.devices_remove(&call(1), &person(10)).unwrap();
+    assert_eq!(join(&mut store, 3, 1), Err(DeviceError::RemovedDevices(1_000)));
+    let standings = (10..1_010).map(|key| store.standing(&person(key), START_NS));
+    assert!(standings.into_iter().all(|standing| standing == Standing::Removed));
     assert_eq!(store.devices_list(&person(1)).unwrap().len(), 1);
     assert_sound(&store);
 }
@@ -144,42 +146,141 @@ fn what_removed_devices_leave_goes_along_into_another_account() {
 }
 
 #[test]
-fn what_somebody_made_opens_only_while_they_may_let_others_in() {
+fn what_somebody_made_ends_with_their_role_and_waits_while_they_are_shut_out() {
+    for ends in ["revoked", "smaller", "left"] {
+        let mut store = opened(&operated());
+        let id = store.capsule_create(&call(1), None).unwrap().id;
+        store.capsule_grant(&call(1), id, &person(2), Role::Owner).unwrap();
+        store.capsule_accept(&call(2), id).unwrap();
+        let (_, code) = store.invitation_create(&call(2), id, Role::Owner, 10, None, "").unwrap();
+        let (_, others) = store.invitation_create(&call(1), id, Role::Owner, 10, None, "").unwrap();
+        store.link_create(&call(2), id, &link_public_key(7), NewLink::default()).unwrap();
+        store.link_create(&call(1), id, &link_public_key(8), NewLink::default()).unwrap();
+        let device = store.devices_invite(&call(2), "").unwrap();
+        let opens = |store: &TestStore, device_too: bool| {
+            let link = store.standing(&link_key(7), START_NS) == Standing::Link;
+            assert_eq!(store.opens_something(&call(0), &code).is_ok(), link);
+            assert_eq!(store.opens_something(&call(0), &device).is_ok(), device_too);
+            assert_eq!(store.link_preview(&link_id(&link_key(7)).unwrap(), START_NS), None);
+            assert_eq!(store.standing(&link_key(8), START_NS), Standing::Link, "another's goes on");
+            assert!(store.opens_something(&call(0), &others).is_ok());
+            link
+        };
+        assert!(opens(&store, true));
+        store.operator_block(&call(9), &person(2), "").unwrap();
+        assert!(!opens(&store, false), "of whoever is shut out nothing opens");
+        assert_eq!(
+            store.invitation_redeem(&call(5), &code).unwrap_err(),
+            keepsake_core::invitations::CodeError::Unknown.into()
+        );
+        store.operator_unblock(&call(9), &person(2)).unwrap();
+        assert!(opens(&store, true), "it comes back with its maker");
+        match ends {
+            "revoked" => store.capsule_revoke(&call(1), id, &person(2)).unwrap(),
+            "smaller" => store.capsule_grant(&call(1), id, &person(2), Role::Admin).unwrap(),
+            _ => store.capsule_leave(&call(2), id).unwrap(),
+        }
+        for _ in 0..2 {
+            assert!(!opens(&store, true), "{ends}: they let nobody in");
+            let listed = store.link_list(&call(1), id).unwrap();
+            assert_eq!(listed.iter().map(|link| link.key).collect::<Vec<_>>(), [link_key(8)], "{ends}");
+            assert_eq!(store.invitation_list(&call(1), Some(id)).unwrap().len(), 1, "{ends}");
+            // What ended does not come back with the role.
+            store.capsule_grant(&call(1), id, &person(2), Role::Owner).unwrap();
+        }
+        assert_sound(&store);
+    }
+}
+
+#[test]
+fn an_owner_who_never_said_yes_takes_their_links_along() {
+    let mut store = empty();
+    let id = store.capsule_create(&call(1), None).unwrap().id;
+    store.capsule_grant(&call(1), id, &person(2), Role::Owner).unwrap();
+    store.link_create(&call(2), id, &link_public_key(7), NewLink::default()).unwrap();
+    store.capsule_leave(&call(2), id).unwrap();
+    assert_eq!(store.standing(&link_key(7), START_NS), Standing::LinkEnded);
+    assert_sound(&store);
+}
+
+#[test]
+fn what_a_phone_made_before_it_joined_is_the_accounts() {
+    let mut store = empty();
+    let id = store.capsule_create(&call(2), None).unwrap().id;
+    let (_, code) = store.invitation_create(&call(2), id, Role::Guest, 10, None, "").unwrap();
+    store.link_create(&call(2), id, &link_public_key(7), NewLink::default()).unwrap();
+    let account = store.devices_invite(&call(3), "").unwrap();
+    store.devices_join(&call(2), &account, "", None).unwrap();
+    store.devices_remove(&call(3), &person(2)).unwrap();
+    assert!(store.opens_something(&call(0), &code).is_ok());
+    assert_eq!(store.standing(&link_key(7), START_NS), Standing::Link);
+    let listed = store.link_list(&call(3), id).unwrap();
+    assert_eq!(listed.iter().map(|link| link.record.creator).collect::<Vec<_>>(), [person(3)]);
+    // It ends with the account's role, as all that the account made.
+    store.capsule_grant(&call(3), id, &person(4), Role::Owner).unwrap();
+    store.capsule_accept(&call(4), id).unwrap();
+    store.capsule_revoke(&call(4), id, &person(3)).unwrap();
+    assert!(store.opens_something(&call(0), &code).is_err());
+    assert_eq!(store.standing(&link_key(7), START_NS), Standing::LinkEnded);
+    assert_sound(&store);
+}
+
+#[test]
+fn a_key_joins_its_account_whatever_others_gave_it() {
+    let mut store = empty();
+    let gifts = 1_100;
+    let about = |name: u32| Some(Subject::Opaque(name.to_string()));
+    for at in 0..gifts {
+        let giver = Call { caller: person(1_000 + at / 500), ..call(0) };
+        let id = store.capsule_create(&giver, about(at)).unwrap().id;
+        store.capsule_grant(&giver, id, &person(2), Role::Owner).unwrap();
+    }
+    let own = store.capsule_create(&call(2), None).unwrap().id;
+    let accepted = store.capsule_create(&call(5), None).unwrap().id;
+    store.capsule_grant(&call(5), accepted, &person(2), Role::Member).unwrap();
+    store.capsule_accept(&call(2), accepted).unwrap();
+    let code = store.devices_invite(&call(3), "").unwrap();
+    store.devices_join(&call(2), &code, "", None).unwrap();
+    assert_eq!(store.role_of(own, &person(3)), Some(Role::Owner));
+    assert_eq!(store.role_of(accepted, &person(3)), Some(Role::Member));
+    let brought = (1..=u64::from(gifts)).filter(|id| store.role_of(CapsuleId(*id), &person(3)).is_some());
+    assert_eq!(brought.count(), 998, "as many as there was room for");
+    // Whoever gave it what stayed behind takes it back as before.
+    let last = CapsuleId(u64::from(gifts));
+    let giver = Call { caller: person(1_000 + (gifts - 1) / 500), ..call(0) };
+    assert_eq!(store.capsule_members(&giver.caller, last).unwrap().len(), 2);
+    store.capsule_revoke(&giver, last, &person(2)).unwrap();
+    assert_eq!(store.capsule_members(&giver.caller, last).unwrap().len(), 1);
+    assert_sound(&store);
+}
+
+#[test]
+fn a_limit_that_a_code_gives_counts_though_everybody_may_come_in_today() {
+    let mut store = opened(&operated());
+    let (_, code) = store.invitation_onto_host(&call(9), 10, None, "", Some(100)).unwrap();
+    let limit = |store: &TestStore, who| store.person(&person(who)).quota_bytes;
+    store.invitation_redeem(&call(1), &code).unwrap();
+    assert_eq!(limit(&store, 1), Some(100));
+    // It comes along into an account that has nothing yet.
+    let account = store.devices_invite(&call(3), "").unwrap();
+    store.devices_join(&call(1), &account, "", None).unwrap();
+    assert_eq!(limit(&store, 3), Some(100));
+    // Whoever made capsules without one loses nothing.
+    store.capsule_create(&call(4), None).unwrap();
+    store.invitation_redeem(&call(4), &code).unwrap();
+    assert_eq!(limit(&store, 4), None);
+}
+
+#[test]
+fn who_is_shut_out_is_not_the_other_owner() {
     let mut store = opened(&operated());
     let id = store.capsule_create(&call(1), None).unwrap().id;
     store.capsule_grant(&call(1), id, &person(2), Role::Owner).unwrap();
     store.capsule_accept(&call(2), id).unwrap();
-    let (_, code) = store.invitation_create(&call(2), id, Role::Owner, 10, None, "").unwrap();
-    store.link_create(&call(2), id, &link_public_key(7), NewLink::default()).unwrap();
-    let device = store.devices_invite(&call(2), "").unwrap();
-    let opens = |store: &TestStore, device_too: bool| {
-        let link = store.standing(&link_key(7), START_NS) == Standing::Link;
-        assert_eq!(store.opens_something(&call(0), &code), link);
-        assert_eq!(store.opens_something(&call(0), &device), device_too);
-        assert_eq!(store.link_preview(&link_id(&link_key(7)).unwrap(), START_NS), None);
-        link
-    };
-    assert!(opens(&store, true));
     store.operator_block(&call(9), &person(2), "").unwrap();
-    assert!(!opens(&store, false), "of whoever is shut out nothing opens");
-    assert_eq!(
-        store.invitation_redeem(&call(5), &code).unwrap_err(),
-        keepsake_core::invitations::CodeError::Unknown.into()
-    );
+    assert_eq!(store.capsule_leave(&call(1), id).unwrap_err(), CapsuleError::LastOwner);
     store.operator_unblock(&call(9), &person(2)).unwrap();
-    assert!(opens(&store, true), "it comes back with its maker");
-    store.capsule_grant(&call(1), id, &person(2), Role::Admin).unwrap();
-    assert!(!opens(&store, true), "an admin lets nobody in");
-    store.capsule_grant(&call(1), id, &person(2), Role::Owner).unwrap();
-    assert!(opens(&store, true));
-    // Made by a key that joined an account since then, and was removed from it.
-    let (_, by_key) = store.invitation_create(&call(2), id, Role::Guest, 10, None, "").unwrap();
-    let account = store.devices_invite(&call(3), "").unwrap();
-    store.devices_join(&call(2), &account, "", None).unwrap();
-    assert!(store.opens_something(&call(0), &by_key), "it is the account's now");
-    store.devices_remove(&call(3), &person(2)).unwrap();
-    assert!(!store.opens_something(&call(0), &by_key), "nobody knows who has that key");
-    assert_eq!(store.standing(&link_key(7), START_NS), Standing::LinkEnded);
+    store.capsule_leave(&call(1), id).unwrap();
     assert_sound(&store);
 }
 
@@ -225,22 +326,18 @@ fn a_device_that_is_named_as_controller_is_none_before_and_after_it_is_removed()
 }
 
 #[test]
-fn an_operator_frees_a_key_that_a_link_was_made_of() {
+fn a_links_key_is_no_person_to_an_operator() {
     let mut store = opened(&operated());
     let id = store.capsule_create(&call(1), None).unwrap().id;
-    for revoked in [false, true] {
-        let key = link_key(7);
-        store.link_create(&call(1), id, &link_public_key(7), NewLink::default()).unwrap();
-        if revoked {
-            store.link_revoke(&call(1), id, &key).unwrap();
-        }
-        let refused = store.operator_block(&call(9), &key, "").unwrap_err();
-        assert!(refused.to_string().contains("unblock frees it"), "{refused}");
-        store.operator_unblock(&call(9), &key).unwrap();
-        assert_eq!(store.standing(&key, START_NS), Standing::Admitted);
-        assert!(store.link_list(&call(1), id).unwrap().is_empty());
-        assert_sound(&store);
+    let key = link_key(7);
+    store.link_create(&call(1), id, &link_public_key(7), NewLink::default()).unwrap();
+    for standing in [Standing::Link, Standing::LinkEnded] {
+        assert_eq!(store.operator_block(&call(9), &key, "").unwrap_err(), OperatorError::OfLink);
+        assert_eq!(store.operator_unblock(&call(9), &key).unwrap_err(), OperatorError::OfLink);
+        assert_eq!(store.standing(&key, START_NS), standing, "what its maker shared goes on, or stays ended");
+        store.link_revoke(&call(1), id, &key).unwrap();
     }
+    assert_sound(&store);
 }
 
 #[test]
@@ -259,13 +356,21 @@ fn a_link_is_charged_to_its_capsule_and_goes_with_it_in_slices() {
     store.link_create(&call(1), id, &link_public_key(1), new.clone()).unwrap();
     assert_eq!(used(&store), before + 512 + 900 * 128 + 7, "again is not twice");
     store.link_revoke(&call(1), id, &link_key(1)).unwrap();
-    assert_eq!(used(&store), before);
+    assert_sound(&store);
+    assert_eq!(store.standing(&link_key(1), START_NS), Standing::LinkEnded, "at once");
+    assert_eq!(used(&store), before + 256 + 700 * 128, "200 rows are gone");
+    while store.tick(&call(0)).more {
+        assert_sound(&store);
+    }
+    assert_eq!(used(&store), before + 256, "that it was one");
     for key in 2..4 {
         store.link_create(&call(1), id, &link_public_key(key), new.clone()).unwrap();
     }
     assert_sound(&store);
     store.capsule_delete(&call(1), id).unwrap();
-    assert_eq!(store.standing(&link_key(2), START_NS), Standing::LinkEnded, "at once");
+    for key in 1..4 {
+        assert_eq!(store.standing(&link_key(key), START_NS), Standing::LinkEnded, "at once");
+    }
     let mut slices = 0;
     loop {
         assert_sound(&store);
@@ -275,6 +380,8 @@ fn a_link_is_charged_to_its_capsule_and_goes_with_it_in_slices() {
         }
     }
     assert!(slices > 12, "900 memories and 1,800 rows of links, 200 at a time: {slices}");
+    // Of a capsule that is gone nothing is kept.
+    assert_eq!(store.standing(&link_key(2), START_NS), Standing::Admitted);
     assert_eq!(store.check().capsules, 0);
     // The least that a host may do at a time gets there too.
     let id = store.capsule_create(&call(1), None).unwrap().id;
@@ -297,4 +404,10 @@ fn links_that_a_capsule_has_no_room_for_are_refused() {
     let refused = store.link_create(&call(1), id, &link_public_key(2), NewLink::default()).unwrap_err();
     assert!(matches!(refused, LinkError::Exhausted(_)), "{refused}");
     assert_sound(&store);
+    // Nor do links that ended take room without end: 256 bytes stay of each.
+    store.link_revoke(&call(1), id, &link_key(1)).unwrap();
+    store.link_create(&call(1), id, &link_public_key(2), NewLink::default()).unwrap();
+    store.link_revoke(&call(1), id, &link_key(2)).unwrap();
+    let refused = store.link_create(&call(1), id, &link_public_key(3), NewLink::default()).unwrap_err();
+    assert!(matches!(refused, LinkError::Exhausted(_)), "{refused}");
 }

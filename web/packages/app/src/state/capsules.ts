@@ -242,7 +242,8 @@ function selectFirst(): void {
     selectCapsule(first.id);
   } else {
     openCapsuleId.value = undefined;
-    history.replaceState(null, "", location.pathname + location.search);
+    // The address of a link stays, so that the page says that it ended when it is loaded again.
+    if (!account().isByLink) history.replaceState(null, "", location.pathname + location.search);
   }
 }
 
