@@ -163,7 +163,8 @@ fn exit_of_transport(error: &TransportError) -> Exit {
         | TransportError::Away { .. }
         | TransportError::Timeout(_)
         | TransportError::Busy { .. } => Exit::Unreachable,
-        TransportError::SignedOut(_)
+        TransportError::LinkOnlyLooks
+        | TransportError::SignedOut(_)
         | TransportError::SignInElsewhere(_)
         | TransportError::SignInInvalid(_) => Exit::Unauthorized,
         TransportError::OtherCanister { .. } => Exit::Usage,

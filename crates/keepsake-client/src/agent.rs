@@ -304,6 +304,7 @@ pub(crate) fn understand(error: AgentError, url: &Url) -> TransportError {
         | AgentError::TooManySignatures { .. }
         | AgentError::DerKeyLengthMismatch { .. }
         | AgentError::DerPrefixMismatch { .. } => TransportError::NotAuthentic(error.to_string()),
+        AgentError::SigningError(why) if why == crate::link::LINK_ONLY_LOOKS => TransportError::LinkOnlyLooks,
         other => TransportError::Protocol(format!("the node's answer cannot be used: {other}")),
     }
 }

@@ -3,9 +3,12 @@
 //! Owns the fragment's form and the derivation, one for all clients; `fixtures/client/links.json` has the cases. What the key
 //! may see is the service's to say.
 
-use crate::agent::BasicIdentity;
+use crate::agent::{BasicIdentity, Delegation, Identity};
 use crate::recovery::identity_of;
 use crate::secret::{self, SECRET_BYTES};
+use candid::Principal;
+use ic_agent::Signature;
+use ic_agent::agent::EnvelopeContent;
 use icu_normalizer::ComposingNormalizer;
 use pbkdf2::pbkdf2_hmac;
 use sha2::Sha256;
@@ -102,9 +105,9 @@ impl Link {
     ///
     /// # Errors
     /// [`LinkError::PasswordEmpty`].
-    pub fn identity(&self, password: Option<&str>) -> Result<BasicIdentity, LinkError> {
+    pub fn identity(&self, password: Option<&str>) -> Result<LinkIdentity, LinkError> {
         let Some(password) = password else {
-            return Ok(identity_of(self.secret.as_slice(), None, INFO));
+            return Ok(LinkIdentity(identity_of(self.secret.as_slice(), None, INFO)));
         };
         if password.is_empty() {
             return Err(LinkError::PasswordEmpty);
@@ -113,7 +116,38 @@ impl Link {
         let salt = [PASSWORD_SALT, self.secret.as_slice()].concat();
         let mut key = Zeroizing::new([0; 32]);
         pbkdf2_hmac::<Sha256>(password.as_bytes(), &salt, PASSWORD_ROUNDS, key.as_mut_slice());
-        Ok(identity_of(self.secret.as_slice(), Some(key.as_slice()), INFO))
+        Ok(LinkIdentity(identity_of(self.secret.as_slice(), Some(key.as_slice()), INFO)))
+    }
+}
+
+/// What a link's key says where it should sign a change.
+pub(crate) const LINK_ONLY_LOOKS: &str =
+    "a link only looks: connect with the identity of a person to add or change something";
+
+/// The key of a link. It signs what reads and nothing else: whatever becomes of the link, nobody does anything in the name of a key
+/// that all have who have the link.
+#[derive(Debug)]
+pub struct LinkIdentity(BasicIdentity);
+
+impl Identity for LinkIdentity {
+    fn sender(&self) -> Result<Principal, String> {
+        self.0.sender()
+    }
+
+    fn public_key(&self) -> Option<Vec<u8>> {
+        self.0.public_key()
+    }
+
+    fn sign(&self, content: &EnvelopeContent) -> Result<Signature, String> {
+        match content {
+            EnvelopeContent::Call { .. } => Err(LINK_ONLY_LOOKS.to_owned()),
+            _ => self.0.sign(content),
+        }
+    }
+
+    /// Whoever had one could sign changes by it.
+    fn sign_delegation(&self, _: &Delegation) -> Result<Signature, String> {
+        Err(LINK_ONLY_LOOKS.to_owned())
     }
 }
 
@@ -126,6 +160,42 @@ impl fmt::Debug for Link {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_key_of_a_link_signs_no_change() {
+        let key = Link::random(false).identity(None).unwrap();
+        let sender = key.sender().unwrap();
+        let content = |call: bool| {
+            let (method_name, arg) = ("m".to_owned(), Vec::new());
+            let (ingress_expiry, canister_id, nonce) = (1, Principal::management_canister(), None);
+            if call {
+                EnvelopeContent::Call {
+                    nonce,
+                    ingress_expiry,
+                    sender,
+                    canister_id,
+                    method_name,
+                    arg,
+                    sender_info: None,
+                }
+            } else {
+                EnvelopeContent::Query {
+                    nonce,
+                    ingress_expiry,
+                    sender,
+                    canister_id,
+                    method_name,
+                    arg,
+                    sender_info: None,
+                }
+            }
+        };
+        assert!(key.sign(&content(false)).is_ok());
+        assert_eq!(key.sign(&content(true)).err().as_deref(), Some(LINK_ONLY_LOOKS));
+        let delegation = Delegation { pubkey: vec![1], expiration: 1, targets: None, permissions: None };
+        assert_eq!(key.sign_delegation(&delegation).err().as_deref(), Some(LINK_ONLY_LOOKS));
+        assert!(key.sign_arbitrary(b"x").is_err());
+    }
 
     #[test]
     fn a_new_link_is_another_one_each_time_and_is_not_printed() {

@@ -89,6 +89,9 @@ pub enum TransportError {
         /// Where messages go.
         url: String,
     },
+    /// The identity is the key of a link, which signs nothing that changes something.
+    #[error("{}", crate::link::LINK_ONLY_LOOKS)]
+    LinkOnlyLooks,
     /// The identity acts by a delegation, and that has ended.
     #[error("the sign-in has ended ({0}): sign in again and go on, nothing that was sent is lost")]
     SignedOut(String),
@@ -189,6 +192,7 @@ impl TransportError {
             Self::Rejected { .. }
             | Self::Http { .. }
             | Self::BodyLimit { .. }
+            | Self::LinkOnlyLooks
             | Self::SignedOut(_)
             | Self::SignInElsewhere(_)
             | Self::SignInInvalid(_)
@@ -226,6 +230,7 @@ impl TransportError {
             Self::Timeout(_) => "timeout",
             Self::Busy { .. } => "busy",
             Self::BodyLimit { .. } => "body_too_large",
+            Self::LinkOnlyLooks => "link_only_looks",
             Self::SignedOut(_) => "delegation_expired",
             Self::SignInElsewhere(_) => "delegation_targets",
             Self::SignInInvalid(_) => "delegation_invalid",
@@ -246,6 +251,7 @@ impl TransportError {
             Self::Expired(_)
             | Self::Http { .. }
             | Self::BodyLimit { .. }
+            | Self::LinkOnlyLooks
             | Self::SignedOut(_)
             | Self::Certificate { .. }
             | Self::SignInElsewhere(_)

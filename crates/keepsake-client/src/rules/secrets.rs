@@ -1,7 +1,7 @@
 //! The rules of secrets that people hold: codes, recovery sheets, links, and the keys that they make.
 
 use super::{cases, unhex};
-use crate::agent::{BasicIdentity, Identity};
+use crate::agent::Identity;
 use crate::{Code, Link, RecoveryWords};
 use serde::Deserialize;
 
@@ -80,7 +80,7 @@ struct TypedSheet {
     error: Option<Wrong>,
 }
 
-fn principal(identity: &BasicIdentity) -> String {
+fn principal(identity: &impl Identity) -> String {
     identity.sender().unwrap().to_text()
 }
 
