@@ -1,9 +1,11 @@
-//! `cargo xtask bench node`: what an upload and a download cost, beside the raw disk in the same run; `bench roads` and `bench
-//! canister`, which are in [`roads`] and [`canister`]; and `bench tree`, which runs an example of the core.
+//! `cargo xtask bench node`: what an upload and a download cost, beside the raw disk in the same run; `bench roads`, `bench
+//! bucket` and `bench canister`, which are in [`roads`], [`bucket`] and [`canister`]; and `bench tree`, which runs an example of
+//! the core.
 //!
 //! Owns the order of the node's measurements and their report. Asserts nothing: times are for people.
 //! Uses release builds and two processes, so that the memory and the processor time of each are seen.
 
+mod bucket;
 pub(crate) mod canister;
 mod crowd;
 mod disk;
@@ -70,13 +72,14 @@ pub(crate) fn command(mut arguments: lexopt::Parser) -> Result<()> {
             Value(name) if what.is_none() && name == "canister" => return canister::command(arguments),
             Value(name) if what.is_none() && name == "tree" => return tree(arguments),
             Value(name) if what.is_none() && name == "roads" => return roads::command(arguments),
+            Value(name) if what.is_none() && name == "bucket" => return bucket::command(arguments),
             Value(name) if what.is_none() => what = Some(name.string()?),
             _ => return Err(argument.unexpected().into()),
         }
     }
     match what.as_deref() {
         Some("node") => {}
-        _ => bail!("say what to measure: `cargo xtask bench node`, `roads`, `canister` or `tree`"),
+        _ => bail!("say what to measure: `cargo xtask bench node`, `roads`, `bucket`, `canister` or `tree`"),
     }
     ensure!(mib > 0, "--mib must be at least 1");
     let folder =

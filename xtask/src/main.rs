@@ -55,16 +55,22 @@ Developer commands of Keepsake.
       --module FILE                    measure this module [default: one that is built now]
       --check                          write nothing; fail where what is kept is off by more than 2 %
 
+  cargo xtask bench bucket             an original into an S3 bucket, beside the same bytes by rclone to the same server
+      --mib N                          of so many MiB [default: 1024]
+      --rounds N                       medians of so many rounds [default: 3]
+      --debug                          with the build of `cargo xtask test` [default: a release build]
+
   cargo xtask bench tree               time and calls of the records' own map, beside the one whose form it keeps
 
   cargo xtask mutants [WORD…]          break the core by hand, one promise at a time, and see that a test
                                        notices; with words: the mutants whose names contain one
 
   cargo xtask soak [OPTIONS]           1,000,000 operations of the model, 200 kills of a node under load,
-                                       10,000 uploads by 32 clients: no promise may break
+                                       10,000 uploads by 32 clients, 200 into a bucket by 8 people while programs
+                                       and node are killed, a film of 2 GiB by parts: no promise may break
       --minutes N                      stop after about so long [default: the full programme]
       --seed S                         the same choices as an earlier soak
-      --operations N, --rounds N, --uploads N
+      --operations N, --rounds N, --uploads N, --bucket N, --film MIB
                                        other sizes; 0 leaves the part out
       --release                        with a release build [default: the build of `cargo xtask test`]
 

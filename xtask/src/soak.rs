@@ -1,5 +1,5 @@
-//! `cargo xtask soak`: the model, the killed node and the crowd, at full length. Owns sizes, time and the summary; the
-//! checks are tests of the packages, run with larger numbers (see [`part`]).
+//! `cargo xtask soak`: the model, the killed node, the crowd, the bucket and the film, at full length. Owns sizes, time and the
+//! summary; the checks are tests of the packages, run with larger numbers (see [`part`]).
 //!
 //! The build is the one that `cargo xtask test` makes: nothing new to compile, and overflow checks stay on.
 //! `--release` runs what users run instead.
@@ -17,6 +17,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 const OPERATIONS: u64 = 1_000_000;
 const ROUNDS: u64 = 200;
 const UPLOADS: u64 = 10_000;
+/// Into a bucket.
+const BUCKET_UPLOADS: u64 = 200;
+const FILM_MIB: u64 = 2_048;
 /// Kills of the node while the crowd uploads.
 const CROWD_KILLS: u64 = 10;
 /// The test that holds the service to the model.
@@ -32,6 +35,8 @@ struct Options {
     operations: u64,
     rounds: u64,
     uploads: u64,
+    bucket: u64,
+    film_mib: u64,
 }
 
 /// What one part did.
@@ -58,11 +63,14 @@ pub(crate) fn command(arguments: lexopt::Parser) -> Result<()> {
     for (size, share, run) in [
         (
             options.operations,
-            40,
+            35,
             model as fn(&Options, &Programs, Option<Duration>, &StopFlag) -> Result<Done>,
         ),
-        (options.rounds, 30, torture),
-        (options.uploads, 30, crowd),
+        (options.rounds, 25, torture),
+        (options.uploads, 25, crowd),
+        (options.bucket, 15, bucket),
+        // It is one file: it takes the time that it takes.
+        (options.film_mib, 0, film),
     ] {
         if size > 0 {
             let begun = Instant::now();
@@ -84,6 +92,8 @@ impl Options {
             operations: OPERATIONS,
             rounds: ROUNDS,
             uploads: UPLOADS,
+            bucket: BUCKET_UPLOADS,
+            film_mib: FILM_MIB,
         };
         while let Some(argument) = arguments.next()? {
             match argument {
@@ -93,6 +103,8 @@ impl Options {
                 Long("operations") => options.operations = arguments.value()?.parse()?,
                 Long("rounds") => options.rounds = arguments.value()?.parse()?,
                 Long("uploads") => options.uploads = arguments.value()?.parse()?,
+                Long("bucket") => options.bucket = arguments.value()?.parse()?,
+                Long("film") => options.film_mib = arguments.value()?.parse()?,
                 _ => return Err(argument.unexpected().into()),
             }
         }
@@ -190,6 +202,44 @@ fn crowd(options: &Options, programs: &Programs, limit: Option<Duration>, stop: 
         again,
         ..Done::default()
     })
+}
+
+fn bucket(options: &Options, programs: &Programs, limit: Option<Duration>, stop: &StopFlag) -> Result<Done> {
+    let kills = CROWD_KILLS.min(options.bucket / 10);
+    let sizes = [("KEEPSAKE_BUCKET_UPLOADS", options.bucket), ("KEEPSAKE_BUCKET_KILLS", kills)];
+    let (found, again) = with_a_node(options, programs, "soak::bucket", &sizes, limit, stop)?;
+    let told = |key| number(found.result.as_ref(), key);
+    let what = format!(
+        "{} uploads by 8 people into a bucket, {} of them resumed; {} objects for {} memories, {} unfinished",
+        told("uploads"),
+        told("resumed"),
+        told("objects"),
+        told("memories"),
+        told("unfinished"),
+    );
+    Ok(of_a_bucket("bucket", what, &found, again))
+}
+
+fn film(options: &Options, programs: &Programs, _: Option<Duration>, stop: &StopFlag) -> Result<Done> {
+    let sizes = [("KEEPSAKE_FILM_MIB", options.film_mib)];
+    let (found, again) = with_a_node(options, programs, "soak::film", &sizes, None, stop)?;
+    let told = |key| number(found.result.as_ref(), key);
+    let what = format!(
+        "{} parts, {} sent again around the kill of the server; at most {} MiB resident, the node {} MiB",
+        told("parts"),
+        told("again"),
+        told("resident_mib"),
+        told("node_resident_mib"),
+    );
+    Ok(of_a_bucket("film", what, &found, again))
+}
+
+fn of_a_bucket(name: &'static str, what: String, found: &Found, again: String) -> Done {
+    let told = |key| number(found.result.as_ref(), key);
+    let is_skipped = found.passed && found.result.is_none();
+    let what = if is_skipped { "skipped: there is no S3 server".to_owned() } else { what };
+    let (uploads, faults, violations) = (told("uploads"), told("faults"), violations(found));
+    Done { name, what, uploads, faults, violations, again, ..Done::default() }
 }
 
 fn with_a_node(

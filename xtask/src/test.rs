@@ -3,7 +3,7 @@
 //! All cargo steps share one profile and one target directory, so that a machine builds once.
 
 mod deny;
-mod s3;
+pub(crate) mod s3;
 mod steps;
 mod tour;
 

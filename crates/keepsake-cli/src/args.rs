@@ -4,10 +4,11 @@ mod actions;
 mod s3;
 
 pub(crate) use actions::{
-    AdminAction, AdminSettings, CapsuleAction, IdentityAction, Road, SessionsAction, SiteAction, Time,
+    AdminAction, AdminSettings, CapsuleAction, Hosting, IdentityAction, Road, SessionsAction, SiteAction,
+    Time,
 };
 
-pub(crate) use s3::S3Args;
+pub(crate) use s3::{S3Action, S3Args, S3Check};
 
 use crate::globs::glob;
 use crate::sizes::size;
@@ -178,6 +179,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         action: AdminAction,
     },
+    /// The S3 bucket that a node keeps originals in.
+    S3 {
+        #[command(subcommand)]
+        action: S3Action,
+    },
     /// Print a completion script for your shell.
     #[command(
         after_help = "Example:\n  keepsake completions bash > ~/.local/share/bash-completion/completions/keepsake"
@@ -344,7 +350,10 @@ pub(crate) struct Upload {
     /// Which way chunks go: for tests and measurements.
     #[arg(long, value_enum, default_value_t = Road::Auto, hide = true)]
     pub(crate) road: Road,
-    /// While the node cannot be reached, keep trying for this long, seconds.
+    /// Where originals go, on a node that keeps them in an S3 bucket; what is made of them stays on the node.
+    #[arg(long, value_enum, value_name = "WHERE", default_value_t = Hosting::Auto)]
+    pub(crate) hosting: Hosting,
+    /// While the node or its bucket cannot be reached, keep trying for this long, seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub(crate) retry_for: u64,
 }

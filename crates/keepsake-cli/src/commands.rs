@@ -10,6 +10,7 @@ mod identity;
 mod link;
 mod ls;
 mod rm;
+mod s3;
 mod serve;
 mod sessions;
 mod sharing;
@@ -18,7 +19,7 @@ mod site;
 mod upload;
 mod usage;
 
-use crate::args::{Arguments, Command, Global, IdentityAction};
+use crate::args::{Arguments, Command, Global, IdentityAction, S3Action};
 use crate::context::{Context, given, start_log};
 use crate::failure::is_out_of_room;
 use crate::full;
@@ -74,6 +75,7 @@ async fn run_command(global: &Global, command: Command) -> Result<()> {
         Command::Identity { action } => {
             identity::run(Output::new(global), given(global.identity.as_ref()), action)
         }
+        Command::S3 { action: S3Action::Check(args) } => s3::check(*args, Output::new(global)).await,
         Command::Completions { shell } => completions(shell),
     }
 }

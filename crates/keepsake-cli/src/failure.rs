@@ -6,8 +6,9 @@ use crate::shapes::ErrorShape;
 use crate::terminal::{self, NotPrinted};
 use crate::words::{call_of, own_disk_full, told};
 use keepsake_client::api::{Error as Refusal, Principal};
-use keepsake_client::{CallError, DownloadError, TransportError, UploadError};
+use keepsake_client::{CallError, DownloadError, Transience, TransportError, UploadError};
 use keepsake_node::serve::DEFAULT_CANISTER_ID;
+use keepsake_s3::Error as S3Error;
 use std::io;
 use std::process::ExitCode;
 
@@ -140,7 +141,22 @@ fn exit_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
     if let Some(error) = cause.downcast_ref::<DownloadError>() {
         return Some(exit_of_download(error));
     }
+    if let Some(error) = cause.downcast_ref::<S3Error>() {
+        return Some(exit_of_bucket(error));
+    }
     cause.downcast_ref::<TransportError>().map(exit_of_transport)
+}
+
+/// Of whoever asks a bucket themselves.
+fn exit_of_bucket(error: &S3Error) -> Exit {
+    match error {
+        S3Error::Options(_) | S3Error::NoCredentials(_) => Exit::Usage,
+        S3Error::Credentials { .. } | S3Error::Permission { .. } => Exit::Unauthorized,
+        S3Error::NoBucket { .. } => Exit::NotFound,
+        S3Error::Away { .. } => Exit::Unreachable,
+        S3Error::Full { .. } => Exit::Exhausted,
+        _ => Exit::Failed,
+    }
 }
 
 fn exit_of_call(error: &CallError) -> Exit {
@@ -163,6 +179,7 @@ fn exit_of_transport(error: &TransportError) -> Exit {
         | TransportError::Away { .. }
         | TransportError::Timeout(_)
         | TransportError::Busy { .. } => Exit::Unreachable,
+        TransportError::Bucket(_) if error.transience() != Transience::Permanent => Exit::Unreachable,
         TransportError::LinkOnlyLooks
         | TransportError::SignedOut(_)
         | TransportError::SignInElsewhere(_)
@@ -248,6 +265,26 @@ fn is_about_the_site(error: &anyhow::Error) -> bool {
 const ROOM_HERE: &str = "Make room there, or save it on another disk with -o PATH. What came is kept beside the file: the same \
                          command goes on from there.";
 
+/// What helps where the node's bucket is in the way, and not the node.
+pub(crate) fn advice_on_bucket(error: &anyhow::Error) -> Option<&'static str> {
+    is_of_the_nodes_bucket(error).then_some(BUCKET)
+}
+
+const BUCKET: &str = "What was sent is kept: the same command goes on from there. `keepsake s3 check` tells whoever runs the node what \
+                      is wrong with its bucket; with --hosting host originals go to the node itself.";
+
+fn is_of_the_nodes_bucket(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(call_of)
+        .any(|call| matches!(call, CallError::Transport { error: TransportError::Bucket(_), .. }))
+}
+
+/// It says itself what to do.
+fn is_about_a_bucket(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| cause.is::<S3Error>())
+}
+
 /// What to do, where the message itself does not say it.
 fn advice(error: &anyhow::Error) -> Option<String> {
     if let Some(here) = other_canister(error) {
@@ -255,6 +292,9 @@ fn advice(error: &anyhow::Error) -> Option<String> {
     }
     if error.chain().any(|cause| own_disk_full(cause).is_some()) {
         return Some(ROOM_HERE.to_owned());
+    }
+    if is_about_a_bucket(error) {
+        return None;
     }
     let advice = match exit_of(error) {
         Exit::Unreachable => {

@@ -111,6 +111,18 @@ impl FileBars {
                 bar.inc(u64::from(*bytes));
                 bar.set_message("");
             }
+            UploadEvent::PartsMoved { bytes } => {
+                self.original.set_position(*bytes);
+                self.original.set_message("");
+            }
+            UploadEvent::Verifying { bytes: read } => {
+                self.original.set_message(format!("checked in the bucket: {}", bytes(*read)));
+            }
+            UploadEvent::BucketShut { reason } => {
+                let line = format_args!("{}: it goes to the node itself: {reason}", self.name);
+                self.bars.suspend(|| terminal::say(line));
+                self.original.set_position(0);
+            }
             UploadEvent::Carried { asset, bytes } => {
                 let bar = self.bar(Lane::of(*asset));
                 if Lane::of(*asset) == Lane::Derived {
@@ -186,6 +198,8 @@ struct FileLines {
     pace: Pace,
     /// What was sent last did not arrive.
     is_retrying: bool,
+    /// The node reads it in its bucket.
+    is_verifying: bool,
 }
 
 impl FileLines {
@@ -198,6 +212,7 @@ impl FileLines {
             done: 0,
             pace: Pace::default(),
             is_retrying: false,
+            is_verifying: false,
         }
     }
 
@@ -213,9 +228,11 @@ impl FileLines {
                 chunks_present,
                 bytes_present,
                 session_id,
+                in_bucket,
                 ..
             } => {
-                self.opened(Lane::of(*asset), *chunks_present, *chunks_total, *bytes_present);
+                let pieces = if *in_bucket { "parts" } else { "chunks" };
+                self.opened(Lane::of(*asset), (*chunks_present, *chunks_total, pieces), *bytes_present);
                 self.detail(&format!("{} goes into session {session_id}", kind(*asset)));
             }
             UploadEvent::ChunkSent { asset, bytes, .. } if Lane::of(*asset) == Lane::Original => {
@@ -223,6 +240,16 @@ impl FileLines {
                 self.is_retrying = false;
                 self.pace.add(Instant::now(), self.done);
                 self.progress();
+            }
+            UploadEvent::PartsMoved { bytes } => {
+                self.done = *bytes;
+                self.pace.add(Instant::now(), self.done);
+                self.progress();
+            }
+            UploadEvent::PartSent { .. } => self.is_retrying = false,
+            UploadEvent::Verifying { bytes: read } => self.verifying(*read),
+            UploadEvent::BucketShut { reason } => {
+                self.say(&format!("it goes to the node itself: {reason}"));
             }
             UploadEvent::ChunkRetried { asset, index, failures, pause, reason } => {
                 self.detail(&format!(
@@ -257,12 +284,12 @@ impl FileLines {
         }
     }
 
-    fn opened(&mut self, lane: Lane, present: u32, total: u32, bytes_present: u64) {
+    fn opened(&mut self, lane: Lane, (present, total, pieces): (u32, u32, &str), bytes_present: u64) {
         if lane == Lane::Original {
             self.done = bytes_present;
             self.pace.restart(Instant::now(), bytes_present);
             if present > 0 {
-                self.say(&format!("going on: {present} of {total} chunks are there already"));
+                self.say(&format!("going on: {present} of {total} {pieces} are there already"));
             }
         }
     }
@@ -279,6 +306,19 @@ impl FileLines {
         });
         let pace = pace.unwrap_or_default();
         self.say(&format!("{percent}%, {} of {}{pace}", bytes(self.done), bytes(self.total)));
+    }
+
+    /// Said once, and from time to time where it takes long.
+    fn verifying(&mut self, read: u64) {
+        if self.is_verifying && self.line_at.elapsed() < LINE_INTERVAL {
+            return;
+        }
+        self.line_at = Instant::now();
+        if std::mem::replace(&mut self.is_verifying, true) {
+            self.say(&format!("{} of {} checked in the bucket", bytes(read), bytes(self.total)));
+        } else {
+            self.say("all of it is in the bucket; the node reads it there once, to check it");
+        }
     }
 
     /// Said once until something arrives again; in detail it is said each time.

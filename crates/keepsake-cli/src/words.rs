@@ -53,8 +53,8 @@ fn told_call(call: &CallError) -> String {
 
 fn attempt(method: &str) -> &'static str {
     match method {
-        "uploads_begin" | "uploads_put_chunk" | "uploads_status" | "uploads_finish"
-        | "mint_upload_ticket" => "cannot upload",
+        "uploads_begin" | "uploads_put_chunk" | "uploads_status" | "uploads_finish" | "uploads_grant"
+        | "uploads_parts" | "mint_upload_ticket" => "cannot upload",
         "uploads_publish" => "cannot publish",
         "uploads_abort" => "cannot give the upload up",
         "sessions_list" | "sessions_stats" | "sessions_cleanup_expired" => "cannot look after the uploads",

@@ -4,6 +4,7 @@
 //! of updates and signatures of queries are verified by the agent; nothing here turns that off. Where this computer's clock
 //! is wrong, the host's is used (`clock.rs`).
 
+use crate::bucket::{self, LaneAnswer, LaneAsk, PartBody, PartEnd, PutPartError, SignedRequest};
 use crate::clock::{ClockedAgent, hinted};
 use crate::faults::{of_payload, shown};
 use crate::health::canister_at;
@@ -75,6 +76,8 @@ pub struct AgentTransport {
     reading_clock: tokio::sync::Mutex<()>,
     http: reqwest::Client,
     line: Arc<Line>,
+    /// To the host's bucket, once there is something to send.
+    bucket_line: OnceCell<Line>,
     canister_id: Principal,
     principal: Principal,
     url: Url,
@@ -103,6 +106,7 @@ impl AgentTransport {
             reading_clock: tokio::sync::Mutex::default(),
             http,
             line,
+            bucket_line: OnceCell::new(),
             canister_id,
             principal,
             url,
@@ -236,6 +240,20 @@ impl Transport for AgentTransport {
     async fn put_chunk(&self, chunk: PutChunk<'_>) -> Result<(), PutError> {
         put_road::put(&self.line, &self.url, chunk).await
     }
+
+    fn reaches_buckets(&self) -> bool {
+        true
+    }
+
+    async fn ask_lane(&self, ask: LaneAsk<'_>) -> Result<LaneAnswer, TransportError> {
+        bucket::ask(&self.line, &self.url, ask).await
+    }
+
+    async fn put_part(&self, request: &SignedRequest, body: PartBody) -> Result<PartEnd, PutPartError> {
+        let line = self.bucket_line.get_or_try_init(|| std::future::ready(bucket_line(&request.url))).await;
+        let line = line.map_err(|error| PutPartError::Unanswered(error.to_string()))?;
+        bucket::put(line, request, body).await
+    }
 }
 
 fn parse_node_url(text: &str) -> Result<Url, TransportError> {
@@ -267,7 +285,17 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
+/// An address is signed for one place: nothing is sent on from there.
+fn bucket_line(url: &Url) -> Result<Line, TransportError> {
+    let builder = http_builder(url).redirect(reqwest::redirect::Policy::none());
+    Ok(Line::new(builder.build().map_err(|error| TransportError::Protocol(with_causes(&error)))?))
+}
+
 fn http_client(url: &Url) -> Result<reqwest::Client, TransportError> {
+    http_builder(url).build().map_err(|error| TransportError::Protocol(with_causes(&error)))
+}
+
+fn http_builder(url: &Url) -> reqwest::ClientBuilder {
     let mut builder = watched_tcp(reqwest::Client::builder())
         .connect_timeout(CONNECT_TIMEOUT)
         .timeout(REQUEST_TIMEOUT)
@@ -276,7 +304,7 @@ fn http_client(url: &Url) -> Result<reqwest::Client, TransportError> {
         // A proxy cannot reach this machine's own node.
         builder = builder.no_proxy();
     }
-    builder.build().map_err(|error| TransportError::Protocol(with_causes(&error)))
+    builder
 }
 
 pub(crate) fn understand(error: AgentError, url: &Url) -> TransportError {

@@ -6,6 +6,7 @@
 use crate::retry::{Attempts, RetryPolicy, jitter};
 use crate::transport::{Transport, TransportError};
 use crate::upload::CHUNKS_IN_FLIGHT_LIMIT;
+use crate::upload::bucket::road::{KnownBucket, PARTS_IN_FLIGHT_LIMIT};
 use crate::upload::road::KnownRoad;
 use crate::upload::window::Window;
 use candid::utils::ArgumentEncoder;
@@ -108,8 +109,11 @@ pub struct Client<T> {
     /// The longest chunk that the way lets through, as far as is known, bytes.
     chunk_bytes_max: Arc<AtomicU32>,
     pub(crate) known_road: Arc<KnownRoad>,
+    pub(crate) known_bucket: Arc<KnownBucket>,
     /// What flies on the line to the host.
     pub(crate) window: Window,
+    /// What flies on the line to its bucket: a long part is no reason for a small chunk to wait.
+    pub(crate) bucket_window: Window,
     /// One image is decoded at a time: each may take 104 MiB.
     pub(crate) decoding: Arc<Semaphore>,
 }
@@ -122,7 +126,9 @@ impl<T> Clone for Client<T> {
             config: Arc::clone(&self.config),
             chunk_bytes_max: Arc::clone(&self.chunk_bytes_max),
             known_road: Arc::clone(&self.known_road),
+            known_bucket: Arc::clone(&self.known_bucket),
             window: self.window.clone(),
+            bucket_window: self.bucket_window.clone(),
             decoding: Arc::clone(&self.decoding),
         }
     }
@@ -137,6 +143,8 @@ impl<T: Transport> Client<T> {
             config: Arc::new(OnceCell::new()),
             chunk_bytes_max: Arc::new(AtomicU32::new(u32::MAX)),
             known_road: Arc::default(),
+            known_bucket: Arc::default(),
+            bucket_window: Window::new(PARTS_IN_FLIGHT_LIMIT),
             window: Window::new(u32::try_from(CHUNKS_IN_FLIGHT_LIMIT).expect("it is small")),
             decoding: Arc::new(Semaphore::new(1)),
         }
@@ -217,12 +225,12 @@ impl<T: Transport> Client<T> {
         decode(method, &reply)
     }
 
-    async fn attempt<F: Future<Output = Result<Vec<u8>, TransportError>>>(
+    pub(crate) async fn attempt<R, F: Future<Output = Result<R, TransportError>>>(
         &self,
         method: &'static str,
         delivery: Delivery,
         mut send: impl FnMut() -> F,
-    ) -> Result<Vec<u8>, CallError> {
+    ) -> Result<R, CallError> {
         let mut attempts = Attempts::default();
         loop {
             let error = match send().await {

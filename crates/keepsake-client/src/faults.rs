@@ -35,9 +35,14 @@ pub(crate) fn retry_after(head: &HeaderMap, now: SystemTime) -> Option<Duration>
 
 /// What the agent passes on of a refusal.
 pub(crate) fn of_payload(payload: &HttpErrorPayload, url: &Url) -> TransportError {
+    of_status(payload.status, &payload.content, wait_told(payload), url)
+}
+
+/// The wait that passed through.
+pub(crate) fn wait_told(payload: &HttpErrorPayload) -> Option<Duration> {
     let content_type = payload.content_type.as_deref().unwrap_or_default();
-    let wait = content_type.rsplit_once(WAIT_PARAMETER).and_then(|(_, millis)| millis.parse().ok());
-    of_status(payload.status, &payload.content, wait.map(Duration::from_millis), url)
+    let millis = content_type.rsplit_once(WAIT_PARAMETER).and_then(|(_, millis)| millis.parse().ok());
+    millis.map(Duration::from_millis)
 }
 
 /// What an answer with a status of 400 or more means, whatever road it came by.
@@ -73,7 +78,7 @@ pub(crate) fn shown(url: &Url) -> String {
 }
 
 /// The first line; of a page its title.
-fn reason(body: &[u8]) -> String {
+pub(crate) fn reason(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     let text = text.trim_start();
     let text = if text.starts_with('<') { title(text).unwrap_or_default() } else { text };

@@ -40,6 +40,7 @@
 
 pub mod agent;
 mod blobs;
+pub mod bucket;
 mod capsules;
 pub mod client;
 mod clock;
@@ -71,6 +72,7 @@ mod usage;
 pub mod words;
 
 pub use agent::{AgentOptions, AgentTransport, RootKey};
+pub use bucket::BucketFault;
 pub use client::{CallError, Client};
 pub use code::{Code, CodeError};
 pub use download::{BlobFacts, DownloadError};
@@ -85,7 +87,7 @@ pub use tokio_util::sync::CancellationToken;
 pub use transport::{Transience, Transport, TransportError};
 pub use turns::{Claim, Turn, Turns};
 pub use upload::{
-    ChunkCounts, EventSender, EventStream, Lane, Road, Source, UploadError, UploadEvent, UploadOptions,
-    Uploaded, text_of, upload_events,
+    ChunkCounts, EventSender, EventStream, Hosting, Lane, Road, Source, UploadError, UploadEvent,
+    UploadOptions, Uploaded, text_of, upload_events,
 };
 pub use words::WordsError;

@@ -4,6 +4,7 @@
 //! Owns the watching, and what of a refusal's head has to reach [`crate::faults`]. The system helps: what it holds in its own
 //! buffers is given up when nobody acknowledges it ([`watched_tcp`]).
 
+use crate::bucket::PartBody;
 use crate::faults::told_in_content_type;
 use crate::transport::STALLED;
 use bytes::Bytes;
@@ -82,6 +83,27 @@ impl Line {
             self.rate.store(sent.saturating_mul(1_000) / millis, Ordering::Relaxed);
         }
         Ok(answer)
+    }
+
+    /// One exchange with a body that is read as it goes out. An error names no address: it may let whoever reads it write.
+    pub(crate) async fn send(
+        &self,
+        request: http::Request<PartBody>,
+        answer_bytes_max: usize,
+    ) -> Result<http::Response<Bytes>, AgentError> {
+        let (head, body) = request.into_parts();
+        let (len, moves) = (body.len(), Arc::new(Moves::new()));
+        let body = reqwest::Body::wrap(Watched { body, moves: Arc::clone(&moves) });
+        let answer = tokio::select! {
+            answer = self.whole(&head, body, len, answer_bytes_max, &moves) => answer,
+            () = moves.ended(|unseen| self.patience(unseen)) => Err(self.stalled()),
+        };
+        answer.map_err(|error| match error {
+            AgentError::TransportError(TransportError::Reqwest(error)) => {
+                AgentError::TransportError(TransportError::Reqwest(error.without_url()))
+            }
+            other => other,
+        })
     }
 
     /// An exchange to its end.
@@ -212,6 +234,37 @@ impl Body for Pieces {
 
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(self.rest.len() as u64)
+    }
+}
+
+/// A body that is read as it goes out.
+#[derive(Debug)]
+struct Watched {
+    body: PartBody,
+    moves: Arc<Moves>,
+}
+
+impl Body for Watched {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(context);
+        if let Poll::Ready(Some(Ok(frame))) = &frame {
+            self.moves.went(frame.data_ref().map_or(0, Bytes::len));
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 

@@ -100,7 +100,7 @@ pub(crate) fn understand(answer: &HttpErrorPayload, url: &Url) -> PutError {
 }
 
 /// What the service says, and not whoever is in between: only the service knows the codes, each with its own status.
-fn refusal(status: u16, text: &str) -> Option<Error> {
+pub(crate) fn refusal(status: u16, text: &str) -> Option<Error> {
     let code = text.split_once(':').map_or(text, |(code, _)| code);
     match (status, code, codes::find(code).map(|code| code.variant)) {
         (404, "not_found", _) => Some(Error::NotFound),

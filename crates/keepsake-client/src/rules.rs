@@ -1,6 +1,7 @@
 //! The rules that every client follows, held against this one: `fixtures/client/README.md` says what each case means. Owns the
 //! reading of the cases.
 
+mod parts;
 mod secrets;
 
 use crate::agent::{certificate_refused, understand};
@@ -128,7 +129,7 @@ fn sessions_are_known_again_by_the_rules() {
             sample: &sample,
             len: case.size,
             modified_at_ms: case.last_modified,
-            chunk_bytes: case.chunk_bytes,
+            chunk_bytes: case.chunk_bytes.into(),
         });
         for session in case.sessions {
             let kind = match session.kind.as_str() {
@@ -252,11 +253,12 @@ struct RoadCase {
     then: RoadThen,
 }
 
-/// What it is, and of a failure what kind.
+/// What it is, of a failure what kind, and of a refusal why.
 #[derive(Debug, Default, Deserialize, PartialEq)]
 #[serde(default)]
 struct RoadThen {
     r#as: String,
+    why: Option<String>,
     transience: Option<String>,
     code: Option<String>,
     slow: Option<bool>,
@@ -373,7 +375,7 @@ fn the_window_of_a_line_is_that_of_the_rules() {
         for event in case.events {
             let at = |ms| start + Duration::from_millis(ms);
             match event.what.as_str() {
-                "arrived" => limit.arrived(at(event.from_ms), at(event.at_ms)),
+                "arrived" => limit.arrived(at(event.from_ms), at(event.at_ms), 1),
                 "late" => limit.late(at(event.from_ms), at(event.at_ms)),
                 other => panic!("{other}"),
             }

@@ -3,6 +3,7 @@
 //! Owns the trait, its error, and which errors are worth another attempt. Owns no retry loop (see
 //! [`crate::retry`]) and no Candid (see [`crate::client`]).
 
+use crate::bucket::{BucketFault, LaneAnswer, LaneAsk, PartBody, PartEnd, PutPartError, SignedRequest};
 use crate::put_road::{PutChunk, PutError};
 use candid::Principal;
 use std::future::{self, Future};
@@ -43,6 +44,32 @@ pub trait Transport: Send + Sync + 'static {
     /// [`PutError`]; the chunk may be there all the same, and the same chunk again is harmless.
     fn put_chunk(&self, _chunk: PutChunk<'_>) -> impl Future<Output = Result<(), PutError>> + Send {
         future::ready(Err(PutError::NoRoad))
+    }
+
+    /// It has a way to the host's bucket: [`Self::ask_lane`] and [`Self::put_part`]. For one that has none, there is no bucket.
+    fn reaches_buckets(&self) -> bool {
+        false
+    }
+
+    /// Asks whoever signs for the host's bucket, where the host says `s3`.
+    ///
+    /// # Errors
+    /// [`TransportError`]; the same question again is harmless.
+    fn ask_lane(&self, _ask: LaneAsk<'_>) -> impl Future<Output = Result<LaneAnswer, TransportError>> + Send {
+        let none = "s3_not_configured: this way to the host has no bucket; leave `hosting` out";
+        future::ready(Ok(LaneAnswer::Refused(keepsake_api::Error::NotImplemented(none.to_owned()))))
+    }
+
+    /// Sends a part into the host's bucket, to the address that was signed for it.
+    ///
+    /// # Errors
+    /// [`PutPartError`]; the part may be there all the same, and the same part again is harmless.
+    fn put_part(
+        &self,
+        _request: &SignedRequest,
+        _body: PartBody,
+    ) -> impl Future<Output = Result<PartEnd, PutPartError>> + Send {
+        future::ready(Err(PutPartError::Unanswered("there is no way to buckets here".to_owned())))
     }
 }
 
@@ -148,6 +175,9 @@ pub enum TransportError {
         /// The host's own.
         here: Principal,
     },
+    /// The host's bucket is in the way, and not the host.
+    #[error(transparent)]
+    Bucket(BucketFault),
     /// The answer is not in the protocol's form, or a setting of the transport is wrong.
     #[error("{0}")]
     Protocol(String),
@@ -184,6 +214,7 @@ impl TransportError {
     /// Whether another attempt can help.
     pub fn transience(&self) -> Transience {
         match self {
+            Self::Bucket(fault) => fault.transience,
             Self::Unreachable { .. } | Self::Away { .. } => Transience::Unreachable,
             Self::Timeout(_)
             | Self::Busy { .. }
@@ -209,6 +240,7 @@ impl TransportError {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Away { retry_after, .. } | Self::Busy { retry_after, .. } => *retry_after,
+            Self::Bucket(fault) => fault.retry_after,
             _ => None,
         }
     }
@@ -219,6 +251,7 @@ impl TransportError {
             Self::Unreachable { reason, .. } => reason.starts_with(STALLED),
             Self::Away { status, .. } => *status == 504,
             Self::Timeout(_) => true,
+            Self::Bucket(fault) => fault.is_slow,
             _ => false,
         }
     }
@@ -226,6 +259,7 @@ impl TransportError {
     /// The kind of failure by the word that all clients have for it.
     pub fn code(&self) -> &'static str {
         match self {
+            Self::Bucket(fault) => fault.code,
             Self::Unreachable { .. } | Self::Away { .. } => "unreachable",
             Self::Timeout(_) => "timeout",
             Self::Busy { .. } => "busy",
@@ -259,7 +293,8 @@ impl TransportError {
             | Self::UnknownNode(_) => true,
             Self::Rejected { code, .. } => *code == REJECT_SYS_TRANSIENT,
             // The host's word alone does not show that it ran nothing.
-            Self::Timeout(_)
+            Self::Bucket(_)
+            | Self::Timeout(_)
             | Self::WrongClock(_)
             | Self::NotAuthentic(_)
             | Self::OtherCanister { .. }

@@ -6,6 +6,7 @@
 //!            └─ lane B  decode → display, thumbnail ─ chunks; placeholder┘
 //! ```
 //!
+//! Where the host has a bucket, lane A of a large file goes there: hashed first, then in parts (`upload/bucket.rs`).
 //! What fits the publish has no session and no chunks, it goes along: a small photo is one message (`upload/carried.rs`).
 //!
 //! Owns the order of things and the error. The parts are in `upload/…`: the source, the cut into
@@ -15,6 +16,7 @@
 //! (name, size, time, a sample of the content) or from the caller's own key, so the same upload finds its pending sessions again,
 //! asks `uploads_status`, and sends only what is missing. The hash always covers the whole file.
 
+pub(crate) mod bucket;
 pub(crate) mod carried;
 mod derive;
 pub(crate) mod display;
@@ -32,8 +34,11 @@ pub(crate) mod road;
 pub(crate) mod sample;
 pub mod source;
 mod taken;
+mod ticket;
+mod to_bucket;
 pub(crate) mod window;
 
+pub use bucket::road::Hosting;
 pub use events::{EventSender, EventStream, Lane, UploadEvent, upload_events};
 pub use hash::hex;
 pub use name::text_of;
@@ -42,6 +47,7 @@ pub use source::Source;
 
 use crate::client::{CallError, Client};
 use crate::transport::Transport;
+use bucket::{NotSent, Shut};
 use carried::{Brought, carried_kinds, carried_max};
 use derive::{Derived, LaneB, SentDerivatives};
 use idem::{Identity, UploadKey};
@@ -53,6 +59,7 @@ use source::OpenSource;
 use std::path::PathBuf;
 use std::sync::Arc;
 use taken::{Taken, taken};
+use to_bucket::ToBucket;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -71,12 +78,15 @@ pub struct UploadOptions {
     pub mime_type: Option<String>,
     /// What the upload is known by when it is resumed; none: name, time and a sample of the content.
     pub upload_key: Option<String>,
-    /// Chunks of both lanes in flight at once, at most: a slow line gets fewer. Each takes about 6 MB of memory.
+    /// Chunks of both lanes in flight at once, at most: a slow line gets fewer. Each takes about 6 MB of memory. Parts for a
+    /// bucket count too; of all uploads of a client together four fly, and each takes 1 MB.
     pub chunks_in_flight_max: usize,
     /// Largest chunk to send, bytes; none, or more than the service takes: what the service takes.
     pub chunk_bytes_max: Option<u32>,
     /// Which way the chunks go.
     pub road: Road,
+    /// Where the original goes: into the host's bucket, or to the host.
+    pub hosting: Hosting,
     /// False: lane A alone.
     pub derive: bool,
     /// What to do where the capsule has a memory with the same original. A host that does not look makes another one.
@@ -99,6 +109,7 @@ impl Default for UploadOptions {
             chunks_in_flight_max: 8,
             chunk_bytes_max: None,
             road: Road::Auto,
+            hosting: Hosting::Auto,
             derive: true,
             if_present: IfPresent::Duplicate,
             events: None,
@@ -115,7 +126,7 @@ impl UploadOptions {
     }
 }
 
-/// Chunks of one lane. An asset that goes along in the publish counts as one that is sent.
+/// Chunks of one lane, or parts for the host's bucket. An asset that goes along in the publish counts as one that is sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ChunkCounts {
     /// Sent by this upload.
@@ -145,7 +156,9 @@ pub struct Uploaded {
     pub total_len: u64,
     /// SHA-256 of the original.
     pub sha256: [u8; 32],
-    /// Chunks of the original.
+    /// The original went into the host's bucket.
+    pub in_bucket: bool,
+    /// Chunks of the original, or parts.
     pub original_chunks: ChunkCounts,
     /// Chunks of display and thumbnail.
     pub derived_chunks: ChunkCounts,
@@ -255,13 +268,16 @@ impl<T: Transport> Client<T> {
         .await?;
         let mut is_again = false;
         loop {
-            let key = UploadKey::new(&Identity {
-                name: options.upload_key.as_deref().unwrap_or(source.name()),
-                sample: &sample,
-                len: source.len(),
-                modified_at_ms: source.modified_at_ns() / 1_000_000,
-                chunk_bytes,
-            });
+            let key_of = |chunk_bytes| {
+                UploadKey::new(&Identity {
+                    name: options.upload_key.as_deref().unwrap_or(source.name()),
+                    sample: &sample,
+                    len: source.len(),
+                    modified_at_ms: source.modified_at_ns() / 1_000_000,
+                    chunk_bytes,
+                })
+            };
+            let to_bucket = self.to_bucket(&source, options.hosting, key_of).await?;
             let in_flight_max = options.chunks_in_flight_max.clamp(1, CHUNKS_IN_FLIGHT_LIMIT);
             let upload = Upload {
                 client: self.clone(),
@@ -271,7 +287,8 @@ impl<T: Transport> Client<T> {
                 mime_type: mime_type.clone(),
                 misnamed: media.misnamed.clone(),
                 capsule_id: capsule_id.clone(),
-                key,
+                key: key_of(u64::from(chunk_bytes)),
+                to_bucket,
                 chunk_bytes,
                 carried_max: self.carried_max(chunk_bytes).await?,
                 opened: Opened::default(),
@@ -374,6 +391,8 @@ struct Upload<T> {
     misnamed: Option<String>,
     capsule_id: String,
     key: UploadKey,
+    /// None: the original goes to the host.
+    to_bucket: Option<ToBucket>,
     chunk_bytes: u32,
     /// May go along in the publish, bytes.
     carried_max: u64,
@@ -382,7 +401,8 @@ struct Upload<T> {
 
 impl<T: Transport> Upload<T> {
     async fn run(mut self) -> Result<Uploaded, UploadError> {
-        let (original, lane_b) = if self.source.len() <= self.carried_max {
+        let is_along = self.to_bucket.is_none() && self.source.len() <= self.carried_max;
+        let ((original, in_bucket), lane_b) = if is_along {
             // What goes along is known when all of them are there.
             let derived = self.derived().await?;
             let carried = self.carried(&derived);
@@ -398,20 +418,35 @@ impl<T: Transport> Upload<T> {
         let (source, sha256) = (Arc::clone(&self.source), original.sha256);
         blocking(move || source.check_unchanged(&sha256)).await?;
         self.options.date_of_memory_ns = self.date().await?;
-        self.publish(original, lane_b).await
+        Ok(Uploaded { in_bucket, ..self.publish(original, lane_b).await? })
     }
 
     fn carried(&self, derived: &Result<Derived, String>) -> Vec<AssetType> {
-        let mut assets = vec![(AssetType::Original, self.source.len())];
+        let mut assets = Vec::new();
+        if self.to_bucket.is_none() {
+            assets.push((AssetType::Original, self.source.len()));
+        }
         if let Ok(Derived { display, thumbnail, .. }) = derived {
             assets.extend([display, thumbnail].map(|asset| (asset.kind, asset.bytes.len() as u64)));
         }
         carried_kinds(&assets, self.carried_max)
     }
 
-    async fn original(&self, carried: &[AssetType]) -> Result<Brought, UploadError> {
+    /// Lane A, and whether it went into the host's bucket.
+    async fn original(&self, carried: &[AssetType]) -> Result<(Brought, bool), UploadError> {
+        if let Some(to_bucket) = &self.to_bucket {
+            match self.bring_to_bucket(to_bucket).await {
+                Ok(brought) => return Ok((brought, true)),
+                Err(NotSent::Failed(error)) => return Err(error),
+                Err(NotSent::Shut(Shut(reason))) => {
+                    tracing::info!(reason, "the original goes to the host itself");
+                    self.options.emit(UploadEvent::BucketShut { reason });
+                }
+            }
+        }
         let source = Arc::clone(&self.source);
-        self.bring(AssetType::Original, source, &self.mime_type, None, carried).await
+        let brought = self.bring(AssetType::Original, source, &self.mime_type, None, carried).await?;
+        Ok((brought, false))
     }
 
     /// The date of the memory, if there is one.

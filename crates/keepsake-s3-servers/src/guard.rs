@@ -2,19 +2,27 @@
 //! statics are never dropped.
 
 use anyhow::{Context, Result};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-/// Its input ends when the process that has the other end does. SIGTERM is too slow for some servers.
+/// Its input ends when the process that has the other end does; each line until then kills the server and starts it again. SIGTERM
+/// is too slow for some servers.
 const WATCH: &str = r#"
 data=$1; sockets=$2; shift 2
-"$@" </dev/null >"$data/log" 2>&1 &
-server=$!
-( wait_for() { while kill -0 "$server" 2>/dev/null; do sleep 1; done; }; wait_for; : >"$data/ended" ) 2>/dev/null &
-watch=$!
-read -r _
-kill -9 "$watch" "$server" 2>/dev/null
-wait "$server" 2>/dev/null
+start() {
+    "$@" </dev/null >>"$data/log" 2>&1 &
+    server=$!
+    ( wait_for() { while kill -0 "$server" 2>/dev/null; do sleep 1; done; }; wait_for; : >"$data/ended" ) 2>/dev/null &
+    watch=$!
+}
+end() {
+    kill -9 "$watch" "$server" 2>/dev/null
+    wait "$watch" "$server" 2>/dev/null
+}
+start "$@"
+while read -r _; do end; start "$@"; done
+end
 rm -rf "$data"
 for port in $sockets; do rm -f /tmp/seaweedfs-*-"$port".sock; done
 "#;
@@ -37,6 +45,12 @@ impl Guard {
         std::os::unix::process::CommandExt::process_group(&mut shell, 0);
         let shell = shell.spawn().context("cannot start sh")?;
         Ok(Self { shell, data: data.to_owned() })
+    }
+
+    /// Has the server killed and started again, over the same data.
+    pub(crate) fn restart(&self) -> Result<()> {
+        let mut input = self.shell.stdin.as_ref().context("its input is closed")?;
+        input.write_all(b"again\n").context("the shell is gone")
     }
 
     /// Whether the server ended by itself.

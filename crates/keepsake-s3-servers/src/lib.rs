@@ -169,6 +169,17 @@ impl Server {
         }
     }
 
+    /// `kill -9`, and a start over the same data at the same address.
+    ///
+    /// # Errors
+    /// When it does not answer again.
+    pub fn restart(&self) -> Result<()> {
+        self.guard.restart()?;
+        // The old one must not be taken for the new one.
+        std::thread::sleep(Duration::from_millis(500));
+        self.wait()
+    }
+
     /// How a bucket of it is reached; the bucket may have to be [made](Self::bucket) first.
     pub fn options(&self, bucket: &str) -> Options {
         Options {

@@ -48,13 +48,24 @@ impl Node {
         stop: &StopFlag,
         app: &Path,
     ) -> Result<Self> {
-        let log_file = File::create(log).with_context(|| log.display().to_string())?;
-        let mut command = Command::new(program);
-        command.args(["serve", "--json", "--listen", &listen.to_string(), "--data"]).arg(data);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log_file);
+        let mut command = Self::command(program, data, listen);
         if app.exists() {
             command.arg("--app").arg(app);
         }
+        Self::start_by(command, log, stop)
+    }
+
+    /// How one is started over `data`; more options may follow.
+    pub(crate) fn command(program: &Path, data: &Path, listen: SocketAddr) -> Command {
+        let mut command = Command::new(program);
+        command.args(["serve", "--json", "--listen", &listen.to_string(), "--data"]).arg(data);
+        command
+    }
+
+    /// Starts it by a command of [`Self::command`].
+    pub(crate) fn start_by(mut command: Command, log: &Path, stop: &StopFlag) -> Result<Self> {
+        let log_file = File::create(log).with_context(|| log.display().to_string())?;
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log_file);
         let mut running = Running::start("keepsake serve", &mut command)?;
         let stdout = running.child.stdout.take().expect("standard output is piped");
         let mut line = String::new();

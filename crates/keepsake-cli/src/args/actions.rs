@@ -1,8 +1,8 @@
 //! The actions of `sessions`, `capsule`, `identity` and `admin`. Owns no behaviour.
 
 use clap::{Subcommand, ValueEnum};
-use keepsake_client::Road as ClientRoad;
 use keepsake_client::api::{Principal, Role};
+use keepsake_client::{Hosting as ClientHosting, Road as ClientRoad};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -434,6 +434,27 @@ impl From<Road> for ClientRoad {
             Road::Auto => Self::Auto,
             Road::Put => Self::Put,
             Road::Envelopes => Self::Envelopes,
+        }
+    }
+}
+
+/// Where originals go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Hosting {
+    /// Into the node's S3 bucket where it has one and they are long enough for it, else to the node.
+    Auto,
+    /// Into the node's S3 bucket, whatever their length, or not at all.
+    S3,
+    /// To the node itself.
+    Host,
+}
+
+impl From<Hosting> for ClientHosting {
+    fn from(hosting: Hosting) -> Self {
+        match hosting {
+            Hosting::Auto => Self::Auto,
+            Hosting::S3 => Self::S3,
+            Hosting::Host => Self::Host,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The options of a bucket, as `serve` and `s3` take them. Owns their defaults.
 
 use crate::sizes::size;
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 use keepsake_s3::{Credentials, Options};
 use std::path::PathBuf;
 use url::Url;
@@ -47,6 +47,29 @@ pub(crate) struct S3Args {
     /// Clients send originals to the bucket from this length on; what is shorter stays here.
     #[arg(long, value_name = "SIZE", requires = "s3", value_parser = size, default_value = "2MiB")]
     pub(crate) s3_from: u64,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum S3Action {
+    /// Try what a bucket does, and say what it lacks; nothing that is there is touched.
+    Check(Box<S3Check>),
+}
+
+#[derive(Args, Debug)]
+#[command(
+    mut_arg("s3", |arg| arg.required(true)),
+    after_help = "Example:\n  keepsake s3 check --s3 https://s3.example.com --s3-bucket photos --origin https://photos.example\n\nTake the options and keys that `keepsake serve` gets. Small objects are written below the prefix and removed again. Exit codes: 0 a node can use it, 1 something is wrong, 2 no keys or wrong options, 3 no such bucket, 4 the keys may not, 7 the server does not answer."
+)]
+pub(crate) struct S3Check {
+    #[command(flatten)]
+    pub(crate) s3: S3Args,
+    /// An origin whose pages write into the bucket, such as `https://photos.example`; may be given several times.
+    #[arg(long, value_name = "ORIGIN")]
+    pub(crate) origin: Vec<String>,
+    /// Set the CORS rules for these origins, and the rule that ends unfinished uploads, where there are none. Other rules are
+    /// never replaced.
+    #[arg(long)]
+    pub(crate) set: bool,
 }
 
 impl S3Args {

@@ -20,6 +20,8 @@ pub(crate) struct UploadLine {
     pub(crate) mime_type: String,
     pub(crate) bytes: u64,
     pub(crate) sha256: String,
+    /// The original went into the node's bucket: its chunks are parts.
+    pub(crate) in_bucket: bool,
     /// Of the original.
     pub(crate) chunks_sent: u32,
     /// Of the original: there already from an interrupted upload.
@@ -50,6 +52,7 @@ impl UploadLine {
             mime_type: uploaded.mime_type,
             bytes: uploaded.total_len,
             sha256: hex(&uploaded.sha256),
+            in_bucket: uploaded.in_bucket,
             chunks_sent: sent,
             chunks_skipped: skipped,
             chunks_retried: retried + uploaded.derived_chunks.retried,
@@ -74,6 +77,7 @@ impl UploadLine {
             mime_type: memory.metadata.content_type.clone(),
             bytes,
             sha256: hex(sha256),
+            in_bucket: false,
             chunks_sent: 0,
             chunks_skipped: 0,
             chunks_retried: 0,
@@ -102,7 +106,7 @@ pub(crate) struct FailedLine {
     /// After a refusal for want of room: what is full, as in `usage --json`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) limits: Vec<LimitUse>,
-    /// What helps then.
+    /// What helps then, or where the node's bucket is in the way.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) advice: Option<String>,
 }

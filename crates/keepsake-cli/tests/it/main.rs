@@ -16,6 +16,7 @@ mod people;
 mod proxy;
 mod road;
 mod round_trip;
+mod s3;
 mod secure;
 mod serving;
 mod settings;

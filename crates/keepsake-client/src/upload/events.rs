@@ -36,7 +36,7 @@ pub enum UploadEvent {
         /// MIME type.
         mime_type: String,
     },
-    /// A session is open. Chunks that are there already came from an earlier, interrupted upload.
+    /// A session is open. Chunks, or parts, that are there already came from an earlier, interrupted upload.
     SessionOpened {
         /// The asset that it becomes.
         asset: AssetType,
@@ -50,6 +50,8 @@ pub enum UploadEvent {
         bytes_total: u64,
         /// Bytes that are there already.
         bytes_present: u64,
+        /// It is in the host's bucket, in parts.
+        in_bucket: bool,
     },
     /// So many bytes of the original are hashed.
     Hashed {
@@ -65,6 +67,28 @@ pub enum UploadEvent {
         /// Its length, bytes.
         bytes: u32,
     },
+    /// So many bytes of an original are in the host's bucket or on their way there. Fewer than before where a part goes out anew.
+    PartsMoved {
+        /// Bytes so far.
+        bytes: u64,
+    },
+    /// A part of the original arrived in the host's bucket.
+    PartSent {
+        /// Its number, from 1.
+        number: u32,
+        /// Its length, bytes.
+        bytes: u64,
+    },
+    /// The host reads the original in its bucket, to see that it is what was announced.
+    Verifying {
+        /// Bytes so far.
+        bytes: u64,
+    },
+    /// The host's bucket is not for this client: the original goes to the host itself.
+    BucketShut {
+        /// Why.
+        reason: String,
+    },
     /// An asset went along in the publish: it has no session.
     Carried {
         /// Its kind.
@@ -72,13 +96,13 @@ pub enum UploadEvent {
         /// Its length, bytes.
         bytes: u64,
     },
-    /// A chunk did not arrive and is sent again after a pause.
+    /// A chunk, or a part, did not arrive and is sent again after a pause.
     ChunkRetried {
         /// The asset that it is part of.
         asset: AssetType,
         /// Its index.
         index: u32,
-        /// Failures of this chunk so far.
+        /// Its failures so far.
         failures: u32,
         /// The pause.
         pause: Duration,

@@ -44,6 +44,75 @@ pub(crate) fn sha256_of(file: &File, is_stopped: impl Fn() -> bool) -> io::Resul
     Ok(is_whole.then(|| hasher.finalize().into()))
 }
 
+/// SHA-256 of a whole, and of each of its parts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Hashes {
+    pub(crate) whole: Sha,
+    /// Bytes of each part but the last.
+    pub(crate) part_bytes: u64,
+    pub(crate) parts: Vec<Sha>,
+}
+
+/// Hashes bytes that come one after the other, the whole and the parts beside it.
+pub(crate) struct Hashing {
+    whole: Sha256,
+    part: Sha256,
+    part_bytes: u64,
+    /// Bytes of the part that is not full.
+    within: u64,
+    parts: Vec<Sha>,
+}
+
+impl Hashing {
+    pub(crate) fn new(part_bytes: u64) -> Self {
+        Self { whole: Sha256::new(), part: Sha256::new(), part_bytes, within: 0, parts: Vec::new() }
+    }
+
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
+        self.whole.update(bytes);
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let room = usize::try_from(self.part_bytes - self.within).unwrap_or(usize::MAX);
+            let (piece, behind) = rest.split_at(rest.len().min(room));
+            self.part.update(piece);
+            self.within += piece.len() as u64;
+            rest = behind;
+            if self.within == self.part_bytes {
+                self.end_part();
+            }
+        }
+    }
+
+    fn end_part(&mut self) {
+        self.parts.push(self.part.finalize_reset().into());
+        self.within = 0;
+    }
+
+    pub(crate) fn end(mut self) -> Hashes {
+        if self.within > 0 {
+            self.end_part();
+        }
+        Hashes { whole: self.whole.finalize().into(), part_bytes: self.part_bytes, parts: self.parts }
+    }
+}
+
+/// As [`sha256_of`], for the parts too; `on_bytes` is told how many are hashed. Blocks on the disk.
+pub(crate) fn hashes_of(
+    file: &File,
+    part_bytes: u64,
+    is_stopped: impl Fn() -> bool,
+    on_bytes: impl Fn(u64),
+) -> io::Result<Option<Hashes>> {
+    let (mut hashing, mut bytes) = (Hashing::new(part_bytes), 0);
+    let is_whole = read_ahead(file, &mut |piece| {
+        hashing.update(piece);
+        bytes += piece.len() as u64;
+        on_bytes(bytes);
+        !is_stopped()
+    })?;
+    Ok(is_whole.then(|| hashing.end()))
+}
+
 /// Gives all of a file to `take`; false where that says stop.
 fn read_alone(file: &File, buffer: &mut [u8], take: &mut impl FnMut(&[u8]) -> bool) -> io::Result<bool> {
     loop {
@@ -112,6 +181,24 @@ mod tests {
     use super::*;
     use std::cell::Cell;
     use std::io::Write as _;
+
+    #[test]
+    fn a_whole_and_its_parts_are_hashed_in_one_pass() {
+        let bytes: Vec<u8> =
+            (0..3 * BUFFER_BYTES + 5).map(|at| at.to_le_bytes()[0] ^ at.to_le_bytes()[2]).collect();
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(&bytes).unwrap();
+        for part_bytes in [1_000_000, BUFFER_BYTES, BUFFER_BYTES + 1, 3 * BUFFER_BYTES + 5, 1 << 40] {
+            let open = File::open(file.path()).unwrap();
+            let told = Cell::new(0);
+            let hashes = hashes_of(&open, part_bytes, || false, |bytes| told.set(bytes)).unwrap().unwrap();
+            let part = usize::try_from(part_bytes).unwrap();
+            let parts: Vec<_> = bytes.chunks(part).map(sha256).collect();
+            assert_eq!(hashes, Hashes { whole: sha256(&bytes), part_bytes, parts }, "{part_bytes}");
+            assert_eq!(told.get(), bytes.len() as u64);
+        }
+        assert_eq!(hashes_of(&File::open(file.path()).unwrap(), 1_000, || true, |_| ()).unwrap(), None);
+    }
 
     #[test]
     fn files_of_all_lengths_are_hashed_whole_and_a_stop_ends_it() {

@@ -26,13 +26,13 @@ pub(crate) struct Identity<'a> {
     pub(crate) len: u64,
     /// ms since 1970; 0 where unknown.
     pub(crate) modified_at_ms: u64,
-    /// Another cut makes other chunks.
-    pub(crate) chunk_bytes: u32,
+    /// Another cut makes other chunks; of parts likewise.
+    pub(crate) chunk_bytes: u64,
 }
 
 impl UploadKey {
     pub(crate) fn new(file: &Identity<'_>) -> Self {
-        let numbers = [file.len, file.modified_at_ms, u64::from(file.chunk_bytes)].map(u64::to_le_bytes);
+        let numbers = [file.len, file.modified_at_ms, file.chunk_bytes].map(u64::to_le_bytes);
         let [len, modified, chunk] = &numbers;
         Self(digest(&[file.name.as_bytes(), file.sample, len, modified, chunk]))
     }

@@ -101,6 +101,7 @@ impl<T: Transport> LaneJob<T> {
             chunks_present: missing.present(),
             bytes_total: cut.total_len(),
             bytes_present: missing.bytes_present(cut),
+            in_bucket: false,
         });
         Ok(missing)
     }

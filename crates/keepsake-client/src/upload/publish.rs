@@ -200,6 +200,7 @@ impl<T: Transport> Upload<T> {
             mime_type: self.mime_type.clone(),
             total_len: original.total_len,
             sha256: original.sha256,
+            in_bucket: false,
             original_chunks: original.counts,
             derived_chunks,
             derivatives_skipped,

@@ -1,16 +1,15 @@
 //! Which way the chunks of a session go: in envelopes, or by `PUT` with a ticket where the host has such a road.
 //!
-//! Owns the choice and the session's ticket. A ticket stays in memory and goes into no text.
+//! Owns the choice.
 
+use super::ticket::{TICKETS_MAX, Ticket};
 use crate::client::{CallError, Client};
 use crate::put_road::{PutChunk, PutError};
 use crate::retry::RetryPolicy;
 use crate::transport::{Transport, TransportError};
 use bytes::Bytes;
 use keepsake_api::PutRoad;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use tokio::sync::Mutex;
 
 /// How chunks travel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,12 +22,6 @@ pub enum Road {
     /// In envelopes.
     Envelopes,
 }
-
-/// A ticket opens for this long, unless the host allows less, seconds.
-const TICKET_SECS: u32 = 3_600;
-
-/// A chunk meets at most so many tickets that do not open: those that expired on the way are new the second time.
-const TICKETS_MAX: usize = 3;
 
 /// What is in between may swallow a `PUT` without a word. So many in a row, with a host that answers messages and before any `PUT`
 /// got an answer, are taken for that.
@@ -72,10 +65,9 @@ impl KnownRoad {
 /// The `PUT` road of one session.
 pub(super) struct SessionRoad {
     road: PutRoad,
-    session_id: u64,
     /// Nothing else is tried.
     only: bool,
-    ticket: Mutex<Option<Arc<str>>>,
+    ticket: Ticket,
 }
 
 /// How a chunk did not get there by `PUT`.
@@ -100,7 +92,10 @@ impl SessionRoad {
         };
         let only = road == Road::Put;
         match offered {
-            Some(road) => Ok(Some(Self { road, session_id, only, ticket: Mutex::default() })),
+            Some(road) => {
+                let ticket = Ticket::new(session_id, Some(road.ticket_secs_max));
+                Ok(Some(Self { road, only, ticket }))
+            }
             None if only => Err(no_road()),
             None => Ok(None),
         }
@@ -118,7 +113,7 @@ impl SessionRoad {
             if client.known_road.is_closed() && !self.only {
                 return Err(Missed::TakeEnvelope(bytes));
             }
-            let ticket = match self.ticket(client).await {
+            let ticket = match self.ticket.open(client).await {
                 // The host that said so is another one by now.
                 Err(error) if error.code() == Some("no_put_road") && !self.only => {
                     client.known_road.close();
@@ -126,7 +121,7 @@ impl SessionRoad {
                 }
                 minted => minted.map_err(Missed::Call)?,
             };
-            let (session_id, path) = (self.session_id, self.road.path.as_str());
+            let (session_id, path) = (self.ticket.session_id(), self.road.path.as_str());
             let chunk = PutChunk { path, ticket: &ticket, session_id, index, bytes: bytes.clone() };
             let end = client.transport().put_chunk(chunk).await;
             self.learn(client, &end).await;
@@ -136,7 +131,7 @@ impl SessionRoad {
                 Err(PutError::NoRoad) => client.known_road.close(),
                 Err(PutError::Ticket(why)) => {
                     refused = why;
-                    self.forget(&ticket).await;
+                    self.ticket.forget(&ticket).await;
                 }
                 Err(PutError::Refused(error)) => {
                     return Err(Missed::Call(CallError::Refused { method: METHOD, error }));
@@ -158,32 +153,12 @@ impl SessionRoad {
         match end {
             Err(PutError::Transport(TransportError::Unreachable { .. })) if !road.is_proven() => {
                 let once = client.clone().with_retry(RetryPolicy::never());
-                let secs = TICKET_SECS.min(self.road.ticket_secs_max);
-                if once.mint_upload_ticket(self.session_id, secs).await.is_ok() && !road.is_proven() {
+                if self.ticket.mint(&once).await.is_ok() && !road.is_proven() {
                     road.unanswered();
                 }
             }
             Err(PutError::Transport(TransportError::Unreachable { .. } | TransportError::Timeout(_))) => {}
             _ => road.answered(),
-        }
-    }
-
-    /// The session's ticket; one chunk asks for it, the others wait.
-    async fn ticket<T: Transport>(&self, client: &Client<T>) -> Result<Arc<str>, CallError> {
-        let mut known = self.ticket.lock().await;
-        if let Some(ticket) = &*known {
-            return Ok(Arc::clone(ticket));
-        }
-        let secs = TICKET_SECS.min(self.road.ticket_secs_max);
-        let ticket: Arc<str> = client.mint_upload_ticket(self.session_id, secs).await?.into();
-        Ok(Arc::clone(known.insert(ticket)))
-    }
-
-    /// Lets go of a ticket that does not open, unless another one is there already.
-    async fn forget(&self, ticket: &Arc<str>) {
-        let mut known = self.ticket.lock().await;
-        if known.as_ref().is_some_and(|known| Arc::ptr_eq(known, ticket)) {
-            *known = None;
         }
     }
 }

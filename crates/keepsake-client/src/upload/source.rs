@@ -3,13 +3,14 @@
 //! Owns opening, hashing, positioned reads, and noticing that a file changed meanwhile. A file that does not fit one message is
 //! never whole in memory.
 
-use super::hash::{Sha, sha256, sha256_of, sha256_of_file};
+use super::hash::{Hashes, Hashing, Sha, hashes_of, sha256, sha256_of, sha256_of_file};
 use super::name::text_of;
 use super::{UploadError, blocking};
 use bytes::Bytes;
 use std::fs::{File, Metadata};
-use std::io::{self, BufReader, Cursor};
+use std::io::{self, BufReader, Cursor, Seek};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 use tokio_util::sync::CancellationToken;
 
@@ -49,12 +50,28 @@ impl Source {
     ///
     /// # Errors
     /// [`UploadError`] where it cannot be read, is empty, or `cancel` comes first.
-    pub async fn hashed(mut self, cancel: &CancellationToken) -> Result<Self, UploadError> {
+    pub async fn hashed(self, cancel: &CancellationToken) -> Result<Self, UploadError> {
+        self.hashed_by(|_| None, cancel).await
+    }
+
+    /// As [`Self::hashed`], by its parts too: `part_bytes` says how long they are of a file of so many bytes, if it has any.
+    pub(crate) async fn hashed_by(
+        mut self,
+        part_bytes: impl FnOnce(u64) -> Option<u64> + Send + 'static,
+        cancel: &CancellationToken,
+    ) -> Result<Self, UploadError> {
         let cancel = cancel.clone();
         blocking(move || {
             let source = self.open()?;
-            let sha256 = source.hash(&cancel)?;
-            self.content = Some(Content { sha256, len: source.len(), stamp: source.stamp() });
+            let part_bytes = part_bytes(source.len()).filter(|bytes| *bytes < source.len());
+            let (sha256, parts) = match part_bytes {
+                None => (source.hash(&cancel)?, None),
+                Some(part_bytes) => {
+                    let hashes = source.hashes(part_bytes, &cancel, |_| ())?;
+                    (hashes.whole, Some(Arc::new(hashes)))
+                }
+            };
+            self.content = Some(Content { sha256, parts, len: source.len(), stamp: source.stamp() });
             Ok(self)
         })
         .await
@@ -78,20 +95,24 @@ impl Source {
                 open_file(path).map_err(|reason| UploadError::File { path: path.clone(), reason })?
             }
         };
-        let mut source = OpenSource { place, name: self.name.clone(), held: None, sha256: None };
+        let mut source = OpenSource { place, name: self.name.clone(), held: None, sha256: None, parts: None };
         if source.len() == 0 {
             return Err(UploadError::Empty { name: self.name.clone() });
         }
-        let same = self.content.filter(|content| content.stamp == source.stamp());
-        source.sha256 = same.map(|content| content.sha256);
+        if let Some(same) = self.content.as_ref().filter(|content| content.stamp == source.stamp()) {
+            source.sha256 = Some(same.sha256);
+            source.parts.clone_from(&same.parts);
+        }
         Ok(source)
     }
 }
 
 /// What a source held when it was hashed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Content {
     sha256: Sha,
+    /// Where it was hashed by parts.
+    parts: Option<Arc<Hashes>>,
     len: u64,
     /// None: bytes in memory do not change.
     stamp: Option<Stamp>,
@@ -154,6 +175,8 @@ pub(crate) struct OpenSource {
     held: Option<Bytes>,
     /// Where it is known.
     sha256: Option<Sha>,
+    /// Likewise of its parts.
+    parts: Option<Arc<Hashes>>,
 }
 
 /// Reads and seeks, for the decoder.
@@ -163,7 +186,7 @@ impl<R: io::BufRead + io::Seek + Send> SeekRead for R {}
 impl OpenSource {
     /// Bytes in memory that are known to be there, and their SHA-256 where it is known.
     pub(crate) fn of_bytes(name: &str, bytes: Bytes, sha256: Option<Sha>) -> Self {
-        Self { place: Place::Bytes(bytes), name: name.to_owned(), held: None, sha256 }
+        Self { place: Place::Bytes(bytes), name: name.to_owned(), held: None, sha256, parts: None }
     }
 
     /// Reads all of it, once, where it has at most `bytes_max`. From then on nothing is read from the disk. Blocks on it.
@@ -200,11 +223,38 @@ impl OpenSource {
         match &self.place {
             Place::Bytes(bytes) => Ok(sha256(bytes)),
             Place::File { file, path, .. } => {
-                let hashed = sha256_of(file, || cancel.is_cancelled());
+                let hashed = rewound(file).and_then(|()| sha256_of(file, || cancel.is_cancelled()));
                 let hashed = hashed.map_err(|reason| UploadError::File { path: path.clone(), reason })?;
                 hashed.ok_or(UploadError::Cancelled)
             }
         }
+    }
+
+    /// SHA-256 of the whole and of parts of so many bytes; `on_bytes` is told how many are hashed. What goes in one part has the
+    /// hash of the whole. Blocks on the disk.
+    pub(crate) fn hashes(
+        &self,
+        part_bytes: u64,
+        cancel: &CancellationToken,
+        on_bytes: impl Fn(u64),
+    ) -> Result<Hashes, UploadError> {
+        if let Some(known) = self.parts.as_ref().filter(|known| known.part_bytes == part_bytes) {
+            return Ok(Hashes::clone(known));
+        }
+        if part_bytes >= self.len() {
+            let whole = self.sha256.map_or_else(|| self.hash(cancel), Ok)?;
+            return Ok(Hashes { whole, part_bytes, parts: vec![whole] });
+        }
+        if let Some(bytes) = self.whole() {
+            let mut hashing = Hashing::new(part_bytes);
+            hashing.update(bytes);
+            return Ok(hashing.end());
+        }
+        let Place::File { file, path, .. } = &self.place else { unreachable!("bytes in memory are whole") };
+        let file_error = |reason| UploadError::File { path: path.clone(), reason };
+        rewound(file).map_err(file_error)?;
+        let hashes = hashes_of(file, part_bytes, || cancel.is_cancelled(), on_bytes).map_err(file_error)?;
+        hashes.ok_or(UploadError::Cancelled)
     }
 
     fn stamp(&self) -> Option<Stamp> {
@@ -283,6 +333,11 @@ impl OpenSource {
                 && sha256_of_file(path).map_err(file_error)? == *sha256);
         if same { Ok(()) } else { Err(UploadError::Changed { name: self.name.clone() }) }
     }
+}
+
+/// Reads in order begin at the start.
+fn rewound(mut file: &File) -> io::Result<()> {
+    file.rewind()
 }
 
 /// The decoder reads in pieces of this size, bytes.

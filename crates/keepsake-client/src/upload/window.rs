@@ -1,5 +1,5 @@
-//! How many chunks may fly at once on this line: few at first, more while they arrive in time, half when they do not. All uploads
-//! of a client share one line.
+//! How many chunks, or parts, may fly at once on this line: few at first, more while they arrive in time, half when they do not.
+//! All uploads of a client share one line.
 //!
 //! Owns the number, as [TCP does](https://www.rfc-editor.org/rfc/rfc5681) its window of segments; `fixtures/client/window.json` has
 //! its cases. It grows only while it is what holds chunks back.
@@ -12,6 +12,14 @@ use tokio::sync::Notify;
 const FIRST: u32 = 2;
 /// What took longer shared its line with too many.
 const SLOW: Duration = Duration::from_secs(10);
+/// What is longer may take as much more time, bytes.
+const SLOW_BYTES: u64 = 1_800_000;
+
+/// What took longer is late.
+pub(crate) fn in_time(bytes: u64) -> Duration {
+    let slow = u64::try_from(SLOW.as_micros()).expect("it is some seconds");
+    Duration::from_micros(slow.saturating_mul(bytes.max(SLOW_BYTES)) / SLOW_BYTES)
+}
 
 /// The number. Reads no clock.
 #[derive(Debug)]
@@ -34,9 +42,9 @@ impl Limit {
         self.chunks
     }
 
-    /// A chunk that set out at `from` arrived at `now`.
-    pub(crate) fn arrived(&mut self, from: Instant, now: Instant) {
-        if now - from > SLOW {
+    /// A chunk that set out at `from` arrived at `now`, or a part of more `bytes`.
+    pub(crate) fn arrived(&mut self, from: Instant, now: Instant, bytes: u64) {
+        if now - from > in_time(bytes) {
             return self.late(from, now);
         }
         self.arrived += 1;
@@ -128,11 +136,16 @@ impl Place {
         self.from = Instant::now();
     }
 
-    /// It is there.
+    /// A chunk is there.
     pub(crate) fn arrived(&self) {
+        self.arrived_with(SLOW_BYTES);
+    }
+
+    /// A part of so many bytes is there.
+    pub(crate) fn arrived_with(&self, bytes: u64) {
         let (state, now) = (&mut *self.window.state(), Instant::now());
-        if self.is_last || now - self.from > SLOW {
-            state.limit.arrived(self.from, now);
+        if self.is_last || now - self.from > in_time(bytes) {
+            state.limit.arrived(self.from, now, bytes);
         }
         self.window.wake(state);
     }

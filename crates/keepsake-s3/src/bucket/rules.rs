@@ -157,8 +157,15 @@ impl Bucket {
     /// # Errors
     /// When they cannot be read.
     pub async fn cors(&self, wanted: &CorsRules) -> Result<Rules, Error> {
-        let text = self.rules("s3:GetBucketCORS", "cors", "NoSuchCORSConfiguration").await?;
-        text.map_or(Ok(Rules::None), |text| wanted.are_in(&text))
+        self.cors_there().await?.map_or(Ok(Rules::None), |text| wanted.are_in(&text))
+    }
+
+    /// The CORS rules that are there, as the server writes them: XML. None where there are none.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn cors_there(&self) -> Result<Option<String>, Error> {
+        self.rules("s3:GetBucketCORS", "cors", "NoSuchCORSConfiguration").await
     }
 
     /// Sets them, where there are none.
@@ -178,9 +185,16 @@ impl Bucket {
     /// # Errors
     /// When they cannot be read.
     pub async fn lifecycle(&self) -> Result<Rules, Error> {
-        let none = "NoSuchLifecycleConfiguration";
-        let text = self.rules("s3:GetLifecycleConfiguration", "lifecycle", none).await?;
+        let text = self.lifecycle_there().await?;
         text.map_or(Ok(Rules::None), |text| self.lifecycle_rules().are_in(&text))
+    }
+
+    /// The lifecycle rules that are there, likewise.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn lifecycle_there(&self) -> Result<Option<String>, Error> {
+        self.rules("s3:GetLifecycleConfiguration", "lifecycle", "NoSuchLifecycleConfiguration").await
     }
 
     /// Sets them, where there are none.
@@ -207,7 +221,9 @@ impl Bucket {
         none: &str,
     ) -> Result<Option<String>, Error> {
         match self.read(&Ask::new(action, Method::Get, None).query(which, "")).await {
-            Ok(answered) => Ok(Some(answered.text)),
+            Ok(answered) if answered.text.contains("Configuration") => Ok(Some(answered.text)),
+            // Some pass over what they do not know, and list the bucket.
+            Ok(_) => Err(Error::Unsupported { code: format!("it has no {which} rules") }),
             Err(Error::Refused { code, .. }) if code == none => Ok(None),
             Err(error) => Err(error),
         }

@@ -2,7 +2,9 @@
 //! before their turn. Owns the queue; uploads nothing.
 
 use crate::progress::Progress;
-use keepsake_client::{AgentTransport, CancellationToken, Claim, Client, Source, UploadError, text_of};
+use keepsake_client::{
+    AgentTransport, CancellationToken, Claim, Client, Hosting, Source, UploadError, text_of,
+};
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -38,6 +40,7 @@ pub(super) struct Next {
 pub(super) struct Lookup {
     pub(super) client: Client<AgentTransport>,
     pub(super) capsule_id: String,
+    pub(super) hosting: Hosting,
     pub(super) cancel: CancellationToken,
     pub(super) progress: Progress,
     /// It was said that others have files.
@@ -146,7 +149,7 @@ async fn look_up(lookup: Lookup, files: Vec<Waiting>) -> Batch {
         if std::fs::metadata(&file).is_ok_and(|metadata| metadata.len() >= LONG_BYTES) {
             lookup.progress.note(&format!("{}: read first, to see whether it is there", text_of(&file)));
         }
-        let source = Source::file(&file).hashed(&lookup.cancel).await;
+        let source = lookup.client.hashed(Source::file(&file), lookup.hosting, &lookup.cancel).await;
         batch.ready.push(Next { file, source, found: None, claim });
     }
     if batch.ready.is_empty() {

@@ -5,7 +5,7 @@ use super::ahead::{Ahead, Lookup, Next};
 use super::tally::Tally;
 use crate::args::Upload;
 use crate::context::Context;
-use crate::failure::{Exit, ends_a_run, exit_of, is_out_of_room};
+use crate::failure::{Exit, advice_on_bucket, ends_a_run, exit_of, is_out_of_room};
 use crate::full;
 use crate::output::{self, bytes};
 use crate::progress::Progress;
@@ -106,6 +106,7 @@ impl<'a> Uploads<'a> {
         let lookup = Lookup {
             client: client.clone(),
             capsule_id: capsule_id.to_owned(),
+            hosting: self.args.hosting.into(),
             cancel: cancel.clone(),
             progress: self.progress.clone(),
             is_told: Arc::default(),
@@ -141,6 +142,7 @@ impl<'a> Uploads<'a> {
             tags: self.args.tag.clone(),
             chunks_in_flight_max: target.in_flight,
             road: self.args.road.into(),
+            hosting: self.args.hosting.into(),
             derive: !self.args.no_derivatives,
             if_present: if self.args.again { IfPresent::Duplicate } else { IfPresent::Return },
             events: Some(events),
@@ -192,6 +194,10 @@ impl<'a> Uploads<'a> {
         let mut line = FailedLine { file: Some(name), error: why, ..FailedLine::new(error) };
         if let Some(why) = ends_a_run(error) {
             self.tally.stop(why);
+        }
+        if let Some(advice) = advice_on_bucket(error) {
+            self.progress.note(advice);
+            line.advice = Some(advice.to_owned());
         }
         if is_out_of_room(error) {
             self.full = full::limits(self.context, self.capsule_id.clone()).await;

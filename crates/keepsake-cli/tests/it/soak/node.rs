@@ -16,16 +16,22 @@ pub(crate) struct Node {
     child: Child,
     address: String,
     data: PathBuf,
+    options: Vec<String>,
 }
 
 impl Node {
     /// Starts on a free port, over `data`.
     pub(crate) fn start(data: &Path) -> Self {
-        Self::start_at(data, "127.0.0.1:0")
+        Self::start_with(data, Vec::new())
     }
 
-    fn start_at(data: &Path, address: &str) -> Self {
-        let mut child = serve(data, address, Stdio::piped());
+    /// With more options.
+    pub(crate) fn start_with(data: &Path, options: Vec<String>) -> Self {
+        Self::start_at(data, "127.0.0.1:0", options)
+    }
+
+    fn start_at(data: &Path, address: &str, options: Vec<String>) -> Self {
+        let mut child = serve(data, address, &options, Stdio::piped());
         let stdout = child.stdout.take().expect("stdout is piped");
         let mut line = String::new();
         BufReader::new(stdout).read_line(&mut line).expect("the node's output can be read");
@@ -34,7 +40,7 @@ impl Node {
             panic!("the node does not start: it ended with {:?}", child.wait())
         };
         let address = url.strip_prefix("http://").expect("the address is http").to_owned();
-        Self { child, address, data: data.to_owned() }
+        Self { child, address, data: data.to_owned(), options }
     }
 
     /// `kill -9`, and waits for the end.
@@ -45,12 +51,13 @@ impl Node {
 
     /// Starts again at the same address, over the same data. It must have been killed.
     pub(crate) fn restart(&mut self) {
-        *self = Self::start_at(&self.data.clone(), &self.address.clone());
+        let options = std::mem::take(&mut self.options);
+        *self = Self::start_at(&self.data.clone(), &self.address.clone(), options);
     }
 
     /// Begins to start again and is killed after `pause`, somewhere in the recovery.
     pub(crate) fn start_in_vain(&mut self, pause: std::time::Duration) {
-        let mut child = serve(&self.data, &self.address, Stdio::null());
+        let mut child = serve(&self.data, &self.address, &self.options, Stdio::null());
         std::thread::sleep(pause);
         child.kill().expect("it was not waited for yet");
         child.wait().expect("it ends");
@@ -63,6 +70,11 @@ impl Node {
         assert!(asked.success());
         let ended = self.child.wait().expect("the node ends");
         assert!(ended.success(), "the node ended with {ended}");
+    }
+
+    #[cfg(target_os = "linux")]
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     pub(crate) fn data(&self) -> &Path {
@@ -81,10 +93,11 @@ impl Drop for Node {
     }
 }
 
-fn serve(data: &Path, address: &str, stdout: Stdio) -> Child {
+fn serve(data: &Path, address: &str, options: &[String], stdout: Stdio) -> Child {
     Command::new(program())
         .args(["serve", "--json", "--quiet", "--listen", address, "--data"])
         .arg(data)
+        .args(options)
         .stdin(Stdio::null())
         .stdout(stdout)
         .spawn()
