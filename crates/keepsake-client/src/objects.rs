@@ -13,6 +13,14 @@ impl<T: Transport> Client<T> {
         self.update("uploads_grant", Delivery::Repeatable, (ticket,)).await
     }
 
+    /// The same for a look at the bucket: nothing may be signed by it.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn uploads_granted(&self, ticket: &str) -> Result<ObjectGrant, CallError> {
+        self.query("uploads_granted", (ticket,)).await
+    }
+
     /// Keeps the bucket's name for the parts of a session; the first one stays, and is given back.
     ///
     /// # Errors

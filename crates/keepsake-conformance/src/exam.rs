@@ -46,6 +46,7 @@ macro_rules! exam {
             objects::only_the_gate_says_what_is_there,
             objects::a_publish_is_whole_over_both_places,
             objects::a_blob_moves_into_the_bucket,
+            objects::what_may_be_in_the_bucket_is_charged_for,
             people::a_device_is_its_account,
             people::a_removed_device_is_shut_out_on_every_road,
             people::a_ticket_ends_with_its_key,
@@ -82,6 +83,7 @@ macro_rules! exam {
             objects::only_the_gate_says_what_is_there,
             objects::a_publish_is_whole_over_both_places,
             objects::a_blob_moves_into_the_bucket,
+            objects::what_may_be_in_the_bucket_is_charged_for,
         }
         $crate::exam! { @needs $start, $clock;
             objects::objects_go_with_what_they_were_for,

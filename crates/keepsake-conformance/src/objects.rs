@@ -89,8 +89,13 @@ pub async fn only_the_gate_says_what_is_there<H: Host>(host: &H) {
         refused(world.by(who).uploads_attest(id, &found(&whole)).await, "unauthorized");
     }
     refused(gate.uploads_grant("no ticket").await, "upload_ticket_wrong");
+    refused(gate.uploads_granted("no ticket").await, "upload_ticket_wrong");
     let ticket = allowed(member.mint_upload_ticket(id, 60).await);
     let grant = allowed(gate.uploads_grant(&ticket).await);
+    assert_eq!(allowed(gate.uploads_granted(&ticket).await), grant, "a look shows the same");
+    for who in Who::COLUMNS {
+        refused(world.by(who).uploads_granted(&ticket).await, "unauthorized");
+    }
     assert_eq!((grant.session_id, grant.len, grant.attested), (id, 3_000, false));
     assert_eq!((grant.part_bytes, grant.sha256.to_vec()), (3_000, sha256(&whole)));
     assert!(!grant.key.contains(&world.capsule), "a key says no name: {}", grant.key);
@@ -113,11 +118,13 @@ pub async fn only_the_gate_says_what_is_there<H: Host>(host: &H) {
     assert_eq!(allowed(member.uploads_finish(id, &sha256(&whole), 3_000).await).blob_id, done.blob_id);
     allowed(gate.uploads_attest(id, &found(&whole)).await);
     refused(gate.uploads_grant(&ticket).await, "session_finished");
+    refused(gate.uploads_granted(&ticket).await, "session_finished");
 
     // A session that takes chunks is none of this.
     let here = pending(member, &world.capsule, b"bytes", 5).await;
     let ticket = allowed(member.mint_upload_ticket(here, 60).await);
     refused(gate.uploads_grant(&ticket).await, "session_not_elsewhere");
+    refused(gate.uploads_granted(&ticket).await, "session_not_elsewhere");
     refused(gate.uploads_attest(here, &found(b"bytes")).await, "session_not_elsewhere");
     allowed(member.uploads_abort(here).await);
 }
@@ -164,6 +171,42 @@ pub async fn a_publish_is_whole_over_both_places<H: Host>(host: &H) {
     assert_eq!(found, [Some(published.memory_id.clone())], "it is known by its content");
 }
 
+/// Whoever keeps the keys has signed addresses for it.
+async fn signed<T: Transport>(world: &World<T>, gate: &Client<T>, session: u64) {
+    let ticket = allowed(world.member().mint_upload_ticket(session, 60).await);
+    allowed(gate.uploads_grant(&ticket).await);
+}
+
+/// What the capsule is charged for, bytes.
+async fn capsule_bytes<T: Transport>(world: &World<T>) -> u64 {
+    let usage = allowed(world.member().usage(Some(&world.capsule)).await);
+    usage.limits.iter().find(|limit| limit.code == "capsule_bytes").expect("it is among them").used
+}
+
+/// Bytes count for a quota for as long as a signed address may bring them; what was never signed for counts no longer than its session.
+pub async fn what_may_be_in_the_bucket_is_charged_for<H: Host>(host: &H) {
+    let world = World::new(host, "charged").await;
+    if !has_bucket(&world).await {
+        return;
+    }
+    let (member, gate, whole) = (world.member(), host.client(Who::Gate).await, bytes(6_000, 8));
+    let before = capsule_bytes(&world).await;
+    for round in 0..4 {
+        let id = begun(member, &world.capsule, &whole).await;
+        assert_eq!(capsule_bytes(&world).await, before + 6_000, "round {round}");
+        allowed(member.uploads_abort(id).await);
+        allowed(member.uploads_abort(id).await);
+        assert_eq!(capsule_bytes(&world).await, before, "round {round}: nothing of it can be there");
+    }
+    for round in 1..4 {
+        let id = begun(member, &world.capsule, &whole).await;
+        signed(&world, &gate, id).await;
+        allowed(member.uploads_abort(id).await);
+        allowed(member.uploads_abort(id).await);
+        assert_eq!(capsule_bytes(&world).await, before + 6_000 * round, "it may come yet");
+    }
+}
+
 /// What nobody has any more is removed once no address works by which it could come back, and is forgotten then.
 pub async fn objects_go_with_what_they_were_for<H: Host>(host: &H) -> bool {
     let world = World::new(host, "objects").await;
@@ -171,8 +214,10 @@ pub async fn objects_go_with_what_they_were_for<H: Host>(host: &H) -> bool {
         return host.advance_clock(Duration::ZERO).await;
     }
     let (member, gate) = (world.member(), host.client(Who::Gate).await);
+    let before = capsule_bytes(&world).await;
     let (one, two) = (bytes(2_000, 6), bytes(2_000, 7));
     let aborted = begun(member, &world.capsule, &one).await;
+    signed(&world, &gate, aborted).await;
     let finished = begun(member, &world.capsule, &two).await;
     let objects = allowed(gate.objects_list(None).await);
     let of =
@@ -186,6 +231,7 @@ pub async fn objects_go_with_what_they_were_for<H: Host>(host: &H) -> bool {
     allowed(member.uploads_abort(aborted).await);
     refused(gate.uploads_attest(aborted, &found(&one)).await, "not_found");
     allowed(member.blob_delete(&done.blob_id).await);
+    assert_eq!(capsule_bytes(&world).await, before + 4_000, "what may be in the bucket is charged for");
     assert_eq!(allowed(gate.objects_removable().await), Vec::new(), "addresses that were signed still work");
     assert_eq!(allowed(gate.objects_removed(&[first, second]).await), 0);
     if !host.advance_clock(SIGNED_FOR).await {
@@ -193,9 +239,10 @@ pub async fn objects_go_with_what_they_were_for<H: Host>(host: &H) -> bool {
     }
     let removable = allowed(gate.objects_removable().await);
     let ids: Vec<_> = removable.iter().map(|object| object.object_id).collect();
-    assert_eq!(ids, [first, second]);
+    assert_eq!(ids, [second, first], "what was signed for works longer than what was read");
     assert_eq!(allowed(gate.objects_removed(&[first, second, 999]).await), 2);
     assert_eq!(allowed(gate.objects_removed(&[first, second]).await), 0, "they are forgotten");
+    assert_eq!(capsule_bytes(&world).await, before);
     assert_eq!(allowed(gate.objects_list(None).await), Vec::new());
     true
 }

@@ -124,6 +124,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
             record_bytes: 0,
             name: None,
             given: None,
+            leaving_bytes: 0,
         };
         let id = self.capsules.add(&record);
         self.registry.set_maker(id, None, Some(&call.caller));
@@ -166,6 +167,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
             bytes_used: 0,
             bytes_in_flight: 0,
             inline_bytes: 0,
+            leaving_bytes: 0,
             ..record
         };
         CapsuleView { id, record, role: Role::Guest, is_own: false, is_accepted: true, is_member: false }
@@ -226,7 +228,10 @@ impl<R: Memory, H: Memory> Store<R, H> {
         if self.idem.get(&key).is_some_and(|known| known.made == id.0) {
             self.idem.forget(&key);
         }
-        self.callers.update(&record.creator, |c| c.capsules_created -= 1);
+        self.callers.update(&record.creator, |c| {
+            c.capsules_created -= 1;
+            c.leaving_bytes += record.leaving_bytes;
+        });
         self.registry.set_maker(id, Some(&record.creator), None);
         let mut rows = call.rows(TICK_SLICE);
         self.purge_capsule(call, id, &mut rows);

@@ -98,6 +98,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         self.check_blobs(&mut tally);
         self.check_runs(&mut tally);
         self.check_links(&mut tally);
+        self.check_objects(&mut tally);
         self.check_capsules(&mut tally);
         self.check_callers(&mut tally);
         self.check_heap(&mut tally);
@@ -105,7 +106,6 @@ impl<R: Memory, H: Memory> Store<R, H> {
         self.check_idem(&mut tally);
         self.check_contents(&mut tally);
         self.check_people(&mut tally);
-        self.check_objects(&mut tally);
         tally.report
     }
 
@@ -271,8 +271,12 @@ impl<R: Memory, H: Memory> Store<R, H> {
                 ("inline_bytes", record.inline_bytes, found.inline_bytes),
                 ("memory_count", record.memory_count, found.memory_count),
                 ("record_bytes", record.record_bytes, found.record_bytes),
+                ("leaving_bytes", record.leaving_bytes, found.leaving_bytes),
             ] {
                 tally.expect(stored == found, || format!("{id}: {what} is {stored}, found {found}"));
+            }
+            if !self.members.any(id) && found.leaving_bytes > 0 {
+                tally.callers.entry(record.creator).or_default().leaving_bytes += found.leaving_bytes;
             }
         }
         for id in counted.keys().map(|id| CapsuleId(*id)).filter(|id| !self.capsules.contains(*id)) {
@@ -334,5 +338,6 @@ fn zero_capsule() -> CapsuleRecord {
         record_bytes: 0,
         name: None,
         given: None,
+        leaving_bytes: 0,
     }
 }

@@ -114,7 +114,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
                     // They count their own.
                     *rows += 1;
                     if self.purge_links(id, rows) {
-                        return self.capsules.remove(id);
+                        return self.forget_capsule(id);
                     }
                 }
                 Some((ItemKind::Memory, memory)) => {
@@ -136,5 +136,12 @@ impl<R: Memory, H: Memory> Store<R, H> {
             }
         }
         self.due.add(0, DueKind::Capsule, id.0);
+    }
+
+    /// A deleted capsule's record goes last: it is charged for what may still be in the bucket.
+    fn forget_capsule(&mut self, id: CapsuleId) {
+        if self.capsules.get(id).leaving_bytes == 0 {
+            self.capsules.remove(id);
+        }
     }
 }

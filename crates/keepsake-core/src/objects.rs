@@ -9,7 +9,7 @@ use crate::access::Denied;
 use crate::blob::BlobRecord;
 use crate::call::Call;
 use crate::charge::OBJECT_BYTES;
-use crate::ids::{BlobId, CapsuleId, ObjectId};
+use crate::ids::{BlobId, CapsuleId, ObjectId, SessionId};
 use crate::limits::{
     GRANT_MARGIN_NS, GRANT_TTL_NS, MOVES_LOOKED_AT_MAX, OBJECT_TEXT_BYTES_MAX, OBJECTS_LISTED_MAX,
     READ_TTL_NS,
@@ -19,6 +19,7 @@ use crate::refusal::{Refusal, RefusalKind};
 use crate::room::Exhausted;
 use crate::site::NO_CAPSULE;
 use crate::store::Store;
+use crate::tables::due::DueKind;
 pub use crate::tables::objects::{Holder, ObjectRecord};
 use hmac::{Hmac, KeyInit, Mac};
 use ic_stable_structures::Memory;
@@ -35,6 +36,17 @@ pub struct ObjectView {
     pub mime_type: Option<String>,
     /// Its record.
     pub record: ObjectRecord,
+}
+
+/// What the records say of an object's place in the bucket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ObjectStanding {
+    /// It has to be there: for this blob, or this session.
+    Needed(String),
+    /// It may be there, and need not: its bytes come in, or are here still.
+    Open,
+    /// It is nobody's: it is removed, or was.
+    Leaving,
 }
 
 /// Bytes of an object.
@@ -97,9 +109,10 @@ impl<R: Memory, H: Memory> Store<R, H> {
         self.require_attestor(call)?;
         let mut forgotten = 0;
         for id in ids.iter().take(OBJECTS_LISTED_MAX).map(|id| ObjectId(*id)) {
-            let holder = self.objects.get(id).map(|record| record.holder);
-            if matches!(holder, Some(Holder::Nobody(at_ns)) if at_ns < call.now_ns) {
+            let Some(record) = self.objects.get(id) else { continue };
+            if matches!(record.holder, Holder::Nobody(at_ns) if at_ns < call.now_ns) {
                 self.objects.remove(id);
+                self.discharge_leaving(CapsuleId(record.capsule), record.len);
                 forgotten += 1;
             }
         }
@@ -118,6 +131,31 @@ impl<R: Memory, H: Memory> Store<R, H> {
     /// All objects from a number on: for whoever has the store itself.
     pub fn objects_from(&self, first: ObjectId) -> impl Iterator<Item = ObjectView> + '_ {
         self.objects.from(first).map(|(id, record)| self.object_view(id, record))
+    }
+
+    /// An object, whoever asks: for whoever has the store itself.
+    pub fn object(&self, number: u64) -> Option<ObjectView> {
+        let id = ObjectId(number);
+        Some(self.object_view(id, self.objects.get(id)?))
+    }
+
+    /// Numbers of objects are below this one.
+    pub fn object_numbers(&self) -> u64 {
+        self.objects.next_id().0
+    }
+
+    /// Whether the bucket has to have it.
+    pub fn object_standing(&self, object: &ObjectView) -> ObjectStanding {
+        match object.record.holder {
+            Holder::Nobody(_) => ObjectStanding::Leaving,
+            Holder::Session(id) if self.upload_is_attested(SessionId(id)) => {
+                ObjectStanding::Needed(format!("session {id}"))
+            }
+            Holder::Blob(id) if self.blobs.get(BlobId(id)).is_some_and(|blob| blob.elsewhere().is_some()) => {
+                ObjectStanding::Needed(BlobId(id).to_string())
+            }
+            Holder::Session(_) | Holder::Blob(_) => ObjectStanding::Open,
+        }
     }
 
     /// Where some bytes of a blob lie in the bucket; none where they are here.
@@ -257,13 +295,48 @@ impl<R: Memory, H: Memory> Store<R, H> {
         self.objects.put(id, &record);
     }
 
-    /// Nobody has this object any more. It goes once no address works by which somebody could read it or write it again.
+    /// A session gives up its object. What was never signed for was never written, and is forgotten at once.
+    pub(crate) fn give_up_object(&mut self, call: &Call, id: ObjectId, is_attested: bool) {
+        let record = self.objects.get(id).expect("an object that is held has a record");
+        if is_attested || record.signed_until_ns > 0 || record.upload_id.is_some() {
+            self.leave_object(call, id);
+        } else {
+            self.objects.remove(id);
+        }
+    }
+
+    /// Nobody has this object any more. It goes once no address works by which somebody could read it or write it again; until it
+    /// is gone its bytes are charged to whom they were.
     pub(crate) fn leave_object(&mut self, call: &Call, id: ObjectId) {
         let mut record = self.objects.get(id).expect("an object that is held has a record");
         let read = call.now_ns.saturating_add(READ_TTL_NS);
         let at_ns = record.signed_until_ns.max(read).saturating_add(GRANT_MARGIN_NS);
         record.holder = Holder::Nobody(at_ns);
         self.objects.put(id, &record);
+        self.charge_leaving(CapsuleId(record.capsule), record.len);
+    }
+
+    /// Bytes that may stay in the bucket for a while count for the capsule, and where that is deleted for whoever made it: else
+    /// bytes could be sent and given up again and again, beyond any quota.
+    fn charge_leaving(&mut self, id: CapsuleId, len: u64) {
+        let mut capsule = self.capsules.get(id);
+        capsule.leaving_bytes += len;
+        self.capsules.put(id, &capsule);
+        if !self.members.any(id) {
+            self.callers.update(&capsule.creator, |c| c.leaving_bytes += len);
+        }
+    }
+
+    fn discharge_leaving(&mut self, id: CapsuleId, len: u64) {
+        let mut capsule = self.capsules.get(id);
+        capsule.leaving_bytes -= len;
+        self.capsules.put(id, &capsule);
+        if !self.members.any(id) {
+            self.callers.update(&capsule.creator, |c| c.leaving_bytes -= len);
+            if capsule.leaving_bytes == 0 {
+                self.due.add(0, DueKind::Capsule, id.0);
+            }
+        }
     }
 
     pub(crate) fn object_view(&self, id: ObjectId, record: ObjectRecord) -> ObjectView {

@@ -21,11 +21,11 @@ use std::collections::BTreeSet;
 pub enum Limit {
     /// Pending sessions of one caller.
     SessionsPerCaller,
-    /// Bytes of one caller's pending sessions.
+    /// Bytes of one caller's pending sessions, and of what leaves the bucket of its deleted capsules.
     BytesInFlightPerCaller,
     /// Capsules that one caller made.
     CapsulesPerCaller,
-    /// Bytes of one capsule, those in flight included.
+    /// Bytes of one capsule, those in flight and those that leave the bucket included.
     CapsuleBytes,
     /// Bytes of all capsules that one account made, where the operator set it a limit.
     AccountBytes,
@@ -101,7 +101,8 @@ impl Usage {
     }
 
     pub(crate) fn in_flight(caller: &CallerRecord, quotas: &Quotas) -> Self {
-        let (used, max) = (caller.bytes_in_flight, quotas.bytes_in_flight_per_caller_max);
+        let used = caller.bytes_in_flight.saturating_add(caller.leaving_bytes);
+        let max = quotas.bytes_in_flight_per_caller_max;
         Self { limit: Limit::BytesInFlightPerCaller, used, max }
     }
 
@@ -111,8 +112,7 @@ impl Usage {
     }
 
     pub(crate) fn capsule_bytes(capsule: &CapsuleRecord, quotas: &Quotas) -> Self {
-        let used = capsule.bytes_used.saturating_add(capsule.bytes_in_flight);
-        Self { limit: Limit::CapsuleBytes, used, max: quotas.capsule_bytes_max }
+        Self { limit: Limit::CapsuleBytes, used: bytes_of(capsule), max: quotas.capsule_bytes_max }
     }
 
     pub(crate) fn inline_bytes(capsule: &CapsuleRecord) -> Self {
@@ -129,6 +129,12 @@ impl Usage {
     fn seen_from_outside(self, most: u64) -> Self {
         Self { used: 0, max: self.left().min(most), ..self }
     }
+}
+
+/// What a capsule has, what is on its way, and what is not gone from the bucket yet.
+fn bytes_of(capsule: &CapsuleRecord) -> u64 {
+    let CapsuleRecord { bytes_used, bytes_in_flight, leaving_bytes, .. } = capsule;
+    bytes_used.saturating_add(*bytes_in_flight).saturating_add(*leaving_bytes)
 }
 
 impl<R: Memory, H: Memory> Store<R, H> {
@@ -189,18 +195,15 @@ impl<R: Memory, H: Memory> Store<R, H> {
         self.account_bytes(&capsule.creator, Some(id)).map_or(Ok(()), |account| account.take(more))
     }
 
-    /// Bytes of all capsules that an account made, those in flight included; none where it has no limit. `id` is one of them,
+    /// Bytes of all capsules that an account made, those in flight and those that leave the bucket included; none where it has no limit. `id` is one of them,
     /// whatever became of its maker's role. O(capsules of the account).
     fn account_bytes(&self, account: &Principal, id: Option<CapsuleId>) -> Option<Usage> {
         let max = self.registry.person(account).quota_bytes?;
         let listed = self.listing(account).unwrap_or_default().made;
         let mut made: BTreeSet<u64> = self.registry.made_by(account).map(|id| id.0).collect();
         made.extend(listed.into_iter().chain(id.map(|id| id.0)));
-        let bytes = made.into_iter().map(|id| {
-            let capsule = self.capsules.get(CapsuleId(id));
-            capsule.bytes_used.saturating_add(capsule.bytes_in_flight)
-        });
-        let used = bytes.fold(0, u64::saturating_add);
+        let bytes = made.into_iter().map(|id| bytes_of(&self.capsules.get(CapsuleId(id))));
+        let used = bytes.fold(self.callers.get(account).leaving_bytes, u64::saturating_add);
         Some(Usage { limit: Limit::AccountBytes, used, max })
     }
 

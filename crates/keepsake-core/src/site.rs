@@ -109,6 +109,9 @@ pub enum SiteError {
     /// A memory refers to the blob.
     #[error("blob_referenced: a memory refers to {0}; upload the file again for the site")]
     Referenced(BlobId),
+    /// Its bytes are in the bucket, or on their way there.
+    #[error("blob_not_movable: {0} is in the bucket, and a site's files are here; upload it in chunks")]
+    Elsewhere(BlobId),
 }
 
 impl Refusal for SiteError {
@@ -116,7 +119,7 @@ impl Refusal for SiteError {
         match self {
             Self::Denied(denied) => denied.kind(),
             Self::Exhausted(exhausted) => exhausted.kind(),
-            Self::Referenced(_) => RefusalKind::Conflict,
+            Self::Referenced(_) | Self::Elsewhere(_) => RefusalKind::Conflict,
             _ => RefusalKind::InvalidArgument,
         }
     }
@@ -218,6 +221,9 @@ impl<R: Memory, H: Memory> Store<R, H> {
             }
             if blob.references > 0 {
                 return Err(SiteError::Referenced(file.blob));
+            }
+            if blob.object.is_some() {
+                return Err(SiteError::Elsewhere(file.blob));
             }
         }
         if blob.len > RESPONSE_BYTES_MAX.into() {

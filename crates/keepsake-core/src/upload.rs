@@ -303,7 +303,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
     /// Says how many pages of bits went.
     pub(crate) fn discard_session(&mut self, call: &Call, id: SessionId, session: &SessionRecord) -> usize {
         if let Some(object) = session.object {
-            self.leave_object(call, ObjectId(object));
+            self.give_up_object(call, ObjectId(object), session.received > 0);
         }
         self.heap.free(call, &session.body);
         self.heap.free(call, &session.tail);

@@ -280,6 +280,7 @@ macro_rules! for_each_endpoint {
             query "_probe_sessions" uploads::probe() -> Vec<u64>;
 
             update "uploads_grant" objects::grant(String) -> Answer<api::ObjectGrant>;
+            query "uploads_granted" objects::granted(String) -> Answer<api::ObjectGrant>;
             update "uploads_multipart" objects::multipart(u64, String) -> Answer<String>;
             update "uploads_attest" objects::attest(u64, api::Attestation) -> Answer<()>;
             query "objects_list" objects::list(Option<u64>) -> Answer<Vec<api::Object>>;

@@ -192,6 +192,7 @@ pub const TABLE: &[Row] = &[
     row("sessions_cleanup_expired", Of::Nothing, SOMEBODY, |_, _| encode(())),
     row("_probe_sessions", Of::Nothing, ANYBODY, |_, _| encode(())),
     row("uploads_grant", Of::Nothing, GATE, |_, _| encode(("no ticket",))),
+    row("uploads_granted", Of::Nothing, GATE, |_, _| encode(("no ticket",))),
     row("uploads_multipart", Of::Session, GATE, |t, _| encode((t.session, "upload"))),
     row("uploads_attest", Of::Session, GATE, |t, _| encode((t.session, attestation(CHUNK)))),
     row("objects_list", Of::Nothing, GATE, |_, _| encode((None::<u64>,))),

@@ -13,6 +13,9 @@ impl<R: Memory, H: Memory> Store<R, H> {
         for (id, object) in self.objects.from(ObjectId(0)) {
             tally.report.objects += 1;
             tally.expect(self.is_held(id, &object), || format!("{id} is not named by {:?}", object.holder));
+            if matches!(object.holder, Holder::Nobody(_)) {
+                tally.capsule(object.capsule).leaving_bytes += object.len;
+            }
         }
         for (id, session) in self.sessions.iter() {
             let Some(object) = session.object.map(ObjectId) else { continue };

@@ -64,11 +64,13 @@ impl<R: Memory, H: Memory> Store<R, H> {
         }
     }
 
-    /// A deleted capsule waits for its purge; no other is due.
+    /// A deleted capsule waits for its purge, or for its objects to be gone; no other is due.
     fn check_due_capsules(&self, tally: &mut Tally, queue: &mut Queue) {
-        for (id, _) in self.capsules.iter() {
+        for (id, capsule) in self.capsules.iter() {
             let due = queue.remove(&(DueKind::Capsule, id.0)).is_some();
-            tally.expect(due != self.members.any(id), || format!("{id}: members and its purge disagree"));
+            let is_purged = self.capsules.first_item(id).is_none() && capsule.leaving_bytes > 0;
+            let right = due != self.members.any(id) || is_purged && !due;
+            tally.expect(right, || format!("{id}: members and its purge disagree"));
             let links_due = queue.remove(&(DueKind::Links, id.0)).is_some();
             let right = due || links_due || self.registry.ended_with_names(id).is_none();
             tally.expect(right, || format!("{id}: what links named that ended is not due"));

@@ -21,6 +21,9 @@ pub(crate) struct CallerRecord {
     /// Aborted sessions that are listed.
     #[cbor(n(4), default)]
     pub(crate) aborted_sessions: u32,
+    /// What leaves the bucket of capsules that it made and that are deleted, bytes.
+    #[cbor(n(5), default)]
+    pub(crate) leaving_bytes: u64,
 }
 
 pub(crate) struct Callers<R: Memory>(Map<[u8; 30], Record<CallerRecord>, R>);

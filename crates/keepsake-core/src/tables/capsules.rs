@@ -67,6 +67,9 @@ pub struct CapsuleRecord {
     /// The operator made somebody its owner: the last time.
     #[n(12)]
     pub given: Option<Given>,
+    /// Bytes of its objects in the host's bucket that are nobody's any more and may still be there.
+    #[cbor(n(13), default)]
+    pub leaving_bytes: u64,
 }
 
 /// An operator's gift of a capsule that nobody could reach.

@@ -55,6 +55,16 @@ impl<R: Memory, H: Memory> Store<R, H> {
         Ok(ObjectView { mime_type: session.mime_type, ..self.object_view(object, record) })
     }
 
+    /// The same, for whoever only looks: nothing is kept alive, and nothing may be signed by it. O(1).
+    ///
+    /// # Errors
+    /// [`UploadError`].
+    pub fn upload_granted(&self, call: &Call, id: SessionId) -> Result<ObjectView, UploadError> {
+        let session = self.writable_session(call, id)?;
+        let (object, record) = self.pending_object(&session)?;
+        Ok(ObjectView { mime_type: session.mime_type, ..self.object_view(object, record) })
+    }
+
     /// Keeps the bucket's name for the parts of a session; the first one stays. Gives back the one that is kept.
     ///
     /// # Errors

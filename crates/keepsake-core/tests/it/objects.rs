@@ -11,6 +11,7 @@ use keepsake_core::layout::LAYOUT_VERSION;
 use keepsake_core::memory::AssetKind;
 use keepsake_core::objects::{Holder, ObjectError};
 use keepsake_core::publish::Publication;
+use keepsake_core::site::{NewSiteFile, SiteError};
 use keepsake_core::upload::{Attestation, BeginOptions, UploadError};
 use keepsake_core::{Call, Config, Store};
 use std::sync::Once;
@@ -122,6 +123,7 @@ fn fill(store: &mut SparseStore) {
     store.upload_attest(&call(GATE), published, &found(&published_file())).unwrap();
     publish(store, published, &published_file());
     let aborted = begin(store, b"aborted", "aborted");
+    store.upload_grant(&call(OWNER), aborted).unwrap();
     store.upload_abort(&call(OWNER), aborted).unwrap();
     let moved = here(store, &moved_file(), "moved");
     store.blob_move_begin(&call(GATE), moved).unwrap();
@@ -149,7 +151,7 @@ fn a_store_of_each_layout_with_objects_opens_reads_and_goes_on() {
     for version in FIRST..=LAYOUT_VERSION {
         let mut store = open(version);
         assert_sound(&store);
-        let leaves = START_NS + HOUR_NS;
+        let leaves = START_NS + 2 * HOUR_NS;
         let kinds = holders(&store);
         assert_eq!(kinds[..3], [Holder::Session(1), Holder::Session(2), Holder::Blob(1)], "layout {version}");
         assert!(matches!(kinds[3], Holder::Nobody(at_ns) if at_ns < leaves), "layout {version}");
@@ -241,5 +243,104 @@ fn a_blob_that_moves_is_charged_for_its_object_and_goes_with_it() {
     store.memory_delete(&call(OWNER), MemoryId(1), true).unwrap();
     assert_eq!(records(&store), 0);
     assert!(matches!(holders(&store)[..], [Holder::Nobody(_)]));
+    assert_sound(&store);
+}
+
+fn limited(capsule_bytes_max: u64, in_flight_max: u64) -> SparseStore {
+    let mut limited = config();
+    limited.quotas.capsule_bytes_max = capsule_bytes_max;
+    limited.quotas.bytes_in_flight_per_caller_max = in_flight_max;
+    let mut store =
+        Store::open(SparseMemory::default(), SparseMemory::default(), &limited, &[7; 32]).unwrap();
+    store.capsule_create(&call(OWNER), None).unwrap();
+    store
+}
+
+fn announced(bytes: &[u8]) -> BeginOptions {
+    BeginOptions {
+        total_len: Some(bytes.len() as u64),
+        sha256: Some(sha256(bytes).to_vec()),
+        mime_type: None,
+        elsewhere: true,
+    }
+}
+
+/// Begins and gives up again and again, with addresses in between: how often that goes.
+fn given_up(store: &mut SparseStore, capsule: CapsuleId, granted: bool) -> u32 {
+    let bytes = file(5_000, 9);
+    for round in 0..20 {
+        let begun = store.upload_begin(&call(OWNER), capsule, 1, "again", announced(&bytes));
+        let Ok(id) = begun else { return round };
+        if granted {
+            store.upload_grant(&call(OWNER), id).unwrap();
+        }
+        store.upload_abort(&call(OWNER), id).unwrap();
+        assert_sound(store);
+    }
+    20
+}
+
+#[test]
+fn what_addresses_were_signed_for_counts_until_it_is_gone() {
+    let mut store = limited(20_000, 1 << 40);
+    assert_eq!(given_up(&mut store, CAPSULE, false), 20, "nothing was signed, so nothing can be there");
+    assert_eq!(holders(&store), []);
+    assert_eq!(given_up(&mut store, CAPSULE, true), 4);
+    let leaving = |store: &SparseStore| {
+        store.capsule(&person(OWNER), Some(CAPSULE)).map(|view| view.record.leaving_bytes)
+    };
+    assert_eq!(leaving(&store), Ok(20_000));
+    let late = at(GATE, START_NS + 3 * HOUR_NS);
+    while store.tick(&late).more {}
+    assert_eq!(leaving(&store), Ok(20_000), "the host has not said that they are gone");
+    let due: Vec<_> = store.objects_to_remove(&late).unwrap().iter().map(|object| object.id.0).collect();
+    assert_eq!(store.objects_removed(&late, &due[..1]), Ok(1));
+    assert_eq!(leaving(&store), Ok(15_000));
+    assert_eq!(given_up(&mut store, CAPSULE, true), 1);
+    assert_sound(&store);
+
+    // What was attested is in the bucket, whoever signed for it.
+    let mut store = limited(20_000, 1 << 40);
+    let id = begin(&mut store, &pending_file(), "attested");
+    store.upload_attest(&call(GATE), id, &found(&pending_file())).unwrap();
+    store.upload_abort(&call(OWNER), id).unwrap();
+    assert_eq!(leaving(&store), Ok(5_000));
+    assert_sound(&store);
+}
+
+#[test]
+fn what_leaves_of_a_deleted_capsule_counts_for_whoever_made_it() {
+    let mut store = limited(1 << 40, 20_000);
+    let published = begin(&mut store, &published_file(), "published");
+    store.upload_attest(&call(GATE), published, &found(&published_file())).unwrap();
+    publish(&mut store, published, &published_file());
+    assert_eq!(given_up(&mut store, CAPSULE, true), 20, "a caller's limit is for what it has open");
+    store.capsule_delete(&call(OWNER), CAPSULE).unwrap();
+    while store.tick(&call(OWNER)).more {}
+    assert_sound(&store);
+    let next = store.capsule_create(&call(OWNER), None).unwrap().id;
+    assert_eq!(given_up(&mut store, next, true), 0, "107,000 bytes of a deleted capsule may be there");
+    let late = at(GATE, START_NS + 3 * HOUR_NS);
+    let due: Vec<_> = store.objects_to_remove(&late).unwrap().iter().map(|object| object.id.0).collect();
+    assert_eq!(store.objects_removed(&late, &due), Ok(21));
+    while store.tick(&late).more {}
+    assert_sound(&store);
+    assert_eq!(store.check().capsules, 1, "the deleted one's record is gone too");
+    assert_eq!(given_up(&mut store, next, true), 20);
+}
+
+#[test]
+fn no_file_of_the_site_lies_in_the_bucket() {
+    let mut controlled = config();
+    controlled.controllers = vec![person(OWNER)];
+    let mut store =
+        Store::open(SparseMemory::default(), SparseMemory::default(), &controlled, &[7; 32]).unwrap();
+    store.capsule_create(&call(OWNER), None).unwrap();
+    let id = begin(&mut store, &published_file(), "page");
+    store.upload_attest(&call(GATE), id, &found(&published_file())).unwrap();
+    let done = store.upload_finish(&call(OWNER), id, &sha256(&published_file()), 7_000).unwrap();
+    let (blob, _) = done.done().unwrap();
+    let file = NewSiteFile { path: "index.html".into(), blob, mime_type: "text/html".into() };
+    assert_eq!(store.site_set(&call(OWNER), vec![file], |_| [[0; 32]; 2]), Err(SiteError::Elsewhere(blob)));
     assert_sound(&store);
 }

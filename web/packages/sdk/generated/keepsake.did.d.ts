@@ -803,6 +803,7 @@ export interface _SERVICE {
   >,
   'uploads_finish' : ActorMethod<[bigint, Uint8Array, bigint], Result_18>,
   'uploads_grant' : ActorMethod<[string], Result_23>,
+  'uploads_granted' : ActorMethod<[string], Result_23>,
   'uploads_multipart' : ActorMethod<[bigint, string], Result_3>,
   'uploads_publish' : ActorMethod<[PublishRequest], Result_19>,
   'uploads_put_chunk' : ActorMethod<[bigint, number, Uint8Array], Result_2>,

@@ -862,6 +862,7 @@ export const idlFactory = ({ IDL }) => {
         [],
       ),
     'uploads_grant' : IDL.Func([IDL.Text], [Result_23], []),
+    'uploads_granted' : IDL.Func([IDL.Text], [Result_23], ['query']),
     'uploads_multipart' : IDL.Func([IDL.Nat64, IDL.Text], [Result_3], []),
     'uploads_publish' : IDL.Func([PublishRequest], [Result_19], []),
     'uploads_put_chunk' : IDL.Func(

@@ -3,7 +3,7 @@
 use super::people::{args, ask, asked};
 use candid::Principal;
 use keepsake_conformance::Who;
-use keepsake_conformance::api::{Attestation, BeginOptions, BlobHosting, Object};
+use keepsake_conformance::api::{Attestation, BeginOptions, BlobHosting, Object, ObjectGrant};
 use keepsake_conformance::samples::sha256;
 use keepsake_conformance::world::Things;
 use keepsake_wasm_host::Canister;
@@ -37,7 +37,10 @@ pub(super) fn prepare(
             "uploads_attest" => args((begin(canister, things), found)),
             "objects_removed" => {
                 let session = begin(canister, things);
-                ask::<()>(canister, Who::Owner.principal(), "uploads_abort", (session,));
+                let owner = Who::Owner.principal();
+                let minted = canister.query(owner, "mint_upload_ticket", &args((session, 60_u32)));
+                ask::<ObjectGrant>(canister, gate, "uploads_grant", (asked::<String>(minted),));
+                ask::<()>(canister, owner, "uploads_abort", (session,));
                 canister.stall(SIGNED_FOR_NS);
                 let due: Vec<Object> = asked(canister.query(gate, "objects_removable", &args(())));
                 args((vec![due[0].object_id],))
