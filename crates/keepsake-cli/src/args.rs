@@ -17,6 +17,7 @@ use globset::Glob;
 use keepsake_client::api::Principal;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -296,11 +297,15 @@ pub(crate) struct Serve {
     pub(crate) sessions_per_caller_max: Option<u32>,
     #[command(flatten)]
     pub(crate) s3: S3Args,
+    /// Originals that are here so long move into the bucket, those that clients would send there today: 7d, 12h [default: they stay
+    /// here].
+    #[arg(long, value_name = "TIME", requires = "s3", value_parser = humantime::parse_duration, help_heading = s3::BUCKET)]
+    pub(crate) tier_after: Option<Duration>,
 }
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  keepsake fsck --bytes ~/keepsake\n\nStop the node first. Nothing is repaired. Exit codes: 0 sound, 1 broken, 2 cannot be read, 3 no data \
+    after_help = "Examples:\n  keepsake fsck --bytes ~/keepsake\n  keepsake fsck --s3 https://s3.example.com --s3-bucket photos ~/keepsake\n\nStop the node first. Nothing is repaired, but for what --s3-remove-orphans removes. Exit codes: 0 sound, 1 broken, 2 cannot be read, 3 no data \
                   directory, 5 a node uses it."
 )]
 pub(crate) struct Fsck {
@@ -310,6 +315,13 @@ pub(crate) struct Fsck {
     /// Read all bytes too, and compare them with their SHA-256.
     #[arg(long)]
     pub(crate) bytes: bool,
+    /// Remove what lies in the bucket and no record names any more. Not where DIR comes from a backup: what was uploaded after it
+    /// is named by no record there.
+    #[arg(long, requires = "s3", help_heading = s3::BUCKET)]
+    pub(crate) s3_remove_orphans: bool,
+    /// With a bucket, what is in it is compared with the records.
+    #[command(flatten)]
+    pub(crate) s3: S3Args,
 }
 
 #[derive(Debug, Args)]

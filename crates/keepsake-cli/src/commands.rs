@@ -53,7 +53,7 @@ async fn run_command(global: &Global, command: Command) -> Result<()> {
     let context = || Context::new(global);
     match command {
         Command::Serve(args) => serve::run(*args, global.canister, Output::new(global)).await,
-        Command::Fsck(args) => fsck::run(&args, Output::new(global)),
+        Command::Fsck(args) => fsck::run(&args, Output::new(global)).await,
         Command::Upload(args) => upload::run(context()?, args).await,
         Command::Ls(args) => ls::run(&context()?, args).await,
         Command::Show(args) => show::run(&context()?, &args).await,

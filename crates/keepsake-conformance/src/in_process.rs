@@ -6,7 +6,7 @@ use crate::host::{Host, Who};
 use candid::Principal;
 use ic_stable_structures::{Memory, VectorMemory};
 use keepsake_client::{Client, RetryPolicy, Transport, TransportError};
-use keepsake_service::http::{AssetBody, AssetRequest, BlobRange, HeapRange, ObjectRange};
+use keepsake_service::http::{AssetBody, AssetRequest, BlobPlace, BlobRange, HeapRange, ObjectRange};
 use keepsake_service::{Call, Install, Quotas, RecordLimits, Reject, Reply, Service, Upkeep, open_ticket};
 use serde_bytes::ByteBuf;
 use std::collections::BTreeMap;
@@ -104,7 +104,13 @@ impl Machine {
             if rest.len == 0 {
                 return bytes;
             }
-            runs = self.service.blob_runs(&rest).expect("nothing deletes it meanwhile");
+            match self.service.blob_place(&rest).expect("nothing deletes it meanwhile") {
+                BlobPlace::Heap(next) => runs = next,
+                BlobPlace::Bucket(object) => {
+                    bytes.extend(self.bucket.read(&object));
+                    return bytes;
+                }
+            }
         }
     }
 

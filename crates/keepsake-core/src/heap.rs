@@ -253,6 +253,12 @@ impl<R: Memory, H: Memory> Heap<R, H> {
         free.chain(limbo).collect()
     }
 
+    /// Free runs from an offset on as (offset, length), at most `most`: for a host that gives their space back. What waits in limbo
+    /// is not among them. O(most).
+    pub fn free_runs_from(&self, offset: u64, most: usize) -> Vec<(u64, u64)> {
+        self.by_address.range(offset..).take(most).collect()
+    }
+
     /// The last epoch in limbo, so that a host starts beyond it.
     pub fn limbo_epoch_last(&self) -> Option<u64> {
         self.limbo.last_key_value().map(|(key, _)| halves16(&key).0)

@@ -36,7 +36,7 @@ pub use clock::{Clock, ClockState};
 pub use ledger::AnswerLimits;
 pub use message::{ChunkMessage, EngineError, Rejection, RequestId, RequestStatus, UpdateMessage};
 pub use options::EngineOptions;
-pub(crate) use readers::Reader;
+pub(crate) use readers::{Looked, Reader};
 
 use crate::admission::Peer;
 use crate::data_dir::{self, DataDir};

@@ -4,6 +4,8 @@
 //! Everything is read from the last durable commit. Opening lets the records file recover from a crash, as a start
 //! of the node would; nothing else is written but the process id in the lock.
 
+pub mod bucket;
+
 use crate::data_dir::{DataDir, DataDirError};
 use crate::engine::EngineOptions;
 use crate::engine::guard::{Fault, guarded};
@@ -121,6 +123,30 @@ fn unreadable(path: &Path, error: &StorageError) -> Result<FsckReport, FsckError
     }
 }
 
+/// A store as of its last durable commit.
+struct OpenedSnapshot {
+    service: Service<SnapshotMemory, SnapshotHeap>,
+    epoch: u64,
+    heap_pages: u64,
+    /// A snapshot reads through it.
+    _records: Records,
+}
+
+/// The number of the last commit alone where that has no store yet.
+fn open_snapshot(records_path: &Path, heap: HeapFile) -> Result<Result<OpenedSnapshot, u64>, CheckFault> {
+    let cache_bytes = EngineOptions::new(keepsake_service::Principal::anonymous()).records_cache_bytes;
+    let records = Records::open(records_path, cache_bytes)?;
+    let snapshot = records.snapshot()?;
+    let Committed { epoch, records_pages, heap_pages } = snapshot.state();
+    if records_pages == 0 {
+        return Ok(Err(epoch));
+    }
+    let memories =
+        (SnapshotMemory::new(Arc::new(View::alone(snapshot))), SnapshotHeap::new(Arc::new(heap), heap_pages));
+    let service = Service::open_snapshot(memories.0, memories.1).map_err(CheckFault::Open)?;
+    Ok(Ok(OpenedSnapshot { service, epoch, heap_pages, _records: records }))
+}
+
 fn check_store(
     records_path: &Path,
     heap: HeapFile,
@@ -128,17 +154,11 @@ fn check_store(
     bytes: bool,
     progress: impl FnMut(u64),
 ) -> Result<FsckReport, CheckFault> {
-    let cache_bytes = EngineOptions::new(keepsake_service::Principal::anonymous()).records_cache_bytes;
-    // Kept open to the end: a snapshot reads through it.
-    let records = Records::open(records_path, cache_bytes)?;
-    let snapshot = records.snapshot()?;
-    let Committed { epoch, records_pages, heap_pages } = snapshot.state();
-    if records_pages == 0 {
-        return Ok(FsckReport { epoch, ..FsckReport::default() });
-    }
-    let memories =
-        (SnapshotMemory::new(Arc::new(View::alone(snapshot))), SnapshotHeap::new(Arc::new(heap), heap_pages));
-    let service = Service::open_snapshot(memories.0, memories.1).map_err(CheckFault::Open)?;
+    let opened = match open_snapshot(records_path, heap)? {
+        Ok(opened) => opened,
+        Err(epoch) => return Ok(FsckReport { epoch, ..FsckReport::default() }),
+    };
+    let OpenedSnapshot { service, epoch, heap_pages, .. } = &opened;
     let check = service.store().check();
     let bytes = bytes.then(|| service.store().check_bytes(progress));
     let mut violations = check.violations.clone();
@@ -147,7 +167,7 @@ fn check_store(
         violations.push(format!("heap.bin has {heap_len} bytes, the records need {need}"));
     }
     violations.extend(bytes.iter().flat_map(|bytes| bytes.violations.iter().cloned()));
-    Ok(FsckReport { epoch, check, bytes, violations })
+    Ok(FsckReport { epoch: *epoch, check, bytes, violations })
 }
 
 impl FsckReport {

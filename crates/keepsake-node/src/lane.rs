@@ -3,17 +3,21 @@
 //!
 //! The records are the service's, asked in the host's own name; what S3 is belongs to `keepsake-s3`.
 
+mod counts;
 mod error;
 mod finish;
 mod grant;
 mod removal;
+mod tiering;
 
 pub(crate) use error::LaneError;
 pub(crate) use finish::Found;
 pub(crate) use grant::WantedPart;
 
+use crate::engine::asset_stream::{Far, OpenFar};
 use crate::engine::own::Own;
 use crate::serve::ServeError;
+use futures_util::TryStreamExt;
 use keepsake_api::{Answer, ObjectGrant};
 use keepsake_s3::{Abilities, Bucket, Credentials, Error as S3Error, Key, Options, Verify};
 use keepsake_service::http::ObjectRange;
@@ -33,6 +37,8 @@ pub struct S3Settings {
     pub credentials: Credentials,
     /// Clients should send originals there from this length on, bytes.
     pub from_len: u64,
+    /// What is so long and older than this moves from this disk into the bucket; none: nothing moves.
+    pub tier_after: Option<Duration>,
 }
 
 /// The lane of one node. Cheap to clone.
@@ -41,6 +47,9 @@ pub(crate) struct Lane {
     own: Own,
     known: Arc<RwLock<Known>>,
     finishing: finish::Finishing,
+    counter: Arc<counts::Counter>,
+    /// What is so old moves, where it is so long.
+    tiering: Option<(Duration, u64)>,
     /// What goes on by itself; it ends with the node.
     tasks: Arc<Mutex<JoinSet<()>>>,
 }
@@ -96,11 +105,13 @@ async fn look(bucket: &Bucket) -> Result<Known, Looked> {
 }
 
 impl Lane {
-    pub(crate) fn new(own: Own, known: Known) -> Self {
+    pub(crate) fn new(own: Own, known: Known, settings: &S3Settings) -> Self {
         Self {
             own,
             known: Arc::new(RwLock::new(known)),
             finishing: finish::Finishing::default(),
+            counter: Arc::default(),
+            tiering: settings.tier_after.map(|after| (after, settings.from_len)),
             tasks: Arc::default(),
         }
     }
@@ -117,6 +128,7 @@ impl Lane {
     /// Begins what goes on by itself while the node runs.
     pub(crate) fn start(&self) {
         self.spawn(self.clone().work());
+        self.spawn(self.clone().tell_for_ever());
     }
 
     /// Ends what goes on by itself: it holds the store.
@@ -140,7 +152,19 @@ impl Lane {
                 Err(Looked::Refused(why)) => tracing::warn!(%why, "the bucket cannot be used"),
             }
         }
+        if let Some((after, len_min)) = self.tiering {
+            self.spawn(self.clone().move_for_ever(after, len_min));
+        }
         self.remove_for_ever().await;
+    }
+
+    /// Opens bytes of objects, for whoever has begun to read them where they lay before.
+    pub(crate) fn opener(&self) -> OpenFar {
+        let lane = self.clone();
+        Arc::new(move |range| {
+            let bucket = lane.bucket();
+            Box::pin(async move { open(&bucket, &range).await.map_err(std::io::Error::other) })
+        })
     }
 
     /// Some bytes of an object, no more than an answer holds.
@@ -148,7 +172,8 @@ impl Lane {
         let mut bytes = Vec::with_capacity(usize::try_from(range.len).unwrap_or_default());
         if range.len > 0 {
             let key = Key::new(range.key.clone()).map_err(S3Error::from)?;
-            let mut reading = self.bucket().get(&key, Some(range.offset..range.offset + range.len)).await?;
+            let span = range.offset..range.offset + range.len;
+            let mut reading = self.bucket().get_version(&key, range.version.as_deref(), Some(span)).await?;
             while let Some(chunk) = reading.chunk().await? {
                 bytes.extend_from_slice(&chunk);
             }
@@ -156,9 +181,19 @@ impl Lane {
         Ok(bytes)
     }
 
-    /// The object of the session that `ticket` is for, in its owner's place.
-    async fn object(&self, ticket: &str, session: u64) -> Result<(ObjectGrant, Key), LaneError> {
-        let answer: Answer<ObjectGrant> = self.own.ask("uploads_grant", (ticket,)).await?;
+    /// The object of the session that `ticket` is for, in its owner's place: to sign for it, or to look. A look commits nothing,
+    /// as clients ask again and again while an object is read.
+    async fn object(
+        &self,
+        ticket: &str,
+        session: u64,
+        purpose: Purpose,
+    ) -> Result<(ObjectGrant, Key), LaneError> {
+        let method = match purpose {
+            Purpose::Sign => "uploads_grant",
+            Purpose::Look => "uploads_granted",
+        };
+        let answer: Answer<ObjectGrant> = self.own.ask(method, (ticket,)).await?;
         let grant = answer?;
         if grant.session_id != session {
             return Err(LaneError::AnotherSession);
@@ -166,6 +201,20 @@ impl Lane {
         let key = Key::new(grant.key.clone()).map_err(S3Error::from)?;
         Ok((grant, key))
     }
+}
+
+async fn open(bucket: &Bucket, range: &ObjectRange) -> Result<Far, S3Error> {
+    let key = Key::new(range.key.clone())?;
+    let span = range.offset..range.offset + range.len;
+    let reading = bucket.get_version(&key, range.version.as_deref(), Some(span)).await?;
+    Ok(Box::pin(reading.into_stream().map_err(std::io::Error::other)))
+}
+
+/// What an object is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    Sign,
+    Look,
 }
 
 fn sha256_of(grant: &ObjectGrant) -> Result<[u8; 32], LaneError> {

@@ -223,6 +223,7 @@ impl Server {
             None => None,
         };
         engine_options.s3_from_len = options.s3.as_ref().map(|s3| s3.from_len);
+        engine_options.gives_back_free_runs = options.s3.as_ref().is_some_and(|s3| s3.tier_after.is_some());
         engine_options.read_ahead_max = options.places.read_ahead_max();
         change(&mut engine_options);
         let clock = engine_options.clock.clone();
@@ -237,7 +238,8 @@ impl Server {
         let root_key_der = root_key.public_der().to_vec();
         let ic = IcInterface::new(engine.clone(), root_key, node_key, &facts, clock)?;
         let web_app = options.web_app;
-        let lane = bucket.map(|known| Lane::new(Own::new(engine.clone()), known));
+        let lane = bucket.zip(options.s3.as_ref());
+        let lane = lane.map(|(known, settings)| Lane::new(Own::new(engine.clone()), known, settings));
         Ok(Self { listener, local_addr, root_key_der, ic, engine, web_app, origins, tls, load, lane })
     }
 

@@ -20,6 +20,7 @@ pub mod epochs;
 pub mod fault;
 pub mod heap_file;
 pub mod heap_memory;
+mod holes;
 pub mod outcome;
 pub mod page;
 pub mod pages;

@@ -110,6 +110,18 @@ impl Bucket {
             other => other.map(drop),
         }
     }
+
+    /// Keeps older writings of objects from now on, for servers of one's own.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub async fn keep_versions(&self) -> Result<(), Error> {
+        let text = "<VersioningConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\
+                    <Status>Enabled</Status></VersioningConfiguration>";
+        let ask = Ask::new("s3:PutBucketVersioning", Method::Put, None).query("versioning", "");
+        let body = ask::Payload::Bytes(bytes::Bytes::from_static(text.as_bytes()));
+        self.read(&Ask { body, ..ask }).await.map(drop)
+    }
 }
 
 fn system_now_s() -> u64 {

@@ -64,6 +64,8 @@ pub struct Shown {
     pub content_disposition: Option<String>,
     /// `Cache-Control`.
     pub cache_control: Option<String>,
+    /// Which writing of it, where the bucket keeps versions: else whatever is there by then.
+    pub version: Option<String>,
 }
 
 /// What can be asked of an object by whoever has the URL.
@@ -205,6 +207,7 @@ impl Signer {
             ("response-cache-control", &shown.cache_control),
             ("response-content-disposition", &shown.content_disposition),
             ("response-content-type", &shown.content_type),
+            ("versionId", &shown.version),
         ];
         for (name, value) in overrides {
             if let Some(value) = value {

@@ -2,7 +2,7 @@
 
 use crate::endpoints;
 use crate::http::preview::{self, Preview};
-use crate::http::{AssetRequest, AssetResponse, BlobRange, HeapRange, certify, plan, site, token};
+use crate::http::{AssetRequest, AssetResponse, BlobPlace, BlobRange, certify, plan, site, token};
 use ic_stable_structures::Memory;
 pub use keepsake_core::OpenError;
 pub use keepsake_core::certified::Certification;
@@ -409,8 +409,8 @@ impl<R: Memory, H: Memory> Service<R, H> {
     }
 
     /// Where a stretch of a blob lies now, or its first 8 MiB; none when the blob is gone. For a host that streams a planned body in pieces.
-    pub fn blob_runs(&self, range: &BlobRange) -> Option<Vec<HeapRange>> {
-        plan::runs(&self.store, range)
+    pub fn blob_place(&self, range: &BlobRange) -> Option<BlobPlace> {
+        plan::place(&self.store, range)
     }
 
     /// Whether the HTTP tokens have their secret.

@@ -54,6 +54,15 @@ pub struct BlobRange {
     pub len: u64,
 }
 
+/// Where a stretch of a blob lies: it may move into the bucket while it is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BlobPlace {
+    /// In the heap, in order: all of it, or its first 8 MiB.
+    Heap(Vec<HeapRange>),
+    /// All of it in the host's bucket.
+    Bucket(ObjectRange),
+}
+
 /// The bytes of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AssetBody {
@@ -65,7 +74,7 @@ pub enum AssetBody {
     Heap {
         /// Which bytes they are, whatever happens meanwhile.
         blob: BlobRange,
-        /// Where the first of them lie now, in order: all, or 8 MiB. [`Service::blob_runs`](crate::Service::blob_runs)
+        /// Where the first of them lie now, in order: all, or 8 MiB. [`Service::blob_place`](crate::Service::blob_place)
         /// tells it later, and of the others.
         runs: Vec<HeapRange>,
     },

@@ -1,4 +1,4 @@
-//! The options of a bucket, as `serve` and `s3` take them. Owns their defaults.
+//! The options of a bucket, as `serve`, `s3` and `fsck` take them. Owns their defaults.
 
 use crate::sizes::size;
 use clap::{Args, Subcommand, ValueEnum};
@@ -6,7 +6,7 @@ use keepsake_s3::{Credentials, Options};
 use std::path::PathBuf;
 use url::Url;
 
-const BUCKET: &str = "A bucket for originals (docs/s3.md)";
+pub(crate) const BUCKET: &str = "A bucket for originals (docs/s3.md)";
 /// A domain under which buckets have names of their own.
 const AWS: &str = "amazonaws.com";
 

@@ -13,6 +13,7 @@ use keepsake_node::serve::{AdmissionSetting, S3Settings, ServeError, ServeOption
 use keepsake_node::tls::{Tls, TlsFiles};
 use keepsake_node::web_app::WebApp;
 use serde_json::json;
+use std::time::Duration;
 
 /// The web app, where it was built before this program was; else nothing.
 #[derive(rust_embed::Embed)]
@@ -30,7 +31,7 @@ pub(crate) async fn run(args: Serve, canister_id: Principal, output: Output) -> 
         web_app: args.app.as_deref().map_or_else(|| Ok(built_in()), WebApp::read)?,
         hosts: args.host,
         cors_origins: args.cors_origin,
-        s3: bucket(&args.s3)?,
+        s3: bucket(&args.s3, args.tier_after)?,
         tls: args.tls_cert.zip(args.tls_key).map(|(certificate, key)| TlsFiles { certificate, key }),
         ..ServeOptions::new(args.data)
     };
@@ -57,9 +58,14 @@ pub(crate) async fn run(args: Serve, canister_id: Principal, output: Output) -> 
 }
 
 /// The bucket that the options name.
-fn bucket(args: &S3Args) -> Result<Option<S3Settings>> {
+fn bucket(args: &S3Args, tier_after: Option<Duration>) -> Result<Option<S3Settings>> {
     let named = args.bucket().map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
-    Ok(named.map(|(options, credentials)| S3Settings { options, credentials, from_len: args.s3_from }))
+    Ok(named.map(|(options, credentials)| S3Settings {
+        options,
+        credentials,
+        from_len: args.s3_from,
+        tier_after,
+    }))
 }
 
 /// What the store is told anew.

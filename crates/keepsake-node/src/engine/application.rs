@@ -11,7 +11,7 @@ use crate::storage::snapshot::SnapshotMemory;
 use ic_stable_structures::Memory;
 use keepsake_service::endpoints;
 use keepsake_service::http::preview::Preview;
-use keepsake_service::http::{AssetRequest, AssetResponse, BlobRange, HeapRange, ObjectRange};
+use keepsake_service::http::{AssetRequest, AssetResponse, BlobPlace, BlobRange, HeapRange, ObjectRange};
 use keepsake_service::{
     Call, Install, Kind, OpenError, Principal, Quotas, RecordLimits, Reject, Reply, SITE_UPDATE, Service,
     Settings, Tick, TicketKey, Upkeep,
@@ -61,6 +61,8 @@ pub(crate) trait Writing {
     fn tick(&mut self, call: &Call) -> Tick;
     /// Bytes of the heap that something uses lie below this.
     fn heap_end(&self) -> u64;
+    /// Runs of the heap from an offset on that nothing uses and nobody sees, at most `most`.
+    fn free_runs(&self, from: u64, most: usize) -> Vec<HeapRange>;
     /// The paths of addresses that show a file of the site, where an update of `method` may have changed them.
     fn site_after(&self, method: &str) -> Option<Vec<String>>;
     /// The paths of addresses that show a file of the site.
@@ -76,7 +78,7 @@ pub(crate) trait Reading {
     /// What the link at this path of an address tells.
     fn preview(&self, call: &Call, path: &str) -> Option<Preview>;
     /// Where a stretch of a blob lies; none when the blob is gone.
-    fn runs(&self, range: &BlobRange) -> Option<Vec<HeapRange>>;
+    fn place(&self, range: &BlobRange) -> Option<BlobPlace>;
     /// Opens upload tickets.
     fn ticket_key(&self) -> Option<TicketKey>;
     /// Who may see every session.
@@ -217,6 +219,11 @@ impl Writing for Service<WriterPages, WriterHeap> {
         self.store().heap().end()
     }
 
+    fn free_runs(&self, from: u64, most: usize) -> Vec<HeapRange> {
+        let runs = self.store().heap().free_runs_from(from, most);
+        runs.into_iter().map(|(offset, len)| HeapRange { offset, len }).collect()
+    }
+
     fn site_after(&self, method: &str) -> Option<Vec<String>> {
         (method == SITE_UPDATE).then(|| self.site_paths())
     }
@@ -243,8 +250,8 @@ impl Reading for Service<SnapshotMemory, SnapshotHeap> {
         Service::preview(self, call, path)
     }
 
-    fn runs(&self, range: &BlobRange) -> Option<Vec<HeapRange>> {
-        self.blob_runs(range)
+    fn place(&self, range: &BlobRange) -> Option<BlobPlace> {
+        self.blob_place(range)
     }
 
     fn ticket_key(&self) -> Option<TicketKey> {

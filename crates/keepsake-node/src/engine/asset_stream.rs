@@ -4,7 +4,7 @@
 //! A stream keeps nothing from being reused while its reader takes its time. It holds a view for the read of one block
 //! only. When there was a commit since, or all is sent that was planned, it asks the service where the rest of the blob
 //! lies; a blob that is gone ends the stream with an error, so that nobody takes a part for the whole, and no other bytes
-//! are ever sent.
+//! are ever sent. Where the blob moved into the host's bucket meanwhile, the rest comes from there.
 //!
 //! # Memory
 //! A connection asks for a block when less than [`SMALL_BLOCK_BYTES`] of the one before are left, so it has two at most.
@@ -26,12 +26,12 @@ use crate::storage::heap_file::HeapFile;
 use crate::storage::views::View;
 use bytes::Bytes;
 use futures_core::Stream;
-use keepsake_service::http::{BlobRange, HeapRange, ObjectRange};
+use keepsake_service::http::{BlobPlace, BlobRange, HeapRange, ObjectRange};
 use std::collections::VecDeque;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
@@ -67,6 +67,13 @@ impl AssetStream {
         Self { status: answer.status, headers: answer.headers.clone(), body, bucket: None }
     }
 }
+
+/// Bytes of an object in the host's bucket, a part at a time.
+pub(crate) type Far = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
+
+/// Opens bytes of an object in the host's bucket.
+pub(crate) type OpenFar =
+    Arc<dyn Fn(ObjectRange) -> Pin<Box<dyn Future<Output = io::Result<Far>> + Send>> + Send + Sync>;
 
 /// A stream of blocks. It ends with an error when the blob is deleted meanwhile. Poll it inside a tokio runtime.
 #[derive(Debug)]
@@ -109,12 +116,20 @@ pub(crate) struct HeapPlan {
 }
 
 /// What is still to be read.
-#[derive(Debug)]
 struct Rest {
     /// Streams end with the engine; they do not keep it.
     engine: Weak<Inner>,
     asker: Option<Peer>,
     plan: HeapPlan,
+    open_far: Option<OpenFar>,
+    /// It moved into the bucket: the rest of it. Nobody locks it; whoever has a stream may be asked about it by several threads.
+    far: Option<Mutex<Far>>,
+}
+
+impl std::fmt::Debug for Rest {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Rest").field("plan", &self.plan).finish_non_exhaustive()
+    }
 }
 
 impl AssetBytes {
@@ -124,8 +139,22 @@ impl AssetBytes {
     }
 
     pub(crate) fn of_heap(plan: HeapPlan, engine: &Engine) -> Self {
-        let rest = Rest { engine: Arc::downgrade(&engine.inner), asker: engine.asker, plan };
+        let engine_of = Arc::downgrade(&engine.inner);
+        let rest = Rest { engine: engine_of, asker: engine.asker, plan, open_far: None, far: None };
         Self { inline: None, rest: Some(rest), reading: None, ahead: None }
+    }
+
+    /// A stretch of a blob, wherever it lies by then.
+    pub(crate) fn of_blob(blob: BlobRange, engine: &Engine) -> Self {
+        Self::of_heap(HeapPlan { blob, runs: VecDeque::new(), epoch: 0 }, engine)
+    }
+
+    /// Goes on there where its blob moves into the bucket.
+    pub(crate) fn or_from(mut self, open_far: OpenFar) -> Self {
+        if let Some(rest) = &mut self.rest {
+            rest.open_far = Some(open_far);
+        }
+        self
     }
 
     /// All of the body where that is in memory already; the stream is empty then.
@@ -180,7 +209,10 @@ impl Rest {
     /// Reads the next block.
     async fn read(mut self, ahead: Option<Arc<OwnedSemaphorePermit>>) -> io::Result<(Bytes, Self)> {
         let block_bytes = if ahead.is_some() { BLOCK_BYTES } else { SMALL_BLOCK_BYTES };
-        let view = self.view().await?;
+        if self.far.is_some() {
+            return self.read_far().await;
+        }
+        let Some(view) = self.view().await? else { return self.read_far().await };
         let heap = self.engine()?.shared.heap.clone();
         let parts = self.plan.take(self.plan.blob.len.min(block_bytes));
         if parts.is_empty() {
@@ -196,26 +228,48 @@ impl Rest {
         Ok((Bytes::from_owner(Block { bytes: block, _ahead: ahead }), self))
     }
 
-    /// The newest view, in which the plan holds.
-    async fn view(&mut self) -> io::Result<Arc<View>> {
+    /// Takes what comes next from the bucket.
+    async fn read_far(mut self) -> io::Result<(Bytes, Self)> {
+        let ended = || io::Error::new(io::ErrorKind::UnexpectedEof, "the object ended early");
+        let far = self.far.as_mut().ok_or_else(ended)?;
+        let far = far.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let bytes = std::future::poll_fn(|context| far.as_mut().poll_next(context)).await;
+        let bytes = bytes.ok_or_else(ended)??;
+        let len = bytes.len() as u64;
+        self.plan.blob.len = self.plan.blob.len.checked_sub(len).ok_or_else(ended)?;
+        self.plan.blob.offset += len;
+        Ok((bytes, self))
+    }
+
+    /// The newest view, in which the plan holds; none where the rest is to come from the bucket.
+    async fn view(&mut self) -> io::Result<Option<Arc<View>>> {
         let view = self.engine()?.shared.views.newest().map_err(io::Error::other)?;
         if view.state().epoch == self.plan.epoch && !self.plan.runs.is_empty() {
-            return Ok(view);
+            return Ok(Some(view));
         }
         drop(view);
-        let (runs, view) = self.ask().await?;
+        let (place, view) = self.ask().await?;
         let gone = || io::Error::new(io::ErrorKind::NotFound, "the blob was deleted while it was sent");
-        self.plan.runs = runs.ok_or_else(gone)?.into();
+        match place.ok_or_else(gone)? {
+            BlobPlace::Heap(runs) => self.plan.runs = runs.into(),
+            BlobPlace::Bucket(object) => {
+                drop(view);
+                let unreachable = || io::Error::other("the rest of the blob is in a bucket");
+                let open = self.open_far.clone().ok_or_else(unreachable)?;
+                self.far = Some(Mutex::new(open(object).await?));
+                return Ok(None);
+            }
+        }
         self.plan.epoch = view.state().epoch;
-        Ok(view)
+        Ok(Some(view))
     }
 
     /// Where the rest lies in the newest view, which keeps it there.
-    async fn ask(&self) -> io::Result<(Option<Vec<HeapRange>>, Arc<View>)> {
+    async fn ask(&mut self) -> io::Result<(Option<BlobPlace>, Arc<View>)> {
         let blob = self.plan.blob;
         for _ in 0..ATTEMPTS {
             // The engine is not held while the answer is on its way.
-            let work = move |reader: &mut Reader| reader.runs(&blob);
+            let work = move |reader: &mut Reader| reader.place(&blob);
             let asked = self.engine()?.readers().hand_over(self.asker, work);
             match asked {
                 Ok(answer) => {

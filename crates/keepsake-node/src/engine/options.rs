@@ -16,6 +16,8 @@ pub struct EngineOptions {
     pub invited_by_default: bool,
     /// The node has a bucket: clients should send originals there from this length on, bytes.
     pub s3_from_len: Option<u64>,
+    /// Free runs of the heap go back to the disk, as what lay there moves into the bucket.
+    pub gives_back_free_runs: bool,
     /// Host time.
     pub clock: Clock,
     /// Pause between two rounds of housekeeping.
@@ -56,6 +58,7 @@ impl EngineOptions {
             settings: Settings::default(),
             invited_by_default: false,
             s3_from_len: None,
+            gives_back_free_runs: false,
             clock: Clock::system(),
             tick_interval: Duration::from_secs(5),
             queue_messages_max: 4096,

@@ -18,8 +18,8 @@ use crate::storage::heap_memory::SnapshotHeap;
 use crate::storage::snapshot::SnapshotMemory;
 use crate::storage::views::View;
 use keepsake_service::http::preview::Preview;
-use keepsake_service::http::{AssetBody, AssetRequest, AssetResponse, BlobRange, HeapRange, ObjectRange};
-use keepsake_service::{Call, Principal, TicketKey, USAGE};
+use keepsake_service::http::{AssetBody, AssetRequest, AssetResponse, BlobPlace, BlobRange, ObjectRange};
+use keepsake_service::{Call, Principal, Reject, TicketKey, USAGE};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -124,6 +124,14 @@ pub(crate) struct Planned {
     pub(crate) body: PlannedBody,
 }
 
+/// What a query for bytes finds.
+pub(crate) enum Looked {
+    /// Its answer.
+    Here(Vec<u8>),
+    /// They are in the bucket.
+    Elsewhere(ObjectRange),
+}
+
 /// Why a reader has no answer.
 #[derive(Debug)]
 enum ReadFault {
@@ -149,17 +157,41 @@ impl Reader {
         // Three calls to the operating system, for the one query whose answer it is.
         let room = if method == USAGE { self.shared.space.room().ok() } else { None };
         let room_bytes = room.map_or(u64::MAX, |room| room.heap);
-        match self.read(caller, |program, call| program.query(&Call { room_bytes, ..*call }, method, arg)) {
-            Ok((Ok(reply), _)) => Ok(reply.bytes),
-            Ok((Err(reject), _)) => Err(reject.into()),
+        let reply = |program: &dyn Reading, call: &Call| {
+            program.query(&Call { room_bytes, ..*call }, method, arg).map(|reply| reply.bytes)
+        };
+        self.answer(caller, reply)
+    }
+
+    /// As [`Self::query`], of one that asks for bytes: where they lie in the bucket, if they do. Both are of one view, as the bytes
+    /// may move there between two.
+    ///
+    /// # Errors
+    /// As [`Self::query`].
+    pub(crate) fn query_for_bytes(
+        &mut self,
+        caller: Principal,
+        method: &str,
+        arg: &[u8],
+    ) -> Result<Looked, Rejection> {
+        let look = |program: &dyn Reading, call: &Call| match program.elsewhere(call, method, arg) {
+            Some(object) => Ok(Looked::Elsewhere(object)),
+            None => program.query(call, method, arg).map(|reply| Looked::Here(reply.bytes)),
+        };
+        self.answer(caller, look)
+    }
+
+    /// Runs what answers a query.
+    fn answer<T>(
+        &mut self,
+        caller: Principal,
+        work: impl Fn(&dyn Reading, &Call) -> Result<T, Reject>,
+    ) -> Result<T, Rejection> {
+        match self.read(caller, work) {
+            Ok((answer, _)) => answer.map_err(Into::into),
             Err(ReadFault::Storage(_)) => Err(Rejection::storage_failed()),
             Err(ReadFault::Trapped) => Err(Rejection::trapped()),
         }
-    }
-
-    /// Where the bytes that a query asks for lie in the bucket; none where [`Self::query`] is to answer.
-    pub(crate) fn elsewhere(&mut self, caller: Principal, method: &str, arg: &[u8]) -> Option<ObjectRange> {
-        self.read(caller, |program, call| program.elsewhere(call, method, arg)).ok()?.0
     }
 
     /// Plans the answer to `request`, and reads it at once where it is small.
@@ -211,11 +243,8 @@ impl Reader {
     ///
     /// # Errors
     /// [`EngineError`] when the node cannot read.
-    pub(crate) fn runs(
-        &mut self,
-        range: &BlobRange,
-    ) -> Result<(Option<Vec<HeapRange>>, Arc<View>), EngineError> {
-        Ok(self.read(Principal::anonymous(), |program, _| program.runs(range))?)
+    pub(crate) fn place(&mut self, range: &BlobRange) -> Result<(Option<BlobPlace>, Arc<View>), EngineError> {
+        Ok(self.read(Principal::anonymous(), |program, _| program.place(range))?)
     }
 
     /// Runs `work`, and again when the records were closed meanwhile: a failed commit opens them anew. The view keeps

@@ -70,6 +70,8 @@ pub(crate) struct Writer {
     /// after that.
     retry: Option<Work>,
     tick_at: Instant,
+    /// Free runs before this were looked at in this round.
+    given_back_from: u64,
 }
 
 /// The batch that the committer has.
@@ -86,6 +88,7 @@ struct Limits {
     batch_messages_max: usize,
     batch_bytes_max: usize,
     tick_interval: Duration,
+    gives_back_free_runs: bool,
 }
 
 impl Writer {
@@ -110,6 +113,7 @@ impl Writer {
                 batch_messages_max: options.batch_messages_max.max(1),
                 batch_bytes_max: options.batch_bytes_max,
                 tick_interval: options.tick_interval,
+                gives_back_free_runs: options.gives_back_free_runs,
             },
             clock: options.clock.clone(),
             jobs,
@@ -128,6 +132,7 @@ impl Writer {
             damaged: None,
             retry: None,
             tick_at: Instant::now() + options.tick_interval,
+            given_back_from: 0,
         };
         writer.commit_opening()?;
         Ok(writer)

@@ -1,6 +1,7 @@
 //! `GET|HEAD` of assets and of the site: from the HTTP request to the engine's plan, and its stream to the client.
 //!
-//! Owns no decision about who may see what, ranges, caching or what browsers may do: the service plans all of that.
+//! Owns no decision about who may see what, ranges, caching or what browsers may do: the service plans all of that. It owns
+//! `download=1` in an address: what is there is saved under its name, and not shown.
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -33,10 +34,16 @@ async fn respond(
     lane: Option<&Lane>,
     asked: AssetRequest,
 ) -> Result<Response, RequestError> {
-    let is_head = asked.method == "HEAD";
-    let stream = engine.asset(asked).await.map_err(RequestError::Engine)?;
+    let (is_head, is_saved) = (asked.method == "HEAD", is_saved(&asked.url));
+    let mut stream = engine.asset(asked).await.map_err(RequestError::Engine)?;
+    if is_saved {
+        offer(&mut stream);
+    }
     if let Some(object) = &stream.bucket {
         return Ok(bucket::answer(lane, &stream, object, engine.now_ns() / 1_000_000_000).await);
+    }
+    if let Some(lane) = lane {
+        stream.body = stream.body.or_from(lane.opener());
     }
     response(stream, is_head).ok_or(RequestError::Worker)
 }
@@ -60,6 +67,21 @@ pub(super) fn asset_request(request: &Request) -> AssetRequest {
     }
 }
 
+/// The address says that its bytes are to be saved.
+fn is_saved(url: &str) -> bool {
+    url.split_once('?').is_some_and(|(_, query)| query.split('&').any(|pair| pair == "download=1"))
+}
+
+/// A browser saves it under its name, wherever the bytes come from.
+fn offer(stream: &mut AssetStream) {
+    let dispositions = stream.headers.iter_mut().filter(|(name, _)| *name == "content-disposition");
+    for (_, value) in dispositions {
+        if let Some(name) = value.strip_prefix("inline") {
+            *value = format!("attachment{name}");
+        }
+    }
+}
+
 /// The header's value; repeated lines are one list, as RFC 9110, section 5.3 has it.
 fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     let lines: Vec<&str> = headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect();
@@ -78,4 +100,24 @@ fn response(mut stream: AssetStream, is_head: bool) -> Option<Response> {
         headers.append(HeaderName::from_static(name), HeaderValue::from_str(&value).ok()?);
     }
     Some(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_address_that_says_so_is_saved() {
+        for url in ["/asset/mem_1/original?download=1", "/asset/mem_1/original?token=abc&download=1"] {
+            assert!(is_saved(url), "{url}");
+        }
+        for url in [
+            "/asset/mem_1/original",
+            "/asset/mem_1/download=1",
+            "/asset/a/b?download=0",
+            "/asset/a/b?xdownload=1",
+        ] {
+            assert!(!is_saved(url), "{url}");
+        }
+    }
 }

@@ -43,7 +43,7 @@ pub(super) async fn answer(
         return (StatusCode::SERVICE_UNAVAILABLE, text).into_response();
     };
     let answered = match Key::new(object.key.clone()) {
-        Ok(key) if may_come_from_elsewhere(planned) => way(lane, planned, &key, now_s),
+        Ok(key) if may_come_from_elsewhere(planned) => way(lane, planned, &key, object, now_s),
         Ok(key) => through(lane, planned, &key, object).await,
         Err(error) => Err(S3Error::from(error).into()),
     };
@@ -57,7 +57,13 @@ fn may_come_from_elsewhere(planned: &AssetStream) -> bool {
     mime_type == "application/pdf" || is_shown && !mime_type.contains('+')
 }
 
-fn way(lane: &Lane, planned: &AssetStream, key: &Key, now_s: u64) -> Result<Response, LaneError> {
+fn way(
+    lane: &Lane,
+    planned: &AssetStream,
+    key: &Key,
+    object: &ObjectRange,
+    now_s: u64,
+) -> Result<Response, LaneError> {
     let told = |name| value(planned, name).map(str::to_owned);
     let is_private = told("cache-control").is_none_or(|caching| caching.contains("private"));
     let shown = Shown {
@@ -65,6 +71,7 @@ fn way(lane: &Lane, planned: &AssetStream, key: &Key, now_s: u64) -> Result<Resp
         content_disposition: told("content-disposition"),
         // The address is the same for some minutes: the browser of whoever may see it need not fetch it twice.
         cache_control: Some("private, max-age=300".to_owned()),
+        version: object.version.clone(),
     };
     let signed = lane.bucket().signer().sign_get(key, ReadMethod::Get, &shown, now_s);
     let location = HeaderValue::from_str(signed.url.as_str())
@@ -93,7 +100,8 @@ async fn through(
         Body::empty()
     } else {
         let range = object.offset..object.offset + object.len;
-        Body::from_stream(lane.bucket().get(key, Some(range)).await?.into_stream())
+        let reading = lane.bucket().get_version(key, object.version.as_deref(), Some(range)).await?;
+        Body::from_stream(reading.into_stream())
     };
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(planned.status).unwrap_or(StatusCode::OK);

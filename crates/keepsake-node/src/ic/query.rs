@@ -12,7 +12,7 @@ use super::envelope::{MessageKind, decode_message};
 use super::error::RequestError;
 use super::{IcInterface, cbor};
 use crate::admission::Received;
-use crate::engine::{Reader, Rejection};
+use crate::engine::{Looked, Reader, Rejection};
 use crate::lane::Lane;
 use keepsake_service::http::ObjectRange;
 use keepsake_service::{Reply, reads_bytes};
@@ -65,22 +65,24 @@ fn answer_on(
     body: &[u8],
 ) -> Result<Read, RequestError> {
     let message = decode_message(body, MessageKind::Query, url_id, ic.engine().now_ns())?;
-    // Other queries cost nothing more.
-    if has_bucket
-        && reads_bytes(&message.method)
-        && ic.not_here(message.canister_id).is_none()
-        && let Some(range) = reader.elsewhere(message.sender, &message.method, &message.arg)
-    {
-        return Ok(Read::Elsewhere(range, message.request_id));
-    }
-    let response = match ic.not_here(message.canister_id) {
-        Some(reject) => QueryResponse::Rejected { reject, signatures: Vec::new() },
-        None => match reader.query(message.sender, &message.method, &message.arg) {
-            Ok(arg) => QueryResponse::Replied { reply: ReplyResponse { arg }, signatures: Vec::new() },
-            Err(rejection) => {
-                QueryResponse::Rejected { reject: reject_response(rejection), signatures: Vec::new() }
+    let (sender, method, arg) = (message.sender, &message.method, &message.arg);
+    let rejected = |reject| QueryResponse::Rejected { reject, signatures: Vec::new() };
+    let response = if let Some(reject) = ic.not_here(message.canister_id) {
+        rejected(reject)
+    } else {
+        // Other queries cost nothing more.
+        let looked = if has_bucket && reads_bytes(method) {
+            reader.query_for_bytes(sender, method, arg)
+        } else {
+            reader.query(sender, method, arg).map(Looked::Here)
+        };
+        match looked {
+            Ok(Looked::Elsewhere(range)) => return Ok(Read::Elsewhere(range, message.request_id)),
+            Ok(Looked::Here(arg)) => {
+                QueryResponse::Replied { reply: ReplyResponse { arg }, signatures: Vec::new() }
             }
-        },
+            Err(rejection) => rejected(reject_response(rejection)),
+        }
     };
     Ok(Read::Signed(cbor::encode(&sign(ic, response, message.request_id))))
 }

@@ -2,17 +2,19 @@
 //! them once. Owns the work that goes on while its owner asks again.
 
 use super::grant::{Listed, WantedPart, count, is_whole, len_of, listed};
-use super::{Known, Lane, LaneError, sha256_of};
+use super::{Known, Lane, LaneError, Purpose, sha256_of};
 use keepsake_api::{Answer, Attestation, ObjectGrant};
 use keepsake_s3::{Bucket, Head, Key, Part, Verify};
 use serde_bytes::ByteBuf;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Semaphore;
 
 /// Objects that are read at once: each takes the line to the bucket.
 const READ_AT_ONCE: usize = 2;
+/// Failures that are kept for owners who may never ask again.
+const FAILURES_MAX: usize = 1_000;
 /// Parts that are named where some are missing.
 const NAMED_MAX: usize = 20;
 
@@ -34,8 +36,28 @@ pub(crate) enum Found {
 #[derive(Clone, Debug)]
 pub(super) struct Finishing {
     running: Arc<Mutex<HashMap<u64, Arc<AtomicU64>>>>,
-    failed: Arc<Mutex<HashMap<u64, LaneError>>>,
+    failed: Arc<Mutex<Failures>>,
     turns: Arc<Semaphore>,
+}
+
+/// Why objects were not found as announced, until their owners ask: the newest, by session. Whoever asks after that is looked
+/// at anew.
+#[derive(Debug, Default)]
+struct Failures(VecDeque<(u64, LaneError)>);
+
+impl Failures {
+    fn keep(&mut self, session: u64, error: LaneError) {
+        self.0.retain(|(other, _)| *other != session);
+        if self.0.len() == FAILURES_MAX {
+            self.0.pop_front();
+        }
+        self.0.push_back((session, error));
+    }
+
+    fn take(&mut self, session: u64) -> Option<LaneError> {
+        let at = self.0.iter().position(|(other, _)| *other == session)?;
+        self.0.remove(at).map(|(_, error)| error)
+    }
 }
 
 impl Default for Finishing {
@@ -57,11 +79,15 @@ impl Lane {
         session: u64,
         hashes: &[WantedPart],
     ) -> Result<Found, LaneError> {
-        let (grant, key) = self.object(ticket, session).await?;
+        self.counted(self.find(ticket, session, hashes).await)
+    }
+
+    async fn find(&self, ticket: &str, session: u64, hashes: &[WantedPart]) -> Result<Found, LaneError> {
+        let (grant, key) = self.object(ticket, session, Purpose::Look).await?;
         if grant.attested {
             return Ok(Found::Yes);
         }
-        if let Some(error) = lock(&self.finishing.failed).remove(&session) {
+        if let Some(error) = lock(&self.finishing.failed).take(session) {
             return Err(error);
         }
         let len = grant.len;
@@ -124,7 +150,7 @@ impl Lane {
             let done = lane.read(&bucket, &grant, &key, &parts, &hashed).await;
             if let Err(error) = done {
                 tracing::warn!(session, %error, "an object was not found as announced");
-                lock(&lane.finishing.failed).insert(session, error);
+                lock(&lane.finishing.failed).keep(session, error);
             }
             lock(&lane.finishing.running).remove(&session);
         });
@@ -142,9 +168,11 @@ impl Lane {
         if let (Some(upload_id), false) = (&grant.upload_id, parts.is_empty()) {
             bucket.complete(key, upload_id, parts).await?;
         }
-        // Whatever stands there when it is read is what its version names.
+        // What is read is what its version names, or whatever stands there where the bucket keeps none.
         let head = bucket.head(key).await?;
-        let found = bucket.hash(key, |bytes| hashed.store(bytes, Ordering::Relaxed)).await?;
+        let progress = |bytes| hashed.store(bytes, Ordering::Relaxed);
+        let found = bucket.hash_version(key, head.version_id.as_deref(), progress).await?;
+        self.counter.add(|counts| counts.read_bytes += found.len);
         let after = bucket.head(key).await?;
         drop(turn);
         if (&head.etag, &head.version_id) != (&after.etag, &after.version_id) {
@@ -165,7 +193,12 @@ impl Lane {
         }
         let found = Attestation { len, sha256: ByteBuf::from(sha256), version: head.version_id };
         let answer: Answer<()> = self.own.ask("uploads_attest", (grant.session_id, found)).await?;
-        Ok(answer?)
+        answer?;
+        self.counter.add(|counts| {
+            counts.found += 1;
+            counts.found_bytes += len;
+        });
+        Ok(())
     }
 }
 
@@ -189,4 +222,22 @@ fn name_hashes(bucket: &Bucket, parts: &mut [Part], hashes: &[WantedPart]) -> Re
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_that_nobody_asks_for_are_bounded_and_the_newest_stay() {
+        let mut failures = Failures::default();
+        for session in 0..FAILURES_MAX as u64 + 10 {
+            failures.keep(session, LaneError::Missing);
+            failures.keep(session, LaneError::Differs);
+        }
+        assert_eq!(failures.0.len(), FAILURES_MAX);
+        assert!(failures.take(9).is_none(), "the oldest went");
+        assert!(matches!(failures.take(10), Some(LaneError::Differs)), "the last one of a session counts");
+        assert!(failures.take(10).is_none(), "it is told once");
+    }
 }

@@ -1,7 +1,7 @@
 //! Addresses that let a session's owner write its object, and what of it the bucket has. Owns what is signed: these bytes, under
 //! this key, for an hour at most.
 
-use super::{Lane, LaneError, sha256_of};
+use super::{Lane, LaneError, Purpose, sha256_of};
 use keepsake_api::{Answer, ObjectGrant};
 use keepsake_s3::{Bucket, Content, Error as S3Error, Key, Part, SignedRequest, WRITE_LIFE_S_MAX};
 
@@ -38,7 +38,16 @@ impl Lane {
         session: u64,
         wanted: &[WantedPart],
     ) -> Result<Vec<(u32, SignedRequest)>, LaneError> {
-        let (grant, key) = self.object(ticket, session).await?;
+        self.counted(self.sign(ticket, session, wanted).await)
+    }
+
+    async fn sign(
+        &self,
+        ticket: &str,
+        session: u64,
+        wanted: &[WantedPart],
+    ) -> Result<Vec<(u32, SignedRequest)>, LaneError> {
+        let (grant, key) = self.object(ticket, session, Purpose::Sign).await?;
         check(&grant, wanted)?;
         if grant.attested {
             return Ok(Vec::new());
@@ -49,6 +58,7 @@ impl Lane {
         if is_whole(&grant) {
             let content = Content { len: grant.len, sha256: sha256_of(&grant)?, md5: None };
             let signed = bucket.signer().sign_put(&key, &content, mime_type, at_s, WRITE_LIFE_S_MAX);
+            self.count_granted(1, grant.len);
             return Ok(vec![(1, signed)]);
         }
         let upload_id = self.upload_id(&bucket, &grant, &key, mime_type).await?;
@@ -59,7 +69,16 @@ impl Lane {
                 bucket.signer().sign_part(&key, &upload_id, number, &content, at_s, WRITE_LIFE_S_MAX);
             (part.number, signed)
         };
+        let bytes = wanted.iter().map(|part| len_of(&grant, part.number)).sum();
+        self.count_granted(wanted.len() as u64, bytes);
         Ok(wanted.iter().map(sign).collect())
+    }
+
+    fn count_granted(&self, addresses: u64, bytes: u64) {
+        self.counter.add(|counts| {
+            counts.granted += addresses;
+            counts.granted_bytes += bytes;
+        });
     }
 
     /// What the bucket has.
@@ -67,7 +86,11 @@ impl Lane {
     /// # Errors
     /// [`LaneError`].
     pub(crate) async fn parts(&self, ticket: &str, session: u64) -> Result<Parts, LaneError> {
-        let (grant, key) = self.object(ticket, session).await?;
+        self.counted(self.look(ticket, session).await)
+    }
+
+    async fn look(&self, ticket: &str, session: u64) -> Result<Parts, LaneError> {
+        let (grant, key) = self.object(ticket, session, Purpose::Look).await?;
         let all = || (1..=count(&grant)).map(|number| (number, len_of(&grant, number))).collect();
         if grant.attested {
             return Ok(Parts { is_found: true, parts: all() });

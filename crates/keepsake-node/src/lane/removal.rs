@@ -15,7 +15,7 @@ impl Lane {
     /// Removes what is due, for ever.
     pub(crate) async fn remove_for_ever(self) {
         loop {
-            let pause = match self.remove_due().await {
+            let pause = match self.counted(self.remove_due().await) {
                 Ok(0) => PAUSE,
                 Ok(removed) => {
                     tracing::info!(removed, "objects that were nobody's are gone from the bucket");
@@ -51,6 +51,7 @@ impl Lane {
         if !gone.is_empty() {
             let answer: Answer<u64> = self.own.ask("objects_removed", (gone,)).await?;
             forgotten = answer?;
+            self.counter.add(|counts| counts.removed += forgotten);
         }
         failed.map_or(Ok(forgotten), |error| Err(error.into()))
     }

@@ -3,11 +3,14 @@
 //!
 //! ```text
 //! 0                              allocated        length
-//! ├── takes disk space ────────────┼── takes none ──┤
+//! ├── takes disk space ── hole ────┼── takes none ──┤
 //! ```
-//! The file is as long as the heap memory; disk space is taken for what is written, a little ahead.
+//! The file is as long as the heap memory; disk space is taken for what is written, a little ahead. Holes are runs that nothing uses
+//! and that were given back to the disk; what is written there takes its space anew, as beyond what is allocated.
 
 use crate::storage::fault::{StorageError, is_full};
+use crate::storage::holes::Holes;
+use keepsake_service::http::HeapRange;
 use rustix::fs::FallocateFlags;
 use rustix::io::Errno;
 use std::fs::{File, OpenOptions};
@@ -21,6 +24,8 @@ use std::sync::PoisonError;
 const AHEAD_BYTES: u64 = 8 << 20;
 /// Less than this is not given back: it will be written again soon.
 const GIVEN_BACK_BYTES_MIN: u64 = 16 << 20;
+/// Shorter holes are not counted: there may be many, and a file system has them in what was never written.
+const HOLE_BYTES_MIN: u64 = 1 << 20;
 /// Writes from this size on go to disk at once, smaller ones at the sync.
 const WRITEBACK_BYTES_MIN: usize = 256 << 10;
 
@@ -33,12 +38,13 @@ pub struct HeapFile {
     reserve_bytes: u64,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Allocation {
     /// Length of the file.
     len: u64,
-    /// What lies below takes disk space, where the file system can tell.
+    /// What lies below takes disk space but for the holes, where the file system can tell.
     allocated: u64,
+    holes: Holes,
 }
 
 impl HeapFile {
@@ -51,8 +57,11 @@ impl HeapFile {
         let file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
         let found = file.metadata()?;
-        let allocated = found.len().min(found.blocks().saturating_mul(512));
-        Ok(Self { file, extent: Mutex::new(Allocation { len: found.len(), allocated }), reserve_bytes })
+        let (len, taken) = (found.len(), found.len().min(found.blocks().saturating_mul(512)));
+        let (holes, end) = Holes::of(&file, HOLE_BYTES_MIN)?;
+        // Without holes what is taken tells it, also where none can be found.
+        let allocated = if holes.is_empty() { taken } else { end };
+        Ok(Self { file, extent: Mutex::new(Allocation { len, allocated, holes }), reserve_bytes })
     }
 
     /// Makes the file `bytes` long, which takes no disk space yet.
@@ -114,6 +123,34 @@ impl HeapFile {
         }
     }
 
+    /// Takes disk space for `from..to`, where that lies in holes.
+    fn fill_holes(&self, from: u64, to: u64) -> Result<(), StorageError> {
+        let mut extent = self.lock();
+        for (from, to) in extent.holes.within(from, to) {
+            self.check_room(to - from)?;
+            self.take_space(from, to)?;
+            extent.holes.fill(from, to);
+        }
+        Ok(())
+    }
+
+    /// Gives the disk space of runs back, those that are long. Nobody may use them now; whoever writes there later takes it anew.
+    pub fn give_back(&self, runs: &[HeapRange]) {
+        let mut extent = self.lock();
+        let mut given = 0;
+        for run in runs.iter().filter(|run| run.len >= HOLE_BYTES_MIN) {
+            let (from, to) = (run.offset, (run.offset + run.len).min(extent.allocated));
+            if to <= from || extent.holes.covers(from, to) || !self.give_space(from, to) {
+                continue;
+            }
+            extent.holes.add(from, to);
+            given += to - from;
+        }
+        if given > 0 {
+            tracing::info!(bytes = given, "free runs of the blob heap were given back to the disk");
+        }
+    }
+
     /// Gives the disk space beyond `end` back, when it is much. Nothing from there on may be in use by anybody.
     pub fn give_back_beyond(&self, end: u64) {
         let mut extent = self.lock();
@@ -127,6 +164,7 @@ impl HeapFile {
                 "the end of the blob heap was given back to the disk"
             );
             extent.allocated = end;
+            extent.holes.cut_at(end);
         }
     }
 
@@ -144,7 +182,7 @@ impl HeapFile {
     /// How far the heap memory may grow when the file system has `free` bytes: [`Self::beyond_reserve`], less what the
     /// memory was granted and has not taken yet.
     pub fn room_bytes(&self, free: u64) -> u64 {
-        let extent = *self.lock();
+        let extent = self.lock();
         self.beyond_reserve(free).saturating_sub(extent.len.saturating_sub(extent.allocated))
     }
 
@@ -196,7 +234,9 @@ impl HeapFile {
     /// # Errors
     /// [`StorageError::Full`] when the disk has no room, or I/O errors; a part may have been written then.
     pub fn write(&self, offset: u64, src: &[u8]) -> Result<(), StorageError> {
-        self.allocate_to(offset + src.len() as u64)?;
+        let end = offset + src.len() as u64;
+        self.allocate_to(end)?;
+        self.fill_holes(offset, end)?;
         self.file.write_all_at(src, offset)?;
         if src.len() >= WRITEBACK_BYTES_MIN {
             self.start_writeback(offset, src.len());
@@ -263,6 +303,59 @@ mod tests {
         heap.read(0, &mut read[..4]).unwrap();
         heap.read(40 << 20, &mut read[4..]).unwrap();
         assert_eq!(&read, b"kept\0\0\0\0\0");
+    }
+
+    #[test]
+    fn what_nobody_uses_goes_back_to_the_disk_and_is_written_again() {
+        const MIB: u64 = 1 << 20;
+        const LEN: usize = 1 << 20;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("heap.bin");
+        let heap = HeapFile::open(&path, 0).unwrap();
+        heap.reserve(64 * MIB).unwrap();
+        let bytes = vec![7; LEN];
+        for at in 0..40 {
+            heap.write(at * MIB, &bytes).unwrap();
+        }
+        heap.sync().unwrap();
+        let taken = || std::fs::metadata(&path).unwrap().blocks() * 512;
+        let before = taken();
+        let runs = [(MIB, 30 * MIB), (35 * MIB, MIB / 2)].map(|(offset, len)| HeapRange { offset, len });
+        heap.give_back(&runs);
+        heap.give_back(&runs);
+        // The file system keeps its own lists there too.
+        let given = before - taken();
+        assert!(given.abs_diff(30 * MIB) < MIB / 4, "what is short stays: {given}");
+        drop(heap);
+        let heap = HeapFile::open(&path, 0).unwrap();
+        assert!(
+            heap.allocated_bytes() >= 40 * MIB,
+            "what lies behind a hole is taken: {}",
+            heap.allocated_bytes()
+        );
+        heap.write(39 * MIB, &bytes).unwrap();
+        assert!(taken() <= before - 30 * MIB + 2 * AHEAD_BYTES, "no hole was filled");
+        heap.write(10 * MIB, &bytes).unwrap();
+        let mut read = vec![1; 3 * LEN];
+        heap.read(9 * MIB, &mut read).unwrap();
+        assert!(read[..LEN].iter().all(|byte| *byte == 0));
+        assert!(read[LEN..2 * LEN] == bytes);
+        heap.read(0, &mut read[..LEN]).unwrap();
+        assert!(read[..LEN] == bytes, "what lies before stays");
+    }
+
+    #[test]
+    fn what_is_written_into_a_hole_leaves_the_reserve_free() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("heap.bin");
+        let heap = HeapFile::open(&path, 0).unwrap();
+        heap.reserve(8 << 20).unwrap();
+        heap.write(0, &vec![7; 8 << 20]).unwrap();
+        heap.give_back(&[HeapRange { offset: 0, len: 4 << 20 }]);
+        drop(heap);
+        let heap = HeapFile::open(&path, u64::MAX / 2).unwrap();
+        assert!(heap.write(1 << 20, b"more").unwrap_err().is_full());
+        heap.write(6 << 20, b"again").unwrap();
     }
 
     #[test]

@@ -1,8 +1,12 @@
 //! Originals in a bucket: the road to it over a real socket, with a real S3 server. Here is the setting, and what the road is for;
 //! what it refuses is in `s3/refused.rs`, who reads what in `s3/reads.rs`.
 
+mod crash;
+mod fsck;
+mod mixed;
 mod reads;
 mod refused;
+mod tiering;
 
 use candid::{CandidType, decode_one, encode_args};
 use data_encoding::BASE64;
@@ -20,6 +24,7 @@ use serde::de::DeserializeOwned;
 use serde_bytes::ByteBuf;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use std::path::Path;
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -53,7 +58,8 @@ impl Scene {
         let server = seaweedfs()?;
         let name = bucket.to_owned();
         let options = tokio::task::spawn_blocking(move || server.bucket(&name)).await.unwrap().unwrap();
-        let settings = S3Settings { options, credentials: server.credentials(), from_len: 1 << 20 };
+        let settings =
+            S3Settings { options, credentials: server.credentials(), from_len: 1 << 20, tier_after: None };
         let dir = tempfile::tempdir().unwrap();
         let node = start_with(&dir, &settings, change).await;
         let owner = node.agent(ed25519(1)).await;
@@ -66,9 +72,19 @@ impl Scene {
     }
 
     /// The same directory, another process.
-    async fn restart(mut self) -> Self {
+    async fn restart(self) -> Self {
+        self.restart_after(async |_: &Path| (), |_| ()).await
+    }
+
+    /// The same, by other options, after `work` on the directory.
+    async fn restart_after(
+        mut self,
+        work: impl AsyncFnOnce(&Path),
+        change: impl FnOnce(&mut ServeOptions),
+    ) -> Self {
         self.node.stop().await;
-        self.node = start(&self.dir, &self.settings).await;
+        work(&self.dir.path().join("data")).await;
+        self.node = start_with(&self.dir, &self.settings, change).await;
         self.owner = self.node.agent(ed25519(1)).await;
         self
     }
@@ -197,10 +213,6 @@ impl Scene {
             .unwrap();
         self.url(&format!("/asset/{memory}/original?token={token}"))
     }
-}
-
-async fn start(dir: &TempDir, settings: &S3Settings) -> Node {
-    start_with(dir, settings, |_| ()).await
 }
 
 async fn start_with(dir: &TempDir, settings: &S3Settings, change: impl FnOnce(&mut ServeOptions)) -> Node {

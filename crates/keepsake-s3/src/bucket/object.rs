@@ -37,7 +37,11 @@ impl Bucket {
         self.head_version(key, None).await
     }
 
-    async fn head_version(&self, key: &Key, version: Option<&str>) -> Result<Head, Error> {
+    /// The same of one writing of it, where the bucket keeps versions.
+    ///
+    /// # Errors
+    /// As [`head`](Self::head).
+    pub async fn head_version(&self, key: &Key, version: Option<&str>) -> Result<Head, Error> {
         let mut ask = Ask::new(READ, Method::Head, Some(key)).header("x-amz-checksum-mode", "ENABLED");
         if let Some(version) = version {
             ask = ask.query("versionId", version);

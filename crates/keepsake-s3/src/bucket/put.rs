@@ -116,7 +116,7 @@ impl Bucket {
         }
         let sha256 = match head.sha256 {
             Some(sha256) if self.signer.abilities().whole_checksums => sha256,
-            _ => self.hash(key, |_| ()).await?.sha256,
+            _ => self.hash_version(key, head.version_id.as_deref(), |_| ()).await?.sha256,
         };
         if sha256 == content.sha256 { Ok(head) } else { Err(exists()) }
     }

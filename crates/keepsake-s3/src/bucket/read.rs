@@ -45,16 +45,34 @@ impl Bucket {
     /// # Errors
     /// [`Error::NoObject`]; [`Error::Range`] where it has no such bytes.
     pub async fn get(&self, key: &Key, range: Option<Range<u64>>) -> Result<Reading, Error> {
-        self.get_if(key, range, None).await
+        self.get_version(key, None, range).await
+    }
+
+    /// The same of one writing of it, where the bucket keeps versions: another one that came later is never read.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub async fn get_version(
+        &self,
+        key: &Key,
+        version: Option<&str>,
+        range: Option<Range<u64>>,
+    ) -> Result<Reading, Error> {
+        self.get_if(key, version, range, None).await
     }
 
     async fn get_if(
         &self,
         key: &Key,
+        version: Option<&str>,
         range: Option<Range<u64>>,
         etag: Option<&str>,
     ) -> Result<Reading, Error> {
-        let mut ask = Ask::new("s3:GetObject", Method::Get, Some(key));
+        let action = if version.is_some() { "s3:GetObjectVersion" } else { "s3:GetObject" };
+        let mut ask = Ask::new(action, Method::Get, Some(key));
+        if let Some(version) = version {
+            ask = ask.query("versionId", version);
+        }
         if let Some(range) = &range {
             if range.is_empty() {
                 return Err(Error::Range);
@@ -73,8 +91,21 @@ impl Bucket {
     ///
     /// # Errors
     /// When it is not there, or changed meanwhile ([`Error::Exists`]), or cannot be read.
-    pub async fn hash(&self, key: &Key, mut progress: impl FnMut(u64)) -> Result<Hashed, Error> {
-        let mut reading = self.get(key, None).await?;
+    pub async fn hash(&self, key: &Key, progress: impl FnMut(u64)) -> Result<Hashed, Error> {
+        self.hash_version(key, None, progress).await
+    }
+
+    /// The same of one writing of it, where the bucket keeps versions.
+    ///
+    /// # Errors
+    /// As [`hash`](Self::hash).
+    pub async fn hash_version(
+        &self,
+        key: &Key,
+        version: Option<&str>,
+        mut progress: impl FnMut(u64),
+    ) -> Result<Hashed, Error> {
+        let mut reading = self.get_version(key, version, None).await?;
         let (total, etag) = (reading.total, reading.etag.clone());
         let (mut sha256, mut done, mut tried) = (Sha256::new(), 0_u64, 1);
         while done < total {
@@ -88,7 +119,7 @@ impl Bucket {
                 Ok(None) => return Err(Error::answer("the object ended early")),
                 Err(error) => {
                     self.pause(super::ask::Failed { error, wait: None }, &mut tried).await?;
-                    reading = self.get_if(key, Some(done..total), etag.as_deref()).await?;
+                    reading = self.get_if(key, version, Some(done..total), etag.as_deref()).await?;
                     if reading.total != total {
                         return Err(Error::Exists { key: key.to_string() });
                     }

@@ -127,6 +127,7 @@ fn a_read_is_the_same_url_within_a_window_and_always_holds_a_minute() {
         content_type: Some("image/jpeg".into()),
         content_disposition: Some("inline; filename=\"a b.jpg\"".into()),
         cache_control: Some("private, max-age=300".into()),
+        version: None,
     };
     let at = |at_s| signer().sign_get(&key(), ReadMethod::Get, &shown, at_s);
     let begin = AT_S - AT_S % READ_WINDOW_S;

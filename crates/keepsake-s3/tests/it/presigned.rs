@@ -126,6 +126,7 @@ async fn a_read_says_of_itself_what_was_signed_and_takes_ranges() {
         content_type: Some("image/png".into()),
         content_disposition: Some("attachment; filename=\"a b.png\"".into()),
         cache_control: Some("private, max-age=60".into()),
+        version: None,
     };
     let request = world.bucket.signer().sign_get(&key("a"), ReadMethod::Get, &shown, now_s());
     let answer = response(&request, "").await;

@@ -7,7 +7,7 @@
 use super::condition::is_known;
 use super::headers::{self, Caching, Headers};
 use super::range::{Asked, parse};
-use super::{AssetBody, AssetRequest, AssetResponse, BlobRange, HeapRange, site, token};
+use super::{AssetBody, AssetRequest, AssetResponse, BlobPlace, BlobRange, HeapRange, site, token};
 use data_encoding::HEXLOWER;
 use ic_stable_structures::Memory;
 use keepsake_core::blob::BlobRecord;
@@ -285,10 +285,14 @@ pub(super) fn is_elsewhere<R: Memory, H: Memory>(store: &Store<R, H>, asset: &As
     store.blob_unchecked(BlobId(blob)).is_some_and(|blob| blob.elsewhere().is_some())
 }
 
-/// Where the first bytes lie now, at most [`PLANNED_BYTES_MAX`]; none when the blob is gone. A number is never given to
-/// another blob.
-pub(crate) fn runs<R: Memory, H: Memory>(store: &Store<R, H>, range: &BlobRange) -> Option<Vec<HeapRange>> {
-    Some(runs_of(store, &store.blob_unchecked(BlobId(range.blob))?, range))
+/// Where the first bytes lie now, of the heap at most [`PLANNED_BYTES_MAX`]; none when the blob is gone. A number is never given
+/// to another blob.
+pub(crate) fn place<R: Memory, H: Memory>(store: &Store<R, H>, range: &BlobRange) -> Option<BlobPlace> {
+    let record = store.blob_unchecked(BlobId(range.blob))?;
+    Some(match store.object_range(&record, range.offset, range.len) {
+        Some(object) => BlobPlace::Bucket(object),
+        None => BlobPlace::Heap(runs_of(store, &record, range)),
+    })
 }
 
 fn runs_of<R: Memory, H: Memory>(

@@ -8,7 +8,7 @@ use crate::storage::page::WASM_PAGE_BYTES;
 use crate::storage::pages::WriterPages;
 use crate::storage::snapshot::SnapshotMemory;
 use ic_stable_structures::{Memory, StableBTreeMap};
-use keepsake_service::http::{AssetBody, AssetRequest, AssetResponse, BlobRange, HeapRange};
+use keepsake_service::http::{AssetBody, AssetRequest, AssetResponse, BlobPlace, BlobRange, HeapRange};
 use keepsake_service::{Call, OpenError, Reject, Reply, Tick, TicketKey};
 use std::sync::{Condvar, Mutex};
 
@@ -170,6 +170,10 @@ impl<R: Memory, H: Memory> Writing for Open<R, H> {
         self.heap.size() * WASM_PAGE_BYTES
     }
 
+    fn free_runs(&self, _: u64, _: usize) -> Vec<HeapRange> {
+        Vec::new()
+    }
+
     fn site_after(&self, _: &str) -> Option<Vec<String>> {
         None
     }
@@ -214,14 +218,14 @@ impl<R: Memory, H: Memory> Reading for Open<R, H> {
         None
     }
 
-    fn runs(&self, range: &BlobRange) -> Option<Vec<HeapRange>> {
+    fn place(&self, range: &BlobRange) -> Option<BlobPlace> {
         let mut skip = range.offset;
         let rest = self.ranges(range.blob)?.into_iter().map(|run| {
             let skipped = skip.min(run.len);
             skip -= skipped;
             HeapRange { offset: run.offset + skipped, len: run.len - skipped }
         });
-        Some(rest.collect())
+        Some(BlobPlace::Heap(rest.collect()))
     }
 
     fn ticket_key(&self) -> Option<TicketKey> {

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use candid::Encode;
 use futures_core::Stream;
 use keepsake_api::{BeginOptions, Capsule, PersonRef, UploadFinishResult};
-use keepsake_service::http::BlobRange;
+use keepsake_service::http::{BlobPlace, BlobRange};
 use serde_bytes::ByteBuf;
 use sha2::{Digest, Sha256};
 use std::future::poll_fn;
@@ -103,8 +103,9 @@ async fn few_streams_read_ahead_until_their_last_block_is_taken_and_the_others_r
 
 /// Where the first bytes lie.
 async fn plan(engine: &Engine, blob: BlobRange) -> HeapPlan {
-    let (runs, view) = engine.read(move |reader: &mut Reader| reader.runs(&blob)).await.unwrap().unwrap();
-    HeapPlan { blob, runs: runs.unwrap().into(), epoch: view.state().epoch }
+    let (place, view) = engine.read(move |reader: &mut Reader| reader.place(&blob)).await.unwrap().unwrap();
+    let Some(BlobPlace::Heap(runs)) = place else { panic!("{place:?}") };
+    HeapPlan { blob, runs: runs.into(), epoch: view.state().epoch }
 }
 
 async fn next(stream: &mut AssetBytes) -> Option<Bytes> {

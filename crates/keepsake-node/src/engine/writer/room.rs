@@ -5,7 +5,7 @@
 use super::Writer;
 use crate::engine::application::Class;
 use crate::engine::committer::{commit_bytes, freeing_bytes, freeing_pages, make_room};
-use crate::engine::guard::Halt;
+use crate::engine::guard::{Fault, Halt, guarded};
 use crate::engine::mailbox::{Taken, Work};
 use crate::engine::message::{RequestStatus, resource_exhausted};
 use crate::storage::fault::StorageError;
@@ -22,6 +22,8 @@ const FREEING_PAGES_MAX: usize = (64 << 20) / PAGE_BYTES;
 const PAGES_PER_ROW: usize = 16;
 /// By how much each further slice is smaller.
 const SLICE_PART: u32 = 4;
+/// Free runs that are looked at in one round, whether they go back to the disk.
+const FREE_RUNS_AT_ONCE: usize = 256;
 /// Slices of pruning at once.
 const PRUNING_SLICES_MAX: usize = 8;
 
@@ -126,8 +128,25 @@ impl Writer {
             self.prune();
         }
         self.shared.heap.give_back_beyond(self.program.heap_end());
+        self.give_back_free_runs();
         self.shared.space.refill_reserve();
         self.room = None;
+    }
+
+    /// A slice of the free runs, as everything is committed: nothing uses them, and nobody sees them.
+    fn give_back_free_runs(&mut self) {
+        if !self.limits.gives_back_free_runs || self.damaged.is_some() {
+            return;
+        }
+        match guarded(|| self.program.free_runs(self.given_back_from, FREE_RUNS_AT_ONCE)) {
+            Ok(runs) => {
+                let last = runs.last().filter(|_| runs.len() == FREE_RUNS_AT_ONCE);
+                self.given_back_from = last.map_or(0, |run| run.offset + 1);
+                self.shared.heap.give_back(&runs);
+            }
+            Err(Fault::Storage(error)) => self.damaged = Some(error),
+            Err(Fault::Panic(text)) => tracing::error!(panic = %text, "the free runs cannot be read"),
+        }
     }
 
     /// Prunes expired answers in transactions of their own. No commit is in flight.
