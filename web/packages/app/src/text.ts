@@ -208,7 +208,6 @@ export const text = {
     next: "Next",
     position: (index: number, count: number) => `${index} of ${count}`,
     download: "Download original",
-    downloading: "Downloading …",
     remove: "Delete",
     details: "Details",
     size: "Size",

@@ -9,7 +9,7 @@ import { explain } from "../state/explain.js";
 import { forget, hasMore, loadMore, memories, refreshGallery } from "../state/gallery.js";
 import { notify } from "../state/notices.js";
 import { pictureUrl } from "../state/pictures.js";
-import { mayComeFromElsewhere, saveAs } from "../state/saving.js";
+import { savedAt } from "../state/saving.js";
 import { closeViewer, view } from "../state/viewing.js";
 import { text } from "../text.js";
 import { Confirm } from "./Confirm.js";
@@ -150,29 +150,19 @@ function moveOn(index: number): void {
   else view(next.id);
 }
 
-/** A plain link: the browser streams the file to disk, however large it is. Only what is in the host's bucket it is handed. */
+/** A plain link: the browser streams the file to disk, however large it is. */
 function Download({ memory }: { memory: Memory }) {
   const [href, setHref] = useState<string | undefined>(undefined);
   useEffect(() => {
     void pictureUrl(memory.id, "original").then(setHref);
   }, [memory.id]);
-  const [isSaving, setSaving] = useState(false);
   const original = memory.assets.find((asset) => asset.kind === "original");
   // A link may show a memory without it.
   if (original === undefined) return null;
   const name = original.name ?? memory.title ?? memory.id;
-  const save = (event: MouseEvent) => {
-    if (href === undefined || !mayComeFromElsewhere()) return;
-    event.preventDefault();
-    if (isSaving) return;
-    setSaving(true);
-    saveAs(href, name)
-      .catch((error: unknown) => notify("error", explain(error)))
-      .finally(() => setSaving(false));
-  };
   return (
-    <a class="button" href={href} download={name} onClick={save} aria-busy={isSaving}>
-      {isSaving ? text.viewer.downloading : text.viewer.download}
+    <a class="button" href={href && savedAt(href)} download={name}>
+      {text.viewer.download}
     </a>
   );
 }
