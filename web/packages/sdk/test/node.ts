@@ -2,7 +2,7 @@
 // Owns its life and nothing else. KEEPSAKE_BIN names the program; else the debug build of this checkout.
 
 import type { ChildProcess } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -37,6 +37,13 @@ export class RunningNode implements Host {
   /** Starts on the same data and the same address. */
   async startAgain(): Promise<void> {
     await this.#run(new URL(this.url).host);
+  }
+
+  /** The most memory that it had at once since it was started, bytes, as the system counts; undefined where it does not tell. */
+  async residentMax(): Promise<number | undefined> {
+    const status = await readFile(`/proc/${this.#child?.pid}/status`, "utf8").catch(() => "");
+    const kib = /^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1];
+    return kib === undefined ? undefined : Number(kib) * 1024;
   }
 
   async remove(): Promise<void> {
