@@ -306,7 +306,7 @@ pub(crate) struct Serve {
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  keepsake fsck --bytes ~/keepsake\n  keepsake fsck --s3 https://s3.example.com --s3-bucket photos ~/keepsake\n\nStop the node first. Nothing is repaired, but for what --s3-remove-orphans removes. Exit codes: 0 sound, 1 broken, 2 cannot be read, 3 no data \
-                  directory, 5 a node uses it."
+                  directory, 5 a node uses it, 7 the bucket does not answer."
 )]
 pub(crate) struct Fsck {
     /// The directory that `keepsake serve --data` uses.

@@ -74,7 +74,11 @@ async fn with_bucket(args: &Fsck, bucket: &Bucket, output: Output) -> Result<Com
     let compared = compare(&args.dir, bucket, args.s3_remove_orphans, tell).await;
     let report = compared.map_err(|error| match error {
         BucketCheckError::Store(error) => not_checked(error),
-        error => Failure::new(Exit::Usage, format!("{:#}", Error::from(error))).into(),
+        error => {
+            let is_away = matches!(&error, BucketCheckError::Bucket(error) if error.is_passing());
+            let exit = if is_away { Exit::Unreachable } else { Exit::Usage };
+            Failure::new(exit, format!("{:#}", Error::from(error))).into()
+        }
     })?;
     printed.map(|()| Compared { report, findings })
 }

@@ -39,7 +39,8 @@ impl Lane {
             let mut round = Round::default();
             let done = self.move_older(after, len_min, &mut round).await;
             if round.moved > 0 {
-                tracing::info!(round.moved, round.bytes, "originals moved from this disk into the bucket");
+                let Round { moved, bytes } = round;
+                tracing::info!(moved, bytes, "originals moved from this disk into the bucket");
             }
             let pause = match self.counted(done) {
                 Ok(()) => pause,

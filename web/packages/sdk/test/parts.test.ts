@@ -132,7 +132,7 @@ test(
     );
     assert.equal(hex(result.sha256), sha256);
     const sent = front.met.reduce((sum, met) => sum + met.bytes, 0);
-    assert.ok(sent < 50_000, `the host was sent ${sent} bytes`);
+    assert.ok(sent < 40_000 + 1_000 * PARTS, `the host was sent ${sent} bytes`);
     assert.ok(residentMax < RESIDENT_MAX, `${Math.round(residentMax / MiB)} MiB resident`);
     const nodeMax = (await node.residentMax()) ?? 0;
     assert.ok(nodeMax < NODE_RESIDENT_MAX, `${Math.round(nodeMax / MiB)} MiB resident in the node`);
