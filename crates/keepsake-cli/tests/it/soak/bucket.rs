@@ -331,6 +331,7 @@ pub(super) async fn sweep(place: &Place, data: &Path) {
             options: place.options.clone(),
             credentials: place.server.credentials(),
             from_len: FROM_LEN,
+            tier_after: None,
         };
         let listen = "127.0.0.1:0".parse().expect("this is an address");
         let canister_id = DEFAULT_CANISTER_ID.parse().expect("the default is an id");
