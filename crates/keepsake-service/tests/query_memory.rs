@@ -220,6 +220,7 @@ fn questions(method: &str) -> Vec<Vec<u8>> {
         | "site_list" | "objects_removable" => vec![of(())],
         "capsules_read_basic" | "capsules_read_full" | "usage" => vec![of((Some(CAPSULE),))],
         "uploads_status" => vec![of((3_u64,))],
+        "uploads_granted" => vec![of(("A".repeat(400),))],
         "blob_get_meta" | "blob_read" => vec![of((BLOB,))],
         "blob_read_chunk" => vec![of((BLOB, 0_u32))],
         "blob_read_range" => vec![of((BLOB, 0_u64, 2_000_000_u32))],
