@@ -48,7 +48,9 @@ export function Viewer({ id }: { id: string }) {
     if (next !== undefined) view(next.id);
   };
   const onKeyDown = (event: KeyboardEvent) => {
-    if (isAsking || isSharing || event.target instanceof HTMLMediaElement) return;
+    if (!(event.target instanceof Element) || event.target instanceof HTMLMediaElement) return;
+    // What is asked before it has its own keys, until it is closed and no longer.
+    if (event.target.closest("dialog") !== event.currentTarget) return;
     const to = { ArrowLeft: index - 1, ArrowRight: index + 1, Home: 0, End: items.length - 1 }[event.key];
     if (to === undefined || index < 0) return;
     event.preventDefault();
