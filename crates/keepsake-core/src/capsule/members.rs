@@ -43,7 +43,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         role: Role,
     ) -> Result<(), CapsuleError> {
         self.require_owner(call, id)?;
-        let who = &self.account_of(who);
+        let (key, who) = (who, &self.account_of(who));
         if self.registry.is_link(who) {
             return Err(CapsuleError::RoleNotForLink);
         }
@@ -65,7 +65,19 @@ impl<R: Memory, H: Memory> Store<R, H> {
         // Whoever gives a role to itself says yes to it.
         let accepted = self.members.is_accepted(id, who) || *who == call.caller;
         self.give_role(call, id, who, role, accepted);
+        if key != who {
+            if role == Role::Owner {
+                self.bring_ways(id, key, who);
+            }
+            self.drop_left_behind(call, id, key);
+        }
         Ok(())
+    }
+
+    /// Takes away what stayed behind here when a key became a device: its role, and the ways in that it made.
+    fn drop_left_behind(&mut self, call: &Call, id: CapsuleId, key: &Principal) {
+        self.end_ways_of(call, id, key);
+        self.drop_role(call, id, key);
     }
 
     /// Takes `who`'s role away; nothing happens where there is none. Owners only.
@@ -82,8 +94,7 @@ impl<R: Memory, H: Memory> Store<R, H> {
         let account = self.account_of(who);
         self.end_role(call, id, &account)?;
         if account != *who {
-            // One that stayed behind when the key became a device.
-            self.drop_role(call, id, who);
+            self.drop_left_behind(call, id, who);
         }
         Ok(())
     }

@@ -239,18 +239,32 @@ fn a_key_joins_its_account_whatever_others_gave_it() {
     let accepted = store.capsule_create(&call(5), None).unwrap().id;
     store.capsule_grant(&call(5), accepted, &person(2), Role::Member).unwrap();
     store.capsule_accept(&call(2), accepted).unwrap();
+    // In three that stay behind it lets others in.
+    let giver = Call { caller: person(1_000 + (gifts - 1) / 500), ..call(0) };
+    let [revoked, lowered, raised] = [0, 1, 2].map(|back| CapsuleId(u64::from(gifts - back)));
+    let left = [(revoked, 70), (lowered, 71), (raised, 72)];
+    for (id, number) in left {
+        store.link_create(&call(2), id, &link_public_key(number), NewLink::default()).unwrap();
+        store.invitation_create(&call(2), id, Role::Owner, 1, None, "").unwrap();
+    }
     let code = store.devices_invite(&call(3), "").unwrap();
     store.devices_join(&call(2), &code, "", None).unwrap();
     assert_eq!(store.role_of(own, &person(3)), Some(Role::Owner));
     assert_eq!(store.role_of(accepted, &person(3)), Some(Role::Member));
     let brought = (1..=u64::from(gifts)).filter(|id| store.role_of(CapsuleId(*id), &person(3)).is_some());
     assert_eq!(brought.count(), 998, "as many as there was room for");
-    // Whoever gave it what stayed behind takes it back as before.
-    let last = CapsuleId(u64::from(gifts));
-    let giver = Call { caller: person(1_000 + (gifts - 1) / 500), ..call(0) };
-    assert_eq!(store.capsule_members(&giver.caller, last).unwrap().len(), 2);
-    store.capsule_revoke(&giver, last, &person(2)).unwrap();
-    assert_eq!(store.capsule_members(&giver.caller, last).unwrap().len(), 1);
+    // Whoever gave it what stayed behind takes it back as before, and what lets others in ends with it.
+    store.capsule_revoke(&giver, revoked, &person(2)).unwrap();
+    store.capsule_grant(&giver, lowered, &person(2), Role::Guest).unwrap();
+    store.capsule_grant(&giver, raised, &person(2), Role::Owner).unwrap();
+    for ((id, number), (members, ways)) in left.into_iter().zip([(1, 0), (2, 0), (2, 1)]) {
+        assert_eq!(store.capsule_members(&giver.caller, id).unwrap().len(), members, "{id}");
+        assert_eq!(store.link_list(&giver, id).unwrap().len(), ways, "{id}");
+        assert_eq!(store.invitation_list(&giver, Some(id)).unwrap().len(), ways, "{id}");
+        let opens = if ways == 1 { Standing::Link } else { Standing::LinkEnded };
+        assert_eq!(store.standing(&link_key(number), START_NS), opens, "{id}");
+    }
+    assert_eq!(store.role_of(raised, &person(3)), Some(Role::Owner));
     assert_sound(&store);
 }
 
