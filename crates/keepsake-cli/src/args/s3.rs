@@ -64,12 +64,24 @@ pub(crate) struct S3Check {
     #[command(flatten)]
     pub(crate) s3: S3Args,
     /// An origin whose pages write into the bucket, such as `https://photos.example`; may be given several times.
-    #[arg(long, value_name = "ORIGIN")]
+    #[arg(long, value_name = "ORIGIN", value_parser = origin)]
     pub(crate) origin: Vec<String>,
     /// Set the CORS rules for these origins, and the rule that ends unfinished uploads, where there are none. Other rules are
     /// never replaced.
     #[arg(long)]
     pub(crate) set: bool,
+}
+
+/// An origin as browsers send it: anything else would let no page in.
+fn origin(text: &str) -> Result<String, String> {
+    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+    let origin =
+        url.ok_or("give scheme and host, such as https://photos.example")?.origin().ascii_serialization();
+    if origin == text {
+        Ok(origin)
+    } else {
+        Err(format!("an origin is scheme, host and port alone: {origin}"))
+    }
 }
 
 impl S3Args {

@@ -219,11 +219,13 @@ fn print(bucket: &str, endpoint: &str, rows: &[Row], both: &[Ruled; 2]) -> Resul
     }
     for ruled in both.iter().filter(|ruled| ruled.row.state != State::Ok) {
         if let Some(needed) = &ruled.needed {
-            output::line(format_args!("\nneeded, as `{}` takes it:", ruled.by_hand))?;
+            output::line(format_args!(""))?;
+            output::line(format_args!("needed, as `{}` takes it:", ruled.by_hand))?;
             needed.lines().try_for_each(|line| output::line(format_args!("{line}")))?;
         }
         if let Some(there) = &ruled.there {
-            output::line(format_args!("\nthere now:"))?;
+            output::line(format_args!(""))?;
+            output::line(format_args!("there now:"))?;
             there.lines().try_for_each(|line| output::line(format_args!("{line}")))?;
         }
     }

@@ -79,7 +79,9 @@ fn a_good_bucket_lacks_its_rules_until_they_are_set() {
     let printed = text(&output.stdout);
     assert!(printed.contains("there are no CORS rules: --set makes those below"), "{printed}");
     assert!(
-        printed.contains("put-bucket-cors") && printed.contains("\"https://photos.example\""),
+        printed.contains("\n\nneeded, as ")
+            && printed.contains("put-bucket-cors")
+            && printed.contains("\"https://photos.example\""),
         "{printed}"
     );
 
@@ -87,6 +89,15 @@ fn a_good_bucket_lacks_its_rules_until_they_are_set() {
     assert_eq!((&found["ok"], &found["cors"]["state"]), (&true.into(), &"ok".into()));
     assert!(found["lifecycle"]["there"].as_str().unwrap().contains("AbortIncompleteMultipartUpload"));
     checked.json(0, &["--origin", "https://photos.example"]);
+    for (wrong, told) in [
+        ("photos.example", "give scheme and host"),
+        ("ftp://photos.example", "give scheme and host"),
+        ("https://photos.example/path/", "scheme, host and port alone: https://photos.example"),
+    ] {
+        let output = checked.check(&["--origin", wrong, "--set"]);
+        assert_eq!(output.status.code(), Some(2), "{wrong}");
+        assert!(text(&output.stderr).contains(told), "{wrong}: {}", text(&output.stderr));
+    }
     // Rules are never replaced.
     let found = checked.json(1, &["--origin", "https://other.example", "--set"]);
     assert!(found["cors"]["text"].as_str().unwrap().contains("add those below to them by hand"), "{found}");
